@@ -1,0 +1,120 @@
+"""What the pages say is what the code has."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.functions import HTTP, load_functions
+from shared.settings import REQUIRED, ROWS, Setting
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+PAGES = sorted(REPOSITORY.glob("*.md")) + sorted(DOCS.rglob("*.md"))
+# Findings whose code is put together, by the module that does it.
+COMPOSED = {
+    "shared/fhir/explain.py": {
+        "fhir_cardinality", "fhir_choice", "fhir_code", "fhir_invariant", "fhir_missing", "fhir_primitive", "fhir_type",
+        "fhir_unknown",
+    },
+    "shared/mapping/datatypes/time.py": {"time_ambiguous", "time_skipped"},
+    "shared/mapping/grouping.py": {"segment_local", "segment_unknown"},
+    "shared/mapping/scope.py": {"identifier_mothers_number", "identifier_placeholder"},
+}  # fmt: skip
+
+
+def test_every_finding_of_the_code_is_on_the_page_and_no_other():
+    """A finding nobody can look up is noise; a row of a finding that is gone is a lie."""
+    page = (DOCS / "findings.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
+    assert sorted(listed) == sorted(literal_findings() | set().union(*COMPOSED.values()))
+
+
+def test_composed_findings_are_made_where_this_test_says():
+    """Keeps the list above honest: a module that composes codes must be on it."""
+    composing = {path for path, code in findings() if code is None} - {"shared/mapping/scope.py"}
+    assert composing == set(COMPOSED) - {"shared/mapping/scope.py"}
+    for path, codes in COMPOSED.items():
+        text = (REPOSITORY / path).read_text("utf-8")
+        assert [code for code in codes if code.removeprefix("identifier_") not in text] == []
+
+
+def test_every_setting_is_on_the_page_with_its_default_and_purpose():
+    """A setting that is not on the page is found by reading code, at the worst moment."""
+    page = (DOCS / "settings.md").read_text("utf-8")
+    table = "\n".join(f"| `{row.variable}` | {_default(row)} | {row.purpose} |" for row in ROWS.values())
+    assert table in page, f"docs/settings.md should have these rows:\n{table}"
+
+
+def test_every_http_route_is_on_the_page_with_its_methods():
+    """The page is the contract of the command line, the console and everybody's scripts."""
+    page = (DOCS / "hub-api.md").read_text("utf-8")
+    listed = set(re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", page, re.MULTILINE))
+    served = {
+        f"{method} /{function.trigger['route']}"
+        for function in load_functions()
+        if function.kind == HTTP
+        for method in function.trigger["methods"]
+    }
+    assert {route for route in listed if not route.split(" ")[1].startswith("/local")} == served
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page):
+    """A dead link is found by the reader who needed it."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_command_of_a_runbook_exists():
+    """Nobody debugs the runbook."""
+    named = set()
+    for page in [*(DOCS / "runbooks").glob("*.md"), REPOSITORY / "README.md"]:
+        named |= set(re.findall(r"caduceus ((?:destination|interfaces|quarantine) [a-z]+|[a-z]+)\b", _code(page)))
+    known = set(re.findall(r"caduceus ([a-z]+(?: [a-z]+)?)", (DOCS / "cli.md").read_text("utf-8")))
+    known |= {"destination pause", "destination resume", "interfaces list", "receiver billing"}
+    assert {command for command in named if command not in known and command.split()[0] not in known} == set()
+
+
+def test_the_repository_holds_nothing_that_is_made_anew():
+    """Built files in a commit hide what changed."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert [name for name in tracked.splitlines() if re.search(r"\.(pyc|db|log)$|egg-info|^\.venv", name)] == []
+
+
+def literal_findings() -> set[str]:
+    return {code for _, code in findings() if code is not None}
+
+
+def findings() -> Iterator[tuple[str, str | None]]:
+    """Yield each place that makes a finding, with its code; None where the code is no literal."""
+    for path in sorted((REPOSITORY / "shared").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and node.args and _makes_finding(node.func):
+                first, name = node.args[0], path.relative_to(REPOSITORY).as_posix()
+                yield name, first.value if isinstance(first, ast.Constant) else None
+
+
+def _makes_finding(function: ast.expr) -> bool:
+    if isinstance(function, ast.Name):
+        return function.id == "Finding"
+    is_scope = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
+    return is_scope and function.attr == "find" and function.value.id == "scope"
+
+
+def _default(row: Setting) -> str:
+    if row.default is REQUIRED:
+        return "**needed**"
+    if isinstance(row.default, Path) and row.default.is_absolute():
+        return f"`{row.default.relative_to(REPOSITORY)}`"
+    return "" if row.default is None else f"`{row.default}`"
+
+
+def _code(page: Path) -> str:
+    text = page.read_text("utf-8")
+    return "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL) + re.findall(r"`(caduceus [^`]*)`", text))
