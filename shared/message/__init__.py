@@ -1,0 +1,1 @@
+"""The vocabulary: identifiers, envelopes, deliveries, states, findings and errors."""

@@ -1,0 +1,84 @@
+"""One message's way to one destination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.message.envelope import Item
+from shared.message.identifiers import DeliveryId, DestinationId, SessionId
+from shared.message.state import DeliveryState
+
+
+class Verdict(StrEnum):
+    """What an answer, or its absence, means for the delivery."""
+
+    ACCEPTED = "accepted"
+    TRANSIENT = "transient"  # park and try again
+    PERMANENT = "permanent"  # quarantine
+    AMBIGUOUS = "ambiguous"  # sent, no answer: it may have been taken
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a destination made of one attempt.
+
+    Attributes:
+        verdict: What follows from it.
+        code: As the destination said it (``AA``, ``AE 207``, ``HTTP 503``) or a word of ours (``refused``,
+            ``timed_out``); never content.
+        retry_after_seconds: What the destination asked for; None when it did not.
+    """
+
+    verdict: Verdict
+    code: str
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of a deliver session: the item, and how far it is.
+
+    Attributes:
+        lane: What is serial within the session: the ordering key, or one word for a whole feed.
+        position: Rises in the order of arrival at the session; a lane drains by it. 0 until the lane gave it one.
+        attempts: Sends begun so far, answered or not.
+        due: When the next attempt may begin; None: at once.
+        send_deadline: Set with an intent: the send has ended by then, one way or the other (rule R3).
+        holds: A row in review or quarantine keeps its place, and its lane waits (``hold_key``).
+        code: The last answer's code, or the code of the error.
+        output: Digest of the shaped bytes that were sent.
+    """
+
+    id: DeliveryId
+    session: SessionId
+    lane: str
+    item: Item
+    state: DeliveryState
+    offered: datetime
+    position: int = 0
+    attempts: int = 0
+    due: datetime | None = None
+    send_deadline: datetime | None = None
+    holds: bool = False
+    code: str = ""
+    output: str = ""
+    settled: datetime | None = None
+
+    @property
+    def destination(self) -> DestinationId:
+        assert self.item.destination is not None
+        return self.item.destination
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One send and what came of it, kept for the trace."""
+
+    delivery: DeliveryId
+    number: int
+    began: datetime
+    ended: datetime
+    verdict: Verdict
+    code: str

@@ -1,0 +1,170 @@
+"""What travels in the queues: envelopes of items, settled one by one (rule R2).
+
+On the wire an envelope is one line of JSON, then the bodies one after the other: no base64, no escaping, no copy of a
+payload that is only passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from shared.message.errors import EnvelopeUnreadable
+from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId, Sequence
+
+ENVELOPE_VERSION = 1
+ENVELOPE_LIMIT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRef:
+    """Where a payload is kept: by its content, never by who it is about.
+
+    Attributes:
+        sha256: Lower-case hexadecimal digest of the bytes; checked on every read.
+        size: Length in bytes.
+        at: Where the archive put it, in the archive's own words (segment and offset, blob and range).
+    """
+
+    sha256: str
+    size: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message on its way through a stage.
+
+    Attributes:
+        message: Carries the partition.
+        type: MSH-9 as ``ADT^A01``.
+        mapping: Version of the mapping, pinned at ingest.
+        raw: The bytes as received.
+        canonical: The canonical record; None before transform.
+        body: The payload the next stage reads (raw before transform, canonical after), or None when it is fetched by
+            reference.
+        destination: Set for the queue ``deliver`` only.
+    """
+
+    message: MessageId
+    interface: InterfaceId
+    sequence: Sequence
+    key: OrderingKey
+    run: RunId
+    type: str
+    mapping: str
+    raw: ArchiveRef
+    canonical: ArchiveRef | None = None
+    body: bytes | None = None
+    destination: DestinationId | None = None
+
+    def by_reference(self) -> Item:
+        """Return the same item without its body."""
+        return self if self.body is None else replace(self, body=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A reminder to look at a session's lanes (rule R6); it carries nothing else."""
+
+    destination: DestinationId
+
+
+def encode_envelope(items: Iterable[Item]) -> bytes:
+    """Return one queue message with these items, in order."""
+    items = tuple(items)
+    head = {"v": ENVELOPE_VERSION, "items": [_head(item) for item in items]}
+    return b"\n".join([orjson.dumps(head), b"".join(item.body or b"" for item in items)])
+
+
+def encode_wake(wake: Wake) -> bytes:
+    """Return the queue message that wakes a session."""
+    return orjson.dumps({"v": ENVELOPE_VERSION, "wake": wake.destination})
+
+
+def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:
+    """Return the items of a queue message, or the wake it is.
+
+    Raises:
+        EnvelopeUnreadable: not written by `encode_envelope` or `encode_wake` of a version known here.
+    """
+    end = body.find(b"\n")
+    try:
+        head = orjson.loads(body if end < 0 else body[:end])
+        if head["v"] != ENVELOPE_VERSION:
+            raise EnvelopeUnreadable("unknown version")
+        if "wake" in head:
+            return Wake(DestinationId(head["wake"]))
+        return tuple(_items(head["items"], body, end + 1))
+    except (KeyError, TypeError, ValueError) as error:
+        raise EnvelopeUnreadable(type(error).__name__) from None
+
+
+def pack(items: Iterable[Item], limit_bytes: int = ENVELOPE_LIMIT_BYTES) -> Iterator[tuple[Item, ...]]:
+    """Yield the items in order, in groups whose bodies fit one queue message.
+
+    A single body above the limit travels by its archive reference.
+    """
+    group: list[Item] = []
+    room = limit_bytes
+    for item in items:
+        size = len(item.body or b"")
+        if size > limit_bytes:
+            item, size = item.by_reference(), 0
+        need = size + _HEAD_BYTES
+        if group and need > room:
+            yield tuple(group)
+            group, room = [], limit_bytes
+        group.append(item)
+        room -= need
+    if group:
+        yield tuple(group)
+
+
+_HEAD_BYTES = 512  # an upper estimate of one item's line
+
+
+def _head(item: Item) -> dict[str, Any]:
+    head: dict[str, Any] = {
+        "m": item.message,
+        "i": item.interface,
+        "s": (item.sequence.source, item.sequence.epoch, item.sequence.n),
+        "k": item.key,
+        "r": item.run,
+        "t": item.type,
+        "v": item.mapping,
+        "raw": _place(item.raw),
+    }
+    if item.canonical is not None:
+        head["can"] = _place(item.canonical)
+    if item.body is not None:
+        head["len"] = len(item.body)
+    if item.destination is not None:
+        head["d"] = item.destination
+    return head
+
+
+def _place(ref: ArchiveRef) -> tuple[str, int, str]:
+    return ref.sha256, ref.size, ref.at
+
+
+def _items(heads: list[dict[str, Any]], body: bytes, start: int) -> Iterator[Item]:
+    for head in heads:
+        size = head.get("len")
+        yield Item(
+            message=MessageId(head["m"]),
+            interface=InterfaceId(head["i"]),
+            sequence=Sequence(*head["s"]),
+            key=OrderingKey(head["k"]),
+            run=RunId(head["r"]),
+            type=head["t"],
+            mapping=head["v"],
+            raw=ArchiveRef(*head["raw"]),
+            canonical=ArchiveRef(*head["can"]) if "can" in head else None,
+            body=None if size is None else body[start : start + size],
+            destination=DestinationId(head["d"]) if "d" in head else None,
+        )
+        start += size or 0

@@ -1,0 +1,490 @@
+"""The one tree of errors.
+
+A class fixes four facts: its code, what becomes of the message, what the sender hears, and what a person does next.
+An instance adds places and counts, never content: the text of every error may be logged.
+"""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from functools import cache
+from typing import Any, ClassVar
+
+
+class Disposition(StrEnum):
+    """What becomes of a message or delivery that met the error."""
+
+    REFUSE = "refuse"  # not taken: the sender still has it
+    QUARANTINE = "quarantine"  # kept until a person acts
+    RETRY = "retry"  # transient: parked, tried again by itself
+    REVIEW = "review"  # ambiguous: it may have been taken
+
+
+class Acknowledgement(StrEnum):
+    """MSA-1 of the answer to the sender (HL7 table 0008)."""
+
+    APPLICATION_ACCEPT = "AA"
+    APPLICATION_ERROR = "AE"
+    APPLICATION_REJECT = "AR"
+    NONE = ""  # nothing can be answered: the connection closes
+
+
+class IntegrationError(Exception):
+    """Base of every error the hub names.
+
+    Args:
+        where: The place: segment, field, byte offset, queue, destination. Never message content.
+    """
+
+    code: ClassVar[str] = "HUB-000"
+    what: ClassVar[str] = "unnamed error"
+    disposition: ClassVar[Disposition] = Disposition.QUARANTINE
+    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement.APPLICATION_ACCEPT
+    next_step: ClassVar[str] = "read the runbook of the code"
+
+    def __init__(self, where: str = "") -> None:
+        self.where = where
+        super().__init__(where)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields as they are: what `__init__` takes is not what `args` holds."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        return f"{self.code}: {self.what}{place}; {self.next_step}"
+
+
+class ArchiveDamaged(IntegrationError):
+    """The archive does not give back what it took."""
+
+    code = "ARCHIVE-001"
+    what = "an archived payload is missing or its digest differs"
+    disposition = Disposition.QUARANTINE
+    next_step = "restore the archive from its replica; do not purge"
+
+
+class EnvelopeUnreadable(IntegrationError):
+    """A queue message is not an envelope this version can read."""
+
+    code = "QUEUE-001"
+    what = "a queue message is not an envelope"
+    disposition = Disposition.QUARANTINE
+    next_step = "look for a sender that is not the hub, or an older version still running"
+
+
+class HomeInUse(IntegrationError):
+    """Another process works in the same folder."""
+
+    code = "STORAGE-003"
+    what = "another process of the hub uses this folder"
+    disposition = Disposition.REFUSE
+    next_step = "stop the other one, or give this one its own folder with CADUCEUS_HOME"
+
+
+class HomeOutdated(IntegrationError):
+    """The local files were made by another version of the hub."""
+
+    code = "STORAGE-004"
+    what = "the local files were made by another version"
+    disposition = Disposition.REFUSE
+    next_step = "start that version, or move the folder away and begin anew"
+
+
+class OwnershipLost(IntegrationError):
+    """Another worker has taken this session since; what this one still wants to write is void (rule R3)."""
+
+    code = "DELIVER-010"
+    what = "another worker owns the session"
+    disposition = Disposition.RETRY
+    next_step = "nothing: the owner delivers what is left"
+
+
+class SecretMissing(IntegrationError):
+    """A secret is named and nowhere kept."""
+
+    code = "SECRET-001"
+    what = "a secret is not there"
+    disposition = Disposition.RETRY
+    next_step = "put it where the hub looks for secrets, under this name"
+
+
+class SessionLockLost(IntegrationError):
+    """The session's lock ran out or was released; its messages are received again."""
+
+    code = "QUEUE-002"
+    what = "the lock of a queue session is no longer held"
+    disposition = Disposition.RETRY
+    next_step = "nothing: the messages are delivered again; look for a worker that takes longer than its lock"
+
+
+class StorageFailed(IntegrationError):
+    """The disk, or a file on it, did not take what was to be written."""
+
+    code = "STORAGE-002"
+    what = "a write to the local storage failed"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = "check the disk and who else has the files open"
+
+
+class StorageFull(IntegrationError):
+    """No room is left on the disk."""
+
+    code = "STORAGE-001"
+    what = "the disk is full"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE  # the sender keeps what it has; AE would make many of them skip it
+    next_step = "make room; nothing was lost, senders are waiting"
+
+
+class WorkerLost(IntegrationError):
+    """A process that worked for the hub ended, or was ended, before it answered."""
+
+    code = "WORKER-001"
+    what = "a worker process ended before it answered"
+    disposition = Disposition.RETRY
+    next_step = "nothing: its messages are processed again, one by one; look at the memory if it lasts"
+
+
+class VersionConflict(IntegrationError):
+    """Somebody wrote the resource in between."""
+
+    code = "STORE-001"
+    what = "the resource changed since it was read"
+    disposition = Disposition.RETRY
+    next_step = "nothing: the merge is computed again from the newer version"
+
+
+class EventNotTaken(IntegrationError):
+    """A subscriber of events did not take one; those before it in the call may have been taken."""
+
+    code = "PUBLISH-001"
+    what = "a subscriber did not take an event"
+    disposition = Disposition.RETRY
+    next_step = "nothing: the delivery is tried again; look at the subscriber if it lasts"
+
+
+class FunctionAppUnusable(IntegrationError):
+    """The laptop cannot host the function app as it is."""
+
+    code = "LOCAL-001"
+    what = "the laptop cannot host the function app"
+    disposition = Disposition.REFUSE
+    next_step = "change the function, or teach `local/` what it needs"
+
+
+class PortInUse(IntegrationError):
+    """Something listens already where the laptop wants to."""
+
+    code = "LOCAL-002"
+    what = "a port is in use"
+    disposition = Disposition.REFUSE
+    next_step = "stop what listens there, or choose another port"
+
+
+class HomeNotOurs(IntegrationError):
+    """A folder that was to be emptied is not a home of the laptop."""
+
+    code = "LOCAL-003"
+    what = "the folder is not a home of the laptop, and nothing was removed"
+    disposition = Disposition.REFUSE
+    next_step = "name another folder with CADUCEUS_HOME, or remove it yourself"
+
+
+class UnknownSender(IntegrationError):
+    """No interface is for this sender and message type."""
+
+    code = "INGEST-001"
+    what = "no interface takes messages of this sender and type"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_REJECT
+    next_step = "add a match to an interface, or ask the sender to correct its header"
+
+
+class InterfaceRetired(IntegrationError):
+    """The interface no longer takes messages."""
+
+    code = "INGEST-002"
+    what = "the interface is retired"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_REJECT
+    next_step = "stop the sender, or set the interface's lifecycle to active"
+
+
+class NotForThisStage(IntegrationError):
+    """A test message came to production, or the other way round (promise 8)."""
+
+    code = "INGEST-003"
+    what = "the interface does not take messages of this processing id"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_REJECT
+    next_step = "correct MSH-11 at the sender, or list it under `accepts` in interface.toml"
+
+
+class BundleInvalid(IntegrationError):
+    """The mapping made a bundle that is not valid FHIR R4: an error of ours, never the sender's."""
+
+    code = "TRANSFORM-001"
+    what = "the canonical bundle is not valid FHIR R4"
+    next_step = "report it with the message id; resend after the mapping is corrected"
+
+
+class PoisonMessage(IntegrationError):
+    """Processing began three times and never ended (rule R5)."""
+
+    code = "TRANSFORM-002"
+    what = "processing did not end three times in a row"
+    next_step = "read the log around the message id; resend after the cause is gone"
+
+
+class RetryBudgetSpent(IntegrationError):
+    """The destination could not be reached for as long as its interface allows."""
+
+    code = "DELIVER-020"
+    what = "the destination did not take the message within its retry budget"
+    next_step = "repair the destination, then resend"
+
+
+class AnswerMissing(IntegrationError):
+    """The message was sent and no answer came: it may have been taken."""
+
+    code = "DELIVER-031"
+    what = "the destination took the bytes and did not answer in time"
+    disposition = Disposition.REVIEW
+    next_step = "look at the destination whether it arrived, then accept or resend"
+
+
+class NotFound(IntegrationError):
+    """What was asked for is not there."""
+
+    code = "HUB-404"
+    what = "there is no such thing"
+    disposition = Disposition.REFUSE
+    next_step = "check the id; `caduceus messages` lists the newest"
+
+
+class NotStopped(IntegrationError):
+    """Only what is stopped can be resent."""
+
+    code = "HUB-409"
+    what = "the message is neither in quarantine nor in review"
+    disposition = Disposition.REFUSE
+    next_step = "nothing: it is on its way or was delivered; `caduceus trace` shows where"
+
+
+class RequestInvalid(IntegrationError):
+    """A request of the hub's own API cannot be carried out as asked."""
+
+    code = "HUB-400"
+    what = "the request cannot be carried out"
+    disposition = Disposition.REFUSE
+    next_step = "correct it; docs/hub-api.md lists what can be asked"
+
+
+class Hl7Error(IntegrationError):
+    """Base of what is wrong with the HL7 v2 form of a message.
+
+    Args:
+        place: HL7 path or segment: ``PID-5``, ``OBX(3)``.
+        offset: Bytes from the beginning of the message; None where the place has none.
+    """
+
+    next_step: ClassVar[str] = "ask the source to send well-formed HL7 v2"
+
+    def __init__(self, place: str, offset: int | None = None) -> None:
+        self.place = place
+        self.offset = offset
+        super().__init__(place if offset is None else f"{place}, byte {offset}")
+
+
+class NotHl7(Hl7Error):
+    """The bytes do not begin with an MSH segment; nobody can be answered."""
+
+    code = "HL7-101"
+    what = "no MSH segment where the message begins"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.NONE
+
+
+class HeaderTooShort(Hl7Error):
+    """MSH ends before its encoding characters do."""
+
+    code = "HL7-102"
+    what = "MSH ends before its encoding characters"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.NONE
+
+
+class DelimitersInvalid(Hl7Error):
+    """MSH-1 and MSH-2 declare characters that cannot part anything."""
+
+    code = "HL7-103"
+    what = "unusable delimiters"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.NONE
+
+
+class SeveralMessages(Hl7Error):
+    """One message was expected, and a second MSH or a batch header was found."""
+
+    code = "HL7-104"
+    what = "several messages where one was expected"
+    next_step = "split the batch, or ask the source to send one message in each frame"
+
+
+class ContentUndecodable(Hl7Error):
+    """Bytes of PID or OBX are no text in the charset of the message; guessing could change a name or a result."""
+
+    code = "HL7-105"
+    what = "bytes that are no text in the charset of the message"
+    next_step = "set the interface's charset to what the source really sends, then resubmit"
+
+
+class CharsetUnsupported(Hl7Error):
+    """MSH-18, or the interface, names a charset the hub cannot read."""
+
+    code = "HL7-106"
+    what = "charset not supported"
+    next_step = "set the interface's charset, or ask the source for UNICODE UTF-8"
+
+
+class TextNotEncodable(Hl7Error):
+    """The charset of the outgoing message cannot hold the text; it is never sent with a question mark instead."""
+
+    code = "HL7-107"
+    what = "text that the charset of the message cannot hold"
+    next_step = "give the destination UNICODE UTF-8, or replace the characters in a step"
+
+
+class PathInvalid(Hl7Error):
+    """A path is not of the form SEG(number)-field[repetition].component.subcomponent, or cannot be written to."""
+
+    code = "HL7-108"
+    what = "unusable HL7 path"
+    next_step = "correct the path in the interface's steps"
+
+
+class SegmentAbsent(Hl7Error):
+    """A value was to be written into a segment the message does not have."""
+
+    code = "HL7-109"
+    what = "no such segment to write to"
+    next_step = "let the interface's steps look for the segment first"
+
+
+class AcknowledgementUnreadable(Hl7Error):
+    """The destination answered, but not with an acknowledgement: it may have taken the message."""
+
+    code = "HL7-110"
+    what = "the answer is no HL7 acknowledgement"
+    disposition = Disposition.REVIEW
+    next_step = "check at the destination whether it arrived, then accept or resend"
+
+
+class FrameTooLarge(Hl7Error):
+    """More bytes than the limit arrived without an end of frame; the connection closes."""
+
+    code = "HL7-111"
+    what = "MLLP frame larger than the limit"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.NONE
+    next_step = "raise the limit, or ask the source to send smaller messages"
+
+
+class UnsupportedEvent(IntegrationError):
+    """No state table says what this event does to what is stored, so it writes nothing."""
+
+    code = "STORE-010"
+    what = "no state table has a row for this event"
+    next_step = "send it through an interface that maps the event, or discard it"
+
+
+class SubjectConflict(IntegrationError):
+    """A result, an order or a visit that is stored for one patient comes in for another."""
+
+    code = "STORE-011"
+    what = "the stored resource belongs to another patient"
+    next_step = "ask the source which patient is right; merge the patients or discard the message"
+
+
+class RecordUnreadable(IntegrationError):
+    """A body that should be a canonical record is not one this version can read."""
+
+    code = "STORE-012"
+    what = "the body is not a canonical record"
+    next_step = "send the message again from its raw bytes"
+
+
+class IdentityConflict(IntegrationError):
+    """The identifier is known, but family name and birth date both say that this is somebody else."""
+
+    code = "MPI-001"
+    what = "family name and birth date both contradict the person this identifier is bound to"
+    next_step = "find out whose identifier it is, correct the source, then resend"
+
+
+class MergeCycle(IntegrationError):
+    """A merge would make two records each give way to the other."""
+
+    code = "MPI-002"
+    what = "the merge would close a circle of merged records"
+    next_step = "decide which record survives and merge the others into it"
+
+
+class RegistryInvalid(IntegrationError):
+    """The folder of interfaces cannot be used as it is.
+
+    Args:
+        problems: Each one prints as ``file:line: text``.
+    """
+
+    code = "REGISTRY-001"
+    what = "the interfaces cannot be used"
+    disposition = Disposition.REFUSE
+    next_step = "mend them, then `caduceus interfaces check`"
+
+    def __init__(self, problems: Sequence[object]) -> None:
+        self.problems = tuple(problems)
+        more = f", and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
+        super().__init__(f"{self.problems[0]}{more}")
+
+
+class ShapeFailed(IntegrationError):
+    """A function of an interface's steps.py failed, or gave something that is not JSON."""
+
+    code = "DELIVER-021"
+    what = "the message could not be shaped for its destination"
+    disposition = Disposition.QUARANTINE
+    next_step = "mend the function in the interface's steps.py, then resend"
+
+
+class SettingInvalid(IntegrationError):
+    """A setting is missing or cannot be used."""
+
+    code = "SETTING-001"
+    what = "a setting is missing or cannot be used"
+    disposition = Disposition.REFUSE
+    next_step = "set it and start again; docs/settings.md lists every setting"
+
+
+def reason_of(code: str) -> str:
+    """Return what an error's code means and what to do next; empty for a code that is not of this tree."""
+    found = _by_code().get(code)
+    return f"{found.what}; {found.next_step}" if found else ""
+
+
+@cache
+def _by_code() -> dict[str, type[IntegrationError]]:
+    return {error.code: error for error in every_error()}
+
+
+def every_error(base: type[IntegrationError] = IntegrationError) -> Iterator[type[IntegrationError]]:
+    """Yield every error that has a code of its own: the leaves of the tree."""
+    for error in base.__subclasses__():
+        if error.__subclasses__():
+            yield from every_error(error)
+        else:
+            yield error

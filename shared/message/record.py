@@ -1,0 +1,97 @@
+"""What the ledger keeps of a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.message.envelope import ArchiveRef
+from shared.message.finding import Finding
+from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey, RunId, Sequence
+from shared.message.state import MessageState
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What ingest knows of a message before it is numbered.
+
+    Attributes:
+        message: Minted by ingest; used only if the arrival is not a duplicate.
+        duplicate_key: Digest of the interface and its configured duplicate key.
+        control_id: MSH-10 as sent.
+        type: ``ADT^A01``.
+    """
+
+    message: MessageId
+    interface: InterfaceId
+    source: str
+    key: OrderingKey
+    mapping: str
+    raw: ArchiveRef
+    duplicate_key: str
+    control_id: str
+    type: str
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """One message in the ledger."""
+
+    message: MessageId
+    interface: InterfaceId
+    sequence: Sequence
+    key: OrderingKey
+    mapping: str
+    raw: ArchiveRef
+    control_id: str
+    type: str
+    received: datetime
+    state: MessageState
+    code: str = ""  # of the error that stopped it
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The answer of the ledger to an arrival.
+
+    Attributes:
+        is_new: False: the same bytes under the same duplicate key were taken before; ``record`` is that message.
+        reuses_key: The duplicate key was seen before with other bytes: taken, with a finding.
+    """
+
+    record: MessageRecord
+    is_new: bool
+    reuses_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One thing that happened to a message, for the trace.
+
+    Attributes:
+        stage: ``ingest``, ``transform``, ``route``, ``deliver``, or ``operator``.
+        code: A word or an error code; never content.
+        detail: Destination, route, reason; never content.
+    """
+
+    message: MessageId
+    at: datetime
+    stage: str
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a message, written to the ledger together with its trace.
+
+    The ledger only moves forward: a late ``queued`` does not undo ``transformed``.
+    """
+
+    message: MessageId
+    state: MessageState
+    hop: Hop
+    code: str = ""
+    findings: tuple[Finding, ...] = ()
+    run: RunId = LIVE

@@ -1,0 +1,32 @@
+"""The states of a message and of a delivery, and what may follow what."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class MessageState(StrEnum):
+    """How far a message is (one row of the ledger)."""
+
+    RESERVED = "reserved"  # archived and numbered; not yet acknowledged
+    QUEUED = "queued"  # in the queue: acknowledged, or about to be
+    TRANSFORMED = "transformed"
+    ROUTED = "routed"  # every delivery is known
+    FILTERED = "filtered"  # no route wanted it; the reasons are kept
+    QUARANTINED = "quarantined"  # kept until a person acts
+    REFUSED = "refused"  # answered AR: the sender still has it; kept for a person, forgotten for duplicates
+    DISCARDED = "discarded"  # a person gave the reason
+
+
+class DeliveryState(StrEnum):
+    """How far one message is on its way to one destination."""
+
+    PARKED = "parked"  # in its lane, waiting for its turn or its next attempt
+    INTENT = "intent"  # about to be sent, or sent with no answer yet
+    ACCEPTED = "accepted"
+    REVIEW = "review"  # ambiguous: it may have been taken
+    QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
+
+
+SETTLED = frozenset({DeliveryState.ACCEPTED, DeliveryState.DISCARDED})

@@ -1,0 +1,1 @@
+"""Logs: codes and ids, never content."""

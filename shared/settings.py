@@ -1,0 +1,153 @@
+"""Every setting of the hub: one row each. Nothing else reads the environment.
+
+A missing or wrong value stops the start and names the setting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from shared.message.errors import SettingInvalid
+
+REQUIRED = object()
+_GIVEN = "CADUCEUS_SECRET_"
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row: the variable, how its text is read, what it is without, and what it is for."""
+
+    variable: str
+    parse: Callable[[str], object]
+    default: object
+    purpose: str
+
+
+ROWS: dict[str, Setting] = {
+    "adapters": Setting(
+        "CADUCEUS_ADAPTERS", _one_of("local", "azure"), REQUIRED, "which adapters fulfil the ports: local or azure"
+    ),
+    "stage": Setting("CADUCEUS_STAGE", _one_of("laptop", "dev", "test", "prod"), REQUIRED, "laptop, dev, test or prod"),
+    "home": Setting("CADUCEUS_HOME", Path, Path(".caduceus"), "folder of the local adapters' data"),
+    "interfaces": Setting(
+        "CADUCEUS_INTERFACES", Path, Path(__file__).parents[1] / "interfaces", "folder of the interfaces"
+    ),
+    "addresses": Setting(
+        "CADUCEUS_ADDRESSES", Path, None, "JSON file of destination addresses that stand in for the configured ones"
+    ),
+    "partitions": Setting("CADUCEUS_PARTITIONS", _between(1, 64), 4, "partitions of a queue generation (rule R2)"),
+    "inline_limit_bytes": Setting(
+        "CADUCEUS_INLINE_LIMIT_BYTES",
+        _between(0, 64 * 1024),
+        64 * 1024,
+        "payloads up to this size ride in the queue message; larger ones by archive reference",
+    ),
+    "invocation_budget_seconds": Setting(
+        "CADUCEUS_INVOCATION_BUDGET_SECONDS", _between(1, 240), 45, "a deliver invocation parks the rest after it"
+    ),
+    "send_timeout_seconds": Setting(
+        "CADUCEUS_SEND_TIMEOUT_SECONDS", _between(1, 30), 10, "a send to a destination ends by then (rule R9)"
+    ),
+    "clock_skew_seconds": Setting(
+        "CADUCEUS_CLOCK_SKEW_SECONDS", _between(0, 60), 2, "how far two workers' clocks may differ (rule R3)"
+    ),
+    "workers": Setting(
+        "CADUCEUS_WORKERS",
+        _between(0, 64),
+        None,
+        "processes that convert messages beside the hub's own on a laptop; without it one for each other core",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of this process, read once."""
+
+    adapters: str
+    stage: str
+    home: Path
+    interfaces: Path
+    addresses: Path | None
+    partitions: int
+    inline_limit_bytes: int
+    invocation_budget_seconds: int
+    send_timeout_seconds: int
+    clock_skew_seconds: int
+    workers: int | None
+
+    @property
+    def is_laptop(self) -> bool:
+        return self.stage == "laptop"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of this process.
+
+    Raises:
+        SettingInvalid: one is required and missing, or its text cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    values = {field.name: _read(ROWS[field.name], environment) for field in fields(Settings)}
+    return Settings(**values)  # type: ignore[arg-type]  # each row's parser gives the field's type
+
+
+def read_secrets(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the secrets that the environment gives, by name: ``CADUCEUS_SECRET_LAB_PASSWORD`` is ``lab-password``."""
+    environment = os.environ if environment is None else environment
+    return {
+        variable.removeprefix(_GIVEN).lower().replace("_", "-"): text
+        for variable, text in environment.items()
+        if variable.startswith(_GIVEN)
+    }
+
+
+def read_addresses(file: Path | None) -> dict[str, str]:
+    """Return the addresses that stand in for the configured ones, by destination.
+
+    Raises:
+        SettingInvalid: the file is not there, or is not one JSON object of texts.
+    """
+    if file is None:
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingInvalid(f"{ROWS['addresses'].variable}: {type(error).__name__}") from None
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise SettingInvalid(f"{ROWS['addresses'].variable}: one JSON object, destination to address")
+    return found
+
+
+def _read(row: Setting, environment: Mapping[str, str]) -> object:
+    text = environment.get(row.variable)
+    if text is None:
+        if row.default is REQUIRED:
+            raise SettingInvalid(f"{row.variable} is not set: {row.purpose}")
+        return row.default
+    try:
+        return row.parse(text)
+    except ValueError as error:
+        raise SettingInvalid(f"{row.variable}: {error}") from None
