@@ -1,0 +1,66 @@
+"""Batches: FHS, BHS, messages, BTS, FTS; or messages one after the other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shared.message.finding import Finding
+
+# A segment of the envelope, or the beginning of a message, at the start of a line; blanks and marks of frames before.
+_STARTS = re.compile(
+    rb"(?:\A[\x00\x0b\x1c\s\xef\xbb\xbf]*|[\r\n][\x0b\x1c \t]*)(FHS|BHS|BTS|FTS|MSH)(?=[^A-Za-z0-9\s])"
+)
+_COUNT = re.compile(rb"...[^A-Za-z0-9](\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A file or stream of messages, in order.
+
+    Attributes:
+        headers: FHS and BHS lines.
+        messages: Each message as it stands, byte for byte.
+        trailers: BTS and FTS lines.
+        findings: ``batch_count_differs`` where BTS-1 or FTS-1 says another number, ``bytes_before_batch``.
+    """
+
+    headers: tuple[bytes, ...]
+    messages: tuple[bytes, ...]
+    trailers: tuple[bytes, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def split_batch(raw: bytes) -> Batch:
+    """Return the messages of a batch; without an MSH there are none."""
+    starts = [(found.start(1), found[1]) for found in _STARTS.finditer(raw)]
+    ends = [*(start for start, _ in starts), len(raw)][1:]
+    parts = [(kind, raw[start:end]) for (start, kind), end in zip(starts, ends, strict=True)]
+    return Batch(
+        tuple(part for kind, part in parts if kind in (b"FHS", b"BHS")),
+        tuple(part for kind, part in parts if kind == b"MSH"),
+        tuple(part for kind, part in parts if kind in (b"BTS", b"FTS")),
+        (*_bytes_before(raw, starts), *_wrong_counts(parts)),
+    )
+
+
+def _bytes_before(raw: bytes, starts: list[tuple[int, bytes]]) -> list[Finding]:
+    before = raw[: starts[0][0]].strip(b"\x00\x0b\x1c\r\n\t \xef\xbb\xbf") if starts else b""
+    return [Finding("bytes_before_batch", "FHS", f"{len(before)} bytes")] if before else []
+
+
+def _wrong_counts(parts: list[tuple[bytes, bytes]]) -> list[Finding]:
+    """Compare BTS-1, the messages of a batch, and FTS-1, the batches of a file, with what is there."""
+    findings = []
+    messages = batches = 0
+    for kind, part in parts:
+        if kind == b"MSH":
+            messages += 1
+        elif kind == b"BHS":
+            messages = 0
+            batches += 1
+        elif kind in (b"BTS", b"FTS"):
+            said, found = _COUNT.match(part), messages if kind == b"BTS" else batches
+            if said is not None and int(said[1][:9]) != found:
+                findings.append(Finding("batch_count_differs", f"{kind.decode()}-1", f"{found} found"))
+    return findings

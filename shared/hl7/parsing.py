@@ -1,0 +1,177 @@
+"""From bytes to a Message."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from shared.hl7.charset import DEFAULT_CODEC, MULTIBYTE_CODECS, codec_of
+from shared.hl7.delimiters import STANDARD, Delimiters, read_delimiters
+from shared.hl7.layout import LONGEST_NAME, Layout
+from shared.hl7.message import Message
+from shared.hl7.segment import split_header
+from shared.message.errors import ContentUndecodable, NotHl7, SeveralMessages
+from shared.message.finding import Finding
+
+_USUAL_BEGINNING = b"MSH|^~\\&|"
+_LEFT_OVER_BEFORE = re.compile(rb"[\x00\x0b\x1c\r\n\t \xef\xbb\xbf]*")
+_BATCH_HEADER = re.compile(rb"(?:FHS|BHS)[^A-Za-z0-9]")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FALLBACK_CODEC = "latin-1"  # every byte is a character, and goes back to the same byte
+_NEVER_GUESSED = frozenset({"PID", "OBX"})  # a wrong name or result is worse than a message that waits
+
+Index = dict[str, list[int]]  # the positions of each segment name
+
+
+def parse(raw: bytes, charset: str | None = None) -> Message:
+    """Return the message in ``raw``.
+
+    Args:
+        raw: One message, as it came; marks of a frame, a byte order mark and blank lines around it are tolerated.
+        charset: The interface's own charset, a name as in MSH-18; it beats MSH-18.
+    Raises:
+        NotHl7, HeaderTooShort, DelimitersInvalid: The header cannot be read.
+        SeveralMessages: A batch, or a second MSH.
+        CharsetUnsupported: The charset is not known.
+        ContentUndecodable: PID or OBX holds bytes that are no text in the charset.
+    """
+    findings: list[Finding] = []
+    if raw.startswith(_USUAL_BEGINNING):
+        start, delimiters = 0, STANDARD
+    else:
+        start = _find_header(raw, findings)
+        delimiters = read_delimiters(raw, start, findings)
+    if not start and b"\x1c" not in raw:
+        message = _read_regular(raw, delimiters, charset, findings)
+        if message is not None:
+            return message
+    codec = codec_of(charset or _declared_charset(raw, start, delimiters.field), delimiters.repetition)
+    return _read_irregular(Layout(raw, start, delimiters.field, codec, ""), delimiters, findings)
+
+
+def _find_header(raw: bytes, findings: list[Finding]) -> int:
+    if raw.startswith(b"MSH"):
+        return 0
+    match = _LEFT_OVER_BEFORE.match(raw)
+    start = match.end() if match else 0
+    if _BATCH_HEADER.match(raw, start):
+        raise SeveralMessages("FHS or BHS", start)
+    if not raw.startswith(b"MSH", start):
+        raise NotHl7("MSH", start)
+    if raw.startswith(_BYTE_ORDER_MARK):
+        findings.append(Finding("byte_order_mark", "MSH"))
+    if raw[:start] != _BYTE_ORDER_MARK:
+        findings.append(Finding("blank_before_header", "MSH", f"{start} bytes"))
+    return start
+
+
+def _declared_charset(raw: bytes, start: int, separator: str) -> str:
+    end = raw.find(b"\r", start)
+    header = raw[start:] if end < 0 else raw[start:end]
+    fields = header.partition(b"\n")[0].decode("latin-1").split(separator)
+    return fields[17] if len(fields) > 17 else ""
+
+
+def _line_end_with_lf(raw: bytes) -> str:
+    """Return the line end of a message with line feeds; empty where several kinds are mixed."""
+    if b"\r" not in raw:
+        return "\n"
+    pairs = raw.count(b"\r\n")
+    return "\r\n" if pairs == raw.count(b"\r") == raw.count(b"\n") else ""
+
+
+def _read_regular(raw: bytes, delimiters: Delimiters, charset: str | None, findings: list[Finding]) -> Message | None:
+    """Read at the speed of str.split; None where a line is not plainly a segment, or not text."""
+    separator = delimiters.field
+    line_end = "\r" if b"\n" not in raw else _line_end_with_lf(raw)
+    declared = charset if charset or raw.isascii() else _declared_charset(raw, 0, separator)
+    codec = codec_of(declared, delimiters.repetition) if declared else DEFAULT_CODEC
+    if not line_end or codec in MULTIBYTE_CODECS:
+        return None
+    try:
+        lines: list[Any] = raw.decode(codec).split(line_end)  # MSH becomes its fields, the others when they are read
+    except UnicodeDecodeError:
+        return None
+    is_closed = not lines[-1]
+    if is_closed:
+        lines.pop()
+    index = _index_lines(lines, separator)
+    if index is None:
+        return None
+    header = split_header(lines[0], separator)
+    if not declared and len(header) > 18:
+        codec = codec_of(header[18], delimiters.repetition)
+        if codec in MULTIBYTE_CODECS:
+            return None
+    layout = Layout(raw, 0, separator, codec, line_end)
+    if len(index["MSH"]) > 1:
+        raise SeveralMessages("MSH(2)", layout.starts()[index["MSH"][1]])
+    if not is_closed:
+        findings.append(Finding("last_line_end_missing", "MSH"))
+    if line_end != "\r":
+        findings.append(Finding("line_end_not_cr", "MSH"))
+    lines[0] = header
+    return Message(layout, delimiters, lines, index, findings)
+
+
+def _index_lines(lines: list[str], separator: str) -> Index | None:
+    """Return the index of lines that all are a name of three, a separator, and fields; else None."""
+    index: Index = {}
+    position = 0
+    try:
+        for line in lines:
+            if line[3] != separator:
+                return None
+            name = line[:3]
+            if name in index:
+                index[name].append(position)
+            else:
+                index[name] = [position]
+            position += 1
+    except IndexError:
+        return None
+    names = "".join(index)
+    return index if names.isalnum() and names.isascii() else None
+
+
+def _read_irregular(layout: Layout, delimiters: Delimiters, findings: list[Finding]) -> Message:
+    """Read segment by segment: mixed line ends, broken lines, many-byte charsets, undecodable bytes."""
+    raw, separator = layout.raw, layout.separator
+    lines: list[str | list[str]] = []
+    index: Index = {}
+    end = layout.start
+    for position, (begin, end) in enumerate(layout.spans()):
+        try:
+            line = raw[begin:end].decode(layout.codec)
+        except UnicodeDecodeError as error:
+            line = _decode_odd(raw[begin:end], begin, position, layout, error, findings)
+        name, found, _ = line[: LONGEST_NAME + 1].partition(separator)
+        name = name if found else line[:3]
+        if "\r" in line or "\n" in line:
+            findings.append(Finding("line_end_in_field", name, f"byte {begin}"))
+        lines.append(line if position else split_header(line, separator))
+        index.setdefault(name, []).append(position)
+    if len(index["MSH"]) > 1:
+        raise SeveralMessages("MSH(2)", layout.starts()[index["MSH"][1]])
+    if end == len(raw):
+        findings.append(Finding("last_line_end_missing", "MSH"))
+    if b"\x1c" in raw[end : end + 2]:
+        findings.append(Finding("frame_left_over", "MSH"))
+    if b"\n" in raw:
+        findings.append(Finding("line_end_not_cr", "MSH"))
+    return Message(layout, delimiters, lines, index, findings)
+
+
+def _decode_odd(
+    segment: bytes, begin: int, position: int, layout: Layout, error: UnicodeDecodeError, findings: list[Finding]
+) -> str:
+    """Return the text of a segment that is none in the charset of the message, in a charset where all bytes are."""
+    name, *fields = segment[: error.start].decode(layout.codec, "replace").split(layout.separator)
+    place = f"{name}-{len(fields) + (name == 'MSH')}"
+    if name in _NEVER_GUESSED:
+        raise ContentUndecodable(place, begin + error.start) from None
+    findings.append(Finding("charset_undecodable", place, f"byte {begin + error.start}"))
+    if layout.odd_codecs is None:
+        layout.odd_codecs = {}
+    layout.odd_codecs[position] = _FALLBACK_CODEC
+    return segment.decode(_FALLBACK_CODEC)
