@@ -1,0 +1,82 @@
+"""The R4 schemas, with the invariants added, compiled one resource type at a time on first use."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from shared.fhir.invariants import INVARIANTS
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft4Validator
+
+Definitions = dict[str, dict[str, Any]]
+MISSING = "required:"  # begins the title of a rule about a primitive that must be there
+FOLDER = Path(__file__).parent / "r4"
+
+
+@cache
+def resource_types() -> frozenset[str]:
+    """Return the names of the resources of R4."""
+    return frozenset(path.stem for path in FOLDER.glob("*.json")) - {"types"}
+
+
+def type_of(resource: dict[str, Any]) -> str | None:
+    """Return the type of a resource; None where it names none of R4."""
+    name = resource.get("resourceType")
+    return name if isinstance(name, str) and name in resource_types() else None
+
+
+@cache
+def definitions(resource_type: str) -> Definitions:
+    """Return the definitions of one resource type with the data types, invariants included.
+
+    Raises:
+        KeyError: R4 has no such resource.
+    """
+    if resource_type not in resource_types():
+        raise KeyError(resource_type)
+    return {**read_definitions("types"), **read_definitions(resource_type)}
+
+
+@cache
+def read_definitions(stem: str) -> Definitions:
+    """Return the definitions of one file, each with the invariants of its path."""
+    found: Definitions = orjson.loads((FOLDER / f"{stem}.json").read_bytes())["definitions"]
+    for definition in found.values():
+        _let_extensions_stand_in(definition)
+    for invariant in INVARIANTS:
+        if invariant.path in found:
+            rules = found[invariant.path].setdefault("allOf", [])
+            rules.append({"title": invariant.key, **invariant.schema})
+    return found
+
+
+def _let_extensions_stand_in(definition: dict[str, Any]) -> None:
+    """A required primitive may be absent where its extensions say why (``_endpoint`` for ``endpoint``)."""
+    for name in [name for name in definition.get("required", ()) if f"_{name}" in definition["properties"]]:
+        definition["required"].remove(name)
+        either = [{"required": [name]}, {"required": [f"_{name}"]}]
+        definition.setdefault("allOf", []).append({"title": f"{MISSING} {name}", "anyOf": either})
+    if not definition.get("required", True):
+        del definition["required"]
+
+
+@cache
+def validator(resource_type: str) -> Draft4Validator:
+    """Return the compiled schema of one resource type.
+
+    What it holds inside (contained, entries of a Bundle, parameters) is judged by its ``resourceType`` alone.
+
+    Raises:
+        KeyError: R4 has no such resource.
+    """
+    # Its import takes 13 ms: the first bundle pays, not every cold start.
+    from jsonschema_rs import Draft4Validator, RegexOptions
+
+    schema = {"$ref": f"#/definitions/{resource_type}", "definitions": definitions(resource_type)}
+    # The linear engine: no input can make a pattern run away.
+    return Draft4Validator(schema, pattern_options=RegexOptions())
