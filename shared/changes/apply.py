@@ -1,0 +1,270 @@
+"""One message and a store: which resources it needs to see, and what it writes. No I/O, always the same answer.
+
+changes = changes_of(record)
+stored = await store.read(needed(changes))
+stored |= await store.read(needed_after(changes, stored))     # nothing, most of the time
+applied = apply_changes(changes, stored)
+await store.write(applied.writes)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.changes.children import Listing, list_children, retire
+from shared.changes.effects import effect_of, is_stateless
+from shared.changes.identity_edits import linked
+from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
+from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
+from shared.changes.record import KeptRecord, open_record, read_resources
+from shared.changes.references import localise, refers, without
+from shared.changes.subjects import check_subject
+from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on
+from shared.message.errors import RecordUnreadable
+from shared.message.finding import Finding
+from shared.message.identifiers import Sequence as Place
+from shared.ports import MetaWrite, Stored, Write
+
+# What says how a message travelled. The ledger keeps it for every message; the store keeps what is about patients.
+_TRAVEL = "MessageHeader/"
+_HEADER = _TRAVEL.encode()
+_TRAVELLERS = ("Device/", "Endpoint/", "Organization/")  # stored when something about a patient refers to them
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What one message asks of a store; everything by reference (``Patient/<id>``).
+
+    Attributes:
+        texts: What to store, each resource as JSON, with references as the store knows them.
+        may_hold_decimals: See `exact_json.loads`.
+    """
+
+    texts: Mapping[str, bytes]
+    changes: Mapping[str, ResourceChange]
+    listings: tuple[Listing, ...]
+    notes: ChangeNotes
+    sequence: Place
+    may_hold_decimals: bool
+
+    def resources(self, references: Sequence[str]) -> list[Resource]:
+        """Return some of the resources.
+
+        Raises:
+            RecordUnreadable: one is none.
+        """
+        texts = [self.texts[reference] for reference in references]
+        try:
+            return read_resources(texts, may_hold_decimals=self.may_hold_decimals)
+        except ValueError as error:
+            raise RecordUnreadable(type(error).__name__) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a message does to the resources it found.
+
+    Attributes:
+        left_out: References of entries that were refused; nothing of them is written.
+    """
+
+    writes: tuple[Write | MetaWrite, ...]
+    findings: tuple[Finding, ...]
+    left_out: tuple[str, ...]
+
+
+def changes_of(body: bytes) -> ChangeSet:
+    """Return what a canonical record, as encoded, asks of a store.
+
+    Raises:
+        RecordUnreadable: it is not one, or its notes name an entry that the bundle does not have.
+    """
+    kept = open_record(body)
+    try:
+        changes = {kept.names[one.full_url]: one for one in kept.notes.resources}
+        listings = tuple(_listings(kept, changes))
+    except (KeyError, TypeError) as error:
+        raise RecordUnreadable(type(error).__name__) from None
+    return ChangeSet(_about_patients(kept), changes, listings, kept.notes, kept.sequence, kept.may_hold_decimals)
+
+
+def _about_patients(kept: KeptRecord) -> dict[str, bytes]:
+    """Return the resources to store, with references to one another as the store knows them."""
+    names = {url.encode(): name.encode() for url, name in kept.names.items()}
+    texts: dict[str, bytes] = {}
+    referred: set[bytes] = set()
+    for name, line in zip(kept.names.values(), kept.lines, strict=True):
+        if name.startswith(_TRAVEL):
+            continue
+        text, targets = localise(line.partition(b"\t")[0], names)
+        if not (name.startswith("Provenance/") and any(target.startswith(_HEADER) for target in targets)):
+            texts[name] = text
+            referred.update(targets)
+    return {name: text for name, text in texts.items() if not name.startswith(_TRAVELLERS) or name.encode() in referred}
+
+
+def _listings(kept: KeptRecord, changes: Mapping[str, ResourceChange]) -> Iterator[Listing]:
+    for one in kept.notes.children:
+        parent = kept.names[one.parent]
+        if one.mode is ListMode.SNAPSHOT and not changes.get(parent, _PUT).provisional:
+            members = (kept.names[url] for url in one.members)
+            put = tuple(member for member in members if changes.get(member, _PUT).action is Action.PUT)
+            yield list_children(kept.sequence.source, one.segment, parent, put)
+
+
+def needed(changes: ChangeSet) -> list[str]:
+    """Return the references to read first."""
+    edited = (f"{edit.kind}/{one}" for edit in changes.notes.identity for one in (edit.prior, edit.survivor))
+    return list(dict.fromkeys([*changes.texts, *(one.reference for one in changes.listings), *edited]))
+
+
+def needed_after(changes: ChangeSet, stored: Mapping[str, Stored]) -> list[str]:
+    """Return the references to read once the first are known: children that are no longer listed."""
+    gone = (member for one in changes.listings for member in one.gone(stored.get(one.reference)))
+    return [member for member in dict.fromkeys(gone) if member not in changes.texts]
+
+
+def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored]) -> Applied:
+    """Return the writes of a message, given every stored resource it needs to see.
+
+    Raises:
+        RecordUnreadable: an entry is not one.
+        SubjectConflict: a result, an order or a visit is stored for another patient; nothing may be written.
+    """
+    work = _Work(changes, stored)
+    new = [reference for reference in changes.texts if not work.move_on(reference)]
+    for reference, sent in zip(new, changes.resources(new), strict=True):
+        work.put(reference, sent)
+    for listing in changes.listings:
+        work.keep_list(listing)
+    for edit in changes.notes.identity:
+        work.edit_links(edit)
+    return work.applied()
+
+
+_PUT = ResourceChange("")
+_NOBODY = ResourceChange("", deleted=("entry",))  # an empty list says that there are none
+
+
+class _Work:
+    """The resources of one message on their way."""
+
+    def __init__(self, changes: ChangeSet, stored: Mapping[str, Stored]) -> None:
+        self._changes = changes
+        self._stored = stored
+        self._after: dict[str, Resource] = {}
+        self._moved: dict[str, Resource] = {}  # the new `meta` of what is written as it is stored
+        self._findings: list[Finding] = []
+        self._left_out: list[str] = []
+
+    def move_on(self, reference: str) -> bool:
+        """Take an entry that says what is stored, in the very same bytes; return False where there is more to do.
+
+        Most of what comes again about a patient does. Nobody need read it: its place in the sequence moves on.
+        """
+        stored, change = self._stored.get(reference), self._changes.changes.get(reference, _PUT)
+        kind = reference.partition("/")[0]
+        if stored is None or stored.text != self._changes.texts[reference] or change.action is Action.DELETE:
+            return False
+        if change.deleted or not is_stateless(self._changes.notes, kind) or self._changes.notes.identity:
+            return False
+        if change.provisional:
+            return True
+        if is_older(stored.meta, self._changes.sequence):
+            self._findings.append(Finding("older_not_written", kind))
+            return True
+        if marks(stored.meta) != marks_of(change):
+            return False
+        if kind not in SHARED:
+            self._moved[reference] = moved_on(stored.meta, self._changes.sequence)
+        return True
+
+    def put(self, reference: str, sent: Resource) -> None:
+        """Merge one entry, retire it, or leave it out."""
+        change = self._changes.changes.get(reference, _PUT)
+        if change.provisional and reference in self._stored:
+            return
+        stored = _resource(self._stored, reference)
+        notes, sequence = self._changes.notes, self._changes.sequence
+        if stored is not None:
+            if is_older(meta_of(stored), sequence):
+                self._findings.append(Finding("older_not_written", sent["resourceType"]))
+                return
+            check_subject(notes, sent, stored, self._newest)
+        if change.action is Action.DELETE:
+            self._delete(reference, stored)
+            return
+        effect = effect_of(notes, change, sent, stored)
+        if effect is None:
+            self._refuse(reference, change.control or notes.event, stored)
+            return
+        if stored is None:
+            self._after[reference] = create(sent, change, sequence, effect)
+        else:
+            self._keep(reference, update(stored, sent, change, sequence, effect, notes.repeats))
+
+    def keep_list(self, listing: Listing) -> None:
+        """Keep what the source lists now, and retire what it listed before and no longer does."""
+        reference, sequence = listing.reference, self._changes.sequence
+        stored = self._stored.get(reference)
+        if listing.parent in self._left_out or (stored is not None and is_older(stored.meta, sequence)):
+            return
+        if stored is not None and stored.text == listing.text:
+            self._moved[reference] = moved_on(stored.meta, sequence)
+            return
+        for member in listing.gone(stored):
+            child = _resource(self._stored, member)
+            if child is not None and member not in self._changes.texts:
+                self._keep(member, retire(child, sequence, is_deleted=False))
+        self._keep(
+            reference,
+            merge(
+                _resource(self._stored, reference), listing.resource(), _PUT if listing.members else _NOBODY, sequence
+            ),
+        )
+
+    def edit_links(self, edit: IdentityEdit) -> None:
+        """Link or unlink the Patients that a person edited together."""
+        sequence = self._changes.sequence
+        for patient in linked(edit, self._newest):
+            reference = f"Patient/{patient['id']}"
+            stored = _resource(self._stored, reference)
+            if stored is None or not is_older(meta_of(stored), sequence):
+                self._after[reference] = {**patient, "meta": in_sequence(meta_of(patient), sequence)}
+
+    def applied(self) -> Applied:
+        """Return the writes, without references to what was left out and is not stored."""
+        gone = {reference for reference in self._left_out if reference not in self._stored}
+        if gone:
+            self._after = {name: without(one, gone) if refers(one, gone) else one for name, one in self._after.items()}
+        writes = [Write(name, one, self._version(name)) for name, one in self._after.items()]
+        moved = [MetaWrite(name, meta, self._stored[name]) for name, meta in self._moved.items()]
+        return Applied((*writes, *moved), tuple(self._findings), tuple(self._left_out))
+
+    def _delete(self, reference: str, stored: Resource | None) -> None:
+        if stored is None:
+            self._left_out.append(reference)
+        else:
+            self._keep(reference, retire(stored, self._changes.sequence, is_deleted=True))
+
+    def _refuse(self, reference: str, key: str, stored: Resource | None) -> None:
+        before = "nothing" if stored is None else stored.get("status", "no status")
+        self._findings.append(Finding("state_refused", reference, f"{key} on {before}"))
+        self._left_out.append(reference)
+
+    def _keep(self, reference: str, after: Resource | Unchanged | None) -> None:
+        if isinstance(after, dict):
+            self._after[reference] = after
+
+    def _newest(self, reference: str) -> Resource | None:
+        return self._after.get(reference) or _resource(self._stored, reference)
+
+    def _version(self, reference: str) -> str | None:
+        found = self._stored.get(reference)
+        return None if found is None else found.version
+
+
+def _resource(stored: Mapping[str, Stored], reference: str) -> Resource | None:
+    found = stored.get(reference)
+    return found.resource if found is not None else None

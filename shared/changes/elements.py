@@ -1,0 +1,107 @@
+"""Elements that belong together in R4, so that a new one never stands beside what it replaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.changes.lists import without_part
+
+Resource = dict[str, Any]
+
+# Choice elements (``value[x]``) at the top of the resources that messages make.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "AllergyIntolerance": ("onset",),
+    "ChargeItem": ("occurrence", "product"),
+    "Condition": ("abatement", "onset"),
+    "Consent": ("source",),
+    "DeviceRequest": ("code", "occurrence"),
+    "DiagnosticReport": ("effective",),
+    "FamilyMemberHistory": ("age", "born", "deceased"),
+    "Goal": ("start",),
+    "Immunization": ("occurrence",),
+    "Media": ("created",),
+    "MedicationAdministration": ("effective", "medication"),
+    "MedicationDispense": ("medication", "statusReason"),
+    "MedicationRequest": ("medication", "reported"),
+    "MedicationStatement": ("effective", "medication"),
+    "MessageHeader": ("event",),
+    "Observation": ("effective", "value"),
+    "Patient": ("deceased", "multipleBirth"),
+    "Procedure": ("performed",),
+    "Provenance": ("occurred",),
+    "ServiceRequest": ("asNeeded", "occurrence", "quantity"),
+    "SupplyDelivery": ("occurrence",),
+}
+
+# R4 obs-6: a reason for absence stands only where no value does.
+_INSTEAD_OF: dict[tuple[str, str], str] = {("Observation", "value"): "dataAbsentReason"}
+
+# Single elements whose parts come from different fields, or from different messages: they are merged part by part.
+# Any other element (a name, a code, a quantity) is one statement and is replaced as a whole.
+COMPOSITES: dict[str, frozenset[str]] = {
+    "Account": frozenset({"servicePeriod"}),
+    "Coverage": frozenset({"period"}),
+    "DocumentReference": frozenset({"context"}),
+    "Encounter": frozenset({"hospitalization", "period"}),
+    "MedicationDispense": frozenset({"substitution"}),
+    "MedicationRequest": frozenset({"dispenseRequest", "substitution"}),
+    "Specimen": frozenset({"collection"}),
+}
+
+
+def drop_replaced(stored: Resource, sent: Resource) -> None:
+    """Remove from ``stored`` what elements of ``sent`` stand instead of: other types of a choice, ``_`` siblings."""
+    for name in sent:
+        sibling = name[1:] if name[0] == "_" else "_" + name
+        if sibling in stored and sibling not in sent:
+            del stored[sibling]
+    for prefix in CHOICES.get(stored["resourceType"], ()):
+        instead = _INSTEAD_OF.get((stored["resourceType"], prefix))
+        if instead in sent or any(_is_choice(name, prefix) for name in sent):
+            for name in [name for name in stored if name == instead or _is_choice(name, prefix)]:
+                del stored[name]
+
+
+def remove(resource: Resource, path: str) -> None:
+    """Remove the element at a path; what is shared with another version is copied first.
+
+    ``period.end`` removes one part and the whole when nothing remains; ``participant[ATND]`` removes one part of a
+    list; a choice is removed whatever its type.
+    """
+    head, _, rest = path.partition(".") if "[" not in path else (path, "", "")
+    name, _, key = head.partition("[")
+    value = resource.get(name)
+    if key:
+        _put_or_drop(resource, name, without_part(name, value or [], key[:-1]))
+    elif rest and isinstance(value, list):
+        _put_or_drop(resource, name, [item for item in (_without(one, rest) for one in value) if item])
+    elif rest:
+        if isinstance(value, dict):
+            _put_or_drop(resource, name, _without(value, rest))
+    else:
+        resource.pop(name, None)
+        resource.pop("_" + name, None)
+        for choice in [one for one in resource if _is_choice(one, name)] if _is_choice_name(resource, name) else ():
+            del resource[choice]
+
+
+def _without(value: Resource, path: str) -> Resource:
+    copy = dict(value)
+    remove(copy, path)
+    return copy
+
+
+def _put_or_drop(resource: Resource, name: str, value: Any) -> None:
+    if value:
+        resource[name] = value
+    else:
+        resource.pop(name, None)
+
+
+def _is_choice_name(resource: Resource, name: str) -> bool:
+    return name in CHOICES.get(resource.get("resourceType", ""), ())
+
+
+def _is_choice(name: str, prefix: str) -> bool:
+    start = 1 if name[0] == "_" else 0
+    return name.startswith(prefix, start) and name[start + len(prefix) :][:1].isupper()

@@ -1,0 +1,65 @@
+"""What merging, linking and unlinking two persons does to ``Patient.link``.
+
+The prior Patient of a merge is never rewritten: it stays as its sources left it, and the survivor says that it takes
+its place. Identifiers are redirected in the identity table, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shared.changes.notes import IdentityEdit
+from shared.changes.tags import Resource
+
+Look = Callable[[str], Resource | None]
+
+# HL7 v2.5.1 3.3.18 to 3.3.51: events after which the prior record's identifiers mean the surviving record.
+MERGES: dict[str, frozenset[str]] = {
+    "Patient": frozenset({"A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47", "A48"}),
+    "Encounter": frozenset({"A42", "A50", "A51"}),
+}
+LINK, UNLINK = "A24", "A37"
+REPLACES, SEE_ALSO = "replaces", "seealso"
+
+
+def linked(edit: IdentityEdit, look: Look) -> list[Resource]:
+    """Return the Patients that an edit changes, with their new links; what is not stored is not linked."""
+    prior, survivor = look(f"Patient/{edit.prior}"), look(f"Patient/{edit.survivor}")
+    if edit.kind != "Patient" or edit.prior == edit.survivor or prior is None or survivor is None:
+        return []
+    if edit.event == LINK:
+        pair = ((survivor, edit.prior), (prior, edit.survivor))
+        return _changed([_with(one, [_link(SEE_ALSO, other)]) for one, other in pair], [survivor, prior])
+    if edit.event == UNLINK:
+        pair = ((survivor, edit.prior), (prior, edit.survivor))
+        return _changed([_without(one, _link(SEE_ALSO, other)) for one, other in pair], [survivor, prior])
+    if edit.event not in MERGES["Patient"]:
+        return []
+    earlier = [link for link in prior.get("link", ()) if link["type"] == REPLACES]
+    return _changed([_with(survivor, [_link(REPLACES, edit.prior), *earlier])], [survivor])
+
+
+def replaces(patient: Resource | None, reference: str) -> bool:
+    """Tell whether a Patient took the place of another one."""
+    links = (patient or {}).get("link", ())
+    return any(link["type"] == REPLACES and link["other"]["reference"] == reference for link in links)
+
+
+def _link(kind: str, other: str) -> dict[str, Any]:
+    return {"other": {"reference": f"Patient/{other}"}, "type": kind}
+
+
+def _with(patient: Resource, links: list[dict[str, Any]]) -> Resource:
+    before = patient.get("link", [])
+    return {**patient, "link": [*before, *(link for link in links if link not in before)]}
+
+
+def _without(patient: Resource, link: dict[str, Any]) -> Resource:
+    rest = [one for one in patient.get("link", ()) if one != link]
+    kept = {name: value for name, value in patient.items() if name != "link"}
+    return {**kept, "link": rest} if rest else kept
+
+
+def _changed(after: list[Resource], before: list[Resource]) -> list[Resource]:
+    return [new for new, old in zip(after, before, strict=True) if new.get("link", []) != old.get("link", [])]

@@ -1,0 +1,72 @@
+"""What the hub remembers in ``meta.tag``, so that it works on any FHIR server: the source's sequence, and marks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from shared.message.identifiers import Sequence
+
+Resource = dict[str, Any]
+
+SEQUENCE_SYSTEM = "urn:caduceus:sequence:"  # and the source; the code is ``<epoch>-<n>``
+MARK_SYSTEM = "urn:caduceus:mark"
+
+_SERVER_KEPT = frozenset({"versionId", "lastUpdated"})
+_NOT_COPIED = _SERVER_KEPT | {"tag"}
+
+
+class Mark(StrEnum):
+    """What a person should know of a resource."""
+
+    PROVISIONAL = "provisional"  # created by a message that does not own it; its owner has not spoken yet
+    UNIDENTIFIED = "unidentified"  # no trusted identifier: for review
+    RETIRED = "retired"  # no longer in its sender's list, or deleted there
+
+
+def meta_of(resource: Resource | None) -> Resource:
+    """Return the ``meta`` of a resource; empty when there is none."""
+    meta: Resource = (resource or {}).get("meta", {})
+    return meta
+
+
+def is_older(meta: Resource, sequence: Sequence) -> bool:
+    """Tell whether a resource with this ``meta`` already holds this message of the source, or a later one."""
+    system = SEQUENCE_SYSTEM + sequence.source
+    for tag in meta.get("tag", ()):
+        if tag.get("system") == system:
+            epoch, _, number = tag["code"].partition("-")
+            return (sequence.epoch, sequence.n) <= (int(epoch), int(number))
+    return False
+
+
+def marks(meta: Resource) -> tuple[Mark, ...]:
+    """Return the marks that a resource bears."""
+    return tuple([Mark(tag["code"]) for tag in meta.get("tag", ()) if tag.get("system") == MARK_SYSTEM])
+
+
+def moved_on(meta: Resource, sequence: Sequence) -> Resource:
+    """Return the ``meta`` of a resource of which a message says nothing new."""
+    return in_sequence({name: value for name, value in meta.items() if name not in _SERVER_KEPT}, sequence)
+
+
+def describe(stored: Resource | None, sent: Resource, wanted: tuple[Mark, ...]) -> Resource:
+    """Return the ``meta`` of a resource after a message, without the message's own sequence.
+
+    What others tagged stays; what the server keeps (version, time) is left to the server.
+    """
+    before, said = meta_of(stored), meta_of(sent)
+    meta = {name: value for part in (before, said) for name, value in part.items() if name not in _NOT_COPIED}
+    tags = [tag for tag in before.get("tag", ()) if tag.get("system") != MARK_SYSTEM]
+    tags += [tag for tag in said.get("tag", ()) if tag not in tags]
+    tags += [{"system": MARK_SYSTEM, "code": mark.value} for mark in wanted]
+    if tags:
+        meta["tag"] = tags
+    return meta
+
+
+def in_sequence(meta: Resource, sequence: Sequence) -> Resource:
+    """Return ``meta`` with the source's sequence moved on."""
+    own = {"system": SEQUENCE_SYSTEM + sequence.source, "code": f"{sequence.epoch}-{sequence.n}"}
+    others = [tag for tag in meta["tag"] if tag.get("system") != own["system"]] if "tag" in meta else []
+    return {**meta, "tag": [*others, own]}
