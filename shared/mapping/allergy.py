@@ -1,0 +1,138 @@
+"""AL1 and IAM: AllergyIntolerance (guide: AL1[AllergyIntolerance], IAM[AllergyIntolerance])."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.changes.notes import Action
+from shared.mapping.codes.tables import table
+from shared.mapping.datatypes.coded import code, concept, fixed, text, text_concept
+from shared.mapping.datatypes.identifier import ei
+from shared.mapping.datatypes.time import date_time
+from shared.mapping.frame import Frame, Handler
+from shared.mapping.grouping import Node
+from shared.mapping.rows import Resource, Row, Table, Unmapped, absent, fill, first, many, one, values
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+ACTIVE = fixed("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "active")
+_NO_TARGET = "the guide gives it no FHIR element"
+_CATEGORY = code(table("AllergenType[AllergyIntoleranceCategory]"))
+_SEVERITY = code(table("AllergySeverity[AllergyIntolerance.reaction.severity]"))
+_CRITICALITY = code(table("AllergySeverity[AllergyIntolerance.criticality]"))
+
+
+def _category(segment: str, guide: str) -> Row:
+    return one(f"{segment}-2", "AllergyIntolerance.category", _CATEGORY, guide, reuse=True, placed=True)
+
+
+def _severity(segment: str, guide: str) -> Row:
+    """Severity of the reaction, where there is a reaction to be severe; else how critical the allergy is."""
+    return one(f"{segment}-4", "AllergyIntolerance.reaction.severity", _SEVERITY, guide, reuse=True, placed=True)
+
+
+def _criticality(segment: str, guide: str) -> Row:
+    return one(f"{segment}-4", "AllergyIntolerance.criticality", _CRITICALITY, guide, reuse=True, placed=True)
+
+
+def _reaction(segment: str, guide: str) -> Row:
+    return many(
+        f"{segment}-5", "AllergyIntolerance.reaction.manifestation", text_concept, guide, reuse=True, placed=True
+    )
+
+
+def _kind(segment: str, guide: str) -> Row:
+    return one(f"{segment}-2", "AllergyIntolerance.type", code(table("AllergyType")), guide, reuse=True)
+
+
+ALLERGY = Table(
+    "AL1",
+    "AllergyIntolerance",
+    (
+        _category("AL1", "AL1[AllergyIntolerance] 6 to 8"),
+        _kind("AL1", "AL1[AllergyIntolerance] 9"),
+        one("AL1-3", "AllergyIntolerance.code", concept(), "AL1[AllergyIntolerance] 10", reuse=True),
+        _criticality("AL1", "AL1[AllergyIntolerance] 11"),
+        _severity("AL1", "AL1[AllergyIntolerance] 14"),
+        _reaction("AL1", "AL1[AllergyIntolerance] 15"),
+        one("AL1-6", "AllergyIntolerance.onsetDateTime", date_time, "AL1[AllergyIntolerance] 16"),
+    ),
+    {1: "set id: position only"},
+)
+
+ADVERSE = Table(
+    "IAM",
+    "AllergyIntolerance",
+    (
+        many("IAM-7", "AllergyIntolerance.identifier", ei(), "IAM[AllergyIntolerance] 18"),
+        _category("IAM", "IAM[AllergyIntolerance] 6 to 8"),
+        _kind("IAM", "IAM[AllergyIntolerance] 9"),
+        one("IAM-3", "AllergyIntolerance.code", concept(), "IAM[AllergyIntolerance] 10", reuse=True),
+        _criticality("IAM", "IAM[AllergyIntolerance] 12"),
+        _severity("IAM", "IAM[AllergyIntolerance] 11"),
+        _reaction("IAM", "IAM[AllergyIntolerance] 15"),
+        one("IAM-11", "AllergyIntolerance.onsetDateTime", date_time, "IAM[AllergyIntolerance] 22"),
+        one("IAM-12", "AllergyIntolerance.onsetString", text, "IAM[AllergyIntolerance] 23", when=absent(11)),
+        one("IAM-13", "AllergyIntolerance.recordedDate", date_time, "IAM[AllergyIntolerance] 24"),
+    ),
+    {
+        1: "set id: position only",
+        6: "the action: it says what to do with the allergy",
+        **dict.fromkeys((8, 9, 10, 16, *range(18, 27)), _NO_TARGET),
+    },
+)
+_ROWS = {name: {row.target: row for row in rows.rows} for name, rows in (("AL1", ALLERGY), ("IAM", ADVERSE))}
+
+
+def allergy(node: Node, frame: Frame, scope: Scope) -> Frame | None:
+    """AL1, IAM: one AllergyIntolerance."""
+    segment = node.segment
+    name = segment.name
+    if frame.patient is None or not any(segment.fields[2:]):
+        return None
+    fields = segment.fields
+    instance = fields[7] if name == "IAM" and len(fields) > 7 else ""
+    key = (frame.patient["reference"], instance or (fields[3] if len(fields) > 3 else ""))
+    resource: Resource = {
+        "resourceType": "AllergyIntolerance",
+        "id": scope.child_id("AllergyIntolerance", *key),
+        "clinicalStatus": ACTIVE,
+        "patient": frame.patient,
+    }
+    fill(resource, segment, ALLERGY if name == "AL1" else ADVERSE, scope)
+    _add_category(resource, node, scope)
+    _add_reaction(resource, node, scope)
+    deleted = name == "IAM" and segment.text(6) == "D"
+    scope.add_child(resource, name, frame.patient["reference"], Action.DELETE if deleted else Action.PUT)
+    return frame.within(remarks=resource)
+
+
+def _add_category(resource: Resource, node: Node, scope: Scope) -> None:
+    row = _ROWS[node.segment.name]["AllergyIntolerance.category"]
+    for found in values(row, node.segment, scope, resource):
+        if isinstance(found, Unmapped):
+            resource["_category"] = [found.extension]
+            resource["category"] = [None]
+        else:
+            resource["category"] = [found]
+
+
+def _add_reaction(resource: Resource, node: Node, scope: Scope) -> None:
+    rows = _ROWS[node.segment.name]
+    manifestations = values(rows["AllergyIntolerance.reaction.manifestation"], node.segment, scope, resource)
+    target = "AllergyIntolerance.reaction.severity" if manifestations else "AllergyIntolerance.criticality"
+    said = first(rows[target], node.segment, scope, resource)
+    holder = resource
+    if manifestations:
+        holder = {"manifestation": manifestations}
+        resource["reaction"] = [holder]
+    element = rows[target].leaf
+    if isinstance(said, Unmapped):
+        holder["_" + element] = said.extension
+    elif said:
+        holder[element] = said
+
+
+TABLES = (ALLERGY, ADVERSE)
+HANDLERS: dict[str, Handler] = {"AL1": allergy, "IAM": allergy}

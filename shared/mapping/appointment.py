@@ -1,0 +1,354 @@
+"""SCH, RGS, AIS, AIG, AIL, AIP: the Appointment and who and what takes part (guide: SCH[Appointment], AIx)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from shared.hl7 import Segment
+from shared.mapping.codes.tables import table
+from shared.mapping.datatypes.coded import code, concept, fixed
+from shared.mapping.datatypes.identifier import ei
+from shared.mapping.datatypes.number import decimal
+from shared.mapping.datatypes.time import instant
+from shared.mapping.frame import Frame, Handler
+from shared.mapping.grouping import Node
+from shared.mapping.location import location
+from shared.mapping.practitioner import practitioner
+from shared.mapping.rows import Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+_STATUSES = table("FillerStatusCodes[Appointment]")
+_NO_TARGET = "the guide gives it no FHIR element"
+_PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+# The units of a duration, in minutes.
+_MINUTES: dict[str, float] = {
+    **dict.fromkeys(("", "M", "MIN", "MINS", "MINUTE", "MINUTES"), 1),
+    **dict.fromkeys(("H", "HR", "HRS", "HOUR", "HOURS"), 60),
+    **dict.fromkeys(("S", "SEC", "SECOND", "SECONDS"), 1 / 60),
+    **dict.fromkeys(("D", "DAY", "DAYS"), 1440),
+}
+
+# What an SIU event makes of the appointment where SCH-25 does not say (HL7 chapter 10, events S12 to S26).
+STATUS_OF_EVENT = {
+    **dict.fromkeys(("S12", "S13", "S14", "S16", "S18", "S19", "S20", "S21", "S22", "S23", "S24"), "booked"),
+    **dict.fromkeys(("S15",), "cancelled"),
+    **dict.fromkeys(("S17",), "entered-in-error"),
+    "S26": "noshow",
+}
+
+
+@parts_of({4: "start", 5: "end"}, dict.fromkeys((1, 2, 3, 6, 7, 8, 9, 10, 11, 12), _NO_TARGET))
+def timing(raw: str, scope: Scope) -> Resource:
+    """Return start and end of SCH-11 (guide: TQ[Appointment])."""
+    parts = scope.parts(raw)
+    pairs = (("start", parts[3]), ("end", parts[4]))
+    return {name: value for name, part in pairs if part and (value := instant(part, scope))}
+
+
+_REASON = concept(table("AppointmentReasonCodes"))
+_TYPE = concept(table("AppointmentTypeCodes"))
+
+
+def _is_type(segment: Segment) -> bool:
+    return segment.text(7, 3) == "HL70277"
+
+
+def _is_reason(segment: Segment) -> bool:
+    return segment.text(7, 3) != "HL70277"
+
+
+_FILLER_STATUS = one("SCH-25", "Appointment.status", code(_STATUSES), "SCH[Appointment] 34", placed=True)
+_LENGTH = one("SCH-9", "Appointment.minutesDuration", decimal, "SCH[Appointment] 12", placed=True)
+_TIMING = one("SCH-11", "Appointment.start", timing, "SCH[Appointment] 14", placed=True)
+_CONTACTS: tuple[tuple[Row, Resource], ...] = (
+    (
+        many(
+            "SCH-12",
+            "Appointment.participant.actor",
+            practitioner,
+            "SCH[Appointment] 15 to 17",
+            reuse=True,
+            placed=True,
+        ),
+        {"text": "placer contact"},
+    ),
+    (
+        many(
+            "SCH-16",
+            "Appointment.participant.actor",
+            practitioner,
+            "SCH[Appointment] 21 to 23",
+            reuse=True,
+            placed=True,
+        ),
+        {"text": "filler contact"},
+    ),
+    (
+        many(
+            "SCH-20",
+            "Appointment.participant.actor",
+            practitioner,
+            "SCH[Appointment] 27 to 29",
+            reuse=True,
+            placed=True,
+        ),
+        fixed(_PARTICIPANT, "enterer", "Enterer"),
+    ),
+)
+_ORDERS = (
+    many("SCH-26", "ServiceRequest.identifier", ei("PLAC", "Placer Identifier"), "SCH[ServiceRequest] 36", placed=True),
+    many("SCH-27", "ServiceRequest.identifier", ei("FILL", "Filler Identifier"), "SCH[ServiceRequest] 37", placed=True),
+)
+
+SCHEDULE = Table(
+    "SCH",
+    "Appointment",
+    (
+        many("SCH-1", "Appointment.identifier", ei("PLAC", "Placer Identifier"), "SCH[Appointment] 3"),
+        many("SCH-2", "Appointment.identifier", ei("FILL", "Filler Identifier"), "SCH[Appointment] 4"),
+        many("SCH-7", "Appointment.reasonCode", _REASON, "SCH[Appointment] 9", when=_is_reason, reuse=True),
+        one("SCH-7", "Appointment.appointmentType", _TYPE, "SCH[Appointment] 10", when=_is_type, reuse=True),
+        one("SCH-8", "Appointment.appointmentType", _TYPE, "SCH[Appointment] 11", reuse=True),
+        *(_LENGTH, _TIMING, *(row for row, _ in _CONTACTS), _FILLER_STATUS, *_ORDERS),
+    ),
+    {
+        10: "the unit of SCH-9: it says how to read it",
+        6: "why it was changed: the guide gives it no FHIR element",
+        **dict.fromkeys((3, 4, 5, 13, 14, 15, 17, 18, 19, 21, 22, 23, 24), _NO_TARGET),
+    },
+)
+
+GROUP = Table(
+    "RGS",
+    "Appointment",
+    (),
+    {1: "set id: position only", 2: "the action: its members have their own", 3: _NO_TARGET},
+)
+
+_AIS_STATUS = one("AIS-10", "Appointment.status", code(_STATUSES), "AIS[Appointment] 12", placed=True)
+SERVICE = Table(
+    "AIS",
+    "Appointment",
+    (
+        many("AIS-3", "Appointment.serviceType", concept(), "AIS[Appointment] 5", reuse=True),
+        *(
+            one("AIS-4", "Appointment.start", instant, "AIS[Appointment] 6", placed=True),
+            one("AIS-7", "Appointment.end", decimal, "AIS[Appointment] 9", placed=True),
+            _AIS_STATUS,
+        ),
+    ),
+    {
+        1: "set id: position only",
+        2: "the action: it says what to do with the service",
+        8: "the unit of AIS-7: it says how to read it",
+        **dict.fromkeys((5, 6, 9, 11, 12), _NO_TARGET),
+    },
+)
+
+
+@parts_of({1: "identifier.value", 2: "display"}, dict.fromkeys((3, 4, 5, 6, 9), "a resource is named once"))
+def general_resource(raw: str, scope: Scope) -> Resource | None:
+    """Return the actor of AIG-3: by its name; what kind of thing it is, AIG-4 says."""
+    parts = scope.parts(raw)
+    said = scope.text(parts[1]) or scope.text(parts[0])
+    return {"display": said} if said else None
+
+
+def _participants(name: str, actor: Row, number: int, duration: int, ignored: dict[int, str], guide: str) -> Table:
+    """Return the table of a resource segment: actor, kind, start and duration, status."""
+    status = number + 6
+    return Table(
+        name,
+        "Appointment",
+        (
+            actor,
+            many(f"{name}-4", "Appointment.participant.type", concept(), f"{name}[Appointment] {guide}", placed=True),
+            one(
+                f"{name}-{number}",
+                "Appointment.participant.period.start",
+                instant,
+                f"{name}[Appointment] 8",
+                placed=True,
+            ),
+            one(
+                f"{name}-{duration}",
+                "Appointment.participant.period.end",
+                decimal,
+                f"{name}[Appointment] 11",
+                placed=True,
+            ),
+        ),
+        {
+            1: "set id: position only",
+            2: "the action: it says what to do with the resource",
+            duration + 1: "the unit of the duration: it says how to read it",
+            number + 1: _NO_TARGET,
+            number + 2: _NO_TARGET,
+            duration + 2: _NO_TARGET,
+            status: "the status of one resource; the Appointment's own counts",
+            **ignored,
+        },
+    )
+
+
+RESOURCES = {
+    "AIG": _participants(
+        "AIG",
+        many("AIG-3", "Appointment.participant.actor", general_resource, "AIG[Appointment] 5", placed=True),
+        8,
+        11,
+        {5: _NO_TARGET, 6: _NO_TARGET, 7: _NO_TARGET},
+        "6",
+    ),
+    "AIL": _participants(
+        "AIL",
+        many("AIL-3", "Appointment.participant.actor", location, "AIL[Appointment] 5", reuse=True, placed=True),
+        6,
+        9,
+        {5: _NO_TARGET},
+        "6",
+    ),
+    "AIP": _participants(
+        "AIP",
+        many("AIP-3", "Appointment.participant.actor", practitioner, "AIP[Appointment] 5", reuse=True, placed=True),
+        6,
+        9,
+        {5: _NO_TARGET},
+        "6",
+    ),
+}
+
+
+def schedule(node: Node, frame: Frame, scope: Scope) -> None:
+    """SCH: the Appointment; whatever follows in the message takes part in it."""
+    segment = node.segment
+    ids = tuple(segment.text(number) for number in (2, 1))
+    kind, number = ("filler", 2) if ids[0] else ("placer", 1)
+    owner = segment.text(number, 3) or segment.text(number, 2) or scope.assigner
+    key = (kind, owner, ids[0] or ids[1]) if any(ids) else (scope.assigner, scope.message.control_id)
+    resource: Resource = {
+        "resourceType": "Appointment",
+        "id": scope.child_id("Appointment", *key),
+        "status": "proposed",
+    }
+    scope.add(resource)
+    fill(resource, segment, SCHEDULE, scope)
+    resource["participant"] = []
+    for row, role in _CONTACTS:
+        for actor in values(row, segment, scope, resource):
+            add_participant(resource, {"type": [role], "actor": actor, "status": "accepted"})
+    scope.noted(resource)["control"] = segment.text(25)
+    _set_status(resource, first(_FILLER_STATUS, segment, scope, resource), scope)
+    _set_times(resource, segment, scope)
+    frame.appointment = frame.remarks = resource
+
+
+def add_participant(appointment: Resource, participant: Resource) -> None:
+    """Add a participant; one who is there already gets the further role."""
+    for known in appointment["participant"]:
+        if known.get("actor") == participant.get("actor"):
+            roles = [role for role in participant.get("type", ()) if role not in known.get("type", ())]
+            if roles:
+                known["type"] = [*known.get("type", ()), *roles]
+            return
+    appointment["participant"].append(participant)
+
+
+def _set_status(resource: Resource, said: object, scope: Scope) -> None:
+    if isinstance(said, Unmapped):
+        resource["_status"] = said.extension
+        said = None
+    resource["status"] = said or STATUS_OF_EVENT.get(scope.event, "proposed")
+
+
+def _set_times(resource: Resource, segment: Segment, scope: Scope) -> None:
+    """Set start, end and minutes; app-3: both or none, except for a proposed, cancelled or waitlisted one."""
+    found = first(_TIMING, segment, scope, resource) or {}
+    length = first(_LENGTH, segment, scope, resource)
+    factor = _MINUTES.get(segment.text(10).upper())
+    if length is not None and factor and length > 0:
+        minutes = round(float(length) * factor)
+        if minutes > 0:
+            resource["minutesDuration"] = minutes
+    place_times(resource, found)
+
+
+def place_times(resource: Resource, found: Resource) -> None:
+    """Set start and end; where one is missing, the length gives it."""
+    start, end = found.get("start"), found.get("end")
+    minutes = resource.get("minutesDuration")
+    if start and not end and minutes:
+        end = later(start, minutes)
+    if start and end and start <= end:
+        resource["start"], resource["end"] = start, end
+    elif start and resource["status"] in {"proposed", "cancelled", "waitlist"}:
+        resource["start"] = start
+
+
+def later(start: str, minutes: float) -> str:
+    """Return the time some minutes after a FHIR instant, at the same offset."""
+    return (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
+
+
+def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
+    """AIS: the service; the start of the first one is the appointment's where SCH-11 names none."""
+    appointment, segment = frame.appointment, node.segment
+    if appointment is None:
+        return None
+    fill(appointment, segment, SERVICE, scope)
+    if "start" not in appointment:
+        rows = {row.number: row for row in SERVICE.rows}
+        start = first(rows[4], segment, scope, appointment)
+        length = first(rows[7], segment, scope, appointment)
+        factor = _MINUTES.get(segment.text(8).upper())
+        if start:
+            minutes = float(length) * factor if length is not None and factor else appointment.get("minutesDuration")
+            end = later(start, minutes) if minutes else start
+            place_times(appointment, {"start": start, "end": end})
+    return frame.within(remarks=appointment)
+
+
+def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
+    """AIG, AIL, AIP: one participant for each actor."""
+    appointment, segment = frame.appointment, node.segment
+    if appointment is None:
+        return None
+    actor, kind, begins, lasts = RESOURCES[segment.name].rows
+    types = values(kind, segment, scope, appointment)
+    period = _period(begins, lasts, segment, scope, appointment)
+    for found in values(actor, segment, scope, appointment):
+        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": "accepted"}
+        if period:
+            participant["period"] = period
+        add_participant(appointment, participant)
+    return frame.within(remarks=appointment)
+
+
+def _period(begins: Row, lasts: Row, segment: Segment, scope: Scope, appointment: Resource) -> Resource:
+    start = first(begins, segment, scope, appointment)
+    if not start:
+        return {}
+    length = first(lasts, segment, scope, appointment)
+    factor = _MINUTES.get(segment.text(lasts.number + 1).upper())
+    if length is None or not factor:
+        return {"start": start}
+    return {"start": start, "end": later(start, float(length) * factor)}
+
+
+def resource_group(node: Node, frame: Frame, scope: Scope) -> None:
+    """RGS: a bracket around services and resources; it says nothing of its own."""
+    del node, frame, scope
+
+
+TABLES = (SCHEDULE, GROUP, SERVICE, *RESOURCES.values())
+HANDLERS: dict[str, Handler] = {
+    "SCH": schedule,
+    "RGS": resource_group,
+    "AIS": service,
+    "AIG": taking_part,
+    "AIL": taking_part,
+    "AIP": taking_part,
+}

@@ -1,0 +1,209 @@
+"""Who a message speaks of: the identifiers of each person and visit, strongest first.
+
+Nothing is looked up here. A claim lists what the sender says; a resolver decides which stored record that is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from shared.hl7 import Message, Segment
+
+# HL7 table 0203: numbers of a person, strongest first. A type that is not listed ranks after them.
+PERSON_TYPES = ("MR", "PI", "PT", "MRT", "NI", "NH", "PN", "U", "EI", "", "PPN", "DL", "SS")
+# Numbers of something else that senders put into PID-3.
+NOT_A_PERSON = frozenset(
+    {"AN", "VN", "AC", "ACSN", "ANON", "ANC", "AND", "ANT", "BA", "BC", "FI", "XX", "GN", "MA", "MC"}
+)
+
+_PLACEHOLDER = re.compile(
+    r"0+|9{3,}|X{2,}|-+|\?+|\"\"|UNK(NOWN)?|NONE|NULL|N/?A|TEMP|TBD|NO ?MRN|NOT ?AVAILABLE", re.IGNORECASE
+)
+
+
+class KnownBy(NamedTuple):
+    """One trusted identifier: HL7 type code, assigner (never empty) and value."""
+
+    type: str
+    assigner: str
+    value: str
+
+
+class Claim(NamedTuple):
+    """What one segment says about who or which visit it speaks of.
+
+    Attributes:
+        kind: ``Patient`` or ``Encounter``.
+        place: The segment, ``PID(2)``.
+        identifiers: Trusted identifiers, strongest first; empty when there are none.
+        fallback: Key parts to mint an id from when there are none.
+        family: Family name, for the conflict check.
+        birth_date: PID-7 as eight digits, for the conflict check.
+        flags: ``unidentified``, ``placeholder``, ``default_assigner``, ``mothers_number``.
+        role: ``subject``, or ``prior`` for what a merge takes away.
+    """
+
+    kind: str
+    place: str
+    identifiers: tuple[KnownBy, ...]
+    fallback: tuple[str, ...]
+    family: str = ""
+    birth_date: str = ""
+    flags: frozenset[str] = frozenset()
+    role: str = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDefaults:
+    """What an interface declares about identifiers.
+
+    Attributes:
+        assigner: Assigner of identifiers that name none; empty: the sender itself (MSH-4 and MSH-3).
+        types: Identifier types, strongest first.
+        assigners: Assigners, strongest first; others follow.
+    """
+
+    assigner: str = ""
+    types: tuple[str, ...] = PERSON_TYPES
+    assigners: tuple[str, ...] = field(default=())
+
+
+def identity_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
+    """Return the claims of all persons and visits of a message, in message order."""
+    segments = message.segments
+    sender = _Sender(segments[0], message.control_id, defaults)
+    claims: list[Claim] = []
+    person: Claim | None = None
+    for segment in segments:
+        name = segment.name
+        if name == "PID":
+            person = _person_claim(segment, sender)
+            claims.append(person)
+        elif name == "MRG":
+            claims.append(_prior_person_claim(segment, sender))
+        elif name == "PV1" and names_a_visit(segment):
+            claims.append(_visit_claim(segment, person, sender))
+    return claims
+
+
+def subject_claim(message: Message, kind: str, defaults: ClaimDefaults) -> Claim | None:
+    """Return the claim of the first person or visit (``Patient``, ``Encounter``) of a message; None without one."""
+    header = message.first("MSH")
+    assert header is not None  # a message begins with it
+    sender = _Sender(header, message.control_id, defaults)
+    pid = message.first("PID")
+    person = None if pid is None else _person_claim(pid, sender)
+    if kind == "Patient":
+        return person
+    pv1 = message.first("PV1")
+    return None if pv1 is None or not names_a_visit(pv1) else _visit_claim(pv1, person, sender)
+
+
+class _Sender:
+    """What the header and the interface say about every number of a message."""
+
+    __slots__ = ("assigner", "control_id", "defaults", "sent")
+
+    def __init__(self, header: Segment, control_id: str, defaults: ClaimDefaults) -> None:
+        self.defaults = defaults
+        self.assigner = default_assigner(header, defaults)
+        self.control_id, self.sent = control_id, header.text(7)
+
+
+def _person_claim(pid: Segment, sender: _Sender) -> Claim:
+    """Return the claim of a PID: PID-3, then the older PID-2 and PID-4."""
+    mother = frozenset(pid.components(raw)[0] for raw in pid.repeats(21))
+    identifiers, flags = _identifiers(pid, (3, 2, 4), sender, excluded=mother)
+    family, birth_date = pid.text(5).upper(), pid.text(7)[:8]
+    return Claim("Patient", _place(pid), identifiers, _fallback(pid, sender), family, birth_date, flags)
+
+
+def _prior_person_claim(mrg: Segment, sender: _Sender) -> Claim:
+    """Return the claim of an MRG: the record that a merge takes away (MRG-1, then the older MRG-4 and MRG-2)."""
+    identifiers, flags = _identifiers(mrg, (1, 4, 2), sender)
+    return Claim("Patient", _place(mrg), identifiers, _fallback(mrg, sender), flags=flags, role="prior")
+
+
+def _visit_claim(pv1: Segment, person: Claim | None, sender: _Sender) -> Claim:
+    """Return the claim of a PV1: PV1-19, then PV1-50; without either, the patient's admission time identifies it."""
+    identifiers, flags = _identifiers(pv1, (19, 50), sender, any_type="VN")
+    admitted = pv1.text(44)
+    if not identifiers and person is not None and person.identifiers and admitted:
+        first = person.identifiers[0]
+        identifiers = (KnownBy("admission", first.assigner, f"{first.type} {first.value} {admitted}"),)
+        flags -= {"unidentified"}
+    return Claim("Encounter", _place(pv1), identifiers, _fallback(pv1, sender), flags=flags)
+
+
+def names_a_visit(pv1: Segment) -> bool:
+    """Tell whether a PV1 says more than its own number."""
+    return any(pv1.fields[2:])
+
+
+def default_assigner(header: Segment, defaults: ClaimDefaults) -> str:
+    """Return the assigner of identifiers that name none: declared, or the sender itself."""
+    return defaults.assigner or f"sender {header.text(4)} {header.text(3)}".strip()
+
+
+def is_placeholder(value: str) -> bool:
+    """Tell whether a value stands for "no number": ``0``, ``UNKNOWN``, all nines and their like."""
+    return not value or _PLACEHOLDER.fullmatch(value) is not None
+
+
+def _place(segment: Segment) -> str:
+    return f"{segment.name}({segment.number})"
+
+
+def _fallback(segment: Segment, sender: _Sender) -> tuple[str, ...]:
+    return sender.assigner, sender.control_id, sender.sent, _place(segment)
+
+
+def _identifiers(
+    segment: Segment,
+    numbers: tuple[int, ...],
+    sender: _Sender,
+    *,
+    excluded: frozenset[str] = frozenset(),
+    any_type: str = "",
+) -> tuple[tuple[KnownBy, ...], frozenset[str]]:
+    """Return the trusted identifiers of these fields, strongest first, and flags on the others."""
+    flags: set[str] = set()
+    found: dict[KnownBy, None] = {}
+    for raw in [raw for number in numbers for raw in segment.repeats(number)]:
+        parts = [*segment.components(raw), "", "", "", ""]
+        value = segment.unescape(parts[0]).strip()
+        type_code = segment.unescape(parts[4]).strip().upper()
+        if is_placeholder(value):
+            flags.add("placeholder")
+        elif value in excluded:
+            flags.add("mothers_number")
+        elif any_type or type_code not in NOT_A_PERSON:
+            named = _assigner(segment, parts[3])
+            if not named:
+                flags.add("default_assigner")
+            found[KnownBy(any_type or type_code, named or sender.assigner, value)] = None
+    if not found:
+        flags.add("unidentified")
+    return _strongest_first(found, sender.defaults), frozenset(flags)
+
+
+def _assigner(segment: Segment, raw: str) -> str:
+    """Return the universal id of an HD that is one component, else its namespace."""
+    if not raw:
+        return ""
+    namespace, universal, *_ = [*(segment.unescape(part).strip() for part in segment.subcomponents(raw)), ""]
+    return universal or namespace
+
+
+def _strongest_first(found: dict[KnownBy, None], defaults: ClaimDefaults) -> tuple[KnownBy, ...]:
+    if len(found) < 2:
+        return tuple(found)
+
+    def rank(one: KnownBy) -> tuple[int, int, str, str, str]:
+        by_type = defaults.types.index(one.type) if one.type in defaults.types else len(defaults.types)
+        by_assigner = defaults.assigners.index(one.assigner) if one.assigner in defaults.assigners else 99
+        return by_type, by_assigner, one.type, one.assigner, one.value
+
+    return tuple(sorted(found, key=rank))

@@ -1,0 +1,97 @@
+"""What a conversion is given besides the message: everything an interface declares about its mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from shared.changes.notes import ListMode
+from shared.mapping.claims import ClaimDefaults
+from shared.mapping.identity import Mint, Resolver
+
+_TABLES, _VALUES, LONGEST_KEPT = 16, 4096, 512
+
+
+class CodeMap(Protocol):
+    """An interface's own concept map."""
+
+    def translate(self, system: str, code: str) -> tuple[str, str, str] | None:
+        """Return (system, code, display) for a local code; system is as sent (CWE.3) or the HL7 table's number."""
+        ...
+
+
+class NoCodeMap:
+    """An interface without local codes."""
+
+    def translate(self, system: str, code: str) -> tuple[str, str, str] | None:
+        """Return None: nothing is translated."""
+        del system, code
+        return None
+
+
+# A value, and the bundle entries of the resources that it refers to.
+Kept = tuple[Any, tuple[dict[str, Any], ...]]
+# By what built it (a row's key, or a kind of resource) and the text that it was built from.
+Reused = dict[tuple[int | str, str], Kept]
+
+
+class Reuse:
+    """Values built once and used again: coded fields, people, places and units come in message after message.
+
+    Bounded: a full table is emptied, which costs less than keeping order, and a text longer than LONGEST_KEPT is not
+    kept. Values are shared between bundles and must not be changed.
+    """
+
+    __slots__ = ("_tables",)
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[str, ...], Reused] = {}
+
+    def of(self, *written: str) -> Reused:
+        """Return the values of messages written alike: separators, charset, default zone and assigner."""
+        found = self._tables.get(written)
+        if found is None:
+            if len(self._tables) >= _TABLES:
+                self._tables.clear()
+            found = self._tables[written] = {}
+        elif len(found) > _VALUES:
+            found.clear()
+        return found
+
+
+OWNED_BY_ADT = frozenset(
+    {"Patient", "Encounter", "Practitioner", "PractitionerRole", "Location", "Organization"}
+    | {"RelatedPerson", "Account", "EpisodeOfCare"}
+)
+_OWNED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"ADT": OWNED_BY_ADT, "BAR": frozenset({"Account", "RelatedPerson"})}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MappingContext:
+    """Everything one interface declares about its mapping.
+
+    Attributes:
+        mint: Gives ids to all resources but persons and visits.
+        resolver: Gives ids to persons and visits.
+        identity: The default assigner and which identifiers count first.
+        zone: IANA name of the zone of times without an offset.
+        codes: The interface's own concept map.
+        owned: For each message code, the resource types it may update; it creates others as provisional.
+        lists: For each segment, whether its repeats are a snapshot or follow their action code.
+        repeats: The same for repeating elements inside a resource.
+        reuse: Values built once; one per context.
+    """
+
+    mint: Mint
+    resolver: Resolver
+    identity: ClaimDefaults
+    zone: str = "UTC"
+    codes: CodeMap = field(default_factory=NoCodeMap)
+    owned: Mapping[str, frozenset[str]] = field(default_factory=lambda: _OWNED)
+    lists: Mapping[str, ListMode] = field(default_factory=dict)
+    repeats: ListMode = ListMode.SNAPSHOT
+    reuse: Reuse = field(default_factory=Reuse, repr=False, compare=False)

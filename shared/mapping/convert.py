@@ -1,0 +1,100 @@
+"""One HL7 v2 message as a FHIR R4 transaction bundle, with notes of how it changes what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
+from shared.hl7 import Message
+from shared.mapping.claims import Claim, identity_claims
+from shared.mapping.context import OWNED_BY_ADT, MappingContext
+from shared.mapping.frame import Frame
+from shared.mapping.grouping import Node, group, place_of
+from shared.mapping.header import start
+from shared.mapping.order import RESULT_MESSAGES
+from shared.mapping.registry import HANDLERS
+from shared.mapping.rows import Resource
+from shared.mapping.scope import Scope, Taken
+from shared.message.finding import Finding
+
+# Created when missing, never updated, by a message type that does not own them (DESIGN section 6).
+_SHARED_TYPES = OWNED_BY_ADT | {"Device"}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a message became.
+
+    Attributes:
+        bundle: A transaction Bundle; PUT by id, references by fullUrl. Parts of it may be shared between bundles:
+            read it, do not change it.
+        changes: How its resources change what is stored.
+        findings: What was noticed, in message order of discovery.
+    """
+
+    bundle: Resource
+    changes: ChangeNotes
+    findings: list[Finding]
+
+
+def convert(
+    message: Message,
+    context: MappingContext,
+    *,
+    claims: Sequence[Claim] | None = None,
+    trace: list[Taken] | None = None,
+) -> Conversion:
+    """Return the conversion of a message; equal messages and contexts give equal bundles.
+
+    Args:
+        claims: The identity claims of the message, from whoever has made them already.
+        trace: Collects what each row carried, for a report.
+    """
+    if claims is None:
+        claims = identity_claims(message, context.identity)
+    root, findings = group(message.segments)
+    scope = Scope(message, root.segment, context, claims, trace)
+    scope.findings += findings
+    bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
+    frame = start(root, scope, bundle)
+    _walk(root, frame, scope)
+    scope.drop_repeated()
+    bundle["entry"] = list(scope.entries.values())
+    return Conversion(bundle, _changes(scope), scope.findings)
+
+
+def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
+    for node in parent.children:
+        handler = HANDLERS.get(node.segment.name)
+        below = handler(node, frame, scope) if handler is not None else None
+        if handler is None and not node.segment.name.startswith("Z"):
+            scope.findings.append(Finding("segment_unmapped", place_of(node.segment)))
+        if node.children:
+            _walk(node, below or frame, scope)
+
+
+def _changes(scope: Scope) -> ChangeNotes:
+    context = scope.context
+    not_owned = _SHARED_TYPES - context.owned.get(scope.code, frozenset())
+    if scope.code in RESULT_MESSAGES:
+        not_owned |= {"ServiceRequest"}  # who reports a result does not change the order
+    lists = scope.child_lists(ListMode.SNAPSHOT)
+    return ChangeNotes(
+        scope.code,
+        scope.event,
+        tuple(_resource_changes(scope, not_owned)),
+        context.repeats,
+        tuple(one for one in lists if one.resource_type not in not_owned),
+        tuple(scope.identity),
+    )
+
+
+def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> Iterator[ResourceChange]:
+    """Yield a note for each entry that needs one."""
+    for url, entry in scope.entries.items():
+        notes = scope.notes_of(url)
+        if entry["resource"]["resourceType"] in not_owned:
+            yield ResourceChange(url, True, **notes)
+        elif notes:
+            yield ResourceChange(url, **notes)

@@ -1,0 +1,78 @@
+"""ED and RP as Attachment (guide: ED[Attachment], RP[Attachment])."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from shared.mapping.rows import Resource, parts_of
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+_BLANKS = re.compile(r"\s+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+;= -]+", re.ASCII)
+_WHOLE_TYPES = {"PDF": "application/pdf", "TEXT": "text/plain", "TX": "text/plain", "FT": "text/plain"} | {
+    "JPEG": "image/jpeg", "JPG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "TIFF": "image/tiff",
+    "HTML": "text/html", "XML": "application/xml", "RTF": "application/rtf", "CDA": "text/xml",
+}  # fmt: skip
+
+
+@parts_of(
+    {2: "contentType", 3: "contentType", 5: "data"}, {1: "the guide gives it no FHIR element", 4: "data: decoded by it"}
+)
+def encapsulated(raw: str, scope: Scope) -> Resource | None:
+    """Return the Attachment of an ED: its data as base64, whatever the sender's encoding was."""
+    parts = scope.parts(raw)
+    data = _data(scope.lines(parts[4]), scope.text(parts[3]).lower(), scope)
+    found: Resource = {}
+    media_type = _media_type(scope.text(parts[1]), scope.text(parts[2]))
+    if media_type:
+        found["contentType"] = media_type
+    if data:
+        found["data"] = data
+    return found if data else None
+
+
+@parts_of({1: "url", 3: "contentType", 4: "contentType"}, {2: "the guide gives it no FHIR element"})
+def pointer(raw: str, scope: Scope) -> Resource | None:
+    """Return the Attachment of an RP: where the data is."""
+    parts = scope.parts(raw)
+    said = scope.text(parts[0])
+    if not said:
+        return None
+    media_type = _media_type(scope.text(parts[2]), scope.text(parts[3]))
+    return {**({"contentType": media_type} if media_type else {}), "url": quote(said, safe=":/?#[]@!$&'()*+,;=%~")}
+
+
+def _data(text: str, encoding: str, scope: Scope) -> str | None:
+    if encoding in {"base64", ""}:
+        data = _BLANKS.sub("", text) if _BLANKS.search(text) else text
+        if len(data) % 4 == 0 and _BASE64.fullmatch(data):
+            return data
+        if encoding:
+            scope.find("data_invalid", f"no base64: {len(data)} characters")
+            return None
+    if encoding == "hex":
+        try:
+            return base64.b64encode(binascii.unhexlify(_BLANKS.sub("", text))).decode()
+        except ValueError:
+            scope.find("data_invalid", f"not hexadecimal: {len(text)} characters")
+            return None
+    return base64.b64encode(text.encode()).decode()
+
+
+def _media_type(kind: str, subtype: str) -> str:
+    """Return the media type that HL7 tables 0191 and 0291 name; empty when they name none."""
+    whole = f"{kind}/{subtype}".lower() if kind and subtype else ""
+    if _MEDIA_TYPE.fullmatch(subtype or ""):
+        return subtype
+    if subtype.upper() in _WHOLE_TYPES:
+        return _WHOLE_TYPES[subtype.upper()]
+    if whole and _MEDIA_TYPE.fullmatch(whole) and kind.lower() in {"application", "audio", "image", "text", "video"}:
+        return whole
+    return _WHOLE_TYPES.get(kind.upper(), kind.lower() if _MEDIA_TYPE.fullmatch(kind) else "")

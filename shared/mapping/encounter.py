@@ -1,0 +1,358 @@
+"""PV1 and PV2: the Encounter (guide: PV1[Encounter], PV2[Encounter], PV1[Patient], PV1[Coverage], MSH[Encounter])."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from shared.hl7 import Segment
+from shared.mapping.claims import names_a_visit
+from shared.mapping.codes.tables import bare_table, table
+from shared.mapping.datatypes.coded import coding, concept, fixed, text
+from shared.mapping.datatypes.identifier import cx
+from shared.mapping.datatypes.number import days
+from shared.mapping.datatypes.person import EXTENSION
+from shared.mapping.datatypes.time import date_time, is_before
+from shared.mapping.frame import Frame, Handler
+from shared.mapping.grouping import Node
+from shared.mapping.insurance import class_alone
+from shared.mapping.location import location, named, place
+from shared.mapping.practitioner import practitioner
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, extension, fill, first, many, one, parts_of, values
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_CLASSES = table("PatientClass[EncounterClass]")
+_UNKNOWN_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK", "display": "unknown"}
+_STATUS_OF_CLASS = table("PatientClass[EncounterStatus]").targets
+_HISTORY = "http://hl7.org/fhir/5.0/StructureDefinition/extension-EncounterHistory"
+_NO_TARGET = "the guide gives it no FHIR element"
+_NO_EXTENSION = "the guide's extension does not exist"
+_BILLING = "billing: the guide gives it no FHIR element"
+
+# MSH[Encounter] and Event[EncounterStatus]: what an event makes of the visit. The guide's rows for A04 ("planned") and
+# A08 ("unknown") are not taken: a registered outpatient has arrived, and an update says nothing of the status. A14,
+# A27 and A38 follow from what the events mean (HL7 chapter 3).
+STATUS_OF_EVENT = {
+    **dict.fromkeys(("A01", "A02", "A13"), "in-progress"),
+    **dict.fromkeys(("A05", "A14"), "planned"),
+    "A03": "finished",
+    **dict.fromkeys(("A11", "A27", "A38"), "cancelled"),
+}
+
+
+@cache
+def participant(code: str, display: str) -> Build:
+    """Return the build function of one Encounter.participant in a role of v3 ParticipationType."""
+    role = [fixed(_PARTICIPATION, code, display)]
+
+    @parts_of(practitioner.__dict__["parts"], practitioner.__dict__["parts_ignored"])
+    def encounter_participant(raw: str, scope: Scope) -> Resource | None:
+        person = practitioner(raw, scope)
+        return {"type": role, "individual": person} if person else None
+
+    return encounter_participant
+
+
+@parts_of({1: "type.coding.code"}, {2: "PV1-45 says when"})
+def discharge_place(raw: str, scope: Scope) -> Resource | None:
+    """Return a reference to the Location a patient goes to (guide: DLD[Location-Discharge])."""
+    parts = scope.parts(raw)
+    said = scope.subparts(parts[0])
+    name = said[1] or said[0]
+    if not name:
+        return None
+    reference = named(name, scope)
+    destination = scope.edit(reference["reference"])
+    destination["type"] = [{"coding": [{"code": said[0], "display": name}]}] if said[0] else [{"text": name}]
+    return reference
+
+
+@parts_of(location.__dict__["parts"], location.__dict__["parts_ignored"])
+def temporary_place(raw: str, scope: Scope) -> Resource | None:
+    """Return Encounter.location of a temporary location, with the class the guide assigns."""
+    found = location(raw, scope)
+    if not found:
+        return None
+    kind = {"coding": [{"system": "http://hl7.org/fhir/ValueSet/subject-location", "code": "temporary"}]}
+    classified = {"url": EXTENSION + "subject-locationClassification", "valueCodeableConcept": kind}
+    return {"extension": [classified], "location": found, "status": "active"}
+
+
+def _is_planned(segment: Segment) -> bool:
+    return segment.text(2) == "P"
+
+
+def _is_not_planned(segment: Segment) -> bool:
+    return segment.text(2) != "P"
+
+
+def _hospitalization(number: int, element: str, guide: str, name: str, code_table: str = "") -> Row:
+    """Return the row of a coded element of Encounter.hospitalization."""
+    codes = table(name) if not code_table else bare_table(code_table, name)
+    target = f"Encounter.hospitalization.{element}"
+    return one(f"PV1-{number}", target, concept(codes), f"PV1[Encounter] {guide}", reuse=True)
+
+
+_EPISODE = many("PV1-54", "EpisodeOfCare.identifier", cx(), "PV1[Encounter] 85", placed=True)
+_EPISODE_TEXT = one("PV1-53", "EpisodeOfCare.extension", text, "PV1[Encounter] 83, 84", placed=True)
+_PRIOR = many("PV1-43", "Basic.extension", location, "PV1[Basic-EncounterHistory] 51 to 58", placed=True, part=KEPT)
+_BED = one("PV1-40", "Location.operationalStatus", coding(table("BedStatus")), "PV1[Encounter] 65", placed=True)
+
+VISIT = Table(
+    "PV1",
+    "Encounter",
+    (
+        one("PV1-2", "Encounter.class", coding(_CLASSES), "PV1[Encounter] 4", reuse=True),
+        many(
+            "PV1-3",
+            "Encounter.location",
+            place("active"),
+            "PV1[Encounter] 6, 7",
+            when=_is_not_planned,
+            part="active",
+            reuse=True,
+        ),
+        many(
+            "PV1-3",
+            "Encounter.location",
+            place("planned"),
+            "PV1[Encounter] 6, 8",
+            when=_is_planned,
+            part="planned",
+            reuse=True,
+        ),
+        many("PV1-4", "Encounter.type", concept(table("AdmissionType")), "PV1[Encounter] 9", reuse=True),
+        one("PV1-5", "Encounter.hospitalization.preAdmissionIdentifier", cx(), "PV1[Encounter] 10"),
+        many("PV1-6", "Encounter.location", place("completed"), "PV1[Encounter] 11, 12", part="completed", reuse=True),
+        many(
+            "PV1-7",
+            "Encounter.participant",
+            participant("ATND", "attender"),
+            "PV1[Encounter] 13 to 16",
+            part="ATND",
+            reuse=True,
+        ),
+        many(
+            "PV1-8",
+            "Encounter.participant",
+            participant("REF", "referrer"),
+            "PV1[Encounter] 17 to 20",
+            part="REF",
+            reuse=True,
+        ),
+        many(
+            "PV1-9",
+            "Encounter.participant",
+            participant("CON", "consultant"),
+            "PV1[Encounter] 21 to 24",
+            part="CON",
+            reuse=True,
+        ),
+        one("PV1-10", "Encounter.serviceType", concept(table("HospitalService")), "PV1[Encounter] 25", reuse=True),
+        many("PV1-11", "Encounter.location", temporary_place, "PV1[Encounter] 26 to 30", part=KEPT, reuse=True),
+        _hospitalization(13, "reAdmission", "32", "ReadmissionIndicator"),
+        _hospitalization(14, "admitSource", "33", "AdmitSource", "0023"),
+        many(
+            "PV1-15",
+            "Encounter.hospitalization.specialArrangement",
+            concept(table("AmbulatoryStatus")),
+            "PV1[Encounter] 34",
+            reuse=True,
+        ),
+        many(
+            "PV1-16",
+            "Encounter.hospitalization.specialCourtesy",
+            concept(bare_table("0099", "VIPIndicator")),
+            "PV1[Encounter] 35",
+            reuse=True,
+        ),
+        many(
+            "PV1-17",
+            "Encounter.participant",
+            participant("ADM", "admitter"),
+            "PV1[Encounter] 36 to 39",
+            part="ADM",
+            reuse=True,
+        ),
+        many("PV1-19", "Encounter.identifier", cx("VN"), "PV1[Encounter] 41 to 44", part=KEPT),
+        _hospitalization(36, "dischargeDisposition", "61", "DischargeDisposition", "0112"),
+        one("PV1-37", "Encounter.hospitalization.destination", discharge_place, "PV1[Encounter] 62", reuse=True),
+        many(
+            "PV1-38",
+            "Encounter.hospitalization.dietPreference",
+            concept(bare_table("0114", "DietType")),
+            "PV1[Encounter] 63",
+            reuse=True,
+        ),
+        _BED,
+        many("PV1-42", "Encounter.location", place("reserved"), "PV1[Encounter] 67, 68", part="reserved", reuse=True),
+        one("PV1-44", "Encounter.period.start", date_time, "PV1[Encounter] 70"),
+        one("PV1-45", "Encounter.period.end", date_time, "PV1[Encounter] 71"),
+        many("PV1-50", "Encounter.identifier", cx(), "PV1[Encounter] 77", part=KEPT),
+        many(
+            "PV1-52",
+            "Encounter.participant",
+            participant("PART", "Participation"),
+            "PV1[Encounter] 79 to 82",
+            part="PART",
+            reuse=True,
+        ),
+        *(_EPISODE_TEXT, _EPISODE, _PRIOR),
+    ),
+    {
+        **dict.fromkeys((12, 18, 39, 51), _NO_TARGET),
+        **dict.fromkeys((*range(21, 36), 41, 46, 47, 48, 49), _BILLING),
+        1: "set id: position only",
+    },
+)
+
+_REFERRAL = many(
+    "PV2-13", "Encounter.participant", participant("REF", "referrer"), "PV2[Encounter] 19 to 22", part="REF", reuse=True
+)
+
+VISIT_MORE = Table(
+    "PV2",
+    "Encounter",
+    (
+        many("PV2-1", "Encounter.location", place("planned"), "PV2[Encounter] 3, 4", part="planned", reuse=True),
+        many("PV2-3", "Encounter.reasonCode", concept(), "PV2[Encounter] 7", reuse=True),
+        extension(
+            "PV2-8",
+            "Encounter.extension",
+            "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedStartDate",
+            "valueDateTime",
+            date_time,
+            "PV2[Encounter] 12, 13",
+        ),
+        extension(
+            "PV2-9",
+            "Encounter.extension",
+            "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate",
+            "valueDateTime",
+            date_time,
+            "PV2[Encounter] 14, 15",
+        ),
+        one("PV2-11", "Encounter.length", days, "PV2[Encounter] 17"),
+        _REFERRAL,
+        one("PV2-25", "Encounter.priority", concept(table("EncounterPriority")), "PV2[Encounter] 34", reuse=True),
+        extension(
+            "PV2-38",
+            "Encounter.extension",
+            EXTENSION + "encounter-modeOfArrival",
+            "valueCoding",
+            coding(table("ModeOfArrivalCode")),
+            "PV2[Encounter] 47, 48",
+            reuse=True,
+        ),
+    ),
+    {
+        **dict.fromkeys(
+            (2, 4, 5, 6, 14, 15, 16, 17, 18, 19, 20, 23, 24, *range(26, 38), 39, *range(41, 51)), _NO_TARGET
+        ),
+        **dict.fromkeys((7, 10, 21, 40), _NO_EXTENSION),
+        12: "the guide's target is the narrative, which is not data",
+        22: "the guide's target (meta.security) is a Coding and this is yes or no",
+    },
+)
+
+
+def visit(node: Node, frame: Frame, scope: Scope) -> Frame | None:
+    """PV1: the Encounter."""
+    segment = node.segment
+    if not names_a_visit(segment):
+        return None
+    claim = scope.claim_of(segment)
+    resource: Resource = {"resourceType": "Encounter", "id": scope.resolve(claim), "status": "unknown"}
+    scope.note_claim(resource, claim)
+    reference = {"reference": scope.add(resource)}
+    fill(resource, segment, VISIT, scope)
+    if frame.patient:
+        resource["subject"] = frame.patient
+    _set_status(resource, segment, scope)
+    _order_period(resource, scope)
+    _add_bed_status(resource, segment, scope)
+    _add_episode(resource, segment, frame, scope)
+    _add_history(resource, segment, frame, scope)
+    class_alone(segment, frame, scope)
+    frame.visit, frame.encounter, frame.visit_segment = resource, reference, segment
+    return frame.within(remarks=resource)
+
+
+def _set_status(resource: Resource, segment: Segment, scope: Scope) -> None:
+    """Set the status: the event's, else finished with a discharge time, else that of the class.
+
+    Only an event with a row moves a stored visit; any other status counts for a visit that is new.
+    """
+    by_event = STATUS_OF_EVENT.get(scope.event) if scope.code == "ADT" else None
+    initial = [] if by_event else ["status"]
+    if "class" not in resource:
+        resource["class"] = _UNKNOWN_CLASS
+        initial.append("class")
+    if initial:
+        scope.noted(resource)["initial"] = tuple(initial)
+    of_class = _STATUS_OF_CLASS.get(segment.text(2))
+    discharged = "end" in resource.get("period", {})
+    resource["status"] = by_event or ("finished" if discharged else of_class.code if of_class else "unknown")
+
+
+def _order_period(resource: Resource, scope: Scope) -> None:
+    """Drop an end before the start (per-1), with a finding."""
+    period = resource.get("period", {})
+    if len(period) == 2 and is_before(period["end"], period["start"]):
+        scope.find("period_reversed", "the end is dropped")
+        del period["end"]
+
+
+def _add_bed_status(resource: Resource, segment: Segment, scope: Scope) -> None:
+    status = first(_BED, segment, scope, resource)
+    places = resource.get("location")
+    if status and places:
+        scope.edit(places[0]["location"]["reference"])["operationalStatus"] = status
+
+
+def _add_episode(resource: Resource, segment: Segment, frame: Frame, scope: Scope) -> None:
+    identifiers = values(_EPISODE, segment, scope, resource)
+    if not identifiers or not frame.patient:
+        return
+    key = (identifiers[0].get("system", scope.assigner), identifiers[0]["value"])
+    episode: Resource = {"resourceType": "EpisodeOfCare", "id": scope.mint("EpisodeOfCare", *key)}
+    said = first(_EPISODE_TEXT, segment, scope, resource)
+    if said:
+        episode["extension"] = [{"url": EXTENSION + "resource-instance-description", "valueMarkdown": said}]
+    episode.update(identifier=identifiers, status="active", patient=frame.patient)
+    resource["episodeOfCare"] = [{"reference": scope.add(episode)}]
+
+
+def _add_history(resource: Resource, segment: Segment, frame: Frame, scope: Scope) -> None:
+    """Add where the patient was before, as the guide's stand-in for the EncounterHistory of R5 (ADT_A01 35)."""
+    found = values(_PRIOR, segment, scope, resource)
+    if not found:
+        return
+    places = [
+        {"url": _HISTORY + ".location", "extension": [{"url": "location", "valueReference": place}]} for place in found
+    ]
+    history: Resource = {
+        "resourceType": "Basic",
+        "id": scope.mint("Basic", "EncounterHistory", resource["id"]),
+        "extension": [
+            {"url": _HISTORY + ".encounter", "valueReference": {"reference": "urn:uuid:" + resource["id"]}},
+            *places,
+        ],
+        "code": fixed("http://hl7.org/fhir/fhir-types", "EncounterHistory"),
+    }
+    if frame.patient:
+        history["subject"] = frame.patient
+    scope.add(history)
+
+
+def visit_more(node: Node, frame: Frame, scope: Scope) -> None:
+    """PV2: more of the Encounter."""
+    if frame.visit is not None:
+        fill(frame.visit, node.segment, VISIT_MORE, scope)
+
+
+TABLES = (VISIT, VISIT_MORE)
+HANDLERS: dict[str, Handler] = {"PV1": visit, "PV2": visit_more}

@@ -1,0 +1,146 @@
+"""Which segment belongs to which: a tree, by small tables, in one pass. No segment is ever dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from shared.hl7 import Segment
+from shared.message.finding import Finding
+
+
+class Node:
+    """A segment and those that belong to it, in message order."""
+
+    __slots__ = ("children", "segment")
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+        self.children: list[Node] = []
+
+    def all(self, name: str) -> list[Node]:
+        """Return the children of one segment name."""
+        return [child for child in self.children if child.segment.name == name]
+
+    def first(self, name: str) -> Node | None:
+        """Return the first child of one segment name."""
+        return next((child for child in self.children if child.segment.name == name), None)
+
+
+# Segment -> its possible parents. The nearest open one takes it. "ORC!" takes one child of that name only: a second
+# OBR begins an order of its own. MSH is the root and takes anything.
+Parents = Mapping[str, tuple[str, ...]]
+
+_NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
+_VISIT = ("PV1", "PID")
+_PEOPLE = ("PR1", "IN1", "GT1", "NK1", "PV1", "PID")
+_REMARKABLE = (
+    *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "DG1", "PR1"),
+    *("AIS", "AIG", "AIL", "AIP", "RGS", "SCH", "NK1", "IN1", "GT1", "PV1", "PRB", "GOL", "FT1", "TXA", "PID"),
+)
+
+PARENTS: Parents = {
+    "PD1": ("PID",),
+    "NK1": ("PID",),
+    "MRG": ("PID",),
+    "PV1": ("PID",),
+    "PV2": ("PV1", "PID"),
+    "AL1": ("PID",),
+    "IAM": ("PID",),
+    "DG1": ("OBR", "ORC", "PID"),
+    "DRG": ("PID",),
+    "PR1": ("FT1", "PID"),
+    "ROL": _PEOPLE,
+    "PRT": ("OBX", "SPM", "OBR", "ORC", *_PEOPLE),
+    "GT1": ("PID",),
+    "IN1": ("PID",),
+    "IN2": ("IN1",),
+    "IN3": ("IN1",),
+    "ACC": ("PID",),
+    "UB1": ("PID",),
+    "UB2": ("PID",),
+    "PDA": ("PID",),
+    "DB1": ("PID",),
+    "ARV": _VISIT,
+    "ORC": ("PID",),
+    "OBR": ("ORC!", "PID"),
+    "RXO": ("ORC!", "PID"),
+    "RXA": ("ORC!", "PID"),
+    "RXE": ("ORC!", "PID"),
+    "RXD": ("ORC!", "PID"),
+    "RXG": ("ORC!", "PID"),
+    "RXR": ("RXA", "RXE", "RXO", "RXD", "RXG", "ORC"),
+    "RXC": ("RXE", "RXO", "RXD", "RXG", "ORC"),
+    "TQ1": ("OBR", "RXE", "RXO", "ORC", "SCH"),
+    "TQ2": ("TQ1", "ORC"),
+    "CTD": ("OBR", "ORC", "PID"),
+    "CTI": ("OBR", "ORC"),
+    "FT1": ("OBR", "PID"),
+    "BLG": ("ORC",),
+    "OBX": ("SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "ORC", "PRB", "GOL", "TXA", "PID"),
+    "SPM": ("OBR", "ORC", "PID"),
+    "SAC": ("SPM", "OBR"),
+    "NTE": _REMARKABLE,
+    "TXA": ("PID",),
+    "AIS": ("RGS",),
+    "AIG": ("RGS",),
+    "AIL": ("RGS",),
+    "AIP": ("RGS",),
+}
+
+# These start at the root of every message.
+ROOT = frozenset(
+    {"PID", "SCH", "RGS", "EVN", "SFT", "UAC", "MSA", "ERR", "QAK", "QPD", "QRD", "QRF", "RCP", "DSC", "NTE"}
+)
+
+
+# Segment -> possible parent -> whether that takes one only.
+_WANTED = {name: {one.rstrip("!"): one.endswith("!") for one in parents} for name, parents in PARENTS.items()}
+
+
+def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
+    """Return the tree of a message, rooted at its MSH, and findings on segments out of place.
+
+    A segment whose parent is missing starts at the root. An unknown one hangs on its predecessor and closes nothing.
+    """
+    iterator = iter(segments)
+    root = Node(next(iterator))
+    open_nodes = [root]
+    findings: list[Finding] = []
+    for segment in iterator:
+        node = Node(segment)
+        name = segment.name
+        if name not in _WANTED and name not in ROOT:
+            findings.append(_unknown(segment))
+            open_nodes[-1].children.append(node)
+            continue
+        depth = _parent_depth(open_nodes, name)
+        if depth == 0 and name not in ROOT:
+            findings.append(Finding("segment_without_parent", place_of(segment), f"one of {', '.join(PARENTS[name])}"))
+        open_nodes[depth].children.append(node)
+        open_nodes[depth + 1 :] = (node,)
+    return root, findings
+
+
+def place_of(segment: Segment) -> str:
+    """Return where a segment is: ``OBX``, ``OBX(2)``; a line that names none may begin with content: its number."""
+    if _NAME.fullmatch(segment.name) is None:
+        return f"line {segment.index + 1}"
+    return f"{segment.name}({segment.number})" if segment.number > 1 else segment.name
+
+
+def _parent_depth(open_nodes: list[Node], name: str) -> int:
+    """Return the depth of the nearest open parent; 0, the root, where there is none."""
+    wanted = _WANTED.get(name)
+    if wanted:
+        for depth in range(len(open_nodes) - 1, 0, -1):
+            node = open_nodes[depth]
+            takes_one = wanted.get(node.segment.name)
+            if takes_one is False or (takes_one and node.first(name) is None):
+                return depth
+    return 0
+
+
+def _unknown(segment: Segment) -> Finding:
+    code = "segment_local" if segment.name.startswith("Z") else "segment_unknown"
+    return Finding(code, place_of(segment), "nothing maps it")

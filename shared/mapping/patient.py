@@ -1,0 +1,367 @@
+"""PID, PD1 and MRG: the Patient and its Account (guide: PID[Patient], PD1[Patient], PID[Account], PID[Provenance])."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.changes.notes import IdentityEdit
+from shared.hl7 import Segment
+from shared.mapping.account import add_account
+from shared.mapping.claims import names_a_visit
+from shared.mapping.codes.tables import bare_table, table
+from shared.mapping.datatypes.coded import boolean, code, coded_text, concept, fixed, text
+from shared.mapping.datatypes.identifier import cx, drivers_license, social_security
+from shared.mapping.datatypes.number import integer
+from shared.mapping.datatypes.person import EXTENSION, address, contact_point, human_name, name_of
+from shared.mapping.datatypes.time import birth_time, date, date_time
+from shared.mapping.frame import Frame, Handler
+from shared.mapping.grouping import Node
+from shared.mapping.header import AUTHOR
+from shared.mapping.organization import facility, organization
+from shared.mapping.practitioner import practitioner
+from shared.mapping.rows import KEPT, Resource, Row, Table, absent, extension, fill, first, many, one, parts_of, values
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+_YES_NO = table("YesNoIndicator")
+_LANGUAGE = bare_table("0296", "PrimaryLanguage")
+_CDC = "urn:oid:2.16.840.1.113883.6.238"
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+# The categories of the US Office of Management and Budget; every other code of the CDC's set is a detail.
+_OMB = frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2135-2", "2186-5"})
+_ETHNIC_CODES = {"H": "2135-2", "N": "2186-5"}  # HL7 table 0189
+_NO_EXTENSION = "the guide's extension does not exist"
+_NO_TARGET = "the guide gives it no FHIR element"
+
+
+def _nested(url: str, part: str, source: str, guide: str, number: str = "") -> Row:
+    """Return the row of an extension whose value sits in an inner extension (citizenship, nationality, animal)."""
+    build = concept(bare_table(number, ""))
+
+    @parts_of(build.__dict__["parts"], build.__dict__["parts_ignored"])
+    def nested(raw: str, scope: Scope) -> Resource | None:
+        found = build(raw, scope)
+        return {"url": url, "extension": [{"url": part, "valueCodeableConcept": found}]} if found else None
+
+    return many(source, "Patient.extension", nested, guide, reuse=True, part=url)
+
+
+_SPOKEN = concept(_LANGUAGE)
+
+
+@parts_of({part: f"language.{path}" for part, path in _SPOKEN.__dict__["parts"].items()})
+def language(raw: str, scope: Scope) -> Resource | None:
+    """Return one Patient.communication."""
+    found = _SPOKEN(raw, scope)
+    return {"language": found} if found else None
+
+
+@parts_of({1: "valueCoding.code", 2: "text", 9: "text"}, {3: "the CDC's code says its system"})
+def category(raw: str, scope: Scope) -> list[Resource]:
+    """Return the US Core parts of one race or ethnic group: an OMB category or a detail, where it is one."""
+    parts = scope.parts(raw)
+    sent = scope.text(parts[0])
+    value, shown = _ETHNIC_CODES.get(sent, sent), scope.text(parts[8]) or scope.text(parts[1]) or sent
+    found: list[Resource] = [{"url": "text", "valueString": shown}] if shown else []
+    if value[:4].isdigit() and value[4:5] == "-":
+        coding = {"system": _CDC, "code": value, **({"display": shown} if shown != sent else {})}
+        found.insert(0, {"url": "ombCategory" if value in _OMB else "detailed", "valueCoding": coding})
+    return found
+
+
+@parts_of({1: "text", 2: "text", 3: "text", 5: "text"})
+def name_text(raw: str, scope: Scope) -> str | None:
+    """Return a name as one string (guide: XPN[string])."""
+    found = name_of(scope.parts(raw)[:6], "", scope)
+    words = (*found.get("prefix", ()), *found.get("given", ()), found.get("family", ""), *found.get("suffix", ()))
+    return " ".join(word for word in words if word) or None
+
+
+@parts_of({1: "text"})
+def birth_place(raw: str, scope: Scope) -> Resource | None:
+    """Return the birth place as an Address of one text."""
+    said = scope.text(raw)
+    return {"text": said} if said else None
+
+
+_RACE = many(
+    "PID-10", "Patient.extension", category, "PID[Patient] 15", reuse=True, placed=True, part=_US_CORE + "race"
+)
+_ETHNICITY = many(
+    "PID-22", "Patient.extension", category, "PID[Patient] 37", reuse=True, placed=True, part=_US_CORE + "ethnicity"
+)
+_COUNTY = one("PID-12", "Patient.address.district", text, "PID[Patient] 17 to 20", placed=True, part=KEPT)
+_ACCOUNT = many("PID-18", "Account.identifier", cx("AN"), "PID[Account] 22", placed=True, part=KEPT)
+_MOTHER = many("PID-21", "RelatedPerson.identifier", cx(), "PID[Patient] 36", placed=True, part=KEPT)
+_UPDATED = one("PID-33", "Provenance.occurredDateTime", date_time, "PID[Provenance-Patient] 47", placed=True, part=KEPT)
+_UPDATER = one(
+    "PID-34", "Provenance.agent.who", facility, "PID[Provenance-Patient] 48", reuse=True, placed=True, part=KEPT
+)
+
+PATIENT = Table(
+    "PID",
+    "Patient",
+    (
+        many("PID-2", "Patient.identifier", cx(), "PID[Patient] 4", part=KEPT),
+        many("PID-3", "Patient.identifier", cx(), "PID[Patient] 5", part=KEPT),
+        many("PID-4", "Patient.identifier", cx(), "PID[Patient] 6", part=KEPT),
+        many("PID-5", "Patient.name", human_name(), "PID[Patient] 7"),
+        extension(
+            "PID-6",
+            "Patient.extension",
+            EXTENSION + "patient-mothersMaidenName",
+            "valueString",
+            name_text,
+            "PID[Patient] 8, 9",
+        ),
+        one("PID-7", "Patient.birthDate", date, "PID[Patient] 10"),
+        extension(
+            "PID-7",
+            "Patient._birthDate.extension",
+            EXTENSION + "patient-birthTime",
+            "valueDateTime",
+            birth_time,
+            "PID[Patient] 11, 12",
+        ),
+        one("PID-8", "Patient.gender", code(table("AdministrativeSex")), "PID[Patient] 13", reuse=True),
+        many("PID-9", "Patient.name", human_name("nickname"), "PID[Patient] 14", part=KEPT),
+        _RACE,
+        many("PID-11", "Patient.address", address, "PID[Patient] 16"),
+        _COUNTY,
+        many("PID-13", "Patient.telecom", contact_point("home"), "PID[Patient] 21, 22", part="home"),
+        many("PID-14", "Patient.telecom", contact_point("work"), "PID[Patient] 23, 24", part="work"),
+        many("PID-15", "Patient.communication", language, "PID[Patient] 25", reuse=True),
+        one("PID-16", "Patient.maritalStatus", concept(table("MaritalStatus")), "PID[Patient] 26", reuse=True),
+        extension(
+            "PID-17",
+            "Patient.extension",
+            EXTENSION + "patient-religion",
+            "valueCodeableConcept",
+            concept(table("Religion")),
+            "PID[Patient] 27, 28",
+            reuse=True,
+        ),
+        _ACCOUNT,
+        many("PID-19", "Patient.identifier", social_security, "PID[Patient] 30 to 34", part="SS"),
+        many("PID-20", "Patient.identifier", drivers_license, "PID[Patient] 35", part="DL"),
+        _MOTHER,
+        _ETHNICITY,
+        extension(
+            "PID-23",
+            "Patient.extension",
+            EXTENSION + "patient-birthPlace",
+            "valueAddress",
+            birth_place,
+            "PID[Patient] 38, 39",
+        ),
+        one("PID-24", "Patient.multipleBirthBoolean", boolean(_YES_NO), "PID[Patient] 40", when=absent(25)),
+        one("PID-25", "Patient.multipleBirthInteger", integer, "PID[Patient] 41"),
+        _nested(EXTENSION + "patient-citizenship", "code", "PID-26", "PID[Patient] 42 to 44", "0171"),
+        _nested(EXTENSION + "patient-nationality", "code", "PID-28", "PID[Patient] 46 to 48", "0212"),
+        one("PID-29", "Patient.deceasedDateTime", date_time, "PID[Patient] 49"),
+        one("PID-30", "Patient.deceasedBoolean", boolean(_YES_NO), "PID[Patient] 50", when=absent(29)),
+        _UPDATED,
+        _UPDATER,
+        _nested(EXTENSION + "patient-animal", "species", "PID-35", "PID[Patient] 55 to 57"),
+        _nested(EXTENSION + "patient-animal", "breed", "PID-36", "PID[Patient] 58 to 60"),
+        _nested(EXTENSION + "patient-citizenship", "code", "PID-39", "PID[Patient] 63 to 65"),
+        many("PID-40", "Patient.telecom", contact_point(), "PID[Patient] 66", part=KEPT),
+    ),
+    {
+        1: "set id: position only",
+        27: _NO_EXTENSION,
+        31: _NO_EXTENSION,
+        32: _NO_TARGET,
+        37: _NO_TARGET,
+        38: _NO_TARGET,
+    },
+)
+
+_LIVING_WILL = one(
+    "PD1-7",
+    "Observation.valueCodeableConcept",
+    concept(table("LivingWillCode")),
+    "PD1[Observation-LivingWill] 13",
+    placed=True,
+)
+
+DEMOGRAPHICS = Table(
+    "PD1",
+    "Patient",
+    (
+        many("PD1-3", "Patient.generalPractitioner", organization, "PD1[Patient] 5", reuse=True),
+        many("PD1-4", "Patient.generalPractitioner", practitioner, "PD1[Patient] 6", reuse=True),
+        extension(
+            "PD1-6",
+            "Patient.extension",
+            EXTENSION + "patient-disability",
+            "valueCodeableConcept",
+            concept(bare_table("0295", "Handicap")),
+            "PD1[Patient] 8, 9",
+            reuse=True,
+        ),
+        _LIVING_WILL,
+        extension(
+            "PD1-14",
+            "Patient.extension",
+            EXTENSION + "patient-congregation",
+            "valueString",
+            coded_text,
+            "PD1[Patient] 17, 18",
+        ),
+    ),
+    dict.fromkeys((1, 2, 5, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23), _NO_TARGET),
+)
+
+_PRIOR_ACCOUNT = one("MRG-3", "Account.identifier", cx("AN"), "MRG[Account] 6", placed=True, part=KEPT)
+
+MERGE = Table(
+    "MRG",
+    "Account",
+    (_PRIOR_ACCOUNT,),
+    {
+        **dict.fromkeys((1, 2, 4), "the prior identifier: it edits the identity table, not a resource"),
+        5: "the prior visit: it edits the identity table, not a resource",
+        6: "the prior visit: it edits the identity table, not a resource",
+        7: "the prior name: the surviving record has its own",
+    },
+)
+
+LIVING_WILL_CODE = fixed("http://loinc.org", "75320-2", "Advance directive")
+
+
+def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
+    """PID: the Patient; all below it is about this person."""
+    segment = node.segment
+    claim = scope.claim_of(segment)
+    resource: Resource = {"resourceType": "Patient", "id": scope.resolve(claim)}
+    url = scope.add(resource)
+    reference = {"reference": url}
+    scope.note_claim(resource, claim)
+    fill(resource, segment, PATIENT, scope)
+    _add_group(resource, segment, _RACE, "race", scope)
+    _add_group(resource, segment, _ETHNICITY, "ethnicity", scope)
+    _add_county(resource, segment, scope)
+    numbers = values(_ACCOUNT, segment, scope, resource)
+    account = add_account(numbers, reference, scope) if numbers else None
+    _add_mother(segment, reference, resource, scope)
+    _add_last_update(segment, reference, resource, scope)
+    if frame.appointment is not None:
+        frame.appointment["participant"].append({"actor": reference, "status": "accepted"})
+    encounter = _encounter_of(node, scope)
+    about = (encounter or reference)["reference"]
+    return frame.within(
+        patient=reference,
+        person=resource,
+        encounter=encounter,
+        account=account,
+        visit=None,
+        visit_segment=None,
+        remarks=resource,
+        order=(about,),
+    )
+
+
+def _encounter_of(node: Node, scope: Scope) -> Resource | None:
+    """Return the reference of the visit of this patient group, so that what comes before its PV1 has it too."""
+    visit = node.first("PV1")
+    if visit is None or not names_a_visit(visit.segment):
+        return None
+    claim = scope.claim_of(visit.segment)
+    return {"reference": "urn:uuid:" + scope.resolve(claim)}
+
+
+def _add_group(resource: Resource, segment: Segment, row: Row, name: str, scope: Scope) -> None:
+    parts = values(row, segment, scope, resource)
+    if not parts:
+        return
+    texts = [part["valueString"] for part in parts if part["url"] == "text"]
+    codings = [part for part in parts if part["url"] != "text"]
+    said = {"url": "text", "valueString": ", ".join(dict.fromkeys(texts))}
+    found = {"url": _US_CORE + name, "extension": [*codings, said]}
+    resource.setdefault("extension", []).append(found)
+
+
+def _add_county(resource: Resource, segment: Segment, scope: Scope) -> None:
+    """Add PID-12 to the only address, or as an address of its own (guide: PID[Patient] 17 to 20)."""
+    county = first(_COUNTY, segment, scope, resource)
+    if not county:
+        return
+    addresses = resource.setdefault("address", [])
+    if len(addresses) == 1 and addresses[0].get("district", county) == county:
+        addresses[0]["district"] = county
+    else:
+        addresses.append({"district": county})
+
+
+def _add_mother(segment: Segment, reference: Resource, person: Resource, scope: Scope) -> None:
+    identifiers = values(_MOTHER, segment, scope, person)
+    if not identifiers:
+        return
+    scope.add(
+        {
+            "resourceType": "RelatedPerson",
+            "id": scope.mint("RelatedPerson", person["id"], "mother", identifiers[0]["value"]),
+            "identifier": identifiers,
+            "patient": reference,
+            "relationship": [fixed("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "MTH", "mother")],
+        }
+    )
+
+
+def _add_last_update(segment: Segment, reference: Resource, person: Resource, scope: Scope) -> None:
+    """Add who changed the record last (guide: IF PID-33 AND PID-34 VALUED)."""
+    updated, updater = first(_UPDATED, segment, scope, person), first(_UPDATER, segment, scope, person)
+    if not updated or len(updated) < 20 or not updater:
+        return
+    scope.add(
+        {
+            "resourceType": "Provenance",
+            "id": scope.mint("Provenance", reference["reference"], updated),
+            "target": [reference],
+            "occurredDateTime": updated,
+            "recorded": updated,
+            "activity": fixed("http://terminology.hl7.org/CodeSystem/v3-DataOperation", "UPDATE", "revise"),
+            "agent": [{"type": AUTHOR, "who": updater}],
+        }
+    )
+
+
+def demographics(node: Node, frame: Frame, scope: Scope) -> None:
+    """PD1: more of the Patient, and the living will as an Observation."""
+    if frame.person is None or frame.patient is None:
+        return
+    fill(frame.person, node.segment, DEMOGRAPHICS, scope)
+    will = first(_LIVING_WILL, node.segment, scope, frame.person)
+    if will:
+        scope.add(
+            {
+                "resourceType": "Observation",
+                "id": scope.mint("Observation", frame.person["id"], "living will"),
+                "status": "final",
+                "code": LIVING_WILL_CODE,
+                "subject": frame.patient,
+                "valueCodeableConcept": will,
+            }
+        )
+
+
+def merge(node: Node, frame: Frame, scope: Scope) -> None:
+    """MRG: the prior record gives way to the Patient of this group, with its account; it is not itself rewritten."""
+    claim = scope.claim_of(node.segment)
+    if frame.person is None or frame.patient is None:
+        return
+    numbers = values(_PRIOR_ACCOUNT, node.segment, scope, frame.person)
+    if numbers:
+        add_account(numbers, frame.patient, scope, status="unknown")
+    if not claim.identifiers:
+        return
+    prior = scope.resolve(claim)
+    survivor = frame.person["id"]
+    if prior != survivor:
+        scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor))
+
+
+TABLES = (PATIENT, DEMOGRAPHICS, MERGE)
+HANDLERS: dict[str, Handler] = {"PID": patient, "PD1": demographics, "MRG": merge}

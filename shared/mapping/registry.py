@@ -1,0 +1,56 @@
+"""The segment families: one line each. A family maps some segments and says which parents they have."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from shared.mapping import (
+    allergy,
+    appointment,
+    charge,
+    condition,
+    device,
+    encounter,
+    guarantor,
+    header,
+    insurance,
+    insured,
+    note,
+    observation,
+    order,
+    patient,
+    procedure,
+    related_person,
+    restriction,
+    role,
+    specimen,
+    statement,
+)
+from shared.mapping.frame import Handler
+from shared.mapping.rows import Table
+
+FAMILIES: tuple[ModuleType, ...] = (
+    header,
+    patient,
+    related_person,
+    encounter,
+    allergy,
+    condition,
+    order,
+    specimen,
+    observation,
+    note,
+    appointment,
+    procedure,
+    role,
+    device,
+    insurance,
+    insured,
+    guarantor,
+    charge,
+    statement,
+    restriction,
+)
+
+TABLES: tuple[Table, ...] = tuple(one for family in FAMILIES for one in family.TABLES)
+HANDLERS: dict[str, Handler] = {name: handler for family in FAMILIES for name, handler in family.HANDLERS.items()}

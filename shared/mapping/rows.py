@@ -1,0 +1,255 @@
+"""Rows: which source field goes to which FHIR element, by which row of HL7's guide.
+
+The same rows run the mapping, write its documentation and explain what became of every field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from shared.hl7 import Segment
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+Build = Callable[[str, "Scope"], Any]
+Condition = Callable[[Segment], bool]
+Resource = dict[str, Any]
+
+NULL = '""'
+_KEYS = count(1)
+KEPT = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A code that no table maps: its original is kept in an extension beside the element, not in it."""
+
+    extension: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One source field and one FHIR element.
+
+    Attributes:
+        source: The field, ``PID-5``.
+        target: The element with its resource type, ``Patient.name``.
+        build: Makes the FHIR value of one repetition; None when there is nothing to carry.
+        guide: The guide's map and row, ``PID[Patient] 7``.
+        many: Every repetition is carried, as one list.
+        when: The guide's condition.
+        reuse: Equal text always gives an equal value that may be shared.
+        placed: The module's own code puts the value where it belongs, by ``values``.
+        part: Which part of a list that several fields feed this field owns (``work`` of ``telecom``); a field that is
+            ``""`` deletes that part. None: it owns the whole element. ``KEPT``: it deletes nothing.
+    """
+
+    source: str
+    target: str
+    build: Build
+    guide: str
+    many: bool = False
+    when: Condition | None = None
+    reuse: bool = False
+    placed: bool = False
+    part: str | None = None
+    key: int = field(init=False, compare=False, repr=False)
+    number: int = field(init=False)
+    parents: tuple[str, ...] = field(init=False)
+    leaf: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        _, *parents, leaf = [*self.target.split("."), ""][: max(2, self.target.count(".") + 1)]
+        object.__setattr__(self, "key", next(_KEYS))
+        object.__setattr__(self, "number", int(self.source.rpartition("-")[2]))
+        object.__setattr__(self, "parents", tuple(parents))
+        object.__setattr__(self, "leaf", leaf)
+
+    @property
+    def path(self) -> str:
+        """The element's path below the resource: ``hospitalization.admitSource``."""
+        return ".".join((*self.parents, self.leaf))
+
+    @property
+    def deletes(self) -> str:
+        """What an HL7 null in the field deletes: a path, a part of a list, or nothing."""
+        if self.part is None:
+            return self.path
+        return f"{self.path}[{self.part}]" if self.part else ""
+
+
+def one(source: str, target: str, build: Build, guide: str, **options: Any) -> Row:
+    """Return a row for an element that holds one value."""
+    return Row(source, target, build, guide, **options)
+
+
+def many(source: str, target: str, build: Build, guide: str, **options: Any) -> Row:
+    """Return a row for an element that takes every repetition."""
+    return Row(source, target, build, guide, many=True, **options)
+
+
+def extension(source: str, target: str, url: str, value: str, build: Build, guide: str, **options: Any) -> Row:
+    """Return a row for an extension: ``value`` is the FHIR name of its value element."""
+
+    def wrapped(raw: str, scope: Scope) -> Any:
+        built = build(raw, scope)
+        return None if built is None else {"url": url, value: built}
+
+    wrapped.__dict__.update(build.__dict__)
+    return Row(source, target, wrapped, guide, many=True, part=url, **options)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one segment for one resource.
+
+    Attributes:
+        segment: Segment name.
+        resource: Resource type.
+        rows: The rows; those of one field run in this order.
+        ignored: Field number -> why it is not carried.
+    """
+
+    segment: str
+    resource: str
+    rows: tuple[Row, ...]
+    ignored: Mapping[int, str] = field(default_factory=dict)
+    compiled: tuple[tuple[int, int, Condition | None, Row], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        rows = sorted((row for row in self.rows if not row.placed), key=lambda row: row.number)
+        by_field = tuple((row.number, row.key if row.reuse else 0, row.when, row) for row in rows)
+        object.__setattr__(self, "compiled", by_field)
+
+
+def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> None:
+    """Run a table: set the elements of ``resource`` from the fields of ``segment``.
+
+    A bad value becomes a finding and the rest goes on. A field that is ``""`` is noted as deleted.
+    """
+    fields = segment.fields
+    length = len(fields)
+    reused = scope.reused
+    scope.segment = segment
+    for number, key, when, row in table.compiled:
+        if number >= length:
+            return
+        raw = fields[number]
+        if not raw:
+            continue
+        if raw == NULL:
+            scope.number = number
+            scope.delete(resource, row)
+        elif when is None or when(segment):
+            kept = reused.get((key, raw)) if key else None
+            if kept is None:
+                scope.number = number
+                built = _read(raw, row, scope) if key else _build(raw, scope, row)
+            else:
+                built, entries = kept
+                if entries:
+                    scope.number, scope.repetition = number, 1
+                    scope.include(entries)
+            if built is not None:
+                _put(resource, row, built)
+
+
+def values(row: Row, segment: Segment, scope: Scope, resource: Resource) -> list[Any]:
+    """Return what a row makes of its field, for the module's own code to place."""
+    fields, number = segment.fields, row.number
+    raw = fields[number] if number < len(fields) else ""
+    if not raw or (row.when is not None and not row.when(segment)):
+        return []
+    scope.segment, scope.number = segment, number
+    if raw == NULL:
+        scope.delete(resource, row)
+        return []
+    built = _read(raw, row, scope)
+    return [] if built is None else built if built.__class__ is list else [built]
+
+
+def first(row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
+    """Return the first value a row makes of its field, or None."""
+    if row.number >= len(segment.fields) or not segment.fields[row.number]:
+        return None
+    found = values(row, segment, scope, resource)
+    return found[0] if found else None
+
+
+def _read(raw: str, row: Row, scope: Scope) -> Any:
+    """Return what a row makes of a whole field: a list if it takes every repetition; None if nothing."""
+    if row.reuse and scope.trace is None:
+        scope.repetition = 1
+        return scope.reuse(row.key, raw, partial(_build, row=row))
+    return _build(raw, scope, row)
+
+
+def _build(raw: str, scope: Scope, row: Row) -> Any:
+    if scope.separator in raw:
+        if row.many:
+            return _build_each(raw, scope, row)
+        raw = raw.split(scope.separator, 1)[0]
+    scope.repetition = 1
+    built = row.build(raw, scope)
+    if built is None:
+        return None
+    if scope.trace is not None:
+        scope.take(row)
+    return built if not row.many or built.__class__ is list else [built]
+
+
+def _build_each(raw: str, scope: Scope, row: Row) -> list[Any] | None:
+    found: list[Any] = []
+    for repetition, part in enumerate(raw.split(scope.separator), 1):
+        scope.repetition = repetition
+        built = row.build(part, scope) if part and part != NULL else None
+        if built is not None:
+            scope.take(row)
+            found += built if built.__class__ is list else [built]
+    return found or None
+
+
+def _put(resource: Resource, row: Row, built: Any) -> None:
+    holder = _holder(resource, row.parents) if row.parents else resource
+    leaf = row.leaf
+    if row.many:
+        if built:
+            holder[leaf] = [*holder[leaf], *built] if leaf in holder else [*built]
+    elif built.__class__ is Unmapped:
+        holder["_" + leaf] = built.extension
+    elif leaf in holder and built.__class__ is dict:
+        holder[leaf] = {**holder[leaf], **built}
+    else:
+        holder[leaf] = built
+
+
+def _holder(resource: Resource, parents: tuple[str, ...]) -> Resource:
+    for name in parents:
+        resource = resource.setdefault(name, {})
+    return resource
+
+
+def absent(number: int) -> Condition:
+    """Return the guide's condition IF field NOT VALUED."""
+    return lambda segment: number >= len(segment.fields) or not segment.fields[number]
+
+
+def valued(number: int) -> Condition:
+    """Return the guide's condition IF field VALUED."""
+    return lambda segment: number < len(segment.fields) and bool(segment.fields[number])
+
+
+def parts_of(names: Mapping[int, str], ignored: Mapping[int, str] | None = None) -> Callable[[Build], Build]:
+    """Say which component a build function carries to which element below its own, and why it drops others."""
+
+    def declare(build: Build) -> Build:
+        build.__dict__["parts"] = names
+        build.__dict__["parts_ignored"] = ignored or {}
+        return build
+
+    return declare

@@ -1,0 +1,354 @@
+"""The state of one conversion: how the message is written, what was built, what was noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
+from shared.fhir import exact_json
+from shared.hl7 import Message, Segment
+from shared.mapping.claims import Claim, default_assigner
+from shared.mapping.context import LONGEST_KEPT, Kept, Reused
+from shared.mapping.rows import NULL, Resource, Row
+from shared.message.finding import Finding
+
+if TYPE_CHECKING:
+    from shared.mapping.context import MappingContext
+
+T = TypeVar("T")
+_PADDING = ("",) * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One repetition of one field that a row carried, for the report."""
+
+    segment: int
+    number: int
+    repetition: int
+    row: Row
+
+
+class Scope:
+    """Everything the rows of one message read and write.
+
+    Attributes:
+        segment: The segment at work; ``number`` and ``repetition`` say where in it.
+        reused: Values of earlier messages with the entries they take, by what built them and text.
+        claims: Who each PID, MRG and PV1 speaks of, by its place.
+        entries: The entries of the bundle by fullUrl.
+        trace: What was carried, when a report is wanted.
+    """
+
+    __slots__ = (
+        "_completed",
+        "_escape",
+        "_noted",
+        "_occurrences",
+        "_twins",
+        "_unescape",
+        "assigner",
+        "children",
+        "claims",
+        "code",
+        "component",
+        "context",
+        "entries",
+        "event",
+        "findings",
+        "identity",
+        "known",
+        "message",
+        "message_time",
+        "mint",
+        "number",
+        "repetition",
+        "reused",
+        "segment",
+        "separator",
+        "subcomponent",
+        "trace",
+        "zone",
+    )
+
+    def __init__(
+        self,
+        message: Message,
+        header: Segment,
+        context: MappingContext,
+        claims: Iterable[Claim],
+        trace: list[Taken] | None = None,
+    ) -> None:
+        written = message.delimiters
+        self.message, self.context, self.trace = message, context, trace
+        self.mint = context.mint
+        self.separator, self.component, self.subcomponent = written.repetition, written.component, written.subcomponent
+        self._escape = written.escape
+        self._unescape = header.unescape
+        self.segment = header
+        self.number = self.repetition = 0
+        self.code, self.event = message.code, message.event
+        self.message_time = header.text(7)
+        self.zone = _message_offset(self.message_time) or context.zone
+        self.assigner = default_assigner(header, context.identity)
+        separators = self.component + self.subcomponent + self._escape + self.separator
+        alike = (separators, message.charset, self.zone, self.assigner)
+        self.reused: Reused = context.reuse.of(*alike) if trace is None else {}
+        self.claims = {claim.place: claim for claim in claims}
+        self.entries: dict[str, Resource] = {}
+        self.findings: list[Finding] = []
+        self.known: dict[tuple[str, str], Any] = {}
+        self.children: dict[tuple[str, str, str], list[str]] = {}
+        self.identity: list[IdentityEdit] = []
+        self._completed: dict[int, Resource] = {}
+        self._noted: dict[str, dict[str, Any]] = {}
+        self._occurrences: dict[tuple[str, ...], int] = {}
+        self._twins: dict[tuple[str, ...], list[str]] = {}
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def parts(self, raw: str) -> list[str]:
+        """Return the components of one repetition, still escaped, padded so that every component exists."""
+        parts = raw.split(self.component)
+        parts += _PADDING
+        return ["" if part == NULL else part for part in parts] if NULL in raw else parts
+
+    def texts(self, raw: str) -> list[str]:
+        """Return the components of one repetition as text, padded so that every component exists."""
+        parts = raw.split(self.component)
+        is_plain = self._escape not in raw and NULL not in raw
+        parts = [part.strip() for part in parts] if is_plain else [self.text(part) for part in parts]
+        parts += _PADDING
+        return parts
+
+    def head(self, raw: str) -> str:
+        """Return the first subcomponent of one component as text."""
+        return self.text(raw.split(self.subcomponent, 1)[0] if self.subcomponent in raw else raw)
+
+    def subparts(self, raw: str) -> list[str]:
+        """Return the subcomponents of one component as text, padded to six."""
+        return [self.text(part) for part in raw.split(self.subcomponent)] + [""] * 5
+
+    def text(self, raw: str) -> str:
+        """Return one value as text: unescaped, outer blanks gone, HL7 null empty."""
+        if not raw or raw.isalnum():
+            return raw
+        if self._escape in raw:
+            raw = self._unescape(raw)
+        return "" if raw == NULL else raw.strip()
+
+    def lines(self, raw: str) -> str:
+        """Return text that keeps its inner and leading blanks (TX, FT)."""
+        return self._unescape(raw).rstrip() if self._escape in raw else raw.rstrip()
+
+    @property
+    def place(self) -> str:
+        """Where the work is: ``PID-3[2]``, ``OBX(4)-5``."""
+        segment = self.segment
+        occurrence = f"({segment.number})" if segment.number > 1 else ""
+        repetition = f"[{self.repetition}]" if self.repetition > 1 else ""
+        return f"{segment.name}{occurrence}-{self.number}{repetition}"
+
+    def find(self, code: str, detail: str = "") -> None:
+        """Add a finding at the place of work; ``detail`` never holds content."""
+        self.findings.append(Finding(code, self.place, detail))
+
+    # -- building -----------------------------------------------------------------------------------------------
+
+    def take(self, row: Row) -> None:
+        """Note for the report that a row carried the repetition at work."""
+        if self.trace is not None:
+            self.trace.append(Taken(self.segment.index, self.number, self.repetition, row))
+
+    def add(self, resource: Resource) -> str:
+        """Add a resource to the bundle and return its fullUrl."""
+        resource_id = resource["id"]
+        url: str = "urn:uuid:" + resource_id
+        request = {"method": "PUT", "url": f"{resource['resourceType']}/{resource_id}"}
+        self.entries[url] = {"fullUrl": url, "resource": resource, "request": request}
+        return url
+
+    def add_or_complete(self, resource: Resource) -> str:
+        """Add a resource, or complete the one of its id by it; return its fullUrl."""
+        url: str = "urn:uuid:" + resource["id"]
+        if url not in self.entries:
+            return self.add(resource)
+        self._complete(url, resource)
+        return url
+
+    def edit(self, url: str) -> Resource:
+        """Return the resource of an entry, to be changed: a copy, because an entry may be shared between bundles."""
+        entry = self.entries[url]
+        resource: Resource = entry["resource"].copy()
+        self.entries[url] = {**entry, "resource": resource}
+        return resource
+
+    def reuse(self, kind: int | str, raw: str, build: Callable[[str, Scope], T]) -> T:
+        """Return what ``build`` makes of a text, and add the resources it takes.
+
+        People, organizations and places of a sender come in message after message: what was built is kept, with its
+        entries. It is built apart from the bundle, so that nothing is missing. What came with a finding is built anew,
+        because the finding has to be made again.
+        """
+        key = (kind, raw)
+        kept = self.reused.get(key)
+        if kept is None:
+            before = len(self.findings)
+            kept = self._build_apart(raw, build)
+            if len(self.findings) == before and len(raw) <= LONGEST_KEPT:
+                self.reused[key] = kept
+        if kept[1]:
+            self.include(kept[1])
+        built: T = kept[0]
+        return built
+
+    def _build_apart(self, raw: str, build: Callable[[str, Scope], Any]) -> Kept:
+        entries, known, repetition = self.entries, self.known, self.repetition
+        self.entries, self.known = {}, {}
+        try:
+            return build(raw, self), tuple(self.entries.values())
+        finally:
+            self.entries, self.known, self.repetition = entries, known, repetition
+
+    def include(self, entries: Iterable[Resource]) -> None:
+        """Add entries that are shared with other bundles."""
+        known = self.entries
+        for entry in entries:
+            url = entry["fullUrl"]
+            if known.setdefault(url, entry) is not entry:
+                self._complete(url, entry["resource"])
+
+    def _complete(self, url: str, resource: Resource) -> None:
+        """Complete the resource that is there by another statement of it, once; the first statement counts."""
+        if id(resource) in self._completed:
+            return
+        self._completed[id(resource)] = resource
+        existing = self.edit(url)
+        for element, value in resource.items():
+            known: Any = existing.setdefault(element, value)
+            if known is value or known == value:
+                continue
+            if element == "identifier":
+                existing[element] = [*known, *(one for one in value if one not in known)]
+            else:
+                self.find("statement_differs", f"{resource['resourceType']}.{element}: the first one counts")
+
+    def claim_of(self, segment: Segment) -> Claim:
+        """Return the claim of a PID, an MRG, or a PV1 that names a visit."""
+        return self.claims[f"{segment.name}({segment.number})"]
+
+    def resolve(self, claim: Claim) -> str:
+        """Return the resource id of a person or visit; one answer per claim and conversion."""
+        key = (claim.kind, claim.role + " " + claim.place)
+        if key not in self.known:
+            self.known[key] = self.context.resolver.resolve(claim.kind, claim)
+        return str(self.known[key])
+
+    def note_claim(self, resource: Resource, claim: Claim) -> None:
+        """Note what is doubtful about who a resource is."""
+        if not claim.identifiers:
+            self.noted(resource)["unidentified"] = True
+            self.findings.append(Finding("identity_missing", claim.place, "no trusted identifier"))
+        for flag in sorted(claim.flags & {"placeholder", "mothers_number"}):
+            self.findings.append(Finding(f"identifier_{flag}", claim.place))
+
+    # -- notes of change ----------------------------------------------------------------------------------------
+
+    def delete(self, resource: Resource, row: Row) -> None:
+        """Note that the sender emptied the element of a row; nothing to note before the resource has an id."""
+        if "id" not in resource:
+            return
+        paths = self.noted(resource).setdefault("deleted", [])
+        self.repetition = 1
+        self.take(row)
+        if row.deletes and row.deletes not in paths:
+            paths.append(row.deletes)
+
+    def noted(self, resource: Resource) -> dict[str, Any]:
+        """Return the notes of a resource, to add to."""
+        return self._noted.setdefault("urn:uuid:" + resource["id"], {})
+
+    def notes_of(self, url: str) -> dict[str, Any]:
+        """Return the notes of an entry."""
+        notes = self._noted.get(url, {})
+        if "deleted" in notes:
+            notes["deleted"] = tuple(notes["deleted"])
+        return notes
+
+    def child_id(self, *key: str) -> str:
+        """Return the id of a resource whose kind and key may come again in the message: each time another id."""
+        count = self._occurrences.get(key, 0) + 1
+        self._occurrences[key] = count
+        if count == 1:
+            return self.mint(*key)
+        resource_id = self.mint(*key, str(count))
+        self._twins.setdefault(key, [self.mint(*key)]).append(resource_id)
+        return resource_id
+
+    def note_alike(self, resource: Resource, *said: str) -> None:
+        """Note what a resource was made of: others made of the same text may say the same."""
+        self._twins.setdefault((resource["resourceType"], "alike", *said), []).append(resource["id"])
+
+    def add_child(self, resource: Resource, segment: str, parent: str, action: Action = Action.PUT) -> str:
+        """Add a resource that belongs to the list of its segment under a parent; return its fullUrl."""
+        url = self.add(resource)
+        self.children.setdefault((segment, resource["resourceType"], parent), []).append(url)
+        if action is not Action.PUT:
+            self.noted(resource)["action"] = action
+        return url
+
+    def drop_repeated(self) -> None:
+        """Drop resources that say exactly what another of the same key says; point references at that one.
+
+        Resources that differed only in what they refer to may then be equal too, so it goes on until none are.
+        """
+        while instead := self._repeated():
+            for url in instead:
+                repeated = self.entries.pop(url)["resource"]
+                self.findings.append(Finding("resource_repeated", repeated["resourceType"]))
+            _redirect([entry["resource"] for entry in self.entries.values()], instead)
+            for members in self.children.values():
+                members[:] = [url for url in members if url not in instead]
+
+    def _repeated(self) -> dict[str, str]:
+        instead: dict[str, str] = {}
+        for ids in self._twins.values():
+            said: dict[bytes, str] = {}
+            for url in ("urn:uuid:" + resource_id for resource_id in ids) if len(ids) > 1 else ():
+                entry = self.entries.get(url)
+                if entry is not None:
+                    resource = entry["resource"]
+                    content = exact_json.dumps({name: resource[name] for name in sorted(resource) if name != "id"})
+                    if said.setdefault(content, url) != url:
+                        instead[url] = said[content]
+        return instead
+
+    def child_lists(self, default: ListMode) -> tuple[ChildList, ...]:
+        """Return all lists of children with the mode the interface chose."""
+        lists = self.context.lists
+        return tuple(
+            ChildList(segment, kind, parent, lists.get(segment, default), tuple(members))
+            for (segment, kind, parent), members in self.children.items()
+        )
+
+
+def _redirect(value: Any, instead: dict[str, str]) -> None:
+    """Point every reference below ``value`` at what stands in for it; a list names a target once."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "reference":
+                value[name] = instead.get(inner, inner)
+            else:
+                _redirect(inner, instead)
+    elif isinstance(value, list):
+        for inner in value:
+            _redirect(inner, instead)
+        if value and all(isinstance(inner, dict) and inner.keys() == {"reference"} for inner in value):
+            value[:] = [{"reference": url} for url in dict.fromkeys(inner["reference"] for inner in value)]
+
+
+def _message_offset(sent: str) -> str:
+    """Return the offset of MSH-7: it holds for every time of the message that has none (HL7 2.A.22)."""
+    return sent[-5:] if len(sent) > 5 and sent[-5] in "+-" and sent[-4:].isdigit() else ""

@@ -1,0 +1,62 @@
+"""SIU: SCH, RGS, AIS, AIG, AIL, AIP."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.mapping.samples import MSH_SIU, PID, converted, notes, only, resources
+
+SCH = (
+    "SCH|A1^SCHED|B2^CLINIC|||||CHECKUP^Check^HL70276|Normal^^HL70277|30|min|^^^20240401100000-0500^20240401103000-0500"
+)
+SERVICES = (
+    "RGS|1",
+    "AIS|1||99213^Visit^C4|20240401100000-0500|||30|min",
+    "AIP|1||4777^Attend^Ada|P^Physician^L|||20240401100000-0500|||30|min",
+    "AIL|1||CL1^R2",
+)
+
+
+def booked(event: str = "S12", sch: str = SCH) -> object:
+    """Return the conversion of a booking."""
+    return converted(MSH_SIU.format(event=event), sch, PID, *SERVICES)
+
+
+def test_booking_has_its_times_its_service_and_everyone_who_takes_part():
+    """Guide SCH[Appointment] 3, 4, 9, 11, 12, 14; AIS 5; AIP 5; AIL 5; PID[Appointment] 6."""
+    conversion = booked()
+    appointment = only(conversion, "Appointment")
+    assert [i["value"] for i in appointment["identifier"]] == ["A1", "B2"]
+    assert (appointment["start"], appointment["end"]) == ("2024-04-01T10:00:00-05:00", "2024-04-01T10:30:00-05:00")
+    assert appointment["minutesDuration"] == 30
+    assert appointment["serviceType"][0]["coding"][0]["code"] == "99213"
+    assert appointment["reasonCode"][0]["coding"][0]["code"] == "866149003"
+    kinds = ("Patient", "Practitioner", "Location")
+    ids = {r["id"] for kind in kinds for r in resources(conversion, kind)}
+    actors = {p["actor"]["reference"].removeprefix("urn:uuid:") for p in appointment["participant"]}
+    assert len(actors) == 3
+    assert actors <= ids
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "status"),
+    [("S12", "", "booked"), ("S15", "", "cancelled"), ("S26", "", "noshow"), ("S14", "Started", "checked-in")],
+)
+def test_status_is_the_fillers_word_else_the_events(event: str, code: str, status: str):
+    """FillerStatusCodes[Appointment]; HL7 chapter 10 where SCH-25 is empty."""
+    conversion = booked(event, SCH + "|" * 14 + code)
+    appointment = only(conversion, "Appointment")
+    assert appointment["status"] == status
+    assert notes(conversion, appointment).control == code
+
+
+def test_rescheduled_appointment_is_the_same_appointment():
+    """SCH-2 identifies it through S12, S13, S15."""
+    assert len({only(booked(event), "Appointment")["id"] for event in ("S12", "S13", "S15")}) == 1
+
+
+def test_start_without_end_takes_its_length():
+    """R4 app-3: start and end come together; SCH-9 says how long."""
+    sch = "SCH|A1^SCHED|B2^CLINIC||||||Normal|1|H|^^^20240401100000-0500"
+    appointment = only(converted(MSH_SIU.format(event="S12"), sch, PID), "Appointment")
+    assert appointment["end"] == "2024-04-01T11:00:00-05:00"

@@ -1,0 +1,70 @@
+"""The tree of a message."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.mapping.grouping import PARENTS, ROOT, Node, group
+from shared.mapping.report import mapping_report
+from tests.unit.mapping.samples import MSH_ORU, PID, codes, context, message, resulted
+
+
+def names(node: Node) -> list[object]:
+    """Return a tree as nested lists of names."""
+    return [node.segment.name, *(names(child) for child in node.children)]
+
+
+def tree(*lines: str) -> list[object]:
+    """Return the tree of a message of these segments."""
+    root, _ = group(message(MSH_ORU, *lines).segments)
+    return names(root)
+
+
+def test_results_stand_under_their_order_and_notes_under_their_result():
+    """The heart of ORU_R01."""
+    assert tree("PID|1", "ORC|RE", "OBR|1", "NTE|1", "OBX|1", "NTE|1", "NTE|2", "OBX|2", "SPM|1", "OBX|3") == [
+        "MSH",
+        ["PID", ["ORC", ["OBR", ["NTE"], ["OBX", ["NTE"], ["NTE"]], ["OBX"], ["SPM", ["OBX"]]]]],
+    ]
+
+
+def test_an_orc_takes_one_obr():
+    """A second OBR without its own ORC begins an order of its own."""
+    assert tree("PID|1", "ORC|RE", "OBR|1", "OBR|2") == ["MSH", ["PID", ["ORC", ["OBR"]], ["OBR"]]]
+
+
+def test_a_local_segment_closes_nothing():
+    """A Z-segment between OBR and OBX must not cost the OBX its order."""
+    assert tree("PID|1", "OBR|1", "ZXX|1", "OBX|1") == ["MSH", ["PID", ["OBR", ["ZXX"], ["OBX"]]]]
+    assert "segment_local" in codes(resulted("OBR|1", "ZXX|1"))
+
+
+def test_a_segment_without_its_parent_is_kept_with_a_finding():
+    """Nothing is dropped because something before it is missing."""
+    root, findings = group(message(MSH_ORU, "OBR|1", "OBX|1").segments)
+    assert names(root) == ["MSH", ["OBR", ["OBX"]]]
+    assert [finding.code for finding in findings] == ["segment_without_parent"]
+
+
+def test_a_broken_line_is_named_by_its_number():
+    """A line that lost its segment name may begin with a patient's: no finding and no report repeats it."""
+    sent = message(MSH_ORU, PID, "Sam|1")
+    report = mapping_report(sent, context())
+    assert {fate.place for fate in report.fates if "line" in fate.place} == {"line 3-1"}
+    assert "Sam" not in str(report.to_dict())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(sorted({*PARENTS, *ROOT, "ZAB", "QQQ"})), max_size=30))
+def test_no_segment_is_ever_dropped(drawn: list[str]):
+    """Whatever the order: the tree holds every segment once, in message order."""
+    sent = message(MSH_ORU, PID, *(f"{name}|1" for name in drawn))
+    root, _ = group(sent.segments)
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop(0)
+        found.append(node.segment.index)
+        waiting = [*node.children, *waiting]
+    assert found == list(range(len(drawn) + 2))

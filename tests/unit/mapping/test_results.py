@@ -1,0 +1,183 @@
+"""ORC, OBR, OBX, NTE, SPM of results."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from shared.fhir import exact_json
+from tests.unit.mapping.samples import (
+    MSH_ORU,
+    OBR,
+    PID,
+    converted,
+    notes,
+    only,
+    resources,
+    resulted,
+)
+
+UCUM = {"unit": "mg/dL", "system": "http://unitsofmeasure.org", "code": "mg/dL"}
+
+
+def obx(kind: str, value: str, *, code: str = "2345-7^Glucose^LN", sub: str = "", status: str = "F") -> str:
+    """Return an OBX in mg/dL."""
+    return f"OBX|1|{kind}|{code}|{sub}|{value}|mg/dL^^UCUM|||||{status}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "element", "value"),
+    [
+        ("NM", "007", "valueQuantity", {"value": 7, **UCUM}),
+        ("NM", "+5.5", "valueQuantity", {"value": 5.5, **UCUM}),
+        ("NM", "<5", "valueQuantity", {"value": 5, "comparator": "<", **UCUM}),
+        ("NM", "10.0", "valueQuantity", {"value": 10.0, **UCUM}),
+        ("NM", "10.00", "valueQuantity", {"value": Decimal("10.00"), **UCUM}),
+        ("NM", "pending", "valueString", "pending"),
+        ("SN", "<^10", "valueQuantity", {"value": 10, "comparator": "<", **UCUM}),
+        ("SN", "^10", "valueQuantity", {"value": 10, **UCUM}),
+        ("SN", "^1^:^128", "valueRatio", {"numerator": {"value": 1, **UCUM}, "denominator": {"value": 128, **UCUM}}),
+        ("SN", "^3^-^5", "valueRange", {"low": {"value": 3, **UCUM}, "high": {"value": 5, **UCUM}}),
+        ("SN", "<>^10", "valueString", "<> 10 mg/dL"),
+        ("SN", "^2^+", "valueString", "2 + mg/dL"),
+        ("ST", "a\\T\\b", "valueString", "a&b"),
+        ("TX", "line 1~line 2", "valueString", "line 1\nline 2"),
+        ("DT", "20240310", "valueDateTime", "2024-03-10"),
+        ("TM", "0830", "valueTime", "08:30:00"),
+        ("TS", "202403100830", "valueDateTime", "2024-03-10T08:30:00-05:00"),
+        ("VR", "3^5", "valueString", "3-5"),
+        ("DR", "20240301^20240302", "valuePeriod", {"start": "2024-03-01", "end": "2024-03-02"}),
+        ("XPN", "Sample^Jane", "valueString", "Sample Jane"),
+    ],
+)
+def test_value_takes_the_form_its_type_says(kind: str, sent: str, element: str, value: object):
+    """Guide OBX[Observation] 7 to 25, 31 to 36, row by row; exactly one value[x]."""
+    observation = only(resulted(OBR, obx(kind, sent)), "Observation")
+    assert observation[element] == value
+    assert [name for name in observation if name.startswith("value")] == [element]
+
+
+def test_trailing_zeros_survive_as_json():
+    """A laboratory's 10.00 says more than 10: the JSON text keeps its digits."""
+    body = exact_json.dumps(resulted(OBR, obx("NM", "10.00")).bundle)
+    assert b'"value":10.00,' in body
+
+
+def test_coded_value_keeps_both_codings():
+    """Guide CWE[CodeableConcept] 3 to 8."""
+    observation = only(resulted(OBR, obx("CWE", "260373001^Detected^SCT^D^Det^L")), "Observation")
+    first, second = observation["valueCodeableConcept"]["coding"]
+    assert first == {"system": "http://snomed.info/sct", "code": "260373001", "display": "Detected"}
+    assert second == {"system": "urn:id:L", "code": "D", "display": "Det"}
+
+
+def test_several_values_become_components():
+    """Guide ORU_R01 64: OBX-5 repeats and is no NA."""
+    observation = only(resulted(OBR, obx("CE", "1^one^L~2^two^L")), "Observation")
+    assert len(observation["component"]) == 2
+    assert "valueCodeableConcept" not in observation
+
+
+def test_document_becomes_an_attachment():
+    """Guide OBX[Observation] 26, 27; ED[Attachment]: base64 stays, text is encoded."""
+    observation = only(resulted(OBR, obx("ED", "^TEXT^PDF^Base64^JVBERi0=")), "Observation")
+    (found,) = [e for e in observation["extension"] if "valueAttachment" in e]
+    assert found["valueAttachment"] == {"contentType": "application/pdf", "data": "JVBERi0="}
+    plain = only(resulted(OBR, obx("ED", "^TEXT^^A^hello")), "Observation")
+    (found,) = [e for e in plain["extension"] if "valueAttachment" in e]
+    assert found["valueAttachment"]["data"] == "aGVsbG8="
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("F", "final"), ("P", "preliminary"), ("C", "corrected"), ("X", "cancelled"), ("D", "entered-in-error"),
+     ("W", "entered-in-error"), ("R", "preliminary"), ("U", "final"), ("I", "registered")],
+)  # fmt: skip
+def test_result_status_is_translated_and_its_code_told_to_the_store(code: str, status: str):
+    """ObservationResultStatusCodesInterpretation, and HL7 table 0085 where the guide is silent."""
+    conversion = resulted(OBR, obx("NM", "1", status=code))
+    observation = only(conversion, "Observation")
+    assert observation["status"] == status
+    assert notes(conversion, observation).control == code
+
+
+def test_identity_of_a_result_is_not_its_position():
+    """OBX-1 changes from message to message: filler number, service, code and sub-id do not."""
+    glucose, sodium = obx("NM", "1"), obx("NM", "2", code="2951-2^Sodium^LN")
+    ids = {o["code"]["coding"][0]["code"]: o["id"] for o in resources(resulted(OBR, glucose, sodium), "Observation")}
+    turned = {o["code"]["coding"][0]["code"]: o["id"] for o in resources(resulted(OBR, sodium, glucose), "Observation")}
+    assert ids == turned
+    assert len(set(ids.values())) == 2
+
+
+def test_same_code_twice_with_other_values_is_two_results():
+    """Blood cultures repeat a code: the occurrence tells them apart."""
+    found = resources(resulted(OBR, obx("ST", "A"), obx("ST", "B")), "Observation")
+    assert [o["valueString"] for o in found] == ["A", "B"]
+    assert found[0]["id"] != found[1]["id"]
+
+
+def test_each_order_has_its_own_common_part_results_and_notes():
+    """Guide ORU_R01 38 to 82: ORC, OBR, NTE, OBX belong to their own group."""
+    conversion = resulted(
+        "ORC|RE|P1^EHR|F1^LAB",
+        "OBR|1|P1^EHR|F1^LAB|100^First^L",
+        obx("NM", "1", code="A^a^L"),
+        "NTE|1||about a",
+        "ORC|RE|P2^EHR|F2^LAB",
+        "OBR|2|P2^EHR|F2^LAB|200^Second^L",
+        "NTE|1||about the second report",
+        obx("NM", "2", code="B^b^L"),
+    )
+    first, second = resources(conversion, "DiagnosticReport")
+    a, b = resources(conversion, "Observation")
+    assert first["result"] == [{"reference": "urn:uuid:" + a["id"]}]
+    assert second["result"] == [{"reference": "urn:uuid:" + b["id"]}]
+    assert a["note"] == [{"text": "about a"}]
+    assert "note" not in b
+    assert second["extension"][0]["valueAnnotation"] == {"text": "about the second report"}
+    requests = [r["identifier"][0]["value"] for r in resources(conversion, "ServiceRequest")]
+    assert requests == ["P1", "P2"]
+
+
+def test_a_second_obr_does_not_take_the_orc_of_the_first():
+    """A converter known to us gives every OBR the first ORC: the order numbers of another person's test."""
+    conversion = resulted("ORC|RE|P1^EHR|F1^LAB", "OBR|1|||100^First^L", "OBR|2||F2^LAB|200^Second^L")
+    first, second = resources(conversion, "DiagnosticReport")
+    assert "basedOn" in first
+    assert "basedOn" not in second
+    assert [i["value"] for i in second["identifier"]] == ["F2"]
+
+
+def test_results_of_two_patients_stay_with_their_patients():
+    """ORU_R01 repeats PATIENT_RESULT."""
+    conversion = converted(
+        MSH_ORU, PID, OBR, obx("NM", "1"), "PID|2||200002^^^GENHOSP^MR", OBR.replace("F100", "F200"), obx("NM", "2")
+    )
+    one, two = resources(conversion, "Patient")
+    first, second = resources(conversion, "Observation")
+    assert first["subject"]["reference"].endswith(one["id"])
+    assert second["subject"]["reference"].endswith(two["id"])
+
+
+def test_specimen_belongs_to_its_order_and_an_obx_behind_it_to_the_specimen():
+    """Guide ORU_R01 75 to 78."""
+    conversion = resulted(
+        OBR, obx("NM", "1"), "SPM|1|S1&EHR^S2&LAB||BLD^Blood^HL70487|||||||||||||20240310080000-0500",
+        obx("ST", "ok", code="C^Condition^L"),
+    )  # fmt: skip
+    specimen = only(conversion, "Specimen")
+    assert only(conversion, "DiagnosticReport")["specimen"][0]["reference"].endswith(specimen["id"])
+    assert all(o["specimen"]["reference"].endswith(specimen["id"]) for o in resources(conversion, "Observation"))
+    assert specimen["collection"]["collectedDateTime"] == "2024-03-10T08:00:00-05:00"
+    assert [i["value"] for i in specimen["identifier"]] == ["S1", "S2"]
+
+
+def test_reference_range_is_text_and_numbers():
+    """Guide OBX[Observation] 37: low and high where the text is sufficiently parseable."""
+    observation = only(resulted(OBR, "OBX|1|NM|1^x^LN||5|mmol/L^^UCUM|3.5-5.0|H|||F"), "Observation")
+    (found,) = observation["referenceRange"]
+    assert found["text"] == "3.5-5.0"
+    assert (found["low"]["value"], found["high"]["value"]) == (3.5, 5.0)
+    assert observation["interpretation"][0]["coding"][0]["code"] == "H"
