@@ -1,0 +1,62 @@
+"""The identity table's view of a claim: keyed digests, from which no record number can be read back.
+
+The digest is HMAC-SHA256 with the hub's key. Whoever has the table but not the key cannot try all record numbers.
+"""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+
+from shared.mapping.claims import Claim, KnownBy
+from shared.mapping.identity import Mint
+from shared.ports import IdentityClaim
+
+_SEPARATOR = "\x1f"
+
+# A number without a type is a medical record number: feeds of one hospital often differ in nothing else. Other types
+# stay apart, because one assigner may give the same digits as MR and as PI to two people (HL7 2.A.14.5), and a split
+# record can be merged, while a wrong merge harms.
+_RECORD_NUMBER = "MR"
+_UNTYPED = frozenset({"", "U"})
+
+
+class Keys:
+    """Makes identity claims with one key."""
+
+    def __init__(self, key: bytes, mint: Mint) -> None:
+        self._key = key
+        self._mint = mint
+
+    def of(self, claim: Claim) -> IdentityClaim:
+        """Return a claim as the identity table sees it.
+
+        A claim without trusted identifiers has no keys: it is minted from the message and bound to nothing.
+        """
+        identifiers = claim.identifiers
+        if not identifiers:
+            return IdentityClaim((), self._mint(claim.kind, *claim.fallback))
+        best = identifiers[0]
+        return IdentityClaim(
+            keys=tuple(dict.fromkeys(self._digest("key", claim.kind, *_parts(one)) for one in identifiers)),
+            minted=self._mint(claim.kind, best.type, best.assigner, best.value),
+            family=self._fact("family", fold(claim.family)),
+            # Less than a whole day contradicts nothing.
+            birth_date=self._fact("birth date", claim.birth_date if len(claim.birth_date) == 8 else ""),
+        )
+
+    def _fact(self, kind: str, value: str) -> str:
+        return self._digest(kind, value) if value else ""
+
+    def _digest(self, *parts: str) -> str:
+        return hmac.digest(self._key, _SEPARATOR.join(parts).encode(), "sha256").hex()
+
+
+def fold(name: str) -> str:
+    """Return a family name as it is compared: without case, accents, blanks and punctuation."""
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(character for character in plain if character.isalnum())
+
+
+def _parts(one: KnownBy) -> tuple[str, str, str]:
+    return (_RECORD_NUMBER if one.type in _UNTYPED else one.type), one.assigner, one.value

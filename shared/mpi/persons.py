@@ -1,0 +1,91 @@
+"""Looks up who a message speaks of, and redirects the records that a person merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.changes.identity_edits import MERGES
+from shared.changes.notes import IdentityEdit
+from shared.hl7 import Message
+from shared.mapping.claims import Claim, subject_claim
+from shared.mapping.identity import Minter
+from shared.message.errors import IdentityConflict, MergeCycle
+from shared.message.finding import Finding
+from shared.mpi.keys import Keys
+from shared.mpi.trust import Declares, claim_defaults
+from shared.ports import Identities, IdentityClaim, Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The answers to the claims of one message, as the mapping asks for them.
+
+    Attributes:
+        ids: By the place of the claim: each segment makes one claim at most.
+    """
+
+    ids: Mapping[str, str]
+    findings: tuple[Finding, ...] = ()
+
+    def resolve(self, kind: str, claim: Claim) -> str:
+        """Return the id of the resource that the claim is about."""
+        del kind  # the claim's place says its kind
+        return self.ids[claim.place]
+
+
+class PersonIndex:
+    """Persons and visits by any identifier that they are known by.
+
+    Args:
+        key: The hub's key: a deployment has one, for ever.
+    """
+
+    def __init__(self, identities: Identities, key: bytes) -> None:
+        self._identities = identities
+        self._keys = Keys(key, Minter(key))
+
+    async def resolve(self, messages: Sequence[Sequence[Claim]]) -> list[Resolved | IdentityConflict]:
+        """Return the answers for each message's claims, in order, in one step; an error instead where they conflict.
+
+        What was unknown is bound, durably. A claim that conflicts binds nothing.
+        """
+        asked = [[self._keys.of(claim) for claim in claims] for claims in messages]
+        found = iter(await self._identities.resolve([claim for claims in asked for claim in claims]))
+        return [_answer(*pair, found) for pair in zip(messages, asked, strict=True)]
+
+    async def subject_of(self, message: Message, interface: Declares, kind: str) -> str | None:
+        """Return the id of the first person or visit (``Patient``, ``Encounter``) of a message; None without one.
+
+        It is bound at once: the same person has the same ordering key from the first message on.
+        """
+        subject = subject_claim(message, kind, claim_defaults(interface))
+        if subject is None:
+            return None
+        [resolution] = await self._identities.resolve([self._keys.of(subject)])
+        return resolution.resource
+
+    async def merge(self, edit: IdentityEdit) -> None:
+        """Redirect the prior record to the survivor, where the event merges the two.
+
+        Raises:
+            MergeCycle: the survivor gave way to the prior record before; nothing was changed.
+        """
+        is_merge = edit.event in MERGES.get(edit.kind, ()) and edit.prior != edit.survivor
+        if is_merge and not await self._identities.merge(edit.prior, edit.survivor):
+            raise MergeCycle(edit.event)
+
+
+def _answer(
+    claims: Sequence[Claim], asked: Sequence[IdentityClaim], found: Iterator[Resolution]
+) -> Resolved | IdentityConflict:
+    resolutions = [next(found) for _ in claims]
+    conflict: IdentityConflict | None = None
+    findings: list[Finding] = []
+    for claim, one, resolution in zip(claims, asked, resolutions, strict=True):
+        if conflict is None and resolution.contradicts(one):
+            conflict = IdentityConflict(claim.place)
+        if resolution.others:
+            findings.append(Finding("identifiers_disagree", claim.place, f"{len(resolution.others)} others"))
+    ids = {claim.place: resolution.resource for claim, resolution in zip(claims, resolutions, strict=True)}
+    return conflict or Resolved(ids, tuple(findings))
