@@ -1,0 +1,101 @@
+"""A system that takes messages: one file each in `interfaces/destinations/`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from shared.message.identifiers import DestinationId
+from shared.registry.model import Model, Name, Stage
+
+Kind = Literal["fhir_store", "mllp", "https", "event", "file", "null"]
+
+SECRET = "secret:"  # noqa: S105  # the prefix of a secret's name, not a secret
+
+# The hub's own store, the publisher and the null destination need no address.
+ADDRESSED: frozenset[Kind] = frozenset({"mllp", "https", "file"})
+
+# What a destination does unless its file says otherwise, by kind: the choice that cannot lose, repeat or reorder.
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "fhir_store": {"order": "key", "idempotent": True, "replay": "free"},
+    "mllp": {"order": "feed", "idempotent": False, "on_ambiguous": "resend"},
+    "https": {"order": "key", "idempotent": False, "on_ambiguous": "review"},
+    "event": {"order": "key", "idempotent": True, "replay": "never"},
+    "file": {"order": "key", "idempotent": True},
+    "null": {"order": "key", "idempotent": True, "replay": "free"},
+}
+_BY_ORDER: Mapping[str, Mapping[str, Any]] = {
+    "feed": {"concurrency": 1, "connections": 1, "on_reject": "hold_feed"},
+    "key": {"concurrency": 4, "connections": 8, "on_reject": "hold_key"},
+}
+
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
+
+
+class Retry(Model):
+    """How long a delivery that failed for the moment is tried again: exponential, with full jitter."""
+
+    base_seconds: float = Field(default=1, gt=0, description="Upper end of the first wait; it doubles every time")
+    cap_seconds: float = Field(default=300, gt=0, description="No wait is longer")
+    budget_hours: float = Field(default=72, gt=0, description="After it the delivery goes to quarantine")
+
+
+class DestinationConfig(Model):
+    """How a destination is reached, and what it can bear."""
+
+    id: DestinationId = Field(description="Name of the file")
+    title: Name = Field(description="What people call the system")
+    kind: Kind = Field(description="Which adapter brings messages to it")
+    address: dict[Stage, str] = Field(
+        default_factory=dict, description="By stage of life: `mllp://host:port`, an URL, a folder, or `secret:NAME`"
+    )
+    order: Literal["feed", "key"] = Field(description="`feed`: all in one line. `key`: in line by ordering key")
+    concurrency: int = Field(ge=1, le=64, description="Deliver sessions at a time")
+    connections: int = Field(ge=1, le=256, description="Open connections at most, in one process")
+    idempotent: bool = Field(description="It takes a second copy as the first (it honours `Idempotency-Key`)")
+    on_reject: Literal["hold_feed", "hold_key", "continue"] = Field(
+        description="What waits while a rejected delivery is in quarantine"
+    )
+    on_ambiguous: Literal["resend", "review"] = Field(
+        default="resend",
+        description="What follows when it was sent and nothing answered; asked only if not `idempotent`",
+    )
+    on_quarantine: Literal["hold_key", "pass"] = Field(
+        default="hold_key",
+        description="What later messages of the key do while one is in quarantine for an error of the hub",
+    )
+    replay: Literal["never", "ask", "free"] = Field(default="ask", description="Whether a replay may send to it again")
+    retry: Retry = Field(default=Retry(), description="How long a transient failure is tried again")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, data: Any) -> Any:  # raw input, of any shape
+        if not isinstance(data, Mapping):
+            return data
+        filled = {**_DEFAULTS.get(str(data.get("kind")), {"order": "key", "idempotent": False}), **data}
+        return {**_BY_ORDER.get(str(filled["order"]), _BY_ORDER["key"]), **filled}
+
+    @model_validator(mode="after")
+    def _one_line_is_one_line(self) -> Self:
+        if self.order == "feed" and (self.concurrency > 1 or self.connections > 1):
+            raise ValueError('order = "feed" needs concurrency = 1 and connections = 1')
+        if self.order == "key" and self.on_reject == "hold_feed":
+            raise ValueError('on_reject = "hold_feed" needs order = "feed"')
+        return self
+
+
+def address_fault(kind: Kind, address: str) -> str | None:
+    """Return what is wrong with an address, None when nothing is."""
+    if _PASSWORD.search(address):
+        return "the address holds a password: write `secret:NAME` and keep the address in the secret store"
+    if address.startswith(SECRET):
+        return None if len(address) > len(SECRET) else "`secret:` needs the name of a secret"
+    if kind == "mllp" and not re.fullmatch(r"mllps?://[^/:\s]+:\d{1,5}", address):
+        return "an MLLP address is `mllp://host:port` or `mllps://host:port`"
+    if kind == "https" and not (address.startswith("https://") or _LOOPBACK.match(address)):
+        return "a web hook is `https://…`; plain `http://` is for this machine only"
+    return None

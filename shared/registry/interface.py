@@ -1,0 +1,188 @@
+"""One stream of messages from one partner: what is taken, how it is read, and where it goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, model_validator
+
+from shared.hl7.charset import codec_of
+from shared.message.errors import CharsetUnsupported
+from shared.message.identifiers import DestinationId, InterfaceId
+from shared.registry.model import STAGES, Hl7Path, Model, Name, Names, SegmentName, Stage, TypePattern
+
+STEPS = "steps:"
+_HL7_ONLY = ("version", "set", "drop", "charset")
+
+
+def _is_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # not found, not a legal name, a folder of the database
+        raise ValueError("is not a time zone such as Europe/Vienna") from None
+    return text
+
+
+def _is_charset(text: str) -> str:
+    try:
+        codec_of(text)
+    except CharsetUnsupported:
+        raise ValueError("is not a character set of HL7 table 0211 such as UNICODE UTF-8 or 8859/1") from None
+    return text
+
+
+Zone = Annotated[str, AfterValidator(_is_zone)]
+Charset = Annotated[str, AfterValidator(_is_charset)]
+
+
+class Match(Model):
+    """One kind of message that belongs to the interface; what is left out is not asked."""
+
+    types: tuple[TypePattern, ...] = Field(default=(), description="`ADT^A01`, or `ADT^*` for every event")
+    sending_application: Names = Field(default=(), description="MSH-3: namespace or universal id")
+    sending_facility: Names = Field(default=(), description="MSH-4")
+    receiving_application: Names = Field(default=(), description="MSH-5")
+    receiving_facility: Names = Field(default=(), description="MSH-6")
+
+
+class Duplicate(Model):
+    """What makes a message the same as an earlier one."""
+
+    key: tuple[Hl7Path, ...] = Field(
+        default=("MSH-10",), min_length=1, description="Fields that together name a message"
+    )
+    window_hours: float = Field(default=24 * 7, gt=0, description="How long the hub looks back")
+
+
+class MappingChoices(Model):
+    """How the standard mapping is used."""
+
+    version: Name = Field(default="1", description="Pinned to each message at ingest")
+    owns: dict[str, tuple[str, ...]] | None = Field(
+        default=None, description="By message code, the resource types it may update; others it only creates"
+    )
+    lists: dict[SegmentName, Literal["snapshot", "action"]] = Field(
+        default_factory=dict,
+        description="Whether repeated segments replace what is stored, or follow their action code",
+    )
+    repeats: Literal["snapshot", "action"] = Field(default="snapshot", description="The same for repeating fields")
+
+
+class SetField(Model):
+    """One field that a re-shaped HL7 message gets."""
+
+    path: Hl7Path = Field(description="Where, such as `MSH-5.1`")
+    value: str = Field(description="What; empty removes the content")
+
+
+class Route(Model):
+    """When a message goes to a destination, and in which shape."""
+
+    to: DestinationId = Field(description="File name of the destination")
+    shape: str = Field(
+        default="fhir",
+        pattern=r"^(fhir|hl7|event|steps:[a-z_][a-z0-9_]*)$",
+        description="`fhir` bundle, `hl7` re-shaped, thin `event`, or `steps:function` of steps.py",
+    )
+    types: tuple[TypePattern, ...] = Field(default=(), description="Only these; empty: all")
+    where: dict[Hl7Path, Names] = Field(default_factory=dict, description="Only if each path holds one of its values")
+    reason: str = Field(default="", description="Why the route is there, shown in the trace")
+    version: Annotated[str, Field(pattern=r"^2\.\d(\.\d)?$")] | None = Field(default=None, description="`hl7`: MSH-12")
+    set: tuple[SetField, ...] = Field(default=(), description="`hl7`: fields that are replaced")
+    drop: tuple[SegmentName, ...] = Field(default=(), description="`hl7`: segments that are left out")
+    charset: Charset | None = Field(default=None, description="`hl7`: encoding; what it cannot hold is an error")
+
+    @model_validator(mode="after")
+    def _reshapes_hl7(self) -> Self:
+        for name in _HL7_ONLY:
+            if self.shape != "hl7" and getattr(self, name):
+                raise ValueError(f'`{name}` needs shape = "hl7"')
+        if "MSH" in self.drop:
+            raise ValueError("MSH cannot be dropped: a message begins with it")
+        return self
+
+    @property
+    def function(self) -> str | None:
+        """Name of the function in steps.py; None when the shape is a standard one."""
+        return self.shape.removeprefix(STEPS) if self.shape.startswith(STEPS) else None
+
+    @property
+    def needs_raw(self) -> bool:
+        """Whether shaping reads the message as received."""
+        return self.shape == "hl7" or self.function is not None
+
+    @property
+    def needs_bundle(self) -> bool:
+        """Whether shaping reads the canonical bundle."""
+        return self.shape != "hl7"
+
+    def takes(self, message_type: str) -> bool:
+        """Tell whether the route is for messages of this type (``ADT^A01``)."""
+        return not self.types or message_type in self.types or f"{message_type[:3]}^*" in self.types
+
+
+class Traffic(Model):
+    """What is usual, so that silence is noticed."""
+
+    messages_per_hour: float = Field(gt=0, description="In a common hour")
+    silent_after_minutes: float = Field(gt=0, description="Nothing for so long is worth an alert")
+
+
+class ServiceLevel(Model):
+    """What the partner was promised."""
+
+    deliver_within_seconds: float = Field(gt=0, description="From acknowledgement to every destination")
+    percent: float = Field(default=99, gt=0, le=100, description="Of the messages of a month")
+
+
+class Interface(Model):
+    """One folder of `interfaces/`."""
+
+    id: InterfaceId = Field(description="Name of the folder")
+    folder: Path = Field(description="The folder itself")
+    title: Name = Field(description="One line for people")
+    owner: Name = Field(description="Team that answers for it")
+    contact: Name = Field(description="How to reach them at 3 a.m.")
+    lifecycle: Literal["draft", "active", "retired"] = Field(
+        default="active",
+        description="`draft` is not used in production; `retired` takes nothing and is kept for its history",
+    )
+    stages: tuple[Stage, ...] = Field(default=STAGES, min_length=1, description="Where it exists")
+    match: tuple[Match, ...] = Field(min_length=1, description="Messages that belong to it; any one is enough")
+    accepts: tuple[str, ...] = Field(default=("P",), description="MSH-11; empty: any")
+    assigner: Name | None = Field(
+        default=None, description="Of identifiers that name none; left out: the sender (MSH-3, MSH-4)"
+    )
+    assigners: tuple[Name, ...] = Field(default=(), description="Assigners that are trusted first, best first")
+    identifier_types: tuple[Name, ...] = Field(
+        default=(), description="Types (table 0203), best first; empty: the standard order"
+    )
+    charset: Charset | None = Field(default=None, description="Beats MSH-18")
+    zone: Zone = Field(default="UTC", description="Of times without an offset")
+    ordering_key: Literal["patient", "visit", "interface"] = Field(
+        default="patient", description="What must stay in order"
+    )
+    duplicate: Duplicate = Field(default=Duplicate(), description="How a second copy is known")
+    on_invalid: Literal["quarantine", "nack"] = Field(
+        default="quarantine", description="`nack`: what ingest finds wrong is refused, and the sender keeps it"
+    )
+    mapping: MappingChoices = Field(default=MappingChoices(), description="How the standard mapping is used")
+    routes: tuple[Route, ...] = Field(
+        default=(), description="Where messages go; a message that no route takes is kept"
+    )
+    traffic: Traffic | None = Field(default=None, description="What is usual")
+    sla: ServiceLevel | None = Field(default=None, description="What was promised")
+    data_classes: tuple[Name, ...] = Field(default=(), description="What kind of data it carries")
+    retention_days: int = Field(default=3650, ge=1, description="How long the archive keeps the raw messages")
+
+    def route_to(self, destination: DestinationId, message_type: str) -> Route | None:
+        """Return the route that brings messages of a type to a destination; there is one at most."""
+        routes = (route for route in self.routes if route.to == destination and route.takes(message_type))
+        return next(routes, None)
+
+    @property
+    def takes_any_sender(self) -> bool:
+        """Whether messages of unknown senders belong to it, as they do to a catch-all."""
+        return any(not match.sending_application and not match.sending_facility for match in self.match)

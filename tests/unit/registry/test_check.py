@@ -1,0 +1,190 @@
+"""Every fault of the folder of interfaces is found, with its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.registry import check_registry
+
+from .conftest import INTERFACE, SAMPLE, Files
+
+
+def told(root: Path) -> list[tuple[str, int, str]]:
+    return [(problem.file.relative_to(root).as_posix(), problem.line, problem.text) for problem in check_registry(root)]
+
+
+def test_a_folder_without_fault_has_no_problem(files):
+    """The check is only worth running if it can pass."""
+    assert told(files.root) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('owner = "Team"', 'owner = "Team"\nacepts = ["P"]', 3, "unknown key `acepts`; did you mean `accepts`?"),
+        ('owner = "Team"\n', "", 1, "`owner` is missing"),
+        ('owner = "Team"', 'owner = "Team', 2, "not TOML"),
+        ('owner = "Team"', 'owner = "Team"\nzone = "Mars/Olympus"', 3, "`zone` is not a time zone"),
+        ('owner = "Team"', 'owner = "Team"\ncharset = "KLINGON"', 3, "`charset` is not a character set"),
+        ('owner = "Team"', 'owner = "Team"\nid = "ward"', 3, "`id` is not written in the file"),
+        ('"ADT^*"', '"ADT*"', 6, "`match[1].types[1]` has the wrong form"),
+        ('to = "books"', 'to = "bookz"', 10, "there is no destination `bookz`"),
+        ('"steps:account"', '"steps:acount"', 11, "steps.py has no function `acount`"),
+        ('"steps:account"', '"telepathy"', 11, "`routes[1].shape` has the wrong form"),
+        ('to = "lab"', 'to = "lab"\nwhere = { "PID-x" = ["1"] }', 15, "is not an HL7 path"),
+        ('version = "2.3"', 'version = "2.3"\ndrop = ["MSH"]', 13, "MSH cannot be dropped"),
+        ('shape = "steps:account"', 'shape = "event"\ndrop = ["PV1"]', 9, '`drop` needs shape = "hl7"'),
+        ('to = "lab"', 'to = "books"', 14, "`books` gets a message once: routes 1 and 2 share a type"),
+        ('sending_application = "WARD"', "", 5, 'for stages = ["laptop", "dev"] only'),
+    ],
+)
+def test_a_fault_of_an_interface_is_found_where_it_is_written(files, old, new, line, words):
+    """Each of these would stop or misroute messages; the analyst sees the line before the hub sees the message."""
+    file = files.root / "ward" / "interface.toml"
+    file.write_text(INTERFACE.replace(old, new), "utf-8")
+    found = told(files.root)
+    assert [(name, at) for name, at, _ in found] == [("ward/interface.toml", line)]
+    assert words in found[0][2]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('kind = "mllp"', 1, "`title` is missing"),
+        ('title = "Lab"\nkind = "fax"', 2, "`kind`: input should be"),
+        (
+            'title = "Lab"\nkind = "mllp"\nconnections = 2',
+            1,
+            'order = "feed" needs concurrency = 1 and connections = 1',
+        ),
+        (
+            'title = "Lab"\nkind = "mllp"\norder = "key"\non_reject = "hold_feed"',
+            1,
+            'on_reject = "hold_feed" needs order = "feed"',
+        ),
+        (
+            'title = "Lab"\nkind = "https"\n[address]\nprod = "https://me:pw@x.example/"',
+            4,
+            "the address holds a password",
+        ),
+        (
+            'title = "Lab"\nkind = "https"\n[address]\nprod = "http://x.example/"',
+            4,
+            "plain `http://` is for this machine",
+        ),
+        ('title = "Lab"\nkind = "mllp"\n[address]\nprod = "lab:2575"', 4, "an MLLP address is `mllp://host:port`"),
+        ('title = "Lab"\nkind = "mllp"\n[address]\nproduction = "mllp://lab:2575"', 4, "`address.production`"),
+        ('title = "Lab"\nkind = "mllp"\npassword = "pw"', 3, "unknown key `password`"),
+        ('title = "Lab"\nkind = "mllp"\n[retry]\ncap_seconds = 0', 4, "`retry.cap_seconds`"),
+    ],
+)
+def test_a_fault_of_a_destination_is_found_where_it_is_written(files, text, line, words):
+    """A contradiction in order or a secret in a file must not wait for production to be seen."""
+    files.destination("lab", text)
+    found = told(files.root)
+    assert [(name, at) for name, at, _ in found] == [("destinations/lab.toml", line)]
+    assert words in found[0][2]
+
+
+def test_two_interfaces_that_match_equally_are_a_problem_of_the_second(files):
+    """Otherwise the order of folders would decide where a patient's message goes."""
+    files.interface("ward_two", INTERFACE.replace('["ADT^*"]', '["ORU^*", "ADT^*"]'))
+    assert told(files.root) == [
+        (
+            "ward_two/interface.toml",
+            5,
+            "as specific as `ward`, and a message could fit both: name more of MSH-3 to MSH-6",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('["ADT^*"]', '["ADT^A01"]'),
+        ('sending_application = "WARD"', 'sending_application = "WARD"\nsending_facility = "HERE"'),
+        ('title = "Ward"', 'title = "Ward"\nlifecycle = "retired"'),
+    ],
+)
+def test_a_more_specific_or_retired_interface_is_no_rival(files, old, new):
+    """An exception for one event or one site is made by being more specific."""
+    files.interface("ward_two", INTERFACE.replace(old, new))
+    assert told(files.root) == []
+
+
+def test_interfaces_that_never_live_in_the_same_stage_are_no_rivals(files):
+    """A trial of a new interface may run in test while the old one runs in production."""
+    (files.root / "ward" / "interface.toml").write_text('stages = ["prod"]\n' + INTERFACE, "utf-8")
+    files.interface("ward_two", 'stages = ["test"]\n' + INTERFACE)
+    assert told(files.root) == []
+
+
+def test_routes_to_one_destination_may_share_it_when_they_share_no_type(files):
+    """A destination may get admissions in one shape and discharges in another."""
+    text = INTERFACE.replace('to = "lab"\n', 'to = "books"\ntypes = ["ADT^A03"]\n')
+    (files.root / "ward" / "interface.toml").write_text(
+        text.replace('to = "books"\nshape = "steps', 'to = "books"\ntypes = ["ADT^A01"]\nshape = "steps'), "utf-8"
+    )
+    assert told(files.root) == []
+
+
+def test_an_interface_needs_a_sample_that_is_its_own(files):
+    """A sample is the contract: without one nothing shows what the interface takes."""
+    sample = files.root / "ward" / "samples" / "01-first.hl7"
+    sample.write_bytes(SAMPLE.replace(b"WARD", b"OTHER"))
+    assert told(files.root) == [("ward/samples/01-first.hl7", 1, "the sample does not match its own interface")]
+    sample.write_bytes(b"hello")
+    assert "HL7-101" in told(files.root)[0][2]
+    sample.unlink()
+    assert told(files.root) == [("ward/samples", 1, "an interface needs at least one sample, NN-what.hl7")]
+
+
+def test_a_steps_file_that_cannot_be_imported_is_shown_with_its_line(files):
+    """The fault is in steps.py, not in the route that names it."""
+    (files.root / "ward" / "steps.py").write_text("x = 1\n\ndef account(:\n", "utf-8")
+    [(file, line, text)] = told(files.root)
+    assert (file, line) == ("ward/steps.py", 3)
+    assert text.startswith("SyntaxError")
+
+
+def test_a_steps_file_that_fails_while_it_is_loaded_is_shown_with_its_line(files):
+    """An import of something that is not installed is the common case."""
+    (files.root / "ward" / "steps.py").write_text("import os\nimport no_such_module_here\n", "utf-8")
+    [(file, line, text)] = told(files.root)
+    assert (file, line) == ("ward/steps.py", 2)
+    assert "no_such_module_here" in text
+
+
+@pytest.mark.parametrize(
+    ("csv", "line", "words"),
+    [
+        ("from,to\n", 1, "the first line must be"),
+        ("source_system,source_code,target_system,target_code,display\nL,K,http://loinc.org\n", 2, "3 columns"),
+        ("source_system,source_code,target_system,target_code,display\nL,,http://loinc.org,1,x\n", 2, "must be filled"),
+        ("source_system,source_code,target_system,target_code,display\nL,K,s,1,\nL,K,s,2,\n", 3, "mapped twice"),
+        ('source_system,source_code,target_system,target_code,display\nL,"K,s,1,\n', 2, "not CSV"),
+    ],
+)
+def test_a_fault_of_a_concept_map_is_found_where_it_is_written(files, csv, line, words):
+    """A code that is mapped twice would mean whatever came last."""
+    folder = files.root / "ward" / "concept_maps"
+    folder.mkdir()
+    (folder / "codes.csv").write_text(csv, "utf-8")
+    [(file, at, text)] = told(files.root)
+    assert (file, at) == ("ward/concept_maps/codes.csv", line)
+    assert words in text
+
+
+def test_a_missing_folder_is_one_problem(tmp_path):
+    """A wrong path in a setting is one sentence."""
+    [problem] = check_registry(tmp_path / "nowhere")
+    assert problem.text == "there is no such folder of interfaces"
+
+
+def test_one_faulty_file_does_not_hide_the_faults_of_another(files: Files):
+    """All faults at once: an analyst mends them in one go."""
+    files.destination("lab", 'title = "Lab"')
+    (files.root / "ward" / "interface.toml").write_text(INTERFACE.replace("books", "bookz"), "utf-8")
+    assert [name for name, _, _ in told(files.root)] == ["destinations/lab.toml", "ward/interface.toml"]
