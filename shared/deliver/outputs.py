@@ -1,0 +1,114 @@
+"""The bytes of a delivery: shaped once, kept before use, read again ever after (rule R4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from shared.changes.record import decode_record
+from shared.deliver.shape import media_type_of, shape
+from shared.hl7 import parse
+from shared.message.delivery import Delivery
+from shared.message.envelope import ArchiveRef
+from shared.message.errors import Disposition, IntegrationError
+from shared.ports import Archive
+
+if TYPE_CHECKING:
+    from shared.registry import DestinationConfig, Registry, Route
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Shaped bytes, ready to send."""
+
+    body: bytes
+    media_type: str
+    sha256: str
+
+
+class Outputs:
+    """Finds or makes the bytes of deliveries."""
+
+    def __init__(self, *, archive: Archive, registry: Registry) -> None:
+        self._archive = archive
+        self._registry = registry
+
+    async def prepare(
+        self, rows: Sequence[Delivery], config: DestinationConfig
+    ) -> dict[str, Output | IntegrationError]:
+        """Return the output of each delivery by its id; an error where it cannot be shaped.
+
+        A first attempt shapes, and keeps the result unless somebody kept one before; a later one reads what was kept.
+        The store takes the canonical record itself, which is kept already.
+        """
+        if config.kind == "fhir_store":
+            return {row.id: await _made(self._canonical(row)) for row in rows}
+        prepared: dict[str, Output | IntegrationError] = {}
+        kept = await self._archive.find([_name(row) for row in rows])
+        fresh: list[tuple[Delivery, bytes]] = []
+        for row, ref in zip(rows, kept, strict=True):
+            if ref is not None:
+                prepared[row.id] = await _made(self._kept(row, ref))
+                continue
+            shaped = await _made(self._shape(row))
+            if isinstance(shaped, bytes):
+                fresh.append((row, shaped))
+            else:
+                prepared[row.id] = shaped
+        prepared.update(await self._keep(fresh))
+        return prepared
+
+    async def _canonical(self, row: Delivery) -> Output:
+        assert row.item.canonical is not None
+        body = await self._archive.get(row.item.canonical)
+        return Output(body, "application/json", row.item.canonical.sha256)
+
+    async def _kept(self, row: Delivery, ref: ArchiveRef) -> Output:
+        return Output(await self._archive.get(ref), self._media_type(row), ref.sha256)
+
+    async def _shape(self, row: Delivery) -> bytes:
+        route, interface = self._route(row), self._registry.interfaces[row.item.interface]
+        bundle = message = None
+        if route.needs_bundle:
+            assert row.item.canonical is not None
+            bundle = decode_record(await self._archive.get(row.item.canonical)).bundle
+        if route.needs_raw:
+            message = parse(await self._archive.get(row.item.raw), interface.charset)
+        return shape(route, interface, bundle, message, row)
+
+    async def _keep(self, fresh: Sequence[tuple[Delivery, bytes]]) -> dict[str, Output]:
+        outputs: dict[str, Output] = {}
+        for interface in dict.fromkeys(row.item.interface for row, _ in fresh):
+            group = [(row, body) for row, body in fresh if row.item.interface == interface]
+            refs = await self._archive.keep(interface, [(_name(row), body) for row, body in group])
+            for (row, body), ref in zip(group, refs, strict=True):
+                # Somebody may have kept another output in between: the first one counts.
+                is_ours = hashlib.sha256(body).hexdigest() == ref.sha256
+                kept = body if is_ours else await self._archive.get(ref)
+                outputs[row.id] = Output(kept, self._media_type(row), ref.sha256)
+        return outputs
+
+    def _media_type(self, row: Delivery) -> str:
+        return media_type_of(self._route(row))
+
+    def _route(self, row: Delivery) -> Route:
+        routes = self._registry.interfaces[row.item.interface].routes
+        return next(route for route in routes if route.to == row.destination and route.takes(row.item.type))
+
+
+async def _made(making: Awaitable[T]) -> T | IntegrationError:
+    """Return what was made, or the error that stops this delivery alone; a dependency that fails stops them all."""
+    try:
+        return await making
+    except IntegrationError as error:
+        if error.disposition is Disposition.RETRY:
+            raise
+        return error
+
+
+def _name(row: Delivery) -> str:
+    return f"{row.id}/shaped"

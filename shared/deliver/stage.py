@@ -1,0 +1,279 @@
+"""The use case behind the queue ``deliver``: the lanes of one session, from their heads (rules R3, R4, R6, R9)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from shared.deliver.backoff import Uniform, backoff_seconds
+from shared.deliver.outputs import Output, Outputs
+from shared.deliver.settle import advances, may_resend, settle
+from shared.message.delivery import Answer, Attempt, Delivery, Verdict
+from shared.message.envelope import Item, Wake, encode_wake
+from shared.message.errors import AnswerMissing, IntegrationError, PoisonMessage
+from shared.message.identifiers import DestinationId, SessionId, delivery_id
+from shared.message.state import DeliveryState
+from shared.message.work import ATTEMPT_LIMIT, BATCH_BYTES, Offer, batches_by_size, items_of
+from shared.observe.log import log, log_failure
+from shared.ports import Clock, Destination, DestinationStatus, Lanes, Outgoing, Ownership, Queue, Turn
+
+if TYPE_CHECKING:
+    from shared.registry import DestinationConfig, Registry
+
+DELIVER_QUEUE = "deliver"
+
+_READY_LIMIT = 64  # deliveries in one turn
+_BREAKER_FAILURES = 3  # in a row, before everybody stops trying
+_FEED_LANE = "feed"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverLimits:
+    """How long things may take (rule R9).
+
+    Attributes:
+        budget: Of one invocation; what is left is parked with a wake.
+        send_timeout: Of one send.
+        clock_skew: Between two workers.
+    """
+
+    budget: timedelta
+    send_timeout: timedelta
+    clock_skew: timedelta
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one batch of a turn has come to, until it is written."""
+
+    ownership: Ownership
+    config: DestinationConfig
+    destination: Destination
+    until: datetime
+    outputs: dict[str, Output | IntegrationError]
+    stopped: set[str]
+    rows: list[Delivery] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    def add(self, row: Delivery, attempt: Attempt | None) -> None:
+        """Note a delivery as it stands, and the attempt if one was made."""
+        self.rows.append(row)
+        if attempt is not None:
+            self.attempts.append(attempt)
+            self.verdicts.append(attempt.verdict)
+
+    def drain(self) -> tuple[list[Delivery], list[Attempt]]:
+        """Return what is not written yet; the caller writes it."""
+        drained = self.rows, self.attempts
+        self.rows, self.attempts = [], []
+        return drained
+
+
+class DeliverStage:
+    """Delivers what a session holds, in order, once."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        lanes: Lanes,
+        queue: Queue,
+        registry: Registry,
+        outputs: Outputs,
+        open_destination: Callable[[DestinationConfig], Destination],
+        limits: DeliverLimits,
+        uniform: Uniform = random.uniform,
+    ) -> None:
+        self._clock = clock
+        self._lanes = lanes
+        self._queue = queue
+        self._registry = registry
+        self._outputs = outputs
+        self._open_destination = open_destination
+        self._limits = limits
+        self._uniform = uniform
+        self._destinations: dict[DestinationId, Destination] = {}
+
+    async def run(self, session: SessionId, offers: Sequence[Offer]) -> None:
+        """Take over the session, and deliver what is ready until nothing is or the budget is spent."""
+        config = self._registry.destinations[DestinationId(session.rpartition(".")[0])]
+        until = self._clock.now() + self._limits.budget
+        offered = [self._offer(session, item, config) for item in items_of(offers)]
+        status = await self._lanes.status(config.id)
+        while True:
+            limit = _ready_limit(status, self._clock.now())
+            turn = await self._take(session, offered, config, limit)
+            status = await self._work(turn, config, status, until)
+            if len(turn.ready) < limit or limit == 0 or self._clock.now() >= until:
+                break
+            offered = []
+        await self._ensure_wake(turn, status)
+
+    async def wake_overdue(self) -> int:
+        """Wake every session whose wake should have come by now; return how many (rule R6)."""
+        overdue = await self._lanes.overdue(self._clock.now())
+        await self._send_wakes([(session, destination, None) for session, destination in overdue])
+        return len(overdue)
+
+    async def pause(self, destination: DestinationId) -> None:
+        """Stop sending to a destination; what comes for it waits in its lanes."""
+        await self._lanes.set_paused(destination, True)
+        log("destination_paused", destination=destination)
+
+    async def resume(self, destination: DestinationId) -> None:
+        """Go on sending to a destination, from the heads of its lanes."""
+        await self._lanes.set_paused(destination, False)
+        await self._lanes.set_breaker(destination, 0, None)
+        await self.wake_sessions(destination)
+        log("destination_resumed", destination=destination)
+
+    async def wake_sessions(self, destination: DestinationId) -> None:
+        """Look at every session of a destination that has something waiting."""
+        sessions = await self._lanes.sessions(destination)
+        await self._send_wakes([(session, destination, None) for session in sessions])
+
+    async def close(self) -> None:
+        """Close the connections to all destinations."""
+        await asyncio.gather(*(destination.close() for destination in self._destinations.values()))
+
+    def _offer(self, session: SessionId, item: Item, config: DestinationConfig) -> Delivery:
+        return Delivery(
+            id=delivery_id(item.message, config.id, item.run),
+            session=session,
+            lane=_FEED_LANE if config.order == "feed" else item.key,
+            item=item.by_reference(),
+            state=DeliveryState.PARKED,
+            offered=self._clock.now(),
+        )
+
+    async def _take(
+        self, session: SessionId, offered: Sequence[Delivery], config: DestinationConfig, limit: int
+    ) -> Turn:
+        now = self._clock.now()
+        deadline = now + self._limits.send_timeout + self._limits.clock_skew if config.idempotent else None
+        return await self._lanes.take(session, offered, now, deadline, limit)
+
+    async def _work(
+        self, turn: Turn, config: DestinationConfig, status: DestinationStatus, until: datetime
+    ) -> DestinationStatus:
+        stopped: set[str] = set()
+        for batch in batches_by_size(turn.ready, lambda row: row.item.raw.size, BATCH_BYTES):
+            work = _Round(
+                ownership=turn.ownership,
+                config=config,
+                destination=self._destination(config),
+                until=until,
+                outputs=await self._outputs.prepare(batch, config),
+                stopped=stopped,
+            )
+            await self._drain_lanes(batch, work)
+            await self._lanes.write(work.ownership, *work.drain())
+            status = await self._judge(status, work.verdicts)
+        return status
+
+    def _destination(self, config: DestinationConfig) -> Destination:
+        if config.id not in self._destinations:
+            self._destinations[config.id] = self._open_destination(config)
+        return self._destinations[config.id]
+
+    async def _drain_lanes(self, batch: Sequence[Delivery], work: _Round) -> None:
+        """Drain lanes side by side, each serially, over as many connections as the destination allows."""
+        connections = asyncio.Semaphore(work.config.connections)
+        lanes = [list(rows) for _, rows in groupby(batch, key=lambda row: row.lane)]
+        await asyncio.gather(*(self._drain_lane(rows, work, connections) for rows in lanes))
+
+    async def _drain_lane(self, rows: Sequence[Delivery], work: _Round, connections: asyncio.Semaphore) -> None:
+        for row in rows:
+            if row.lane in work.stopped or self._clock.now() >= work.until:
+                work.stopped.add(row.lane)
+                if work.config.idempotent:  # its intent was recorded when the turn began, and it was not sent
+                    work.add(replace(row, send_deadline=None), None)
+                continue
+            async with connections:
+                settled, attempt = await self._deliver(row, work)
+            work.add(settled, attempt)
+            if not advances(settled):
+                work.stopped.add(row.lane)
+
+    async def _deliver(self, row: Delivery, work: _Round) -> tuple[Delivery, Attempt | None]:
+        """Return the delivery as it stands after its turn, and the attempt if one was made."""
+        now = self._clock.now()
+        output = work.outputs[row.id]
+        if isinstance(output, IntegrationError):
+            answer = Answer(Verdict.PERMANENT, output.code)
+            return settle(row, answer, work.config, now, self._uniform), None
+        if row.state is DeliveryState.INTENT and not may_resend(work.config):
+            answer = Answer(Verdict.AMBIGUOUS, AnswerMissing.code)  # a worker before us may have sent it
+            return settle(row, answer, work.config, now, self._uniform), None
+        deadline = now + self._limits.send_timeout
+        over = deadline + self._limits.clock_skew  # a successor waits past it (rule R3)
+        row = replace(row, attempts=row.attempts + 1, output=output.sha256, send_deadline=over)
+        if not work.config.idempotent:
+            rows, attempts = work.drain()
+            await self._lanes.write(work.ownership, [*rows, replace(row, state=DeliveryState.INTENT)], attempts)
+        answer = await self._send(row, output, work, deadline)
+        ended = self._clock.now()
+        attempt = Attempt(row.id, row.attempts, now, ended, answer.verdict, answer.code)
+        return settle(row, answer, work.config, ended, self._uniform), attempt
+
+    async def _send(self, row: Delivery, output: Output, work: _Round, deadline: datetime) -> Answer:
+        """Return the destination's answer; an error of ours stops this delivery alone, for good the third time (R5)."""
+        try:
+            return await work.destination.send(row, output.body, output.media_type, deadline)
+        except Exception as error:  # noqa: BLE001  # raised, it would take the lanes beside it along
+            log_failure("send_failed", error, destination=row.destination, message=row.item.message)
+            verdict = Verdict.AMBIGUOUS if row.attempts < ATTEMPT_LIMIT else Verdict.PERMANENT
+            return Answer(verdict, PoisonMessage.code)
+
+    async def _judge(self, status: DestinationStatus, verdicts: Sequence[Verdict]) -> DestinationStatus:
+        """Open the breaker after failures in a row; close it after anything the destination answered."""
+        if not verdicts:
+            return status
+        is_failing = all(verdict is Verdict.TRANSIENT for verdict in verdicts)
+        if not is_failing and not status.failures:
+            return status
+        failures = status.failures + len(verdicts) if is_failing else 0
+        open_until = None
+        if failures >= _BREAKER_FAILURES:
+            retry = self._registry.destinations[status.destination].retry
+            wait = max(retry.base_seconds, backoff_seconds(failures - _BREAKER_FAILURES + 1, retry, self._uniform))
+            open_until = self._clock.now() + timedelta(seconds=wait)
+            log("breaker_opened", destination=status.destination, count=failures, seconds=round(wait, 1))
+        await self._lanes.set_breaker(status.destination, failures, open_until)
+        return replace(status, failures=failures, open_until=open_until)
+
+    async def _ensure_wake(self, turn: Turn, status: DestinationStatus) -> None:
+        """Make sure that somebody looks at the lanes again when their first head falls due (rule R6)."""
+        session, now = turn.ownership.session, self._clock.now()
+        due = await self._lanes.next_due(session)
+        if due is None or status.paused:
+            if turn.wake is not None:
+                await self._lanes.schedule_wake(turn.ownership, None)
+            return
+        due = max(due, now, status.open_until or now)
+        if turn.wake is not None and now < turn.wake <= due:
+            return
+        await self._send_wakes([(session, status.destination, due)])
+        await self._lanes.schedule_wake(turn.ownership, due)
+
+    async def _send_wakes(self, wakes: Sequence[tuple[SessionId, DestinationId, datetime | None]]) -> None:
+        # A fresh id each time: the broker's duplicate detection must never swallow a wake.
+        outgoing = [
+            Outgoing(encode_wake(Wake(destination)), session, secrets.token_hex(16), due)
+            for session, destination, due in wakes
+        ]
+        if outgoing:
+            await self._queue.send(DELIVER_QUEUE, outgoing)
+
+
+def _ready_limit(status: DestinationStatus, now: datetime) -> int:
+    if status.paused or (status.open_until is not None and now < status.open_until):
+        return 0
+    return 1 if status.failures else _READY_LIMIT  # one probe first, until the destination answers again

@@ -1,0 +1,1 @@
+"""Ingest: recognise, archive, number, enqueue; only then acknowledge (rule R1)."""

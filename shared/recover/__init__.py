@@ -1,0 +1,1 @@
+"""Recover: what a person sets going again."""

@@ -1,0 +1,126 @@
+"""What a person orders: send again what was stopped, pause a destination, let it go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from shared.message.delivery import Delivery
+from shared.message.envelope import Item, encode_envelope
+from shared.message.errors import NotFound, NotStopped, RequestInvalid
+from shared.message.identifiers import LIVE, DestinationId, MessageId, partition_of
+from shared.message.record import Hop, MessageRecord
+from shared.message.state import DeliveryState, MessageState
+from shared.ports import Clock, Lanes, Ledger, Outgoing, Queue
+
+if TYPE_CHECKING:
+    from shared.registry import Registry
+
+TRANSFORM_QUEUE = "transform"
+
+
+class Sessions(Protocol):
+    """What an operator's orders need of deliver."""
+
+    async def wake_sessions(self, destination: DestinationId) -> None: ...
+
+    async def pause(self, destination: DestinationId) -> None: ...
+
+    async def resume(self, destination: DestinationId) -> None: ...
+
+
+class Orders:
+    """Carries out what a person orders. What a destination accepted is never sent again."""
+
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, lanes: Lanes, queue: Queue, sessions: Sessions, registry: Registry
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._ledger = ledger
+        self._lanes = lanes
+        self._queue = queue
+        self._sessions = sessions
+
+    async def order(self, destination: DestinationId, word: str) -> dict[str, Any]:
+        """Pause or resume a destination.
+
+        Raises:
+            NotFound: no such destination, or no such order.
+        """
+        if destination not in self._registry.destinations:
+            raise NotFound("destination")
+        match word:
+            case "pause":
+                await self._sessions.pause(destination)
+            case "resume":
+                await self._sessions.resume(destination)
+            case _:
+                raise NotFound("a destination is told to pause or to resume")
+        return {"destination": destination, "order": word}
+
+    async def resend(self, message: MessageId, request: bytes) -> dict[str, Any]:
+        """Set a quarantined message, or its stopped deliveries, going again; return what was.
+
+        Args:
+            request: JSON ``{"reason": "..."}``; the reason is kept with the trace.
+
+        Raises:
+            RequestInvalid: there is no reason.
+            NotFound: the ledger has no such message.
+            NotStopped: nothing of it is in quarantine or review.
+        """
+        reason = _reason_of(request)
+        [record] = await self._ledger.messages([message])
+        if record is None:
+            raise NotFound(message)
+        hop = Hop(message, self._clock.now(), "operator", "resend", reason)
+        if record.state is MessageState.QUARANTINED:
+            await self._restart(record, hop)
+            return {"message": message, "destinations": []}
+        stopped = [row for row in await self._lanes.deliveries(message) if _is_stopped(row)]
+        if not stopped:
+            raise NotStopped(message)
+        return {"message": message, "destinations": await self._release(stopped, hop)}
+
+    async def _restart(self, record: MessageRecord, hop: Hop) -> None:
+        await self._ledger.reopen(record.message, MessageState.QUEUED, hop)
+        item = Item(
+            message=record.message,
+            interface=record.interface,
+            sequence=record.sequence,
+            key=record.key,
+            run=LIVE,
+            type=record.type,
+            mapping=record.mapping,
+            raw=record.raw,
+        )
+        # The time makes the id new: a person may resend the same message twice.
+        message_id = f"{record.message}-resend-{hop.at.timestamp():.3f}"
+        outgoing = Outgoing(encode_envelope([item]), str(partition_of(record.message)), message_id)
+        await self._queue.send(TRANSFORM_QUEUE, [outgoing])
+
+    async def _release(self, stopped: Sequence[Delivery], hop: Hop) -> list[DestinationId]:
+        destinations = list(dict.fromkeys(row.destination for row in stopped))
+        for row in stopped:
+            await self._lanes.reopen(row, DeliveryState.PARKED)
+        await self._ledger.note([hop])
+        for destination in destinations:
+            await self._sessions.wake_sessions(destination)
+        return destinations
+
+
+def _reason_of(request: bytes) -> str:
+    try:
+        reason = str(orjson.loads(request)["reason"]).strip()
+    except (KeyError, TypeError, ValueError):
+        reason = ""
+    if not reason:
+        raise RequestInvalid('a resend needs a reason: {"reason": "..."}')
+    return reason[:200]
+
+
+def _is_stopped(row: Delivery) -> bool:
+    return row.state in (DeliveryState.QUARANTINED, DeliveryState.REVIEW)

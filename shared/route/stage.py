@@ -1,0 +1,93 @@
+"""The use case behind the queue ``route``: one delivery for each destination that wants the message."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
+
+from shared.hl7 import parse
+from shared.message.envelope import Item, encode_envelope, pack
+from shared.message.errors import PoisonMessage
+from shared.message.identifiers import MessageId, SessionId, deliver_session, partition_of
+from shared.message.record import Hop, Progress
+from shared.message.state import MessageState
+from shared.message.work import Offer, work_through
+from shared.ports import Archive, Clock, Ledger, Outgoing, Queue
+from shared.route.select import Decision, looks_inside, select_routes
+
+if TYPE_CHECKING:
+    from shared.registry import Registry
+
+DELIVER_QUEUE = "deliver"
+
+
+class RouteStage:
+    """Takes canonical messages of one partition, in order, and gives deliveries."""
+
+    def __init__(self, *, clock: Clock, archive: Archive, ledger: Ledger, queue: Queue, registry: Registry) -> None:
+        self._clock = clock
+        self._archive = archive
+        self._ledger = ledger
+        self._queue = queue
+        self._registry = registry
+
+    async def run(self, offers: Sequence[Offer]) -> None:
+        """Route every message of these envelopes."""
+        await work_through(offers, self._process, self._count, self._finish, self._give_up)
+
+    async def _process(self, items: Sequence[Item]) -> None:
+        decisions = [await self._decide(item) for item in items]
+        outgoing = self._outgoing(items, decisions)
+        if outgoing:
+            await self._queue.send(DELIVER_QUEUE, outgoing)
+        await self._ledger.progress([self._progress(*pair) for pair in zip(items, decisions, strict=True)])
+
+    async def _decide(self, item: Item) -> list[Decision]:
+        interface = self._registry.interfaces[item.interface]
+        if not looks_inside(interface):
+            return select_routes(item.type, interface, _unread)
+        message = parse(await self._archive.get(item.raw), interface.charset)
+        return select_routes(item.type, interface, lambda: message)
+
+    def _outgoing(self, items: Sequence[Item], decisions: Sequence[list[Decision]]) -> list[Outgoing]:
+        by_session: dict[SessionId, list[Item]] = {}
+        for item, decided in zip(items, decisions, strict=True):
+            for decision in decided:
+                if decision.is_wanted:
+                    concurrency = self._registry.destinations[decision.destination].concurrency
+                    session = deliver_session(decision.destination, partition_of(item.message), concurrency)
+                    one = replace(item, destination=decision.destination, body=None)
+                    by_session.setdefault(session, []).append(one)
+        return [
+            Outgoing(encode_envelope(group), session, _stable_id(session, group))
+            for session, all_items in by_session.items()
+            for group in pack(all_items)
+        ]
+
+    def _progress(self, item: Item, decided: list[Decision]) -> Progress:
+        wanted = any(decision.is_wanted for decision in decided)
+        state = MessageState.ROUTED if wanted else MessageState.FILTERED
+        detail = "; ".join(f"{each.destination} {'yes' if each.is_wanted else 'no'}: {each.reason}" for each in decided)
+        return Progress(item.message, state, Hop(item.message, self._clock.now(), "route", state.value, detail))
+
+    async def _count(self, message: MessageId) -> int:
+        [count] = await self._ledger.count_attempt([message], "route")
+        return count
+
+    async def _finish(self, message: MessageId) -> None:
+        await self._ledger.finish_attempt([message], "route")
+
+    async def _give_up(self, item: Item) -> None:
+        hop = Hop(item.message, self._clock.now(), "route", PoisonMessage.code)
+        await self._ledger.progress([Progress(item.message, MessageState.QUARANTINED, hop, code=PoisonMessage.code)])
+
+
+def _unread() -> NoReturn:
+    raise AssertionError("a route looked into a message that was not read")
+
+
+def _stable_id(session: SessionId, group: Sequence[Item]) -> str:
+    content = "\x1f".join([session, *(f"{item.message} {item.run}" for item in group)])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]

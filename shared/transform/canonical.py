@@ -1,0 +1,75 @@
+"""One message to its canonical record: parse, map, judge, encode. Pure, so that another process can do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from shared.changes.notes import IdentityEdit
+from shared.changes.record import CanonicalRecord, encode_record
+from shared.fhir.schema import validator
+from shared.fhir.validate import validate_bundle
+from shared.hl7 import parse
+from shared.mapping import convert
+from shared.message.errors import BundleInvalid
+from shared.message.finding import Finding
+from shared.message.identifiers import InterfaceId, Sequence
+from shared.mpi import Resolved
+from shared.transform.contexts import MappingContexts
+
+if TYPE_CHECKING:
+    from shared.registry import Registry
+
+# A schema takes up to 0.2 s to compile, once: the first message shall not wait for it.
+_USUAL_TYPES = ("Bundle", "Patient", "Encounter", "Observation", "DiagnosticReport", "ServiceRequest")
+
+
+class Job(NamedTuple):
+    """A message that can be read, and the ids of the persons and visits it speaks of, by place."""
+
+    body: bytes
+    interface: InterfaceId
+    sequence: Sequence
+    ids: Mapping[str, str]
+
+
+class Converted(NamedTuple):
+    """The encoded record of a message, what was noticed on the way, and the merges it asks for."""
+
+    record: bytes
+    findings: tuple[Finding, ...]
+    edits: tuple[IdentityEdit, ...]
+
+
+class Converter:
+    """Makes canonical records. It can be pickled, and is ready for its first message where it is unpickled."""
+
+    def __init__(self, registry: Registry, hub_key: bytes) -> None:
+        self._registry = registry
+        self._hub_key = hub_key
+        self._contexts = MappingContexts(registry, hub_key)
+
+    def __call__(self, job: Job) -> Converted:
+        """Return what the message changes.
+
+        Raises:
+            Hl7Error: a field that the mapping needs cannot be read.
+            BundleInvalid: the bundle breaks FHIR R4; it never leaves this stage.
+        """
+        interface = self._registry.interfaces[job.interface]
+        context = self._contexts.of(interface, Resolved(job.ids))
+        conversion = convert(parse(job.body, interface.charset), context)
+        faults = validate_bundle(conversion.bundle)
+        if faults:
+            raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")
+        record = encode_record(CanonicalRecord(conversion.bundle, conversion.changes, job.sequence))
+        return Converted(record, tuple(conversion.findings), conversion.changes.identity)
+
+    def __reduce__(self) -> tuple[Callable[..., Converter], tuple[Registry, bytes]]:
+        return _prepared, (self._registry, self._hub_key)
+
+
+def _prepared(registry: Registry, hub_key: bytes) -> Converter:
+    for resource_type in _USUAL_TYPES:
+        validator(resource_type)
+    return Converter(registry, hub_key)

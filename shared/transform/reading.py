@@ -1,0 +1,43 @@
+"""Who a message says it is about: read before the persons are looked up. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.changes.rows import has_row
+from shared.hl7 import parse
+from shared.mapping.claims import Claim, identity_claims
+from shared.message.envelope import Item
+from shared.message.errors import UnsupportedEvent
+from shared.mpi import claim_defaults
+
+if TYPE_CHECKING:
+    from shared.registry import Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A message that can be read, and who it says it is about."""
+
+    item: Item
+    body: bytes
+    claims: tuple[Claim, ...]
+
+    @property
+    def edits_identity(self) -> bool:
+        """Tell whether what follows may resolve differently because of this message."""
+        return any(claim.role == "prior" for claim in self.claims)
+
+
+def read_message(item: Item, body: bytes, interface: Interface) -> Reading:
+    """Return the message with its claims.
+
+    Raises:
+        Hl7Error: it cannot be read.
+        UnsupportedEvent: the state tables have no row for its event, so it must write nothing.
+    """
+    message = parse(body, interface.charset)
+    if not has_row(message.code, message.event):
+        raise UnsupportedEvent("MSH-9")
+    return Reading(item, body, tuple(identity_claims(message, claim_defaults(interface))))

@@ -1,0 +1,206 @@
+"""The use case behind the queue ``transform``: raw messages of one partition to canonical records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shared.changes.notes import IdentityEdit
+from shared.changes.record import open_record
+from shared.message.envelope import ArchiveRef, Item, encode_envelope, pack
+from shared.message.errors import Disposition, IntegrationError, PoisonMessage
+from shared.message.finding import Finding
+from shared.message.identifiers import MessageId, partition_of
+from shared.message.record import Hop, Progress
+from shared.message.state import MessageState
+from shared.message.work import BATCH_BYTES, Offer, batches_by_size, work_through
+from shared.observe.log import log
+from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Workers
+from shared.transform.canonical import Converted, Job
+from shared.transform.reading import Reading, read_message
+
+if TYPE_CHECKING:
+    from shared.mpi import PersonIndex, Resolved
+    from shared.registry import Registry
+
+ROUTE_QUEUE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of one message: its canonical bytes, the reference kept earlier, or the error that stopped it."""
+
+    item: Item
+    result: bytes | ArchiveRef | IntegrationError
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A message whose persons are known, and what was noticed about them."""
+
+    item: Item
+    job: Job
+    findings: tuple[Finding, ...]
+
+
+class TransformStage:
+    """Takes raw messages of one partition, in order, and gives canonical ones."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        archive: Archive,
+        ledger: Ledger,
+        queue: Queue,
+        registry: Registry,
+        persons: PersonIndex,
+        converters: Workers[Job, Converted],
+    ) -> None:
+        self._clock = clock
+        self._archive = archive
+        self._ledger = ledger
+        self._queue = queue
+        self._registry = registry
+        self._persons = persons
+        self._converters = converters
+
+    async def run(self, offers: Sequence[Offer]) -> None:
+        """Transform every message of these envelopes."""
+        await work_through(offers, self._process, self._count, self._finish, self._give_up)
+
+    async def _process(self, items: Sequence[Item]) -> None:
+        for batch in batches_by_size(items, lambda item: item.raw.size, BATCH_BYTES):
+            await self._process_batch(batch)
+
+    async def _process_batch(self, items: Sequence[Item]) -> None:
+        kept = await self._archive.find([_canonical_name(item) for item in items])
+        readings = [await self._read(*pair) for pair in zip(items, kept, strict=True)]
+        done = [one for group in _up_to_each_identity_edit(readings) for one in await self._convert(group)]
+        canonical = await self._keep(done)
+        await self._send(canonical)
+        await self._ledger.progress([self._progress(one) for one in done])
+
+    async def _read(self, item: Item, kept: ArchiveRef | None) -> Reading | _Done:
+        try:
+            if kept is not None:  # done before, perhaps not sent on: the first result counts (rule R4)
+                record = open_record(await self._archive.get(kept))
+                return await self._redirect(_Done(item, kept), record.notes.identity)
+            interface = self._registry.interfaces[item.interface]
+            body = item.body if item.body is not None else await self._archive.get(item.raw)
+            return read_message(item, body, interface)
+        except IntegrationError as error:
+            return _stopped(item, error)
+
+    async def _convert(self, group: Sequence[Reading | _Done]) -> list[_Done]:
+        ready = await self._resolve(group)
+        results = iter(await self._converters.run([one.job for one in ready if isinstance(one, _Ready)]))
+        return [one if isinstance(one, _Done) else await self._merge(one, next(results)) for one in ready]
+
+    async def _resolve(self, group: Sequence[Reading | _Done]) -> list[_Ready | _Done]:
+        """Resolve everybody the group speaks of in one step."""
+        readings = [one for one in group if isinstance(one, Reading)]
+        answers = iter(await self._persons.resolve([reading.claims for reading in readings]))
+        return [one if isinstance(one, _Done) else _answered(one, next(answers)) for one in group]
+
+    async def _merge(self, ready: _Ready, result: Converted | IntegrationError) -> _Done:
+        try:
+            if isinstance(result, IntegrationError):
+                raise result
+            done = _Done(ready.item, result.record, (*ready.findings, *result.findings))
+            return await self._redirect(done, result.edits)
+        except IntegrationError as error:
+            return _stopped(ready.item, error)
+
+    async def _redirect(self, done: _Done, edits: Sequence[IdentityEdit]) -> _Done:
+        """Make the merges of a record, once it is kept: made again after its merge it would not know the prior person.
+
+        Raises:
+            MergeCycle: see `PersonIndex.merge`.
+        """
+        if edits and isinstance(done.result, bytes):
+            [ref] = await self._archive.keep(done.item.interface, [(_canonical_name(done.item), done.result)])
+            done = replace(done, result=ref)
+        for edit in edits:
+            await self._persons.merge(edit)
+        return done
+
+    async def _keep(self, done: Sequence[_Done]) -> list[Item]:
+        """Keep every new record under its name; return the items that go on, in order."""
+        refs: dict[MessageId, ArchiveRef] = {
+            one.item.message: one.result for one in done if isinstance(one.result, ArchiveRef)
+        }
+        fresh = [one for one in done if isinstance(one.result, bytes)]
+        for interface in dict.fromkeys(one.item.interface for one in fresh):
+            group = [one for one in fresh if one.item.interface == interface]
+            named = [(_canonical_name(one.item), one.result) for one in group if isinstance(one.result, bytes)]
+            for one, ref in zip(group, await self._archive.keep(interface, named), strict=True):
+                refs[one.item.message] = ref
+        return [
+            replace(one.item, canonical=refs[one.item.message], body=None) for one in done if one.item.message in refs
+        ]
+
+    async def _send(self, items: Sequence[Item]) -> None:
+        outgoing = [
+            Outgoing(encode_envelope(group), str(partition_of(group[0].message)), f"{group[0].message}-{group[0].run}")
+            for group in pack(items)
+        ]
+        if outgoing:
+            await self._queue.send(ROUTE_QUEUE, outgoing)
+
+    def _progress(self, done: _Done) -> Progress:
+        now, message = self._clock.now(), done.item.message
+        if isinstance(done.result, IntegrationError):
+            error = done.result
+            log("message_quarantined", message=message, code=error.code, stage="transform")
+            hop = Hop(message, now, "transform", error.code, error.where)
+            return Progress(message, MessageState.QUARANTINED, hop, error.code, done.findings, done.item.run)
+        hop = Hop(message, now, "transform", "transformed", f"mapping {done.item.mapping}")
+        return Progress(message, MessageState.TRANSFORMED, hop, findings=done.findings, run=done.item.run)
+
+    async def _count(self, message: MessageId) -> int:
+        [count] = await self._ledger.count_attempt([message], "transform")
+        return count
+
+    async def _finish(self, message: MessageId) -> None:
+        await self._ledger.finish_attempt([message], "transform")
+
+    async def _give_up(self, item: Item) -> None:
+        await self._ledger.progress([self._progress(_Done(item, PoisonMessage()))])
+
+
+def canonical_name(message: MessageId, run: str) -> str:
+    """Return the name under which the archive keeps the canonical record of one run."""
+    return f"{message}/{run}/canonical"
+
+
+def _stopped(item: Item, error: IntegrationError) -> _Done:
+    """Return a message as its error leaves it; a dependency that fails is no fault of the message, and is raised."""
+    if error.disposition is Disposition.RETRY:
+        raise error
+    return _Done(item, error)
+
+
+def _answered(reading: Reading, answer: Resolved | IntegrationError) -> _Ready | _Done:
+    item = reading.item
+    if isinstance(answer, IntegrationError):
+        return _stopped(item, answer)
+    return _Ready(item, Job(reading.body, item.interface, item.sequence, answer.ids), answer.findings)
+
+
+def _canonical_name(item: Item) -> str:
+    return canonical_name(item.message, item.run)
+
+
+def _up_to_each_identity_edit(readings: Sequence[Reading | _Done]) -> Iterator[list[Reading | _Done]]:
+    """Yield groups that end with a merge: what follows it must resolve after it."""
+    group: list[Reading | _Done] = []
+    for reading in readings:
+        group.append(reading)
+        if isinstance(reading, Reading) and reading.edits_identity:
+            yield group
+            group = []
+    if group:
+        yield group
