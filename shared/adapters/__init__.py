@@ -1,0 +1,53 @@
+"""Everything that touches the world, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from shared.ports import Archive, Clock, FhirStore, Identities, Lanes, Ledger, Publisher, Queue, SecretStore, Workers
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class Adapters(Protocol):
+    """One adapter for each port, and the hub's key."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def archive(self) -> Archive: ...
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def queue(self) -> Queue: ...
+
+    @property
+    def lanes(self) -> Lanes: ...
+
+    @property
+    def identities(self) -> Identities: ...
+
+    @property
+    def fhir_store(self) -> FhirStore: ...
+
+    @property
+    def publisher(self) -> Publisher: ...
+
+    @property
+    def secrets(self) -> SecretStore: ...
+
+    @property
+    def hub_key(self) -> bytes: ...
+
+    def workers(self, function: Callable[[J], R]) -> Workers[J, R]:
+        """Return workers for a pure function that can be pickled; whoever asked closes them."""
+        ...
+
+    async def close(self) -> None:
+        """Close all of them; what was acknowledged is durable already."""
+        ...

@@ -1,0 +1,1 @@
+"""Systems that take messages, one module for each way to reach one."""

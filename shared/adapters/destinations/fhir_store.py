@@ -1,0 +1,71 @@
+"""The canonical store as a destination: it takes canonical records and makes the changes they ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from shared.changes.apply import Applied, ChangeSet, apply_changes, changes_of, needed, needed_after
+from shared.message.delivery import Answer, Delivery, Verdict
+from shared.message.errors import Disposition, IntegrationError, VersionConflict
+from shared.observe.log import log
+from shared.ports import Clock, FhirStore
+
+CONFLICTS_LIMIT = 5  # then the delivery is parked: others write the same resources without pause
+CONFLICT_WAIT_SECONDS = 0.01
+
+
+class FhirStoreDestination:
+    """Reads what a record touches, merges, and writes it back on condition that nobody wrote in between.
+
+    Sending the same record again changes nothing: the store knows the source's sequence.
+    """
+
+    def __init__(self, store: FhirStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
+        del media_type  # there is one
+        try:
+            async with asyncio.timeout((deadline - self._clock.now()).total_seconds()):
+                applied = await self._store_record(changes_of(body))
+        except TimeoutError:
+            return Answer(Verdict.AMBIGUOUS, "timed_out")
+        except IntegrationError as error:
+            is_transient = error.disposition is Disposition.RETRY
+            return Answer(Verdict.TRANSIENT if is_transient else Verdict.PERMANENT, error.code)
+        for finding in applied.findings:
+            log("change_not_stored", message=delivery.item.message, code=finding.code)
+        return Answer(Verdict.ACCEPTED, _code(applied))
+
+    async def close(self) -> None:
+        """The store is not ours to close."""
+
+    async def _store_record(self, changes: ChangeSet) -> Applied:
+        """Return what was written.
+
+        Raises:
+            VersionConflict: others wrote the same resources every time.
+        """
+        conflicts = 0
+        while True:
+            stored = await self._store.read(needed(changes))
+            more = needed_after(changes, stored)
+            if more:
+                stored |= await self._store.read(more)
+            applied = apply_changes(changes, stored)
+            try:
+                await self._store.write(applied.writes)
+            except VersionConflict:
+                conflicts += 1
+                if conflicts == CONFLICTS_LIMIT:
+                    raise
+                await self._clock.sleep(CONFLICT_WAIT_SECONDS * conflicts)
+            else:
+                return applied
+
+
+def _code(applied: Applied) -> str:
+    left_out = f", left out {len(applied.left_out)}" if applied.left_out else ""
+    return f"stored {len(applied.writes)}{left_out}"

@@ -1,0 +1,92 @@
+"""A destination that takes HL7 v2 over MLLP: persistent connections, one message in flight on each."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from shared.adapters.destinations.mllp_line import MllpLine, Outcome
+from shared.deliver.answer import Silence, answer_to_acknowledgement, answer_to_silence
+from shared.hl7 import parse
+from shared.message.delivery import Answer, Delivery
+from shared.ports import Clock
+
+_DEFAULT_PORT = 2575  # IANA "hl7"
+
+
+class MllpDestination:
+    """Sends over at most ``connections`` lines, opened when first needed and kept.
+
+    Args:
+        address: ``mllp://host:port``, or ``mllps://host:port`` for TLS with a certificate that the system trusts.
+    """
+
+    def __init__(self, address: str, connections: int, clock: Clock) -> None:
+        place = urlsplit(address)
+        self._host, self._port = place.hostname or "", place.port or _DEFAULT_PORT
+        self._is_tls = place.scheme == "mllps"
+        self._clock = clock
+        self._free: list[MllpLine] = []
+        self._slots = asyncio.Semaphore(connections)
+
+    async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
+        control_id = parse(body).control_id
+        until = asyncio.get_running_loop().time() + (deadline - self._clock.now()).total_seconds()
+        outcome = await self._exchange(body, control_id, until)
+        if isinstance(outcome, Silence):
+            return answer_to_silence(outcome)
+        return answer_to_acknowledgement(
+            outcome.code, outcome.control_id, control_id, outcome.conditions, outcome.severities
+        )
+
+    async def close(self) -> None:
+        """Close the lines; deliver has ended its sends by now."""
+        while self._free:
+            self._free.pop().cut(Silence.CLOSED_BEFORE_SENT)
+
+    async def _exchange(self, body: bytes, control_id: str, until: float) -> Outcome:
+        try:
+            async with asyncio.timeout_at(until):
+                await self._slots.acquire()
+        except TimeoutError:
+            return Silence.CONNECT_TIMED_OUT
+        try:
+            line = await self._line(until)
+            if isinstance(line, Silence):
+                return line
+            outcome = await line.exchange(body, control_id, until)
+            if line.is_open:
+                self._free.append(line)
+            return outcome
+        finally:
+            self._slots.release()
+
+    async def _line(self, until: float) -> MllpLine | Silence:
+        """Return a line that is open, the one used last before others; or why there is none."""
+        while self._free:
+            line = self._free.pop()
+            if line.is_open:
+                return line
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._connect()
+        except TimeoutError:
+            return Silence.CONNECT_TIMED_OUT
+        except socket.gaierror:
+            return Silence.NAME_UNKNOWN
+        except ssl.SSLError:
+            return Silence.TLS_FAILED
+        except ConnectionRefusedError:
+            return Silence.REFUSED
+        except OSError:
+            return Silence.UNREACHABLE
+
+    async def _connect(self) -> MllpLine:
+        context = ssl.create_default_context() if self._is_tls else None
+        connecting = asyncio.get_running_loop().create_connection(
+            lambda: MllpLine(self._is_tls), self._host, self._port, ssl=context
+        )
+        return (await connecting)[1]

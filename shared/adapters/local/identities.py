@@ -1,0 +1,99 @@
+"""The identity table in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shared.adapters.local.database import Database
+from shared.ports import IdentityClaim, Resolution
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, resource TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS resource (
+    resource TEXT PRIMARY KEY, redirect TEXT, family TEXT NOT NULL DEFAULT '', birth_date TEXT NOT NULL DEFAULT '')
+    WITHOUT ROWID;
+"""
+
+Query = Callable[[str, tuple[object, ...]], list[Any]]
+
+_MERGE = (
+    "INSERT INTO resource (resource, redirect) VALUES (?, ?) ON CONFLICT DO UPDATE SET redirect = excluded.redirect"
+)
+_FACTS = """INSERT INTO resource (resource, family, birth_date) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET
+    family = CASE excluded.family WHEN '' THEN family ELSE excluded.family END,
+    birth_date = CASE excluded.birth_date WHEN '' THEN birth_date ELSE excluded.birth_date END"""
+
+
+class LocalIdentities:
+    """Which keys mean the same person or visit, and who was merged into whom."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def resolve(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
+        # Nearly every claim is known in full already: then there is nothing to write, and nothing to wait for.
+        known = [_known(self._database.read, claim) for claim in claims]
+        if all(is_complete for _, is_complete in known):
+            return [resolution for resolution, _ in known]
+
+        def work(connection: sqlite3.Connection) -> list[Resolution]:
+            return [_resolve(connection, claim) for claim in claims]
+
+        return await self._database.write(work)
+
+    async def lookup(self, keys: Sequence[str]) -> list[str | None]:
+        return [_bound(self._database.read, key) for key in keys]
+
+    async def merge(self, prior: str, survivor: str) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            path = _chain(_query(connection), survivor)
+            if prior in path:
+                return False
+            connection.execute(_MERGE, (prior, path[-1]))
+            return True
+
+        return await self._database.write(work)
+
+
+def _resolve(connection: sqlite3.Connection, claim: IdentityClaim) -> Resolution:
+    resolution, is_complete = _known(_query(connection), claim)
+    if not is_complete:
+        connection.executemany(
+            "INSERT OR IGNORE INTO identity VALUES (?, ?)", [(key, resolution.resource) for key in claim.keys]
+        )
+        connection.execute(_FACTS, (resolution.resource, claim.family, claim.birth_date))
+    return resolution
+
+
+def _known(query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:
+    """Return what the table knows of a claim, and whether the claim would add nothing to it."""
+    if not claim.keys:
+        return Resolution(claim.minted), True
+    bound = [_bound(query, key) for key in claim.keys]
+    resources = list(dict.fromkeys(resource for resource in bound if resource is not None))
+    if not resources:
+        return Resolution(_chain(query, claim.minted)[-1]), False
+    rows = query("SELECT family, birth_date FROM resource WHERE resource = ?", (resources[0],))
+    family, birth_date = rows[0] if rows else ("", "")
+    resolution = Resolution(resources[0], tuple(resources[1:]), family, birth_date)
+    changes_fact = claim.family not in ("", family) or claim.birth_date not in ("", birth_date)
+    return resolution, resolution.contradicts(claim) or (not changes_fact and None not in bound)
+
+
+def _bound(query: Query, key: str) -> str | None:
+    rows = query("SELECT resource FROM identity WHERE key = ?", (key,))
+    return _chain(query, rows[0][0])[-1] if rows else None
+
+
+def _chain(query: Query, resource: str) -> list[str]:
+    """Return the resource and everything it was merged into, in order."""
+    path = [resource]
+    while rows := query("SELECT redirect FROM resource WHERE resource = ? AND redirect IS NOT NULL", (path[-1],)):
+        path.append(rows[0][0])
+    return path
+
+
+def _query(connection: sqlite3.Connection) -> Query:
+    return lambda sql, parameters: connection.execute(sql, parameters).fetchall()

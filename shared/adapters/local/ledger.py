@@ -1,0 +1,257 @@
+"""The ledger in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from shared.adapters.local.database import Database
+from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.message.envelope import ArchiveRef
+from shared.message.finding import Finding
+from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
+from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
+from shared.message.state import MessageState
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    number INTEGER PRIMARY KEY, message TEXT NOT NULL UNIQUE, interface TEXT NOT NULL,
+    source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, key TEXT NOT NULL, mapping TEXT NOT NULL,
+    sha256 TEXT NOT NULL, size INTEGER NOT NULL, at TEXT NOT NULL, control_id TEXT NOT NULL, type TEXT NOT NULL,
+    received INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, duplicate_key TEXT NOT NULL,
+    duplicate_sum INTEGER NOT NULL);
+-- A checksum finds the few rows to look at: an index of whole digests, in no order, would soon outgrow the cache.
+CREATE INDEX IF NOT EXISTS message_duplicate ON message (duplicate_sum);
+CREATE INDEX IF NOT EXISTS message_control_id ON message (control_id);
+CREATE INDEX IF NOT EXISTS message_interface ON message (interface);
+-- Most rows end as routed, and the newest of those are found from the end of the table.
+CREATE INDEX IF NOT EXISTS message_unrouted ON message (state) WHERE state <> 'routed';
+CREATE TABLE IF NOT EXISTS stream (source TEXT PRIMARY KEY, epoch INTEGER NOT NULL, n INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS hop (
+    message TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, stage TEXT NOT NULL, code TEXT NOT NULL,
+    detail TEXT NOT NULL, findings BLOB, PRIMARY KEY (message, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (
+    message TEXT NOT NULL, stage TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (message, stage)) WITHOUT ROWID;
+-- Kept by the calls themselves: a trigger for each row costs more than the row.
+CREATE TABLE IF NOT EXISTS message_count (state TEXT PRIMARY KEY, messages INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+# Only a higher rank is a step forward.
+RANK = {
+    MessageState.RESERVED: 0,
+    MessageState.QUEUED: 1,
+    MessageState.TRANSFORMED: 2,
+    MessageState.ROUTED: 3,
+    MessageState.FILTERED: 3,
+    MessageState.QUARANTINED: 4,
+    MessageState.REFUSED: 4,
+    MessageState.DISCARDED: 5,
+}
+# The sender still has it, or a person threw it away: when it comes again it is new.
+FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
+
+_RECORD = (
+    "message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, type, received, state, code"
+)
+_SELECT = f"SELECT {_RECORD} FROM message"  # noqa: S608  # a constant
+_SEEN = f"{_SELECT} WHERE duplicate_sum = ? AND duplicate_key = ? AND received >= ? ORDER BY number DESC"
+_INSERT = f"INSERT INTO message ({_RECORD}, duplicate_sum, duplicate_key) VALUES ({', '.join('?' * 17)})"  # noqa: S608
+_NUMBERED = "INSERT INTO stream VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n"
+_STATE = "SELECT state FROM message WHERE message = ?"
+_MOVE = "UPDATE message SET state = ?, code = ? WHERE message = ?"
+_RECOUNT = "INSERT INTO message_count VALUES (?, ?) ON CONFLICT DO UPDATE SET messages = messages + excluded.messages"
+_HOP = """INSERT INTO hop (message, step, at, stage, code, detail, findings)
+    VALUES (?1, (SELECT coalesce(max(step), 0) + 1 FROM hop WHERE message = ?1), ?2, ?3, ?4, ?5, ?6)"""
+_BEGUN = """INSERT INTO begun VALUES (?, ?, 1)
+    ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"""
+
+
+class LocalLedger:
+    """The records and traces of messages."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def reserve(self, arrivals: Sequence[Arrival], window_seconds: float) -> list[Reservation]:
+        window = round(window_seconds * 1_000_000)
+
+        def work(connection: sqlite3.Connection) -> list[Reservation]:
+            streams = _Streams(connection)
+            reserved = [_reserve(connection, streams, arrival, window) for arrival in arrivals]
+            streams.save()
+            _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
+            return reserved
+
+        return await self._database.write(work)
+
+    async def progress(self, steps: Sequence[Progress]) -> None:
+        hops = [_hop_row(step.hop, step.findings) for step in steps]
+
+        def work(connection: sqlite3.Connection) -> None:
+            moved: Counter[MessageState] = Counter()
+            for step in steps:
+                _move(connection, step, moved)
+            _recount(connection, moved)
+            connection.executemany(_HOP, hops)
+
+        await self._database.write(work)
+
+    async def note(self, hops: Sequence[Hop]) -> None:
+        rows = [_hop_row(hop) for hop in hops]
+        await self._database.write(lambda connection: connection.executemany(_HOP, rows))
+
+    async def reopen(self, message: MessageId, state: MessageState, hop: Hop) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            if connection.execute(_STATE, (message,)).fetchone() == (MessageState.QUARANTINED,):
+                connection.execute(_MOVE, (state, "", message))
+                _recount(connection, Counter({MessageState.QUARANTINED: -1, state: 1}))
+            connection.execute("DELETE FROM begun WHERE message = ?", (message,))
+            connection.execute(_HOP, _hop_row(hop))
+
+        await self._database.write(work)
+
+    async def count_attempt(self, messages: Sequence[MessageId], stage: str) -> list[int]:
+        def work(connection: sqlite3.Connection) -> list[int]:
+            return [connection.execute(_BEGUN, (message, stage)).fetchone()[0] for message in messages]
+
+        return await self._database.write(work)
+
+    async def finish_attempt(self, messages: Sequence[MessageId], stage: str) -> None:
+        rows = [(message, stage) for message in messages]
+        sql = "DELETE FROM begun WHERE message = ? AND stage = ?"
+        await self._database.write(lambda connection: connection.executemany(sql, rows))
+
+    async def messages(self, ids: Sequence[MessageId]) -> list[MessageRecord | None]:
+        found = (self._database.read(f"{_SELECT} WHERE message = ?", (message,)) for message in ids)
+        return [_record(rows[0]) if rows else None for rows in found]
+
+    async def by_control_id(self, control_id: str, limit: int = 50) -> list[MessageRecord]:
+        return self._records("WHERE control_id = ? ORDER BY number DESC LIMIT ?", (control_id, limit))
+
+    async def recent(
+        self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
+    ) -> list[MessageRecord]:
+        chosen = {"state": state, "interface": interface}
+        given = {column: value for column, value in chosen.items() if value is not None}
+        where = " AND ".join(f"{column} = ?" for column in given) or "TRUE"
+        return self._records(f"WHERE {where} ORDER BY number DESC LIMIT ?", (*given.values(), limit))
+
+    async def trace(self, message: MessageId) -> tuple[list[Hop], list[tuple[str, str, str]]]:
+        rows = self._database.read(
+            "SELECT at, stage, code, detail, findings FROM hop WHERE message = ? ORDER BY step", (message,)
+        )
+        hops = [Hop(message, from_microseconds(at), stage, code, detail) for at, stage, code, detail, _ in rows]
+        # A step that was redelivered noted its findings again: once is enough.
+        findings = dict.fromkeys(tuple(finding) for row in rows if row[4] for finding in orjson.loads(row[4]))
+        return hops, list(findings)
+
+    async def counts(self) -> dict[str, int]:
+        return dict(self._database.read("SELECT state, messages FROM message_count WHERE messages > 0"))
+
+    def _records(self, clause: str, parameters: Sequence[object]) -> list[MessageRecord]:
+        return [_record(row) for row in self._database.read(f"{_SELECT} {clause}", parameters)]
+
+
+class _Streams:
+    """The numbering of sources within one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._last: dict[str, tuple[int, int]] = {}  # source -> epoch, n
+
+    def next(self, source: str) -> SourceSequence:
+        if source not in self._last:
+            row = self._connection.execute("SELECT epoch, n FROM stream WHERE source = ?", (source,)).fetchone()
+            self._last[source] = row or (1, 0)
+        epoch, n = self._last[source]
+        self._last[source] = epoch, n + 1
+        return SourceSequence(source, epoch, n + 1)
+
+    def save(self) -> None:
+        self._connection.executemany(_NUMBERED, [(source, *last) for source, last in self._last.items()])
+
+
+def _reserve(connection: sqlite3.Connection, streams: _Streams, arrival: Arrival, window: int) -> Reservation:
+    duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
+    reuses_key = False
+    for row in connection.execute(_SEEN, (*duplicate, to_microseconds(arrival.received) - window)):
+        seen = _record(row)
+        if seen.raw.sha256 != arrival.raw.sha256:
+            reuses_key = True
+        elif seen.state not in FORGOTTEN:
+            return Reservation(seen, is_new=False)
+    record = MessageRecord(
+        message=arrival.message,
+        interface=arrival.interface,
+        sequence=streams.next(arrival.source),
+        key=arrival.key,
+        mapping=arrival.mapping,
+        raw=arrival.raw,
+        control_id=arrival.control_id,
+        type=arrival.type,
+        received=arrival.received,
+        state=MessageState.RESERVED,
+    )
+    connection.execute(_INSERT, (*_record_row(record), *duplicate))
+    return Reservation(record, is_new=True, reuses_key=reuses_key)
+
+
+def _move(connection: sqlite3.Connection, step: Progress, moved: Counter[MessageState]) -> None:
+    row = connection.execute(_STATE, (step.message,)).fetchone()
+    if row is not None and RANK[row[0]] < RANK[step.state]:
+        connection.execute(_MOVE, (step.state, step.code, step.message))
+        moved[row[0]] -= 1
+        moved[step.state] += 1
+
+
+def _recount(connection: sqlite3.Connection, moved: Counter[MessageState]) -> None:
+    connection.executemany(_RECOUNT, [(state, change) for state, change in moved.items() if change])
+
+
+def _record_row(record: MessageRecord) -> tuple[object, ...]:
+    sequence, raw = record.sequence, record.raw
+    return (
+        record.message,
+        record.interface,
+        sequence.source,
+        sequence.epoch,
+        sequence.n,
+        record.key,
+        record.mapping,
+        raw.sha256,
+        raw.size,
+        raw.at,
+        record.control_id,
+        record.type,
+        to_microseconds(record.received),
+        record.state,
+        record.code,
+    )
+
+
+def _record(row: tuple[Any, ...]) -> MessageRecord:
+    message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, kind, received, state, code = row
+    return MessageRecord(
+        message=MessageId(message),
+        interface=InterfaceId(interface),
+        sequence=SourceSequence(source, epoch, n),
+        key=OrderingKey(key),
+        mapping=mapping,
+        raw=ArchiveRef(sha256, size, at),
+        control_id=control_id,
+        type=kind,
+        received=from_microseconds(received),
+        state=MessageState(state),
+        code=code,
+    )
+
+
+def _hop_row(hop: Hop, findings: Iterable[Finding] = ()) -> tuple[object, ...]:
+    noted = [(finding.code, finding.place, finding.detail) for finding in findings]
+    return hop.message, to_microseconds(hop.at), hop.stage, hop.code, hop.detail, orjson.dumps(noted) if noted else None

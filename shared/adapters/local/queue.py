@@ -1,0 +1,286 @@
+"""A broker in SQLite with the habits of Service Bus: sessions, peek-lock, schedules, dead letters, duplicate detection.
+
+Messages are on the disk; locks are in memory, because one process has the file to itself: they end with it.
+A session's dead letters are messages of another queue, `dead_letter_queue`, received like any others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.adapters.local.database import Database
+from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.adapters.local.queue_table import (
+    BROWSE,
+    NEXT_DUE,
+    NEXT_SESSION,
+    RECEIVE,
+    add_messages,
+    bury,
+    count_deliveries,
+    move_due,
+    remove,
+)
+from shared.message.errors import SessionLockLost
+from shared.ports import Clock, Outgoing
+
+TOO_MANY_DELIVERIES = "MaxDeliveryCountExceeded"
+
+
+def dead_letter_queue(queue: str) -> str:
+    """Return the queue that holds another's dead letters, named as Service Bus names it."""
+    return f"{queue}/$DeadLetterQueue"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    """What every queue of the broker keeps to.
+
+    Attributes:
+        lock_seconds: A session is somebody else's after this long without renewal.
+        max_deliveries: After so many unsettled deliveries a message is a dead letter: high, because the hub settles
+            poison itself (rule R5).
+        duplicate_window_seconds: A second message with the id of one sent within it is dropped.
+    """
+
+    lock_seconds: float = 300
+    max_deliveries: int = 100
+    duplicate_window_seconds: float = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message under the lock of its session.
+
+    Attributes:
+        number: Rises in the order of the queue.
+        deliveries: How often it was received, this time included.
+        reason: Why it is a dead letter; empty otherwise.
+    """
+
+    number: int
+    session: str
+    message_id: str
+    enqueued: datetime
+    deliveries: int
+    body: bytes
+    reason: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class SessionLock:
+    """The right to receive from a session until it ends."""
+
+    queue: str
+    session: str
+    until: datetime
+    after: int = 0  # everything up to this number was received, and is held or settled
+    held: dict[int, Received] = field(default_factory=dict)
+
+
+class LocalQueue:
+    """The broker: sending for the stages, receiving for the host of the triggers."""
+
+    def __init__(self, database: Database, clock: Clock, rules: QueueRules | None = None) -> None:
+        self._database = database
+        self._clock = clock
+        self._rules = rules or QueueRules()
+        self._locks: dict[tuple[str, str], SessionLock] = {}
+        self._last_session: dict[str, str] = {}
+        self._arrivals: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._next_due = self._read_next_due()
+
+    async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        now = to_microseconds(self._clock.now())
+        forgotten = now - round(self._rules.duplicate_window_seconds * 1_000_000)
+
+        await self._database.write(lambda connection: add_messages(connection, queue, messages, now, forgotten))
+        if any(message.due is not None for message in messages):
+            self._next_due = self._read_next_due()
+        self._arrivals[queue].set()
+
+    async def arrival(self, queue: str) -> None:
+        """Return when the queue may have a session to accept: something was sent, freed or fell due."""
+        event = self._arrivals[queue]
+        due = [lock.until for lock in self._locks.values() if lock.queue == queue]
+        if self._next_due is not None:
+            due.append(self._next_due)
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(event.wait())]
+        if due:
+            seconds = (min(due) - self._clock.now()).total_seconds()
+            waits.append(asyncio.ensure_future(_sleep(self._clock, seconds)))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def accept_session(self, queue: str) -> SessionLock | None:
+        """Return the lock of a session that has messages and no lock, each in its turn; None when there is none."""
+        self._arrivals[queue].clear()
+        await self._enqueue_due()
+        now = self._clock.now()
+        self._drop_expired(queue, now)
+        session = self._next_session(queue)
+        if session is None:
+            return None
+        lock = SessionLock(queue, session, now + timedelta(seconds=self._rules.lock_seconds))
+        self._locks[queue, session] = lock
+        self._last_session[queue] = session
+        return lock
+
+    async def receive(self, lock: SessionLock, limit: int) -> list[Received]:
+        """Return the session's next messages in order, their deliveries counted; none when it has no more.
+
+        Raises:
+            SessionLockLost: the lock ran out.
+        """
+        await self._enqueue_due()
+        self._check(lock)
+        rows = self._database.read(RECEIVE, (lock.queue, lock.session, lock.after, limit + len(lock.held)))
+        found = [
+            Received(number, lock.session, message_id, from_microseconds(enqueued), times + 1, body, reason)
+            for number, message_id, enqueued, body, times, reason in rows
+            if number not in lock.held
+        ][:limit]
+        if not found:
+            return []
+        lock.after = found[-1].number
+        received = [message for message in found if message.reason or message.deliveries <= self._rules.max_deliveries]
+        lock.held.update((message.number, message) for message in received)
+        await self._count(lock.queue, found, received)
+        return received
+
+    async def complete(self, lock: SessionLock, messages: Sequence[Received]) -> None:
+        """Forget messages that were dealt with.
+
+        Raises:
+            SessionLockLost: the lock ran out; they are received again.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._check(lock)
+            remove(connection, _numbers(messages))
+
+        await self._database.write(work)
+        self._let_go(lock, messages)
+
+    async def abandon(self, lock: SessionLock, messages: Sequence[Received]) -> None:
+        """Give messages back: the next ones received are these, unless they were delivered too often.
+
+        Raises:
+            SessionLockLost: the lock ran out; they are received again anyway.
+        """
+        self._check(lock)
+        exhausted = [message for message in messages if message.deliveries >= self._rules.max_deliveries]
+        if exhausted:
+            await self.dead_letter(lock, exhausted, TOO_MANY_DELIVERIES)
+        self._let_go(lock, messages)
+        lock.after = min([lock.after, *(message.number - 1 for message in messages)])
+
+    async def dead_letter(self, lock: SessionLock, messages: Sequence[Received], reason: str) -> None:
+        """Move messages to the dead letters.
+
+        Raises:
+            SessionLockLost: the lock ran out.
+        """
+        dead_letters = dead_letter_queue(lock.queue)
+
+        def work(connection: sqlite3.Connection) -> None:
+            self._check(lock)
+            bury(connection, _numbers(messages), dead_letters, reason)
+
+        await self._database.write(work)
+        self._let_go(lock, messages)
+        self._arrivals[dead_letters].set()
+
+    async def renew(self, lock: SessionLock) -> None:
+        """Keep the session for another full term.
+
+        Raises:
+            SessionLockLost: the lock ran out.
+        """
+        self._check(lock)
+        lock.until = self._clock.now() + timedelta(seconds=self._rules.lock_seconds)
+
+    async def release(self, lock: SessionLock) -> None:
+        """Let others have the session; what was received and not settled is received again."""
+        key = lock.queue, lock.session
+        if self._locks.get(key) is lock:
+            del self._locks[key]
+            self._arrivals[lock.queue].set()
+
+    def dead_letters(self, queue: str, limit: int = 50) -> list[Received]:
+        """Return a queue's dead letters, oldest first, without receiving them."""
+        rows = self._database.read(BROWSE, (dead_letter_queue(queue), limit))
+        return [
+            Received(number, session, message_id, from_microseconds(enqueued), times, body, reason)
+            for number, session, message_id, enqueued, times, body, reason in rows
+        ]
+
+    def _check(self, lock: SessionLock) -> None:
+        if self._locks.get((lock.queue, lock.session)) is not lock or lock.until <= self._clock.now():
+            raise SessionLockLost(f"{lock.queue}, {lock.session}")
+
+    def _let_go(self, lock: SessionLock, messages: Sequence[Received]) -> None:
+        for message in messages:
+            lock.held.pop(message.number, None)
+
+    def _drop_expired(self, queue: str, now: datetime) -> None:
+        for key, lock in list(self._locks.items()):
+            if lock.queue == queue and lock.until <= now:
+                del self._locks[key]
+
+    def _next_session(self, queue: str) -> str | None:
+        """Return the first free session after the one accepted last, in the order of their names, round and round."""
+        last = self._last_session.get(queue, "")
+        return self._first_free(queue, last, None) or self._first_free(queue, "", last)
+
+    def _first_free(self, queue: str, after: str, through: str | None) -> str | None:
+        while rows := self._database.read(NEXT_SESSION, (queue, after)):
+            after = rows[0][0]
+            if through is not None and after > through:
+                return None
+            if (queue, after) not in self._locks:
+                return after
+        return None
+
+    async def _count(self, queue: str, found: Sequence[Received], received: Sequence[Received]) -> None:
+        """Count the deliveries, and bury what was found once too often."""
+        exhausted = sorted({message.number for message in found} - {message.number for message in received})
+        dead_letters = dead_letter_queue(queue)
+
+        def work(connection: sqlite3.Connection) -> None:
+            count_deliveries(connection, _numbers(received))
+            bury(connection, exhausted, dead_letters, TOO_MANY_DELIVERIES)
+
+        await self._database.write(work)
+        if exhausted:
+            self._arrivals[dead_letters].set()
+
+    async def _enqueue_due(self) -> None:
+        now = self._clock.now()
+        if self._next_due is None or now < self._next_due:
+            return
+        queues = await self._database.write(lambda connection: move_due(connection, to_microseconds(now)))
+        self._next_due = self._read_next_due()
+        for queue in queues:
+            self._arrivals[queue].set()
+
+    def _read_next_due(self) -> datetime | None:
+        (due,) = self._database.read(NEXT_DUE)[0]
+        return None if due is None else from_microseconds(due)
+
+
+async def _sleep(clock: Clock, seconds: float) -> None:
+    await clock.sleep(max(seconds, 0))
+
+
+def _numbers(messages: Sequence[Received]) -> list[int]:
+    return [message.number for message in messages]

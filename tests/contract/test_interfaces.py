@@ -1,0 +1,102 @@
+"""Every sample of every interface: whose it is, where it goes, and what each destination gets.
+
+The expected outcome is a file beside the sample, ``NN-what.expected.json``: for each destination that gets the message,
+what it gets; ``"fhir"`` stands for the canonical bundle. Ids differ from hub to hub and are written ``<id>``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.deliver.shape import shape
+from shared.fhir.validate import validate_bundle
+from shared.hl7 import Message, parse
+from shared.mapping import convert
+from shared.message.delivery import Delivery
+from shared.message.envelope import ArchiveRef, Item
+from shared.message.identifiers import LIVE, DeliveryId, MessageId, OrderingKey, Sequence, SessionId
+from shared.message.state import DeliveryState
+from shared.registry import Interface, Registry, Route, load_registry
+from shared.route.select import select_routes
+from shared.transform.contexts import MappingContexts
+
+INTERFACES = Path(__file__).parents[2] / "interfaces"
+SAMPLES = sorted(INTERFACES.rglob("samples/*.hl7"))
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+DELIVERY = DeliveryId("0-" + "0123456789abcdef" * 2)
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    return load_registry(INTERFACES, "laptop")
+
+
+@pytest.fixture(scope="module")
+def contexts(registry: Registry) -> MappingContexts:
+    return MappingContexts(registry, b"a key for tests")
+
+
+def interface_of(registry: Registry, sample: Path) -> Interface:
+    return registry.interfaces[sample.parents[1].name]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.parents[1].name}/{sample.stem}")
+def test_a_sample_belongs_to_its_interface_and_is_accepted(registry, sample):
+    """An interface that its neighbour shadows would never see a message."""
+    message = parse(sample.read_bytes())
+    interface = interface_of(registry, sample)
+    assert registry.match(message) is interface
+    assert not interface.accepts or message.processing_id in interface.accepts
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: f"{sample.parents[1].name}/{sample.stem}")
+def test_a_sample_gives_every_destination_what_is_expected(registry, contexts, sample):
+    """The contract with each partner, in files that both can read."""
+    interface = interface_of(registry, sample)
+    message = parse(sample.read_bytes(), interface.charset)
+    bundle = convert(message, contexts.of(interface)).bundle
+    assert validate_bundle(bundle, is_closed=True) == []
+    assert outcome(interface, message, bundle) == json.loads(sample.with_suffix(".expected.json").read_bytes())
+
+
+def test_every_expectation_has_its_sample():
+    """A sample that was renamed would leave an expectation that nothing meets."""
+    expected = {file.name.removesuffix(".expected.json") for file in INTERFACES.rglob("*.expected.json")}
+    assert expected == {sample.stem for sample in SAMPLES}
+
+
+def outcome(interface: Interface, message: Message, bundle: dict[str, Any]) -> dict[str, Any]:
+    """Return what each destination gets, ids left out."""
+    decisions = select_routes(message.type, interface, lambda: message)
+    wanted = [route for route, decision in zip(interface.routes, decisions, strict=True) if decision.is_wanted]
+    return {route.to: _readable(route, interface, message, bundle) for route in wanted}
+
+
+def _readable(route: Route, interface: Interface, message: Message, bundle: dict[str, Any]) -> Any:
+    if route.shape == "fhir":
+        return "fhir"
+    body = shape(route, interface, bundle, message, _row(interface, message)).decode(message.charset)
+    if route.shape == "hl7":
+        return body.split("\r")[:-1]
+    return json.loads(UUID.sub("<id>", body))
+
+
+def _row(interface: Interface, message: Message) -> Delivery:
+    item = Item(
+        message=MessageId("0-1"),
+        interface=interface.id,
+        sequence=Sequence(interface.id, 1, 1),
+        key=OrderingKey("k"),
+        run=LIVE,
+        type=message.type,
+        mapping="1",
+        raw=ArchiveRef("", 0, ""),
+    )
+    offered = datetime(2025, 3, 10, tzinfo=UTC)
+    return Delivery(DELIVERY, SessionId("s"), "l", item, DeliveryState.INTENT, offered)
