@@ -1,0 +1,16 @@
+"""The triggers, in pipeline order. Each parses its trigger and calls one use case of the hub."""
+
+from functions import console, dead_letter, deliver, fhir_api, health, hub, ingest, retry, route, transform
+
+BLUEPRINTS = (
+    ingest.blueprint,
+    transform.blueprint,
+    route.blueprint,
+    deliver.blueprint,
+    retry.blueprint,
+    dead_letter.blueprint,
+    hub.blueprint,
+    fhir_api.blueprint,
+    console.blueprint,
+    health.blueprint,
+)

@@ -1,0 +1,26 @@
+"""JSON answers of the hub's own API, and its errors: ``{"error": {"code", "text"}}``."""
+
+from collections.abc import Awaitable
+
+import azure.functions as func
+import orjson
+
+from shared.fhir import exact_json
+from shared.message.errors import IntegrationError, NotFound, NotStopped, RequestInvalid
+
+_STATUS: dict[type[IntegrationError], int] = {NotFound: 404, NotStopped: 409, RequestInvalid: 400}
+
+
+async def answer(result: Awaitable[object], mimetype: str = "application/json") -> func.HttpResponse:
+    """Return the result as JSON; an error the hub names becomes its status and its text."""
+    try:
+        body = await result
+    except IntegrationError as error:
+        return failed(error)
+    return func.HttpResponse(body if isinstance(body, bytes) else exact_json.dumps(body), mimetype=mimetype)
+
+
+def failed(error: IntegrationError) -> func.HttpResponse:
+    """Return an error as JSON; its text names places, never content."""
+    body = orjson.dumps({"error": {"code": error.code, "text": str(error)}})
+    return func.HttpResponse(body, status_code=_STATUS.get(type(error), 500), mimetype="application/json")

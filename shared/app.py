@@ -1,0 +1,224 @@
+"""The hub, put together once for each process, on first use.
+
+Nothing is built at import: an exception there shows in Azure as "no functions found", and every cold start would pay
+for what it may not need.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from shared.settings import Settings, read_addresses, read_settings
+
+if TYPE_CHECKING:
+    from shared.adapters import Adapters
+    from shared.console.health import Health
+    from shared.console.view import Console
+    from shared.deliver.stage import DeliverStage
+    from shared.fhir_api.read import FhirApi
+    from shared.ingest.receive import Ingest
+    from shared.mpi import PersonIndex
+    from shared.ports import Workers
+    from shared.recover.dead_letter import DeadLetters
+    from shared.recover.orders import Orders
+    from shared.registry import Registry
+    from shared.route.stage import RouteStage
+    from shared.transform.canonical import Converted, Job
+    from shared.transform.contexts import MappingContexts
+    from shared.transform.stage import TransformStage
+
+_hub: Hub | None = None
+
+
+def hub() -> Hub:
+    """Return the hub of this process.
+
+    Raises:
+        SettingInvalid: the environment does not describe one.
+    """
+    global _hub
+    if _hub is None:
+        settings = read_settings()
+        _hub = Hub(settings, _open_adapters(settings))
+    return _hub
+
+
+def use(ready: Hub | None) -> None:
+    """Make ``ready`` the hub of this process; None: the next `hub` builds one from the environment."""
+    global _hub
+    _hub = ready
+
+
+def _open_adapters(settings: Settings) -> Adapters:
+    from shared.adapters.local.open import open_local
+
+    return open_local(settings)
+
+
+class Hub:
+    """Every use case, built when first asked for."""
+
+    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+        self.settings = settings
+        self.adapters = adapters
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The interfaces and destinations of this deployment."""
+        from shared.registry import load_registry
+
+        return load_registry(self.settings.interfaces, self.settings.stage, read_addresses(self.settings.addresses))
+
+    @cached_property
+    def persons(self) -> PersonIndex:
+        """Who is who, by any known identifier."""
+        from shared.mpi import PersonIndex
+
+        return PersonIndex(self.adapters.identities, self.adapters.hub_key)
+
+    @cached_property
+    def contexts(self) -> MappingContexts:
+        """What each interface declares about its mapping."""
+        from shared.transform.contexts import MappingContexts
+
+        return MappingContexts(self.registry, self.adapters.hub_key)
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """``POST /ingest``."""
+        from shared.ingest.ordering import OrderingKeys
+        from shared.ingest.receive import Ingest
+
+        return Ingest(
+            clock=self.adapters.clock,
+            archive=self.adapters.archive,
+            ledger=self.adapters.ledger,
+            queue=self.adapters.queue,
+            registry=self.registry,
+            keys=OrderingKeys(self.persons),
+            partitions=self.settings.partitions,
+            inline_limit_bytes=self.settings.inline_limit_bytes,
+        )
+
+    @cached_property
+    def transform(self) -> TransformStage:
+        """Queue ``transform``."""
+        from shared.transform.stage import TransformStage
+
+        return TransformStage(
+            clock=self.adapters.clock,
+            archive=self.adapters.archive,
+            ledger=self.adapters.ledger,
+            queue=self.adapters.queue,
+            registry=self.registry,
+            persons=self.persons,
+            converters=self.converters,
+        )
+
+    @cached_property
+    def converters(self) -> Workers[Job, Converted]:
+        """What makes canonical records, here or in other processes."""
+        from shared.transform.canonical import Converter
+
+        return self.adapters.workers(Converter(self.registry, self.adapters.hub_key))
+
+    @cached_property
+    def route(self) -> RouteStage:
+        """Queue ``route``."""
+        from shared.route.stage import RouteStage
+
+        return RouteStage(
+            clock=self.adapters.clock,
+            archive=self.adapters.archive,
+            ledger=self.adapters.ledger,
+            queue=self.adapters.queue,
+            registry=self.registry,
+        )
+
+    @cached_property
+    def deliver(self) -> DeliverStage:
+        """Queue ``deliver``."""
+        from shared.adapters.destinations.open import open_destination
+        from shared.deliver.outputs import Outputs
+        from shared.deliver.stage import DeliverLimits, DeliverStage
+
+        return DeliverStage(
+            clock=self.adapters.clock,
+            lanes=self.adapters.lanes,
+            queue=self.adapters.queue,
+            registry=self.registry,
+            outputs=Outputs(archive=self.adapters.archive, registry=self.registry),
+            open_destination=lambda config: open_destination(
+                config, self.registry.addresses.get(config.id, ""), self.adapters
+            ),
+            limits=DeliverLimits(
+                budget=timedelta(seconds=self.settings.invocation_budget_seconds),
+                send_timeout=timedelta(seconds=self.settings.send_timeout_seconds),
+                clock_skew=timedelta(seconds=self.settings.clock_skew_seconds),
+            ),
+        )
+
+    @cached_property
+    def orders(self) -> Orders:
+        """What operators order."""
+        from shared.recover.orders import Orders
+
+        return Orders(
+            clock=self.adapters.clock,
+            ledger=self.adapters.ledger,
+            lanes=self.adapters.lanes,
+            queue=self.adapters.queue,
+            sessions=self.deliver,
+            registry=self.registry,
+        )
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """The dead-letter queues."""
+        from shared.recover.dead_letter import DeadLetters
+
+        return DeadLetters(clock=self.adapters.clock, ledger=self.adapters.ledger)
+
+    @cached_property
+    def console(self) -> Console:
+        """What operators ask."""
+        from shared.console.view import Console
+
+        return Console(
+            ledger=self.adapters.ledger,
+            lanes=self.adapters.lanes,
+            archive=self.adapters.archive,
+            store=self.adapters.fhir_store,
+            registry=self.registry,
+            explain=self.contexts.explain,
+        )
+
+    @cached_property
+    def fhir_api(self) -> FhirApi:
+        """``/fhir``."""
+        from shared.fhir_api.read import FhirApi
+
+        return FhirApi(self.adapters.fhir_store)
+
+    @cached_property
+    def health(self) -> Health:
+        """``/health``."""
+        from shared.console.health import Health
+
+        return Health(
+            archive=self.adapters.archive,
+            ledger=self.adapters.ledger,
+            lanes=self.adapters.lanes,
+            identities=self.adapters.identities,
+            store=self.adapters.fhir_store,
+        )
+
+    async def close(self) -> None:
+        """Finish what is under way and close everything that was opened."""
+        for name in ("ingest", "deliver", "converters"):
+            part: Any = self.__dict__.get(name)
+            if part is not None:
+                await part.close()
+        await self.adapters.close()

@@ -1,0 +1,1 @@
+"""What an operator asks: where is it, what happened to it, what is waiting."""

@@ -1,0 +1,213 @@
+"""Answers for people and for the command line, as plain dicts ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from shared.changes.record import decode_record
+from shared.message.delivery import Attempt, Delivery
+from shared.message.errors import NotFound, RequestInvalid, reason_of
+from shared.message.identifiers import LIVE, InterfaceId, MessageId
+from shared.message.record import Hop, MessageRecord
+from shared.message.state import MessageState
+from shared.ports import Archive, FhirStore, Lanes, Ledger
+
+if TYPE_CHECKING:
+    from shared.registry import Registry
+
+Explain = Callable[[MessageRecord, bytes], dict[str, Any]]
+
+
+class Console:
+    """Reads the ledger, the lanes and the archive; changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        lanes: Lanes,
+        archive: Archive,
+        store: FhirStore,
+        registry: Registry,
+        explain: Explain,
+    ) -> None:
+        self._ledger = ledger
+        self._lanes = lanes
+        self._archive = archive
+        self._store = store
+        self._registry = registry
+        self._explain = explain
+
+    async def messages(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        """Return the newest messages, each with the state of its deliveries.
+
+        Args:
+            wanted: ``limit`` (1 to 500, without: 50), ``state`` and ``interface``, all optional.
+
+        Raises:
+            RequestInvalid: one of them is not what it should be.
+        """
+        try:
+            limit = int(wanted.get("limit", 50))
+            state = MessageState(wanted["state"]) if wanted.get("state") else None
+        except ValueError:
+            raise RequestInvalid("limit is a number, state one of the ledger's") from None
+        interface = InterfaceId(wanted["interface"]) if wanted.get("interface") else None
+        records = await self._ledger.recent(min(max(limit, 1), 500), state, interface)
+        return {"messages": [await self._with_deliveries(record) for record in records]}
+
+    async def message(self, name: str) -> dict[str, Any]:
+        """Return everything that is known of one message.
+
+        Args:
+            name: A message id, or an MSH-10: then the newest message that carries it.
+
+        Raises:
+            NotFound: neither is known.
+        """
+        record, others = await self._find(name)
+        hops, findings = await self._ledger.trace(record.message)
+        return {
+            "message": _message(record),
+            "hops": [_hop(hop) for hop in sorted(hops, key=lambda hop: hop.at)],
+            "findings": [{"code": code, "place": place, "detail": detail} for code, place, detail in findings],
+            "deliveries": [_delivery(row) for row in await self._lanes.deliveries(record.message)],
+            "attempts": [_attempt(one) for one in await self._lanes.attempts(record.message)],
+            "others": others,
+        }
+
+    async def raw(self, name: str) -> bytes:
+        """Return the message as it was received."""
+        record, _ = await self._find(name)
+        return await self._archive.get(record.raw)
+
+    async def canonical(self, name: str) -> dict[str, Any]:
+        """Return the FHIR bundle that the message became.
+
+        Raises:
+            NotFound: it has not become one.
+        """
+        record, _ = await self._find(name)
+        [ref] = await self._archive.find([f"{record.message}/{LIVE}/canonical"])
+        if ref is None:
+            raise NotFound(f"{record.message} has no canonical bundle, it is {record.state}")
+        return decode_record(await self._archive.get(ref)).bundle
+
+    async def report(self, name: str) -> dict[str, Any]:
+        """Return what became of every field of the message (promise 6)."""
+        record, _ = await self._find(name)
+        return self._explain(record, await self._archive.get(record.raw))
+
+    async def quarantine(self, limit: int = 50) -> dict[str, Any]:
+        """Return what waits for a person: messages that never became deliveries, and deliveries that were stopped."""
+        messages = [
+            record
+            for state in (MessageState.QUARANTINED, MessageState.REFUSED)
+            for record in await self._ledger.recent(limit, state)
+        ]
+        stopped = await self._lanes.stopped(limit)
+        return {
+            "messages": [_message(record) for record in messages],
+            "deliveries": [{"message": row.item.message, **_delivery(row)} for row in stopped],
+        }
+
+    async def destinations(self) -> dict[str, Any]:
+        """Return each destination with what waits for it."""
+        waiting = await self._lanes.waiting()
+        rows = []
+        for config in self._registry.destinations.values():
+            status = await self._lanes.status(config.id)
+            rows.append(
+                {
+                    "id": config.id,
+                    "title": config.title,
+                    "kind": config.kind,
+                    "order": config.order,
+                    "paused": status.paused,
+                    "failures": status.failures,
+                    "open_until": status.open_until.isoformat() if status.open_until else None,
+                    "waiting": waiting.get(config.id, 0),
+                }
+            )
+        return {"destinations": rows}
+
+    async def interfaces(self) -> dict[str, Any]:
+        """Return each interface with where it sends what."""
+        rows = [
+            {
+                "id": interface.id,
+                "title": interface.title,
+                "owner": interface.owner,
+                "lifecycle": interface.lifecycle,
+                "routes": [{"to": route.to, "shape": route.shape, "types": route.types} for route in interface.routes],
+            }
+            for interface in self._registry.interfaces.values()
+        ]
+        return {"interfaces": rows}
+
+    async def summary(self) -> dict[str, Any]:
+        """Return the counts that say at one look whether all is well."""
+        return {
+            "messages": await self._ledger.counts(),
+            "waiting": dict(await self._lanes.waiting()),
+            "resources": await self._store.counts(),
+        }
+
+    async def _with_deliveries(self, record: MessageRecord) -> dict[str, Any]:
+        deliveries = [_delivery(row) for row in await self._lanes.deliveries(record.message)]
+        return {**_message(record), "deliveries": deliveries}
+
+    async def _find(self, name: str) -> tuple[MessageRecord, list[str]]:
+        [record] = await self._ledger.messages([MessageId(name)])
+        if record is not None:
+            return record, []
+        found = await self._ledger.by_control_id(name)
+        if not found:
+            raise NotFound("message id or MSH-10")
+        return found[0], [other.message for other in found[1:]]
+
+
+def _message(record: MessageRecord) -> dict[str, Any]:
+    return {
+        "id": record.message,
+        "interface": record.interface,
+        "type": record.type,
+        "control_id": record.control_id,
+        "received": record.received.isoformat(),
+        "state": record.state,
+        "code": record.code,
+        "reason": reason_of(record.code),
+        "source": record.sequence.source,
+        "epoch": record.sequence.epoch,
+        "n": record.sequence.n,
+    }
+
+
+def _hop(hop: Hop) -> dict[str, Any]:
+    return {"at": hop.at.isoformat(), "stage": hop.stage, "code": hop.code, "detail": hop.detail}
+
+
+def _delivery(row: Delivery) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "destination": row.destination,
+        "state": row.state,
+        "attempts": row.attempts,
+        "code": row.code,
+        "reason": reason_of(row.code),
+        "offered": row.offered.isoformat(),
+        "due": row.due.isoformat() if row.due else None,
+        "settled": row.settled.isoformat() if row.settled else None,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "delivery": attempt.delivery,
+        "number": attempt.number,
+        "began": attempt.began.isoformat(),
+        "ended": attempt.ended.isoformat(),
+        "verdict": attempt.verdict,
+        "code": attempt.code,
+    }

@@ -1,0 +1,1 @@
+"""The FHIR edge: what the hub shows of the store."""
