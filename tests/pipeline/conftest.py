@@ -1,0 +1,42 @@
+"""A hub in this process, for tests of the whole way of a message."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.pipeline.hub_in_process import HubInProcess, write_interfaces
+
+MEMORY = Path("/dev/shm")
+StartHub = Callable[..., Awaitable[HubInProcess]]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder in memory where there is one: these tests end processes, not disks, and need no sync."""
+    if not MEMORY.is_dir():
+        yield tmp_path
+        return
+    with TemporaryDirectory(dir=MEMORY, prefix="caduceus-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+async def start_hub(home: Path) -> AsyncIterator[StartHub]:
+    """Return how to start a hub whose interface ``adt`` has these routes; it is stopped when the test is over."""
+    started: list[HubInProcess] = []
+
+    async def start(*routes: str, accepts: str = '["P"]', more: str = "") -> HubInProcess:
+        name = f"{len(started)}"
+        interfaces = write_interfaces(home / name / "interfaces", routes or ("store",), accepts=accepts, more=more)
+        hub = HubInProcess(home / name / "home", interfaces)
+        started.append(hub)
+        await hub.start()
+        return hub
+
+    yield start
+    for hub in started:
+        await hub.crash()

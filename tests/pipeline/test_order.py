@@ -1,0 +1,255 @@
+"""Order, retries and what stops a lane (rules R3, R6, R9, promises 2 and 3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared.message.delivery import Answer, Verdict
+from shared.message.identifiers import DestinationId
+from tests.pipeline.hub_in_process import ACCEPTED, REFUSED, REJECTED, SILENT
+from tests.pipeline.messages import adt
+
+KEYED = DestinationId("keyed")
+ANNA, BERT = "70001^^^GENERAL^MR", "70002^^^GENERAL^MR"
+
+
+async def send(hub, *control_ids, number=ANNA):
+    """Send messages about one person and run what can run now."""
+    for control_id in control_ids:
+        await hub.take(adt(control_id, "A08", number=number, visit=None))
+    await hub.work()
+
+
+async def control_ids(hub, receiver, sends=None):
+    """Return the MSH-10s a receiver accepted, in order; or of these sends."""
+    messages = [delivery.item.message for delivery, _ in sends] if sends is not None else receiver.messages
+    return [one.control_id for one in await hub.hub.adapters.ledger.messages(messages)]
+
+
+async def test_younger_messages_of_a_key_wait_behind_a_transient_failure_and_another_key_passes(start_hub):
+    """The head of a lane keeps its place while it waits; nobody else pays for it."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answers(REFUSED)
+
+    await send(hub, "A1")
+    await send(hub, "A2", "A3")
+    await send(hub, "B1", number=BERT)
+
+    assert await control_ids(hub, keyed) == ["B1"]
+    assert set((await hub.states("A2")).values()) == {"parked"}
+    await hub.pass_time(60)
+    assert await control_ids(hub, keyed) == ["B1", "A1", "A2", "A3"]
+
+
+async def test_order_holds_over_many_failures_and_a_restart(start_hub):
+    """The lane is on the disk, not in a worker's memory."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answers(*[REFUSED] * 6)
+    await send(hub, "A1", "A2")
+    await hub.crash()
+    await hub.start()
+    await send(hub, "A3")
+    await hub.crash()
+    await hub.start()
+
+    await hub.pass_time(1200, step=30)
+
+    assert await control_ids(hub, keyed) == ["A1", "A2", "A3"]
+
+
+async def test_destination_that_asks_for_time_gets_it(start_hub):
+    """Retry-After beats our own shorter wait."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answers(Answer(Verdict.TRANSIENT, "HTTP 503", retry_after_seconds=120))
+    await send(hub, "A1")
+
+    await hub.pass_time(115)
+    assert len(keyed.sent) == 1
+    await hub.pass_time(10)
+    assert await control_ids(hub, keyed) == ["A1"]
+
+
+async def test_permanent_refusal_holds_its_key_until_a_person_decides(start_hub):
+    """`on_reject = "hold_key"`: what builds on a rejected message must not overtake it; others go on."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answers(REJECTED)
+    await send(hub, "A1")
+    await send(hub, "A2")
+    await send(hub, "B1", number=BERT)
+    await hub.pass_time(3600, step=300)
+
+    assert await control_ids(hub, keyed) == ["B1"]
+    assert await hub.states("A1") == {"keyed": "quarantined"}
+    assert (await hub.deliveries("A1"))["keyed"].code == "AE 207"
+
+    await hub.hub.orders.resend((await hub.record("A1")).message, b'{"reason": "mended"}')
+    await hub.work()
+    assert await control_ids(hub, keyed) == ["B1", "A1", "A2"]
+
+
+async def test_permanent_refusal_of_a_feed_holds_the_whole_feed(start_hub):
+    """`hold_feed` is the default of MLLP: a system that takes one line gets it without a hole."""
+    hub = await start_hub("feed")
+    feed = hub.receivers["feed"]
+    feed.answers(REJECTED)
+    await send(hub, "A1")
+    await send(hub, "B1", number=BERT)
+    assert await control_ids(hub, feed) == []
+
+    await hub.hub.orders.resend((await hub.record("A1")).message, b'{"reason": "mended"}')
+    await hub.work()
+
+    assert await control_ids(hub, feed) == ["A1", "B1"]
+
+
+async def test_permanent_refusal_lets_the_feed_continue_where_the_interface_says_so(start_hub):
+    """`on_reject = "continue"`: the refused one waits for a person, and nothing waits for it."""
+    hub = await start_hub("lenient")
+    lenient = hub.receivers["lenient"]
+    lenient.answers(REJECTED)
+
+    await send(hub, "A1", "A2")
+
+    assert await control_ids(hub, lenient) == ["A2"]
+    assert await hub.states("A1") == {"lenient": "quarantined"}
+
+
+async def test_silence_after_sending_is_reviewed_where_a_second_copy_would_harm(start_hub):
+    """`on_ambiguous = "review"`: it may have been taken; only a person can find out."""
+    hub = await start_hub("careful")
+    careful = hub.receivers["careful"]
+    careful.answers(SILENT)
+    await send(hub, "A1", "A2")
+    await hub.pass_time(3600, step=300)
+
+    assert await hub.states("A1") == {"careful": "review"}
+    assert len(careful.sent) == 1
+
+    await hub.hub.orders.resend((await hub.record("A1")).message, b'{"reason": "it did not arrive"}')
+    await hub.work()
+    assert await control_ids(hub, careful) == ["A1", "A2"]
+
+
+@pytest.mark.parametrize("destination", ["feed", "keyed"])
+async def test_silence_after_sending_is_sent_again_with_the_same_name_where_that_is_safe(start_hub, destination):
+    """An HL7 receiver knows a copy by its MSH-10, a web hook by its Idempotency-Key: both must stay the same."""
+    hub = await start_hub(destination)
+    receiver = hub.receivers[destination]
+    receiver.answers(SILENT)
+    await send(hub, "A1", "A2")
+    await hub.pass_time(60)
+
+    assert await control_ids(hub, receiver) == ["A1", "A2"]
+    (first, first_body), (second, second_body), _ = receiver.sent
+    assert (first.id, first_body) == (second.id, second_body)
+
+
+async def test_paused_destination_takes_nothing_and_drains_in_order_when_it_goes_on(start_hub):
+    """Maintenance of a receiver must cost nobody else anything, and lose nothing."""
+    hub = await start_hub("keyed", "feed")
+    keyed, feed = hub.receivers["keyed"], hub.receivers["feed"]
+    await hub.hub.orders.order(KEYED, "pause")
+    await send(hub, "A1", "A2")
+    await send(hub, "B1", number=BERT)
+    await hub.pass_time(600, step=60)
+    assert (len(keyed.sent), await control_ids(hub, feed)) == (0, ["A1", "A2", "B1"])
+
+    await hub.crash()
+    await hub.start()
+    await send(hub, "A3")
+    assert keyed.sent == []
+
+    await hub.hub.orders.order(KEYED, "resume")
+    await hub.work()
+    taken = await control_ids(hub, keyed)
+    assert [one for one in taken if one != "B1"] == ["A1", "A2", "A3"]
+    assert "B1" in taken
+
+
+async def test_breaker_stops_trying_a_dead_destination_and_probes_with_one_message(start_hub):
+    """A thousand connects a second to a system that is down help nobody; the first sign of life opens it again."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answer = lambda delivery, body: REFUSED
+    for number in range(30):
+        await hub.take(adt(f"A{number}", "A08", number=f"{80000 + number}^^^GENERAL^MR", visit=None))
+    await hub.work()
+    await hub.pass_time(600)
+    tried_while_dead = len(keyed.sent)
+
+    keyed.answer = lambda delivery, body: ACCEPTED
+    await hub.pass_time(700)
+
+    assert tried_while_dead < 30 + 4 * 600  # far from one a second for each lane
+    assert len(keyed.accepted) == 30
+    assert len({one.id for one in keyed.accepted}) == 30
+
+
+async def test_wake_is_scheduled_for_what_waits_and_forgotten_when_nothing_does(start_hub):
+    """Nobody polls: one message in the queue brings the worker back when the head falls due."""
+    hub = await start_hub("feed")
+    hub.receivers["feed"].answers(REFUSED)
+    await send(hub, "A1")
+
+    row = (await hub.deliveries("A1"))["feed"]
+    assert await hub.queue.accept_session("deliver") is None  # nothing to do now
+    assert row.due is not None
+    assert row.due > hub.clock.now()
+
+    await hub.pass_time(10)
+    assert await hub.states("A1") == {"feed": "accepted"}
+    assert await hub.hub.deliver.wake_overdue() == 0
+
+
+async def test_lost_wake_is_found_by_the_timer(start_hub):
+    """A broker may lose what it promised to deliver later: the timer looks at the table, not at the queue."""
+    hub = await start_hub("feed")
+    hub.receivers["feed"].answers(REFUSED)
+    await send(hub, "A1")
+    await lose_scheduled(hub)
+    await hub.pass_time(600, step=60)
+    assert await hub.states("A1") == {"feed": "parked"}
+
+    assert await hub.hub.deliver.wake_overdue() == 1
+    await hub.work()
+
+    assert await hub.states("A1") == {"feed": "accepted"}
+
+
+async def lose_scheduled(hub):
+    await hub._adapters.database.write(lambda connection: connection.execute("DELETE FROM scheduled"))
+
+
+async def test_retry_budget_ends_in_quarantine_and_not_in_silence(start_hub):
+    """Three days of refusals are a person's business (promise 4)."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answer = lambda delivery, body: REFUSED
+    await send(hub, "A1")
+
+    await hub.pass_time(74 * 3600, step=1800)
+
+    assert await hub.states("A1") == {"keyed": "quarantined"}
+
+
+async def test_worker_that_lost_its_session_writes_nothing_more(start_hub):
+    """Rule R3: of two workers that both believe they own a session, the later one does."""
+    hub = await start_hub("feed")
+    lanes = hub.hub.adapters.lanes
+    await send(hub, "A1")
+    [row] = (await hub.deliveries("A1")).values()
+    now = hub.clock.now()
+    first = await lanes.take(row.session, [], now, None, 10)
+    await lanes.take(row.session, [], now, None, 10)
+
+    from shared.message.errors import OwnershipLost
+
+    with pytest.raises(OwnershipLost):
+        await lanes.write(first.ownership, [replace(row, code="late")])
+    assert (await hub.deliveries("A1"))["feed"].code == "AA"
