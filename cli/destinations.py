@@ -1,0 +1,57 @@
+"""Systems that take messages: `destination list|pause|resume`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.hub_client import HubClient, segment
+from cli.options import DEFAULT_HUB, Hub, Json
+from cli.screen import clock_time, console, print_json, print_table
+
+destination = typer.Typer(no_args_is_help=True, help="Systems that take messages: list them, pause and resume one.")
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="File name of the destination, such as billing.")]
+
+
+@destination.command("list", epilog="Example: caduceus destination list")
+def list_(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show every destination: whether it takes messages, and how many wait for it."""
+    answer = HubClient(hub).get("/hub/destinations")
+    if as_json:
+        print_json(answer)
+        return
+    rows = (
+        (one["id"], one["title"], one["kind"], one["order"], _state(one["paused"], one["open_until"]), one["waiting"])
+        for one in answer["destinations"]
+    )
+    print_table("", ("id", "title", "kind", "order", "state", "waiting"), rows, "no destinations")
+
+
+@destination.command(epilog="Example: caduceus destination pause billing")
+def pause(name: Id, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Stop sending to one destination. Its messages wait in order; nothing is lost."""
+    _order(
+        name, "pause", f"{name} is paused; its messages wait until `caduceus destination resume {name}`", hub, as_json
+    )
+
+
+@destination.command(epilog="Example: caduceus destination resume billing")
+def resume(name: Id, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Send to a paused destination again, from where it stopped."""
+    _order(name, "resume", f"{name} takes messages again", hub, as_json)
+
+
+def _order(name: str, order: str, done: str, hub: str, as_json: bool) -> None:
+    answer = HubClient(hub).post(f"/hub/destinations/{segment(name)}/{order}")
+    if as_json:
+        print_json(answer)
+    else:
+        console().print(done, markup=False)
+
+
+def _state(paused: bool, open_until: str | None) -> str:
+    if paused:
+        return "paused"
+    return f"failing, next try {clock_time(open_until)}" if open_until else "ok"

@@ -1,0 +1,76 @@
+"""Files with HL7 v2: which are meant, and the messages in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.failure import UNREACHABLE, CommandFailed
+
+SUFFIXES = (".hl7", ".er7", ".msg", ".txt")
+
+Paths = Annotated[
+    list[Path], typer.Argument(metavar="FILE|DIR...", help=f"Files, or folders with {', '.join(SUFFIXES)} in them.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FileMessage:
+    """One message of a file.
+
+    Attributes:
+        number: Its place in the file, from 1.
+        is_last: No other follows in the file.
+    """
+
+    file: Path
+    number: int
+    is_last: bool
+    raw: bytes
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files meant, each once: those named, and those in the folders named, in the order of their names.
+
+    Raises:
+        CommandFailed: a path does not exist, or there is no file at all.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
+            found.update(dict.fromkeys(inside))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise CommandFailed(f"{path} does not exist; name a file or a folder", UNREACHABLE)
+    if not found:
+        named = " ".join(map(str, paths))
+        raise CommandFailed(f"there is no file with {', '.join(SUFFIXES)} in {named}; name another folder", UNREACHABLE)
+    return list(found)
+
+
+def read_messages(file: Path) -> list[FileMessage]:
+    """Return the messages of a file, one or a batch, as they are written; a file that is no HL7 is one message.
+
+    Raises:
+        CommandFailed: the file cannot be read.
+    """
+    from shared.hl7.batch import split_batch
+
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read ({error.strerror}); check its rights", UNREACHABLE) from None
+    bodies = split_batch(raw).messages or [raw]
+    return [FileMessage(file, number, number == len(bodies), body) for number, body in enumerate(bodies, 1)]
+
+
+def messages_of(files: Sequence[Path]) -> Iterator[FileMessage]:
+    """Yield the messages of all files in order; one file at a time is in memory."""
+    for file in files:
+        yield from read_messages(file)

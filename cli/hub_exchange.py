@@ -1,0 +1,63 @@
+"""One request to a hub, and whatever goes wrong as one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+from cli.failure import REFUSED, UNREACHABLE, CommandFailed
+
+_TIMEOUT_SECONDS = 30
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def ask(hub: str, path: str, body: bytes | None, accept: Collection[int]) -> Any:
+    """Return the JSON answer of a hub to GET, or to POST if there is a body.
+
+    Raises:
+        CommandFailed: it is not there, it is no hub, or it refused.
+    """
+    parts = urlsplit(hub)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CommandFailed(f"--hub {hub}: that is no URL of a hub; it looks like http://127.0.0.1:7071", UNREACHABLE)
+    request = Request(hub + path, data=body, headers={"Content-Type": "application/json"} if body else {})  # noqa: S310
+    try:
+        return json.loads(_read(request, parts.hostname in _LOOPBACK, accept))
+    except ValueError:
+        raise CommandFailed(f"{hub} answers, but not as a hub does; check --hub", UNREACHABLE) from None
+    except (OSError, HTTPException) as error:
+        reason = _in_words(error.reason if isinstance(error, URLError) else error)
+        advice = "start one with `caduceus up`, or name it with --hub"
+        raise CommandFailed(f"no hub answers at {hub} ({reason}); {advice}", UNREACHABLE) from None
+
+
+def _read(request: Request, is_loopback: bool, accept: Collection[int]) -> bytes:
+    # A proxy of the environment cannot reach this machine's own ports.
+    opener = build_opener(ProxyHandler({})) if is_loopback else build_opener()
+    try:
+        with opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+            return bytes(answer.read())
+    except HTTPError as error:
+        if error.code in accept:
+            return error.read()
+        raise CommandFailed(f"the hub refused: {_said(error)}", REFUSED) from None
+
+
+def _said(error: HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["error"]["text"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {error.code} {error.reason}"
+
+
+def _in_words(reason: object) -> str:
+    if isinstance(reason, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {_TIMEOUT_SECONDS} s"
+    return str(reason) or type(reason).__name__

@@ -1,0 +1,133 @@
+"""Where a message is: `messages`, `trace`, `quarantine`, `resend`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.hub_client import HubClient, segment
+from cli.options import DEFAULT_HUB, Hub, Json
+from cli.screen import clock_time, coloured, console, deliveries_in_short, print_json, print_table
+
+quarantine = typer.Typer(no_args_is_help=True, help="What waits for a person.")
+
+
+def messages(
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
+    state: Annotated[str | None, typer.Option(help="Only these: queued, routed, quarantined ...")] = None,
+    interface: Annotated[str | None, typer.Option(help="Only of this interface.")] = None,
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Show the newest messages and how far each is."""
+    answer = HubClient(hub).get("/hub/messages", {"limit": limit, "state": state, "interface": interface})
+    if as_json:
+        print_json(answer)
+        return
+    rows = (
+        (
+            one["id"],
+            clock_time(one["received"]),
+            one["interface"],
+            one["type"],
+            one["control_id"],
+            one["state"],
+            one["code"] or deliveries_in_short(one["deliveries"]),
+        )
+        for one in answer["messages"]
+    )
+    columns = ("message", "received", "interface", "type", "control id", "state", "deliveries or code")
+    print_table("", columns, rows, "no messages yet; send one with `caduceus send FILE`")
+
+
+def trace(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Message id, or the MSH-10 its sender gave it.")],
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Show every hop of one message: when it came, what it became, who took it."""
+    answer = HubClient(hub).get(f"/hub/messages/{segment(name)}")
+    if as_json:
+        print_json(answer)
+        return
+    _print_head(answer)
+    _print_timeline(answer)
+    _print_deliveries(answer["deliveries"])
+    rows = ((one["code"], one["place"], one["detail"]) for one in answer["findings"])
+    print_table("\nfindings", ("code", "place", "detail"), rows, "\nno findings")
+
+
+@quarantine.command("list", epilog="Example: caduceus quarantine list --json")
+def quarantine_list(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show messages and deliveries that were stopped, and why."""
+    answer = HubClient(hub).get("/hub/quarantine")
+    if as_json:
+        print_json(answer)
+        return
+    messages_ = ((one["id"], "(message)", one["state"], one["code"], "") for one in answer["messages"])
+    deliveries = (
+        (one["message"], one["destination"], one["state"], one["code"], one["attempts"]) for one in answer["deliveries"]
+    )
+    columns = ("message", "destination", "state", "code", "attempts")
+    print_table("", columns, [*messages_, *deliveries], "nothing waits for a person")
+
+
+def resend(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Message id, or the MSH-10 its sender gave it.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the message's trace.")],
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Send a stopped message again. What a destination has accepted is not sent a second time."""
+    answer = HubClient(hub).post(f"/hub/messages/{segment(name)}/resend", {"reason": reason})
+    if as_json:
+        print_json(answer)
+    else:
+        console().print(f"{name} goes again; follow it with `caduceus trace {name}`", markup=False)
+
+
+def _print_head(answer: dict[str, Any]) -> None:
+    message = answer["message"]
+    state = coloured(message["state"]) + (f" {coloured(message['code'])}" if message["code"] else "")
+    console().print(f"[bold]{coloured(message['type'])}[/]  {coloured(message['id'])}  {state}")
+    sequence = f"{message['source']} / {message['epoch']} / {message['n']}"
+    console().print(
+        f"interface {message['interface']}, control id {message['control_id']}, sequence {sequence}", markup=False
+    )
+    if answer["others"]:
+        console().print(f"{len(answer['others'])} older with the same control id: {' '.join(answer['others'])}")
+
+
+def _print_timeline(answer: dict[str, Any]) -> None:
+    """Print hops and sends as a line that runs down, with the milliseconds since the message came."""
+    began = datetime.fromisoformat(answer["message"]["received"])
+    destinations = {one["id"]: one["destination"] for one in answer["deliveries"]}
+    events = [(hop["at"], hop["stage"], hop["code"], hop["detail"]) for hop in answer["hops"]]
+    for one in answer["attempts"]:
+        said = f"{destinations.get(one['delivery'], '')}: {one['code']}, attempt {one['number']}"
+        events.append((one["ended"], "deliver", one["verdict"], said))
+    rows = [
+        (clock_time(at), f"+{_milliseconds(began, at):,.0f} ms", "●─", stage, what, detail)
+        for at, stage, what, detail in sorted(events, key=lambda event: datetime.fromisoformat(event[0]))
+    ]
+    print_table("", ("at", "since", "", "stage", "what", "detail"), rows, "no hops yet")
+
+
+def _milliseconds(began: datetime, at: str) -> float:
+    return (datetime.fromisoformat(at) - began).total_seconds() * 1000
+
+
+def _print_deliveries(deliveries: list[dict[str, Any]]) -> None:
+    rows = (
+        (
+            one["destination"],
+            one["state"],
+            one["code"],
+            one["attempts"],
+            clock_time(one["settled"]) or (f"next {clock_time(one['due'])}" if one["due"] else ""),
+        )
+        for one in deliveries
+    )
+    print_table("\ndeliveries", ("destination", "state", "answer", "attempts", "settled"), rows, "\nno deliveries")

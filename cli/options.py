@@ -1,0 +1,12 @@
+"""Options that many commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_HUB = "http://127.0.0.1:7071"
+
+Hub = Annotated[str, typer.Option("--hub", metavar="URL", help="The hub to ask.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]

@@ -1,0 +1,76 @@
+"""`caduceus convert`: files in, FHIR out, no hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cli.naming import output_names
+
+from .conftest import MESSAGE
+
+SAMPLES = Path(__file__).parents[2] / "interfaces"
+
+
+def test_each_message_gives_a_bundle_and_a_report(run, folder, tmp_path):
+    """An analyst tries a message before anybody runs a hub."""
+    out = tmp_path / "out"
+    ran = run("convert", folder(one=MESSAGE % b"C1"), "--out", out, "--workers", 1)
+    bundle = json.loads((out / "one.json").read_bytes())
+    report = json.loads((out / "one.report.json").read_bytes())
+    patient = next(entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient")
+    assert ran.code == 0
+    assert patient["name"][0]["family"] == "Smith"
+    assert (report["message"], report["event"], report["interface"]) == ("ADT", "A01", "hl7_default")
+    assert next(value["outcome"] for value in report["values"] if value["place"] == "PID-5.1") == "mapped"
+    assert "1 of 1 messages converted" in ran.out
+
+
+def test_the_result_is_the_same_with_one_process_and_with_several(run, tmp_path):
+    """A result that depends on who read what cannot be compared with the last release's."""
+    for workers in (1, 2):
+        assert run("convert", SAMPLES, "--out", tmp_path / str(workers), "--workers", workers, "--json").code == 0
+    one, two = ({f.name: f.read_bytes() for f in (tmp_path / name).iterdir()} for name in ("1", "2"))
+    assert len(one) == 2 * len(list(SAMPLES.rglob("*.hl7")))
+    assert one == two
+
+
+def test_what_cannot_be_read_is_reported_by_code_and_the_others_are_converted(run, folder, tmp_path):
+    """One bad file of ten thousand is a line in the summary, not the end."""
+    out = tmp_path / "out"
+    files = folder(bad=b"hello", good=MESSAGE % b"C1")
+    out.mkdir()
+    (out / "bad.json").write_text("from an earlier run")
+    ran = run("convert", files, "--out", out, "--json")
+    assert ran.code == 1
+    assert (ran.json["messages"], ran.json["converted"]) == (2, 1)
+    assert [(one["name"], one["code"]) for one in ran.json["failed"]] == [("bad", "HL7-101")]
+    assert json.loads((out / "bad.report.json").read_bytes())["error"]["code"] == "HL7-101"
+    assert not (out / "bad.json").exists()
+
+
+def test_the_messages_of_a_batch_are_numbered(run, folder, tmp_path):
+    """Each message has its own bundle."""
+    out = tmp_path / "out"
+    run("convert", folder(night=MESSAGE % b"C1" + MESSAGE % b"C2"), "--out", out)
+    assert sorted(file.name for file in out.glob("night*")) == [
+        "night.0001.json",
+        "night.0001.report.json",
+        "night.0002.json",
+        "night.0002.report.json",
+    ]
+
+
+def test_equal_names_in_different_folders_do_not_overwrite_each_other():
+    """Silence here would lose a result."""
+    files = [Path(name) for name in ("in/a/x.hl7", "in/b/x.hl7", "in/b/x.txt", "in/b/y.hl7", "in/b/X.msg")]
+    names = output_names(files)
+    assert len({name.casefold() for name in names.values()}) == len(files)
+    assert (names[files[0]], names[files[3]]) == ("a-x", "y")
+
+
+def test_an_output_folder_that_cannot_be_made_is_explained(run, folder):
+    """The path names a file that is there already."""
+    files = folder(one=MESSAGE % b"C1")
+    ran = run("convert", files, "--out", files / "one.hl7")
+    assert (ran.code, "cannot be made" in ran.err) == (2, True)

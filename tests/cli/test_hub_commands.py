@@ -1,0 +1,201 @@
+"""Commands that ask a hub, or tell it what to do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+MESSAGE = {
+    "id": "1-0195",
+    "interface": "hospital_adt",
+    "type": "ADT^A01",
+    "control_id": "WV1",
+    "received": "2025-03-10T08:15:02+00:00",
+    "state": "routed",
+    "code": "",
+    "source": "hospital_adt",
+    "epoch": 1,
+    "n": 7,
+}
+DELIVERY = {
+    "id": "1-d",
+    "destination": "billing",
+    "state": "parked",
+    "attempts": 2,
+    "code": "HTTP 503",
+    "due": "2025-03-10T08:16:00+00:00",
+    "offered": "2025-03-10T08:15:03+00:00",
+    "settled": None,
+}
+ATTEMPT = {"delivery": "1-d", "began": "2025-03-10T08:15:02.010+00:00", "verdict": "transient"}
+TRACE = {
+    "message": MESSAGE,
+    "hops": [
+        {"at": "2025-03-10T08:15:02.004+00:00", "stage": "ingest", "code": "queued", "detail": ""},
+        {"at": "2025-03-10T08:15:02.031+00:00", "stage": "route", "code": "routed", "detail": "billing yes: type"},
+    ],
+    "findings": [{"code": "code_unmapped", "place": "PV1-10", "detail": "table 0069"}],
+    "deliveries": [DELIVERY],
+    "attempts": [
+        {**ATTEMPT, "number": 1, "ended": "2025-03-10T08:15:02.020+00:00", "code": "refused"},
+        {**ATTEMPT, "number": 2, "ended": "2025-03-10T08:15:03+00:00", "code": "HTTP 503"},
+    ],
+    "others": ["1-0007"],
+}
+
+
+def test_trace_shows_every_hop_delivery_attempt_and_finding(run, hub):
+    """At 3 a.m. one command answers where the message is, and who has it."""
+    hub.answer("/hub/messages/WV1", TRACE)
+    said = run("trace", "WV1", "--hub", hub.url).out
+    assert "ADT^A01" in said
+    assert "hospital_adt / 1 / 7" in said
+    assert "+31 ms" in said
+    assert "billing yes: type" in said
+    assert "billing: refused, attempt 1" in said
+    assert "billing: HTTP 503, attempt 2" in said
+    assert "code_unmapped" in said
+    assert said.index("queued") < said.index("attempt 1") < said.index("routed  ") < said.index("attempt 2")
+    assert "1 older with the same control id: 1-0007" in said
+
+
+def test_trace_of_an_unknown_message_says_so(run, hub):
+    """A typing error in an id is the commonest reason."""
+    ran = run("trace", "no/such id", "--hub", hub.url)
+    assert (ran.code, ran.err) == (1, "caduceus: the hub refused: no such message\n")
+    assert hub.asked == [("GET", "/hub/messages/no%2Fsuch%20id", b"")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "answer"),
+    [
+        (["messages"], "/hub/messages?limit=20", {"messages": [{**MESSAGE, "deliveries": [DELIVERY]}]}),
+        (["trace", "WV1"], "/hub/messages/WV1", TRACE),
+        (["quarantine", "list"], "/hub/quarantine", {"messages": [MESSAGE], "deliveries": []}),
+        (["destination", "list"], "/hub/destinations", {"destinations": []}),
+        (["destination", "pause", "billing"], "/hub/destinations/billing/pause", {"paused": True}),
+        (["destination", "resume", "billing"], "/hub/destinations/billing/resume", {"paused": False}),
+        (["resend", "WV1", "--reason", "asked"], "/hub/messages/WV1/resend", {"resent": 1}),
+        (["receivers"], "/local/receivers", [{"name": "billing", "up": True}]),
+        (["receiver", "billing", "down"], "/local/receivers/billing/down", {"up": False}),
+        (["health"], "/health", {"status": "pass", "checks": []}),
+    ],
+)
+def test_json_is_the_hubs_own_answer_and_nothing_else(run, hub, arguments, path, answer):
+    """A script gets the whole truth, not what fits a table."""
+    hub.answer(path, answer)
+    ran = run(*arguments, "--hub", hub.url, "--json")
+    assert (ran.code, ran.json, ran.err) == (0, answer, "")
+
+
+def test_messages_are_listed_with_how_far_each_is(run, hub):
+    """The first look at a hub."""
+    stopped = {**MESSAGE, "id": "1-0196", "state": "quarantined", "code": "HL7-105", "deliveries": []}
+    rows = [{**MESSAGE, "deliveries": [DELIVERY]}, stopped]
+    hub.answer("/hub/messages?limit=5&state=routed&interface=hospital_adt", {"messages": rows})
+    ran = run("messages", "--limit", 5, "--state", "routed", "--interface", "hospital_adt", "--hub", hub.url)
+    lines = ran.out.splitlines()
+    assert any("1-0195" in line and "billing parked (2)" in line for line in lines)
+    assert any("1-0196" in line and "HL7-105" in line for line in lines)
+
+
+def test_an_empty_hub_says_what_to_do_next(run, hub):
+    """An empty table teaches nothing."""
+    hub.answer("/hub/messages?limit=20", {"messages": []})
+    hub.answer("/hub/quarantine", {"messages": [], "deliveries": []})
+    assert run("messages", "--hub", hub.url).out == "no messages yet; send one with `caduceus send FILE`\n"
+    assert run("quarantine", "list", "--hub", hub.url).out == "nothing waits for a person\n"
+
+
+def test_quarantine_lists_messages_and_deliveries(run, hub):
+    """Both wait for a person, for different reasons."""
+    stopped = {**DELIVERY, "message": "1-0200", "state": "review", "code": "timed_out"}
+    hub.answer("/hub/quarantine", {"messages": [{**MESSAGE, "state": "quarantined"}], "deliveries": [stopped]})
+    said = run("quarantine", "list", "--hub", hub.url).out
+    assert "1-0195" in said
+    assert "1-0200" in said
+    assert "timed_out" in said
+
+
+def test_a_resend_carries_its_reason(run, hub):
+    """The trace says who wanted it again, and why."""
+    hub.answer("/hub/messages/WV1/resend", {})
+    ran = run("resend", "WV1", "--reason", "billing was down", "--hub", hub.url)
+    assert ran.code == 0
+    assert json.loads(hub.asked[0][2]) == {"reason": "billing was down"}
+
+
+def test_a_resend_without_a_reason_is_refused(run, hub):
+    """An audit asks for it later, when nobody remembers."""
+    ran = run("resend", "WV1", "--hub", hub.url)
+    assert ran.code == 2
+    assert "--reason" in ran.err
+    assert hub.asked == []
+
+
+def test_destinations_are_listed_with_their_state(run, hub):
+    """Paused by a person and failing by itself are different calls to make."""
+    row = {"title": "B", "kind": "https", "order": "key", "failures": 0, "waiting": 12}
+    rows = [
+        {**row, "id": "billing", "paused": True, "open_until": None},
+        {**row, "id": "lab", "paused": False, "open_until": "2025-03-10T08:16:00+00:00"},
+        {**row, "id": "store", "paused": False, "open_until": None},
+    ]
+    hub.answer("/hub/destinations", {"destinations": rows})
+    lines = run("destination", "list", "--hub", hub.url).out.splitlines()
+    assert [next(word for word in ("paused", "failing", "ok") if word in line) for line in lines[-3:]] == [
+        "paused",
+        "failing",
+        "ok",
+    ]
+
+
+def test_a_receiver_is_told_up_or_down_and_nothing_else(run, hub):
+    """`caduceus receiver billing off` must not silently do nothing."""
+    hub.answer("/local/receivers/billing/down", {})
+    assert run("receiver", "billing", "down", "--hub", hub.url).code == 0
+    assert run("receiver", "billing", "off", "--hub", hub.url).code == 2
+    assert [path for _, path, _ in hub.asked] == ["/local/receivers/billing/down"]
+
+
+def test_receivers_are_listed(run, hub):
+    """What can be switched, and whether it is on."""
+    row = {"name": "billing", "kind": "https", "address": "http://127.0.0.1:1/", "up": False, "received": 3}
+    hub.answer("/local/receivers", [row])
+    assert "down" in run("receivers", "--hub", hub.url).out
+
+
+def test_a_hub_that_is_not_well_ends_in_exit_code_1_with_its_checks(run, hub):
+    """A monitor runs the command; a person reads which dependency it is."""
+    checks = [{"name": "ledger", "milliseconds": 1.2, "code": "LEDGER-001"}]
+    hub.answer("/health", {"status": "fail", "checks": checks}, status=503)
+    ran = run("health", "--hub", hub.url)
+    assert ran.code == 1
+    assert "LEDGER-001" in ran.out
+
+
+def test_no_hub_is_one_sentence_with_what_to_do_and_exit_code_2(run):
+    """No traceback for a hub that was not started."""
+    ran = run("messages", "--hub", "http://127.0.0.1:1")
+    assert ran.code == 2
+    assert ran.err == (
+        "caduceus: no hub answers at http://127.0.0.1:1 (connection refused); "
+        "start one with `caduceus up`, or name it with --hub\n"
+    )
+
+
+def test_something_that_is_no_hub_is_told_apart(run, hub):
+    """Another program's web page on the port is a common mistake."""
+    hub.answer("/hub/messages?limit=20", b"<html>")
+    ran = run("messages", "--hub", hub.url)
+    assert (ran.code, "not as a hub does" in ran.err) == (2, True)
+    assert "that is no URL of a hub" in run("messages", "--hub", "127.0.0.1:7071").err
+
+
+def test_what_a_hub_says_is_printed_as_text(run, hub):
+    """A title with brackets is no mark-up, and no control over the terminal."""
+    row = {"id": "x", "title": "[red]Lab[/red] [1]", "kind": "https", "order": "key"}
+    rows = [{**row, "paused": False, "open_until": None, "waiting": 0}]
+    hub.answer("/hub/destinations", {"destinations": rows})
+    assert "[red]Lab[/red] [1]" in run("destination", "list", "--hub", hub.url).out

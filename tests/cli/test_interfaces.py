@@ -1,0 +1,50 @@
+"""`caduceus interfaces`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SHIPPED = Path(__file__).parents[2] / "interfaces"
+
+
+def test_the_interfaces_of_this_repository_have_no_problems(run):
+    """What ships must start."""
+    ran = run("interfaces", "check")
+    assert (ran.code, ran.out.splitlines()[-1].endswith("interfaces has no problems")) == (0, True)
+
+
+def test_every_problem_is_printed_with_file_and_line_and_ends_in_exit_code_1(run, tmp_path):
+    """An editor jumps to file:line; a build stops at the exit code."""
+    file = tmp_path / "ward" / "interface.toml"
+    file.parent.mkdir()
+    file.write_text('title = "Ward"\nowner = "T"\ncontact = "c"\n\n[[match]]\ntypes = ["ADT"]\n')
+    ran = run("interfaces", "check", tmp_path)
+    assert ran.code == 1
+    assert f"{file}:6: `match[1].types[1]` has the wrong form" in ran.out
+    assert ran.out.splitlines()[-1].startswith("1 problem;")
+    problems = run("interfaces", "check", tmp_path, "--json").json["problems"]
+    assert [(one["file"], one["line"]) for one in problems] == [(str(file), 6)]
+
+
+def test_a_stage_without_an_address_is_found_before_it_is_deployed(run, tmp_path):
+    """A hub that does not start in production should be known in the build."""
+    (tmp_path / "ward" / "samples").mkdir(parents=True)
+    (tmp_path / "destinations").mkdir()
+    (tmp_path / "destinations" / "lab.toml").write_text('title = "Lab"\nkind = "mllp"\n')
+    (tmp_path / "ward" / "samples" / "01-x.hl7").write_bytes(b"MSH|^~\\&|W||||1||ADT^A01|1|P|2.5\r")
+    (tmp_path / "ward" / "interface.toml").write_text(
+        'title = "W"\nowner = "T"\ncontact = "c"\n[[match]]\nsending_application = "W"\n[[routes]]\nto = "lab"\n'
+    )
+    assert run("interfaces", "check", tmp_path).code == 0
+    ran = run("interfaces", "check", tmp_path, "--stage", "prod")
+    assert (ran.code, "`lab` has no address in stage prod" in ran.out) == (1, True)
+    assert "there is no such stage" in run("interfaces", "check", "--stage", "production").err
+
+
+def test_the_list_says_whose_messages_are_taken_and_where_they_go(run):
+    """The shortest answer to what this hub does."""
+    said = run("interfaces", "list").out
+    assert "hospital_lab" in said
+    found = {one["id"]: one for one in run("interfaces", "list", "--json").json["interfaces"]}
+    assert [route["to"] for route in found["clinic_scheduling"]["routes"]] == ["store", "telehealth"]
+    assert str(SHIPPED) not in str(found)
