@@ -1,0 +1,99 @@
+// The operator's page: it asks the hub's own API, shows the answers, and carries out three orders.
+
+import { askJson, messagePath, post } from "./hub.js";
+import { $ } from "./elements.js";
+import { showDestinations, showMessages, showStopped, showSummary } from "./overview.js";
+import { readMessage, showMessage } from "./detail.js";
+
+const REFRESH_MILLISECONDS = 2000;
+let chosen = new URLSearchParams(location.search).get("message");
+
+// Do what a person asked for; what goes wrong is one sentence at the top.
+async function attempt(work) {
+  $("notice").hidden = true;
+  try {
+    await work();
+  } catch (error) {
+    $("notice").textContent = error.message;
+    $("notice").hidden = false;
+  }
+}
+
+const choose = (name) => attempt(async () => {
+  const found = name && await readMessage(name);
+  chosen = found ? found.message.id : null;
+  history.replaceState(null, "", chosen ? `?message=${encodeURIComponent(chosen)}` : location.pathname);
+  document.querySelector("main").classList.toggle("with-detail", Boolean(chosen));
+  $("detail-pane").hidden = !chosen;
+  if (found) {
+    await showMessage(found);
+    $("detail-title").focus();
+  }
+  await refresh();
+});
+
+const order = (destination, word) => attempt(async () => {
+  await post(`/hub/destinations/${encodeURIComponent(destination)}/${word}`);
+  await refresh();
+});
+
+async function refresh() {
+  const state = $("state").value;
+  try {
+    const [summary, { messages }, { destinations }, stopped] = await Promise.all([
+      askJson("/hub/summary"), askJson(`/hub/messages?limit=40&state=${state}`), askJson("/hub/destinations"), askJson("/hub/quarantine"),
+    ]);
+    showSummary(summary, stopped);
+    showStopped(stopped);
+    showMessages(messages, chosen, state);
+    showDestinations(destinations, order);
+    const found = chosen && await readMessage(chosen);
+    if (found && found.message.id === chosen) await showMessage(found); // another may have been chosen in between
+    tell("live");
+  } catch (error) {
+    tell(error.message, "lost");
+  }
+}
+
+function tell(text, classes = "") {
+  $("connection").textContent = text;
+  $("connection").className = classes;
+}
+
+function chooseFromRow(event) {
+  if (event.ctrlKey || event.metaKey) return; // a link of its own
+  const link = event.target.closest("[data-message]") ?? event.target.closest("tr")?.querySelector("[data-message]");
+  if (!link) return;
+  event.preventDefault();
+  choose(link.dataset.message);
+}
+
+for (const id of ["messages", "stopped", "facts"]) $(id).addEventListener("click", chooseFromRow);
+$("close").addEventListener("click", () => choose(null));
+$("state").addEventListener("change", refresh);
+$("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  choose(new FormData(event.target).get("name").trim());
+});
+$("resend").addEventListener("click", () => {
+  $("resend-dialog").querySelector("form").reset();
+  $("resend-dialog").showModal();
+});
+$("resend-cancel").addEventListener("click", () => $("resend-dialog").close());
+$("resend-dialog").addEventListener("close", ({ target }) => target.returnValue === "resend" && attempt(async () => {
+  target.returnValue = "";
+  const reason = target.querySelector("input").value;
+  await post(`${messagePath(chosen)}/resend`, { reason });
+  await refresh();
+}));
+document.addEventListener("keydown", (event) => {
+  if ($("resend-dialog").open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && chosen) choose(null);
+  if (event.key === "/" && !event.target.matches("input")) {
+    event.preventDefault();
+    $("find").elements.name.focus();
+  }
+});
+
+await (chosen ? choose(chosen) : refresh());
+setInterval(() => document.hidden || refresh(), REFRESH_MILLISECONDS);

@@ -1,0 +1,79 @@
+// The left side: what waits for a person, the newest messages, the destinations.
+
+import { $, cell, chip, countCell, element, messageLink, moment, showRows } from "./elements.js";
+
+const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0);
+
+export function showSummary({ messages, waiting, resources }, stopped) {
+  const facts = [
+    ["messages", sum(messages), ""],
+    ["stopped", stopped.messages.length + stopped.deliveries.length, "bad"],
+    ["waiting", sum(waiting), "wait"],
+    ["patients", resources.Patient ?? 0, ""],
+    ["FHIR resources", sum(resources), ""],
+  ];
+  $("summary").replaceChildren(...facts.map(([name, count, classes]) => element("li", {
+    classes: count ? classes : "",
+    children: [element("b", { text: count.toLocaleString() }), ` ${name}`],
+  })));
+}
+
+export function showStopped({ messages, deliveries }) {
+  const rows = [
+    ...messages.map((one) => ({ id: one.id, name: `${one.type} ${one.control_id}`, at: one.interface, ...pick(one) })),
+    ...deliveries.map((one) => ({ id: one.message, name: one.message, at: one.destination, ...pick(one) })),
+  ];
+  $("stopped-pane").hidden = rows.length === 0;
+  showRows($("stopped"), rows, () => rows.map((one) => element("tr", {
+    children: [cell(messageLink(one.id, one.name)), cell(one.at), cell(chip(one.state, one.state)), cell(one.code, element("small", { text: one.reason }))],
+  })));
+}
+
+const pick = ({ state, code, reason }) => ({ state, code, reason });
+
+export function showMessages(messages, chosen, state) {
+  $("empty").hidden = messages.length > 0;
+  $("empty").replaceChildren(...(state
+    ? [`No message is ${state}.`]
+    : ["No messages yet. Send one: ", element("code", { text: "caduceus send interfaces/hospital_adt/samples" })]));
+  showRows($("messages"), [messages, chosen], () => messages.map((one) => messageRow(one, one.id === chosen)));
+}
+
+function messageRow(message, isChosen) {
+  const deliveries = message.deliveries.toSorted((one, other) => one.destination.localeCompare(other.destination));
+  return element("tr", {
+    classes: isChosen ? "chosen" : "",
+    children: [
+      cell(moment(message.received)),
+      element("td", { text: message.type, classes: "nowrap" }),
+      cell(messageLink(message.id, message.control_id || "(none)")),
+      element("td", { text: message.interface, classes: "roomy" }),
+      cell(chip(message.state, message.state, message.code)),
+      cell(...deliveries.map(deliveryChip)),
+    ],
+  });
+}
+
+function deliveryChip({ destination, state, code, attempts }) {
+  const text = state === "accepted" ? destination : `${destination}: ${state}`;
+  return chip(text, state, `${state}, ${code || "no answer yet"}, attempts: ${attempts}`);
+}
+
+export function showDestinations(destinations, order) {
+  showRows($("destinations"), destinations, () => destinations.map((one) => destinationRow(one, order)));
+}
+
+function destinationRow(one, order) {
+  const word = one.paused ? "resume" : "pause";
+  const button = element("button", { text: one.paused ? "Resume" : "Pause", title: `${word} ${one.id}` });
+  button.dataset.key = one.id;
+  button.addEventListener("click", () => order(one.id, word));
+  const name = [one.id, element("small", { text: `${one.kind}, by ${one.order}`, title: `${one.title}; in order of the ${one.order}` })];
+  return element("tr", { children: [cell(...name), countCell(one.waiting), cell(destinationState(one)), cell(button)] });
+}
+
+function destinationState({ paused, open_until: openUntil, failures }) {
+  if (paused) return chip("paused", "parked", "nothing is sent until it is resumed");
+  if (openUntil) return chip("not answering", "review", `${failures} failures in a row; tried again at ${openUntil}`);
+  return chip("ready", "accepted");
+}

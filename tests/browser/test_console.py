@@ -1,0 +1,136 @@
+"""The operator's page in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+
+from local.laptop import Laptop, LaptopOptions
+from local.seed import send_samples
+from tests.browser.chromium import PROGRAM, Page, chromium
+from tests.pipeline.messages import adt
+
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None, reason="needs Chromium (apt-get install chromium) for the console page"
+)
+
+SCRIPT = "<script>window.harmed = 1</script><img src=x onerror=window.harmed=1>"
+
+
+@dataclass
+class Desk:
+    """A hub that runs, and its page in a browser."""
+
+    page: Page
+    hub: str
+
+    async def send(self, body: bytes) -> None:
+        """Send one message and look at nothing."""
+        async with aiohttp.ClientSession() as session, session.post(f"{self.hub}/ingest", data=body) as answer:
+            assert answer.status == 200
+
+    async def find(self, name: str) -> None:
+        """Type a name into the search field and press Enter, as a person does."""
+        await self.page.run("document.activeElement.blur()")
+        await self.page.press("/")
+        await self.page.run("document.activeElement.value = ''")
+        await self.page.write(name)
+        await self.page.press("Enter")
+
+
+@pytest.fixture
+async def laptop(tmp_path, monkeypatch) -> AsyncIterator[Laptop]:
+    for variable in ("CADUCEUS_ADAPTERS", "CADUCEUS_STAGE", "CADUCEUS_HOME", "CADUCEUS_ADDRESSES"):
+        monkeypatch.setenv(variable, "set by the laptop")
+    running = Laptop(LaptopOptions(home=tmp_path / "home", http_port=0, mllp_port=0, has_free_ports=True))
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def desk(laptop, tmp_path) -> AsyncIterator[Desk]:
+    async with chromium(tmp_path / "profile") as page:
+        desk = Desk(page, f"http://127.0.0.1:{laptop.host.port}")
+        await page.open(f"{desk.hub}/console")
+        await page.until("document.getElementById('connection')?.textContent === 'live'")
+        yield desk
+
+
+async def test_page_shows_the_samples_and_one_message_with_its_way(laptop, desk):
+    """The first thing a newcomer sees, and the first an operator asks."""
+    assert await send_samples(laptop.settings.interfaces, laptop.listener.port) == ""
+    await desk.page.until("document.querySelectorAll('#messages tr').length === 16")
+
+    await desk.find("WV000101")
+
+    assert await desk.page.until("document.getElementById('raw').textContent.startsWith('MSH|^~')")
+    assert await desk.page.until(
+        "document.getElementById('fhir').textContent.includes('\"resourceType\": \"Patient\"')"
+    )
+    await desk.page.until("document.querySelectorAll('#deliveries .good').length === 4")
+    steps = await desk.page.run("document.getElementById('hops').textContent")
+    assert all(
+        step in steps for step in ("ingest: queued", "transform: transformed", "route: routed", "deliver: accepted")
+    )
+    assert desk.page.errors == []
+
+
+async def test_markup_in_a_name_is_shown_and_never_run(desk):
+    """A sender decides what a name is; the page shows patient data and must run nobody else's code."""
+    await desk.send(adt("M1", name=f"{SCRIPT}^Anna", application="NOBODY"))
+
+    await desk.page.until("document.querySelectorAll('#messages tr').length === 1")
+    await desk.find("M1")
+    await desk.page.until(f"document.getElementById('raw').textContent.includes('{SCRIPT}')")
+    await desk.page.until("document.getElementById('fhir').textContent.includes('window.harmed')")
+
+    assert await desk.page.run("window.harmed === undefined")
+    assert desk.page.errors == []
+
+
+async def test_a_stopped_message_is_listed_with_its_reason_and_resent_from_the_page(desk):
+    """What waits for a person must be where the person looks, with the button beside it."""
+    await desk.send(adt("Q1", "A77", application="NOBODY"))
+    assert "STORE-010" in await desk.page.until("document.querySelector('#stopped tr')?.textContent")
+
+    await desk.page.run("document.querySelector('#stopped a').focus()")
+    await desk.page.press("Enter")
+    await desk.page.until("document.getElementById('resend').checkVisibility()")
+    await desk.page.run("document.getElementById('resend').click()")
+    await desk.page.write("the table has a row now")
+    await desk.page.press("Enter")
+
+    await desk.page.until(
+        "document.getElementById('hops').textContent.includes('operator: resend the table has a row now')"
+    )
+    assert desk.page.errors == []
+
+
+async def test_a_destination_is_paused_and_resumed_and_the_button_keeps_the_focus(desk):
+    """The list is drawn anew every two seconds; a keyboard user must not lose the place."""
+    await desk.page.run("document.querySelector('#destinations button').focus()")
+    for state, word in (("paused", "Resume"), ("ready", "Pause")):
+        await desk.page.press("Enter")
+        shown = f"document.querySelector('#destinations tr').textContent.includes('{state}{word}')"
+        await desk.page.until(shown)
+        assert await desk.page.run(f"document.activeElement.textContent === '{word}'")
+    assert desk.page.errors == []
+
+
+async def test_what_is_not_there_is_said_in_one_sentence_and_escape_closes(desk):
+    """A mistyped id is the most frequent error of all."""
+    await desk.send(adt("E1", application="NOBODY"))
+    await desk.find("E1")
+    await desk.page.until("document.getElementById('detail-pane').checkVisibility()")
+
+    await desk.find("NOPE")
+    said = await desk.page.until("document.getElementById('notice').checkVisibility() && notice.textContent")
+    assert said.startswith("HUB-404: there is no such thing")
+
+    await desk.page.run("document.activeElement.blur()")
+    await desk.page.press("Escape")
+    await desk.page.until("!document.getElementById('detail-pane').checkVisibility()")
