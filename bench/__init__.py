@@ -1,0 +1,1 @@
+"""Measurements the README quotes: each a ratio against something in the same run, never a bare time."""

@@ -1,0 +1,108 @@
+"""Memory of the hub: what a 10 MB message costs on its way, and whether a dead destination lets anything grow.
+
+The hub runs as `caduceus up` in a process of its own. The kernel counts: VmRSS is what it holds, VmHWM the most it held
+since the mark was set back (`/proc/PID/clear_refs`, Linux only).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+from bench.measure import Row
+from bench.messages import document
+from bench.pipeline import END, RECEIVER_ADDRESS, START, Hub, answer_all, await_settled, running_hub, send
+
+MEGABYTE = 1024 * 1024
+DOCUMENT_BYTES = 10_000_000
+GOAL_TIMES_SIZE = 4.0
+WARM_UP = 400
+
+FEW, MANY = 5_000, 20_000
+GOAL_GROWTH_MEGABYTES = 8  # the caches of SQLite and the allocator fill up; 15,000 messages of 1 kB would be 15 MB
+
+
+def run() -> list[Row]:
+    """Return the rows of the large message and of the dead destination."""
+    return [asyncio.run(_large_message()), asyncio.run(_dead_destination())]
+
+
+async def _large_message() -> Row:
+    receiver = await asyncio.start_server(answer_all, RECEIVER_ADDRESS, 0, limit=4 * DOCUMENT_BYTES)
+    port = receiver.sockets[0].getsockname()[1]
+    message = document(DOCUMENT_BYTES)
+    async with receiver:
+        with running_hub(port) as hub:
+            await send(hub, range(WARM_UP))
+            await asyncio.to_thread(await_settled, hub, WARM_UP)
+            before = _forget_peak(hub)
+            await _send_one(hub, message)
+            await asyncio.to_thread(await_settled, hub, WARM_UP + 1)
+            peak, kept = _kilobytes(hub, "VmHWM") * 1024, _kilobytes(hub, "VmRSS") * 1024
+    more, times = (peak - before) / MEGABYTE, (peak - before) / len(message)
+    return Row(
+        what="a 10 MB message (OBX-5, base64), MLLP to store and second destination",
+        ours=f"{more:.0f} MB more at the peak ({times:.1f} times its size), {(kept - before) / MEGABYTE:.0f} MB after",
+        against="",
+        ratio=None,
+        goal=f"at most {GOAL_TIMES_SIZE:.0f} times its size",
+        met=times <= GOAL_TIMES_SIZE,
+    )
+
+
+async def _dead_destination() -> Row:
+    with running_hub(_refusing_port()) as hub:
+        held = [await _held_after(hub, numbers) for numbers in (range(FEW), range(FEW, MANY))]
+    growth = (held[1] - held[0]) / 1024
+    return Row(
+        what=f"a destination that is dead, {FEW:,} and {MANY:,} messages waiting for it",
+        ours=f"{held[0] / 1024:.0f} MB, then {held[1] / 1024:.0f} MB",
+        against="",
+        ratio=None,
+        goal=f"grows by less than {GOAL_GROWTH_MEGABYTES} MB",
+        met=growth < GOAL_GROWTH_MEGABYTES,
+    )
+
+
+async def _held_after(hub: Hub, numbers: range) -> int:
+    """Send, let the other destination take everything, and return the kilobytes the hub then holds."""
+    await send(hub, numbers)
+    await asyncio.to_thread(_await_only_second, hub, numbers.stop)
+    return _kilobytes(hub, "VmRSS")
+
+
+def _await_only_second(hub: Hub, count: int) -> None:
+    while hub.ask("/hub/summary")["waiting"] != {"second": count}:
+        time.sleep(0.2)
+
+
+async def _send_one(hub: Hub, message: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.mllp_port)
+    writer.write(START + message + END)
+    answer = await reader.readuntil(END)
+    writer.close()
+    if b"MSA|AA|" not in answer:
+        raise RuntimeError("the large message was not accepted")
+
+
+def _forget_peak(hub: Hub) -> int:
+    """Set the peak back to what is held now; return that, in bytes."""
+    Path(f"/proc/{hub.process.pid}/clear_refs").write_text("5")
+    return _kilobytes(hub, "VmRSS") * 1024
+
+
+def _kilobytes(hub: Hub, name: str) -> int:
+    for line in Path(f"/proc/{hub.process.pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"this kernel does not tell {name}")
+
+
+def _refusing_port() -> int:
+    """Return a port of the receiver's address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((RECEIVER_ADDRESS, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,211 @@
+"""The whole hub, durable end to end: MLLP in, FHIR store and a second destination settled.
+
+The hub runs as `caduceus up` in a process of its own, the sending and the receiving system in this one. What it is held
+against is the disk's own group commit: the same bytes appended and synced by as many writers, without any hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.measure import Row
+from bench.messages import admission
+
+MESSAGES = 4000
+CONNECTIONS = 16
+PATIENTS = 1000
+GOAL_PER_SECOND = 800
+GOAL_P99_MILLISECONDS = 50
+# Open Integration Engine with PostgreSQL, MLLP to MLLP, on two cores of the same kind: 287 to 346 a second.
+ENGINE_PER_SECOND = 346
+
+# Not the address of the laptop's own receivers: the hub must not serve this one itself.
+RECEIVER_ADDRESS = "127.0.0.2"
+
+START, END = b"\x0b", b"\x1c\r"
+
+INTERFACE = """
+title = "Measured feed"
+owner = "bench"
+contact = "bench"
+assigner = "BENCH"
+accepts = ["T"]
+[[match]]
+types = ["ADT^A01", "ORU^R01"]
+sending_application = "BENCH"
+[[routes]]
+to = "store"
+shape = "fhir"
+[[routes]]
+to = "second"
+shape = "hl7"
+version = "2.3"
+"""
+
+STORE = 'title = "Store"\nkind = "fhir_store"\n'
+SECOND = """
+title = "Second destination"
+kind = "mllp"
+order = "key"
+connections = 8
+on_ambiguous = "resend"
+[address]
+laptop = "mllp://127.0.0.2:{port}"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A running hub."""
+
+    http: str
+    mllp_port: int
+    process: subprocess.Popen[bytes]
+
+    def ask(self, path: str) -> dict[str, object]:
+        """Return an answer of the hub's own API."""
+        with urllib.request.urlopen(self.http + path, timeout=30) as answer:
+            found: dict[str, object] = json.load(answer)
+            return found
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time the hub has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def running_hub(second_port: int) -> Iterator[Hub]:
+    """Start the hub with the measured interface; it ends with the block."""
+    http_port, mllp_port = _free_port(), _free_port()
+    with tempfile.TemporaryDirectory(prefix="caduceus-bench-") as folder:
+        interfaces = _write_interfaces(Path(folder) / "interfaces", second_port)
+        command = [sys.executable, "-m", "cli", "up", "--no-seed", "--home", f"{folder}/home"]
+        command += ["--http-port", str(http_port), "--mllp-port", str(mllp_port)]
+        environment = {**os.environ, "CADUCEUS_INTERFACES": str(interfaces)}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+            hub = Hub(f"http://127.0.0.1:{http_port}", mllp_port, process)
+            try:
+                _await_health(hub)
+                yield hub
+            finally:
+                process.terminate()
+
+
+def run() -> list[Row]:
+    """Return the rows of throughput and of acknowledgement."""
+    return asyncio.run(_measure())
+
+
+async def _measure() -> list[Row]:
+    receiver = await asyncio.start_server(answer_all, RECEIVER_ADDRESS, 0)
+    port = receiver.sockets[0].getsockname()[1]
+    async with receiver:
+        with running_hub(port) as hub:
+            await send(hub, range(-200, 0))  # the first messages compile schemas and open connections
+            await asyncio.to_thread(await_settled, hub, 200)
+            cpu, began = hub.cpu_seconds(), time.perf_counter()
+            waits = sorted(await send(hub, range(MESSAGES)))
+            await asyncio.to_thread(await_settled, hub, MESSAGES + 200)
+            seconds, cpu = time.perf_counter() - began, hub.cpu_seconds() - cpu
+    rate, p99 = MESSAGES / seconds, waits[int(len(waits) * 0.99)] * 1000
+    return [
+        Row(
+            what=f"durable end to end, {CONNECTIONS} connections",
+            ours=f"{rate:,.0f} msg/s, {cpu / MESSAGES * 1000:.2f} ms CPU each",
+            against=f"Open Integration Engine + PostgreSQL {ENGINE_PER_SECOND} msg/s (published, see DESIGN)",
+            ratio=rate / ENGINE_PER_SECOND,
+            goal=f"at least {GOAL_PER_SECOND} msg/s",
+            met=rate >= GOAL_PER_SECOND,
+        ),
+        Row(
+            what="acknowledged after commit, p99",
+            ours=f"{p99:.1f} ms, median {waits[len(waits) // 2] * 1000:.1f} ms",
+            against="",
+            ratio=None,
+            goal=f"under {GOAL_P99_MILLISECONDS} ms",
+            met=p99 < GOAL_P99_MILLISECONDS,
+        ),
+    ]
+
+
+async def send(hub: Hub, numbers: range) -> list[float]:
+    """Send over all connections, one message at a time on each; return the seconds each acknowledgement took."""
+    waits: list[float] = []
+    left = iter(numbers)
+
+    async def connection() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", hub.mllp_port)
+        for number in left:
+            message = START + admission(number, PATIENTS) + END
+            began = time.perf_counter()
+            writer.write(message)
+            answer = await reader.readuntil(END)
+            waits.append(time.perf_counter() - began)
+            if b"MSA|AA|" not in answer:
+                raise RuntimeError(f"message {number} was not accepted")
+        writer.close()
+
+    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    return waits
+
+
+async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Acknowledge every message, as a receiving system does."""
+    try:
+        while True:
+            frame = await reader.readuntil(END)
+            control_id = frame.split(b"|", 10)[9]
+            writer.write(START + b"MSH|^~\\&|||||||ACK|1|T|2.3\rMSA|AA|" + control_id + b"\r" + END)
+    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        writer.close()  # the hub has gone, or the measurement is over
+
+
+def await_settled(hub: Hub, count: int) -> None:
+    """Return when every message is routed and every delivery settled."""
+    while True:
+        summary = hub.ask("/hub/summary")
+        if summary["messages"] == {"routed": count} and not any(summary["waiting"].values()):  # type: ignore[attr-defined]
+            return
+        time.sleep(0.05)
+
+
+def _await_health(hub: Hub) -> None:
+    for _ in range(200):
+        try:
+            hub.ask("/health")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("the hub did not start")
+
+
+def _write_interfaces(folder: Path, second_port: int) -> Path:
+    (folder / "bench" / "samples").mkdir(parents=True)
+    (folder / "bench" / "samples" / "01-admission.hl7").write_bytes(admission(0))
+    (folder / "destinations").mkdir()
+    (folder / "bench" / "interface.toml").write_text(INTERFACE)
+    (folder / "destinations" / "store.toml").write_text(STORE)
+    (folder / "destinations" / "second.toml").write_text(SECOND.format(port=second_port))
+    return folder
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
