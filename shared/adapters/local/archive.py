@@ -18,6 +18,7 @@ from pathlib import Path
 from shared.adapters.local.database import Database
 from shared.adapters.local.disk import BINARY, read_at
 from shared.adapters.local.journal import Journal, replay
+from shared.adapters.local.recent_bodies import RecentBodies
 from shared.adapters.local.segment import PREAMBLE_BYTES, Record, new_preamble, read_preamble, scan
 from shared.adapters.local.segment_writer import SegmentWriter, Tail, segment_name
 from shared.message.envelope import ArchiveRef
@@ -33,6 +34,7 @@ CREATE TABLE IF NOT EXISTS archive_tail (
 
 RAW = "raw"  # as received
 OUTPUT = "output"  # made by a stage, kept under a name
+RECENT_BYTES = 16 << 20
 MARK_BYTES = 4 << 20  # a start reads at most about this much of a folder again
 
 _LARGE_BYTES = 1 << 18  # reading more than this would hold up the loop
@@ -50,15 +52,20 @@ class LocalArchive:
         self._root = root
         self._database = database
         self._writer = writer
+        self._recent = RecentBodies(RECENT_BYTES)
         self._claims: dict[str, asyncio.Event] = {}  # names that are being kept just now
 
     async def put(self, interface: InterfaceId, bodies: Sequence[bytes]) -> list[ArchiveRef]:
         refs, tail = await self._writer.append(_folder(interface, RAW), [("", body) for body in bodies])
+        self._recent.add(refs, bodies)
         if tail.length - tail.marked > MARK_BYTES:
             await self._index((), tail)
         return refs
 
     async def get(self, ref: ArchiveRef) -> bytes:
+        recent = self._recent.find(ref)
+        if recent is not None:
+            return recent
         if ref.size > _LARGE_BYTES:
             return await asyncio.to_thread(self._read, ref)
         return self._read(ref)
@@ -74,6 +81,7 @@ class LocalArchive:
                     free.setdefault(name, body)
             if free:
                 refs, tail = await self._writer.append(_folder(interface, OUTPUT), list(free.items()))
+                self._recent.add(refs, free.values())
                 added = dict(zip(free, refs, strict=True))
                 await self._index(added.items(), tail)
                 kept |= added

@@ -18,6 +18,7 @@ from shared.adapters.local.archive import SCHEMA, LocalArchive, open_archive
 from shared.adapters.local.database import Database
 from shared.adapters.local.journal import ENTRY_LIMIT_BYTES, HALF_BYTES
 from shared.adapters.local.segment import PREAMBLE_BYTES, encode_header, new_preamble
+from shared.message.envelope import ArchiveRef
 from shared.message.errors import ArchiveDamaged, StorageFailed, StorageFull
 from shared.message.identifiers import InterfaceId
 from tests.doubles.samples import LAB
@@ -123,14 +124,19 @@ def test_damage_in_the_middle_costs_the_damaged_record_alone(tmp_path: Path) -> 
 def test_damaged_bytes_are_never_handed_out(tmp_path: Path) -> None:
     """A wrong dose is worse than a missing one."""
 
+    refs: list[ArchiveRef] = []
+
     async def put(archive: LocalArchive) -> None:
-        (ref,) = await archive.put(LAB, [b"5 mg"])
-        segment = tmp_path / RAW
-        segment.write_bytes(segment.read_bytes().replace(b"5 mg", b"9 mg"))
+        refs.extend(await archive.put(LAB, [b"5 mg"]))
+
+    async def get(archive: LocalArchive) -> None:
         with pytest.raises(ArchiveDamaged, match="ARCHIVE-001"):
-            await archive.get(ref)
+            await archive.get(refs[0])
 
     play(tmp_path, put)
+    segment = tmp_path / RAW
+    segment.write_bytes(segment.read_bytes().replace(b"5 mg", b"9 mg"))
+    play(tmp_path, get)
 
 
 def test_a_body_that_looks_like_a_record_is_not_one(tmp_path: Path) -> None:
