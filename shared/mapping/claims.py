@@ -191,10 +191,9 @@ def _identifiers(
 
 def _assigner(segment: Segment, raw: str) -> str:
     """Return the universal id of an HD that is one component, else its namespace."""
-    if not raw:
-        return ""
-    namespace, universal, *_ = [*(segment.unescape(part).strip() for part in segment.subcomponents(raw)), ""]
-    return universal or namespace
+    namespace, _, others = raw.partition(segment.delimiters.subcomponent)
+    universal = others.partition(segment.delimiters.subcomponent)[0]
+    return segment.unescape(universal).strip() or segment.unescape(namespace).strip()
 
 
 def _strongest_first(found: dict[KnownBy, None], defaults: ClaimDefaults) -> tuple[KnownBy, ...]:

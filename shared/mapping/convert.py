@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
 from shared.hl7 import Message
-from shared.mapping.claims import Claim, identity_claims
 from shared.mapping.context import OWNED_BY_ADT, MappingContext
 from shared.mapping.frame import Frame
 from shared.mapping.grouping import Node, group, place_of
@@ -38,23 +37,14 @@ class Conversion:
     findings: list[Finding]
 
 
-def convert(
-    message: Message,
-    context: MappingContext,
-    *,
-    claims: Sequence[Claim] | None = None,
-    trace: list[Taken] | None = None,
-) -> Conversion:
+def convert(message: Message, context: MappingContext, *, trace: list[Taken] | None = None) -> Conversion:
     """Return the conversion of a message; equal messages and contexts give equal bundles.
 
     Args:
-        claims: The identity claims of the message, from whoever has made them already.
         trace: Collects what each row carried, for a report.
     """
-    if claims is None:
-        claims = identity_claims(message, context.identity)
     root, findings = group(message.segments)
-    scope = Scope(message, root.segment, context, claims, trace)
+    scope = Scope(message, root.segment, context, trace)
     scope.findings += findings
     bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
     frame = start(root, scope, bundle)
@@ -92,9 +82,8 @@ def _changes(scope: Scope) -> ChangeNotes:
 
 def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> Iterator[ResourceChange]:
     """Yield a note for each entry that needs one."""
+    notes = scope.notes
     for url, entry in scope.entries.items():
-        notes = scope.notes_of(url)
-        if entry["resource"]["resourceType"] in not_owned:
-            yield ResourceChange(url, True, **notes)
-        elif notes:
-            yield ResourceChange(url, **notes)
+        provisional = entry["resource"]["resourceType"] in not_owned
+        if provisional or url in notes:
+            yield ResourceChange(url, provisional, **notes.get(url, {}))

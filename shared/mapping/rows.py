@@ -62,6 +62,7 @@ class Row:
     number: int = field(init=False)
     parents: tuple[str, ...] = field(init=False)
     leaf: str = field(init=False)
+    read: Build = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _, *parents, leaf = [*self.target.split("."), ""][: max(2, self.target.count(".") + 1)]
@@ -69,6 +70,7 @@ class Row:
         object.__setattr__(self, "number", int(self.source.rpartition("-")[2]))
         object.__setattr__(self, "parents", tuple(parents))
         object.__setattr__(self, "leaf", leaf)
+        object.__setattr__(self, "read", partial(_build, row=self))
 
     @property
     def path(self) -> str:
@@ -185,11 +187,12 @@ def _read(raw: str, row: Row, scope: Scope) -> Any:
     """Return what a row makes of a whole field: a list if it takes every repetition; None if nothing."""
     if row.reuse and scope.trace is None:
         scope.repetition = 1
-        return scope.reuse(row.key, raw, partial(_build, row=row))
+        return scope.reuse(row.key, raw, row.read)
     return _build(raw, scope, row)
 
 
 def _build(raw: str, scope: Scope, row: Row) -> Any:
+    """Return what a row makes of a whole field, built now."""
     if scope.separator in raw:
         if row.many:
             return _build_each(raw, scope, row)

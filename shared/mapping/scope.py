@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
 from shared.fhir import exact_json
 from shared.hl7 import Message, Segment
-from shared.mapping.claims import Claim, default_assigner
+from shared.mapping.claims import Claim, default_assigner, identity_claims
 from shared.mapping.context import LONGEST_KEPT, Kept, Reused
 from shared.mapping.rows import NULL, Resource, Row
 from shared.message.finding import Finding
@@ -39,13 +39,13 @@ class Scope:
         reused: Values of earlier messages with the entries they take, by what built them and text.
         claims: Who each PID, MRG and PV1 speaks of, by its place.
         entries: The entries of the bundle by fullUrl.
+        notes: What to note of an entry, by fullUrl and element of a ResourceChange.
         trace: What was carried, when a report is wanted.
     """
 
     __slots__ = (
         "_completed",
         "_escape",
-        "_noted",
         "_occurrences",
         "_twins",
         "_unescape",
@@ -63,6 +63,7 @@ class Scope:
         "message",
         "message_time",
         "mint",
+        "notes",
         "number",
         "repetition",
         "reused",
@@ -74,12 +75,7 @@ class Scope:
     )
 
     def __init__(
-        self,
-        message: Message,
-        header: Segment,
-        context: MappingContext,
-        claims: Iterable[Claim],
-        trace: list[Taken] | None = None,
+        self, message: Message, header: Segment, context: MappingContext, trace: list[Taken] | None = None
     ) -> None:
         written = message.delimiters
         self.message, self.context, self.trace = message, context, trace
@@ -96,14 +92,14 @@ class Scope:
         separators = self.component + self.subcomponent + self._escape + self.separator
         alike = (separators, message.charset, self.zone, self.assigner)
         self.reused: Reused = context.reuse.of(*alike) if trace is None else {}
-        self.claims = {claim.place: claim for claim in claims}
+        self.claims = {claim.place: claim for claim in identity_claims(message, context.identity)}
         self.entries: dict[str, Resource] = {}
         self.findings: list[Finding] = []
         self.known: dict[tuple[str, str], Any] = {}
         self.children: dict[tuple[str, str, str], list[str]] = {}
         self.identity: list[IdentityEdit] = []
         self._completed: dict[int, Resource] = {}
-        self._noted: dict[str, dict[str, Any]] = {}
+        self.notes: dict[str, dict[str, Any]] = {}
         self._occurrences: dict[tuple[str, ...], int] = {}
         self._twins: dict[tuple[str, ...], list[str]] = {}
 
@@ -214,17 +210,14 @@ class Scope:
 
     def include(self, entries: Iterable[Resource]) -> None:
         """Add entries that are shared with other bundles."""
-        known = self.entries
+        known, completed = self.entries, self._completed
         for entry in entries:
-            url = entry["fullUrl"]
-            if known.setdefault(url, entry) is not entry:
-                self._complete(url, entry["resource"])
+            if known.setdefault(entry["fullUrl"], entry) is not entry and id(entry) not in completed:
+                completed[id(entry)] = entry
+                self._complete(entry["fullUrl"], entry["resource"])
 
     def _complete(self, url: str, resource: Resource) -> None:
-        """Complete the resource that is there by another statement of it, once; the first statement counts."""
-        if id(resource) in self._completed:
-            return
-        self._completed[id(resource)] = resource
+        """Complete the resource that is there by another statement of it; the first statement counts."""
         existing = self.edit(url)
         for element, value in resource.items():
             known: Any = existing.setdefault(element, value)
@@ -260,22 +253,16 @@ class Scope:
         """Note that the sender emptied the element of a row; nothing to note before the resource has an id."""
         if "id" not in resource:
             return
-        paths = self.noted(resource).setdefault("deleted", [])
+        notes = self.noted(resource)
+        paths = notes.setdefault("deleted", ())
         self.repetition = 1
         self.take(row)
         if row.deletes and row.deletes not in paths:
-            paths.append(row.deletes)
+            notes["deleted"] = (*paths, row.deletes)
 
     def noted(self, resource: Resource) -> dict[str, Any]:
         """Return the notes of a resource, to add to."""
-        return self._noted.setdefault("urn:uuid:" + resource["id"], {})
-
-    def notes_of(self, url: str) -> dict[str, Any]:
-        """Return the notes of an entry."""
-        notes = self._noted.get(url, {})
-        if "deleted" in notes:
-            notes["deleted"] = tuple(notes["deleted"])
-        return notes
+        return self.notes.setdefault("urn:uuid:" + resource["id"], {})
 
     def child_id(self, *key: str) -> str:
         """Return the id of a resource whose kind and key may come again in the message: each time another id."""

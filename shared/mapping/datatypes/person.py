@@ -63,15 +63,15 @@ def name_of(parts: list[str], professional: str, scope: Scope) -> Resource:
     if extensions:
         found["_family"] = {"extension": extensions}
     text = scope.text
-    lists = (
-        ("given", (parts[1], parts[2])),
-        ("prefix", (parts[4],)),
-        ("suffix", (parts[3], parts[5], professional)),
-    )
-    for element, sources in lists:
-        values = [said for source in sources if source and (said := text(source))]
-        if values:
-            found[element] = values
+    given = [said for part in (parts[1], parts[2]) if part and (said := text(part))]
+    if given:
+        found["given"] = given
+    prefix = text(parts[4])
+    if prefix:
+        found["prefix"] = [prefix]
+    suffix = [said for part in (parts[3], parts[5], professional) if part and (said := text(part))]
+    if suffix:
+        found["suffix"] = suffix
     return found
 
 
