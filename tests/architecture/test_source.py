@@ -54,6 +54,14 @@ def test_no_pattern_vanished():
     assert re.fullmatch(r"cli/.*\.py", name(MODULES[0]))
 
 
+def test_every_measurement_finds_what_it_measures():
+    """Nothing else runs them; a measurement that cannot start is found by the one who wanted the number."""
+    program = (
+        "import importlib, bench.__main__ as bench\nfor name in bench.MODULES: importlib.import_module('bench.' + name)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True, timeout=60)
+
+
 def name(path: Path) -> str:
     """Return where a file is, from the root of the repository."""
     return path.relative_to(REPOSITORY).as_posix()
