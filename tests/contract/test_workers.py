@@ -21,19 +21,22 @@ from tests.doubles.work import Work
 KEY = "a key that nobody else may see"
 ROOT = Path(__file__).resolve().parents[2]
 
-# A hub that is busy in a worker when it is killed: it tells the worker's id first.
+# A hub that has no time for its worker's answer, and tells the worker's id before it is killed.
 BUSY_HUB = """
 import asyncio
+import sys
+import time
 from shared.adapters.local.workers import ProcessWorkers
 from tests.doubles.work import Work
 
 async def main():
     workers = ProcessWorkers(Work(), 1)
     [(process, _)] = await workers.run([("tell", None)])
-    busy = asyncio.create_task(workers.run([("spin", None)]))
+    asyncio.create_task(workers.run([(sys.argv[1], 0.3)]))
     await asyncio.sleep(0.1)
+    time.sleep(0.5)
     print(process, flush=True)
-    await busy
+    time.sleep(60)
 
 asyncio.run(main())
 """
@@ -174,9 +177,10 @@ async def test_closed_workers_leave_no_process(processes):
     assert not is_alive(process)
 
 
-def test_worker_ends_with_a_hub_that_is_killed_even_while_it_is_busy(tmp_path):
+@pytest.mark.parametrize("job", ["stay", "spin"])
+def test_worker_ends_with_a_hub_that_is_killed_whatever_it_is_doing(job):
     """A hub killed with -9 closes nothing; a worker in an endless loop would hold a core until somebody notices."""
-    hub = subprocess.Popen([sys.executable, "-c", BUSY_HUB], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    hub = subprocess.Popen([sys.executable, "-c", BUSY_HUB, job], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     with hub:
         process = int(hub.stdout.readline())
         assert is_alive(process)

@@ -43,10 +43,12 @@ def main() -> None:
 
 
 def _receive(channel: socket.socket, requests: SimpleQueue[bytes]) -> None:
-    with channel.makefile("rb") as stream:
-        while head := stream.read(HEAD.size):
-            requests.put(stream.read(*HEAD.unpack(head)))
-    os._exit(0)
+    try:
+        with channel.makefile("rb") as stream:
+            while head := stream.read(HEAD.size):
+                requests.put(stream.read(*HEAD.unpack(head)))
+    finally:  # a hub that is killed with an answer unread resets the connection instead of closing it
+        os._exit(0)
 
 
 def _run(function: Callable[[Any], Any], jobs: list[Any]) -> list[Any] | RuntimeError:
