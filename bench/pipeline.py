@@ -80,9 +80,10 @@ class Hub:
             return found
 
     def cpu_seconds(self) -> float:
-        """Return the processor time the hub has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the processor time the hub and its worker processes have used."""
+        pid = self.process.pid
+        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sum(_cpu_seconds_of(each) for each in [str(pid), *workers])
 
 
 @contextmanager
@@ -200,6 +201,11 @@ def _write_interfaces(folder: Path, second_port: int) -> Path:
     (folder / "destinations" / "store.toml").write_text(STORE)
     (folder / "destinations" / "second.toml").write_text(SECOND.format(port=second_port))
     return folder
+
+
+def _cpu_seconds_of(pid: str) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _free_port() -> int:
