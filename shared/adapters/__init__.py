@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shared.ports import Archive, Clock, FhirStore, Identities, Lanes, Ledger, Publisher, Queue, SecretStore, Workers
+
+if TYPE_CHECKING:
+    from shared.adapters.local.store_keeper import Submission, Taken
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -34,6 +37,11 @@ class Adapters(Protocol):
 
     @property
     def fhir_store(self) -> FhirStore: ...
+
+    @property
+    def store_keeper(self) -> Workers[Sequence[Submission], list[Taken]] | None:
+        """The process that merges records into the store; None: the hub does it, by reading and writing."""
+        ...
 
     @property
     def publisher(self) -> Publisher: ...

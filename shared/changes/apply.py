@@ -9,7 +9,7 @@ await store.write(applied.writes)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.changes.children import Listing, list_children, retire
@@ -111,6 +111,20 @@ def _listings(kept: KeptRecord, changes: Mapping[str, ResourceChange]) -> Iterat
             members = (kept.names[url] for url in one.members)
             put = tuple(member for member in members if changes.get(member, _PUT).action is Action.PUT)
             yield list_children(kept.sequence.source, one.segment, parent, put)
+
+
+def apply_record(body: bytes, read: Callable[[Sequence[str]], dict[str, Stored]]) -> Applied:
+    """Return what a canonical record does to a store that answers at once.
+
+    Raises:
+        RecordUnreadable, SubjectConflict: see `changes_of` and `apply_changes`.
+    """
+    changes = changes_of(body)
+    stored = read(needed(changes))
+    more = needed_after(changes, stored)
+    if more:
+        stored |= read(more)
+    return apply_changes(changes, stored)
 
 
 def needed(changes: ChangeSet) -> list[str]:

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from shared.message.delivery import Answer, Verdict
+from shared.message.errors import Disposition, IntegrationError
 
 ACCEPTED, TRANSIENT, PERMANENT, AMBIGUOUS = Verdict.ACCEPTED, Verdict.TRANSIENT, Verdict.PERMANENT, Verdict.AMBIGUOUS
 
@@ -161,6 +162,11 @@ def answer_to_acknowledgement(
         worst = next((condition for condition in known if CONDITIONS[condition] is PERMANENT), known[0])
         return Answer(CONDITIONS[worst], f"{code} {worst}")
     return Answer(TRANSIENT if FATAL in severities else verdict, code)
+
+
+def answer_to_store_error(error: IntegrationError) -> Answer:
+    """Return what an error of the canonical store means: a dependency that fails may come back, a conflict stays."""
+    return Answer(TRANSIENT if error.disposition is Disposition.RETRY else PERMANENT, error.code)
 
 
 def _wait_seconds(retry_after: str, now: datetime) -> float | None:

@@ -6,8 +6,9 @@ import asyncio
 from datetime import datetime
 
 from shared.changes.apply import Applied, ChangeSet, apply_changes, changes_of, needed, needed_after
+from shared.deliver.answer import answer_to_store_error
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.errors import Disposition, IntegrationError, VersionConflict
+from shared.message.errors import IntegrationError, VersionConflict
 from shared.observe.log import log
 from shared.ports import Clock, FhirStore
 
@@ -33,11 +34,10 @@ class FhirStoreDestination:
         except TimeoutError:
             return Answer(Verdict.AMBIGUOUS, "timed_out")
         except IntegrationError as error:
-            is_transient = error.disposition is Disposition.RETRY
-            return Answer(Verdict.TRANSIENT if is_transient else Verdict.PERMANENT, error.code)
+            return answer_to_store_error(error)
         for finding in applied.findings:
             log("change_not_stored", message=delivery.item.message, code=finding.code)
-        return Answer(Verdict.ACCEPTED, _code(applied))
+        return answer_to_applied(applied)
 
     async def close(self) -> None:
         """The store is not ours to close."""
@@ -66,6 +66,7 @@ class FhirStoreDestination:
                 return applied
 
 
-def _code(applied: Applied) -> str:
+def answer_to_applied(applied: Applied) -> Answer:
+    """Return what the store says once it holds what a record asked for."""
     left_out = f", left out {len(applied.left_out)}" if applied.left_out else ""
-    return f"stored {len(applied.writes)}{left_out}"
+    return Answer(Verdict.ACCEPTED, f"stored {len(applied.writes)}{left_out}")

@@ -32,6 +32,10 @@ def open_destination(config: DestinationConfig, address: str, adapters: Adapters
 
 def _open(config: DestinationConfig, address: str, adapters: Adapters) -> Destination:
     match config.kind:
+        case "fhir_store" if adapters.store_keeper is not None:
+            from shared.adapters.destinations.kept_store import KeptStoreDestination
+
+            return KeptStoreDestination(adapters.store_keeper, adapters.clock)
         case "fhir_store":
             from shared.adapters.destinations.fhir_store import FhirStoreDestination
 

@@ -22,6 +22,7 @@ from shared.adapters.local.storage_error import storage_error
 from shared.message.errors import HomeOutdated
 
 T = TypeVar("T")
+Query = Callable[[str, Sequence[object]], list[Any]]
 Work = Callable[[sqlite3.Connection], T]
 
 WAITING_LIMIT = 1024  # writes that wait for their commit; more wait for room
@@ -43,9 +44,9 @@ class Database:
     """
 
     def __init__(self, path: Path, schema: Sequence[str] = ()) -> None:
-        self._writer = _connect(path)
+        self._writer = connect(path)
         _define(self._writer, schema, path)
-        self._reader = _connect(path)
+        self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._room = asyncio.Semaphore(WAITING_LIMIT)
@@ -203,7 +204,13 @@ def _define(connection: sqlite3.Connection, schema: Sequence[str], path: Path) -
     connection.execute(f"PRAGMA user_version={version}")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def query_of(connection: sqlite3.Connection) -> Query:
+    """Return how to ask a connection, within its transaction."""
+    return lambda sql, parameters: connection.execute(sql, parameters).fetchall()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection whose commits are on the disk when they return; it checks nothing else."""
     # Two threads use a connection, never at the same time: the loop begins nothing while a commit runs.
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256

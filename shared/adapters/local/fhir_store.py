@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 
 from shared.adapters.local import fhir_table
-from shared.adapters.local.database import Database
-from shared.adapters.local.fhir_table import SCHEMA as SCHEMA
+from shared.adapters.local.database import Database, query_of
 from shared.ports import Clock, MetaWrite, Stored, Write
 
 
@@ -18,13 +18,19 @@ class LocalFhirStore:
         self._clock = clock
 
     async def read(self, references: Sequence[str]) -> dict[str, Stored]:
-        return fhir_table.read(self._database.read, references)
+        found = fhir_table.read(self._database.read, references)
+        return {reference: kept.stored() for reference, kept in found.items()}
 
     async def write(self, writes: Sequence[Write | MetaWrite]) -> None:
         if not writes:
             return
-        now, rows = time_of_write(self._clock), [fhir_table.row_of(write) for write in writes]
-        await self._database.write(lambda connection: fhir_table.put(connection, rows, now))
+        now, rows = fhir_table.time_of_write(self._clock.now()), [fhir_table.row_of(write) for write in writes]
+
+        def work(connection: sqlite3.Connection) -> None:
+            known = fhir_table.read(query_of(connection), [row.reference for row in rows])
+            fhir_table.put(connection, rows, known, now)
+
+        await self._database.write(work)
 
     async def search(self, resource_type: str, parameters: Mapping[str, str], limit: int = 50) -> list[Stored]:
         if "_id" in parameters:
@@ -34,8 +40,3 @@ class LocalFhirStore:
 
     async def counts(self) -> dict[str, int]:
         return dict(self._database.read("SELECT type, number FROM fhir_count ORDER BY type"))
-
-
-def time_of_write(clock: Clock) -> str:
-    """Return ``meta.lastUpdated`` of what is written now."""
-    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,12 +10,14 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
+from shared.adapters.local.database import Query
 from shared.fhir import exact_json
 from shared.message.errors import VersionConflict
 from shared.ports import MetaWrite, Stored, Write
@@ -32,12 +34,9 @@ CREATE TABLE IF NOT EXISTS fhir_key (sum INTEGER NOT NULL, n INTEGER NOT NULL, P
 CREATE TABLE IF NOT EXISTS fhir_count (type TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-Query = Callable[[str, Sequence[object]], list[Any]]
-
 _AT_ONCE = 400  # SQLite takes 999 parameters in its oldest builds
 _COLUMNS = "reference, version, updated, meta, decimals, text FROM fhir_resource JOIN fhir_version USING (n)"
-_READ = f"SELECT {_COLUMNS} WHERE reference IN"  # noqa: S608  # a constant
-_FIND = "SELECT reference, n, version, keys FROM fhir_resource JOIN fhir_version USING (n) WHERE reference IN"
+_READ = f"SELECT n, keys, {_COLUMNS} WHERE reference IN"  # a constant
 _INSERT = "INSERT INTO fhir_resource VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_VERSION = "INSERT INTO fhir_version VALUES (?, 1, ?, ?)"
 _ADD_KEY = "INSERT OR IGNORE INTO fhir_key VALUES (?, ?)"
@@ -47,10 +46,30 @@ _COUNT = "INSERT INTO fhir_count VALUES (?, ?) ON CONFLICT DO UPDATE SET number 
 
 _BETWEEN_KEYS = "\x1f"
 _HAS_KEY = " AND n IN (SELECT n FROM fhir_key WHERE sum = ?) AND instr(char(31) || keys || char(31), ?)"
-_ABSENT = (0, 0, "")
 
 # Whom a resource is about, for the search parameters `patient` and `subject`.
 _SUBJECTS = ("subject", "patient", "beneficiary", "individual")
+
+
+class Kept(NamedTuple):
+    """One resource as the tables hold it."""
+
+    n: int
+    keys: str
+    reference: str
+    version: int
+    updated: str
+    meta: bytes
+    has_decimals: int
+    text: bytes
+
+    def stored(self) -> Stored:
+        """Return it as the port does; parsed when it is asked for."""
+        return Stored(self._content, str(self.version), self.text, partial(orjson.loads, self.meta))
+
+    def _content(self) -> dict[str, Any]:
+        meta = {**orjson.loads(self.meta), "versionId": str(self.version), "lastUpdated": self.updated}
+        return {**exact_json.loads(self.text, may_hold_decimals=bool(self.has_decimals)), "meta": meta}
 
 
 class Row(NamedTuple):
@@ -65,11 +84,13 @@ class Row(NamedTuple):
     text: bytes = b""
 
 
-def read(query: Query, references: Sequence[str]) -> dict[str, Stored]:
+def read(query: Query, references: Sequence[str]) -> dict[str, Kept]:
     """Return the resources that exist."""
-    found: dict[str, Stored] = {}
-    for part in _parts(references):
-        found.update((row[0], _stored(*row[1:])) for row in query(f"{_READ} ({_marks(part)})", part))
+    found: dict[str, Kept] = {}
+    for start in range(0, len(references), _AT_ONCE):
+        part = references[start : start + _AT_ONCE]
+        rows = query(f"{_READ} ({','.join('?' * len(part))})", part)
+        found.update((row[2], Kept(*row)) for row in rows)
     return found
 
 
@@ -81,8 +102,8 @@ def search(query: Query, resource_type: str, parameters: Mapping[str, str], limi
     """
     keys = [_key_of(resource_type, name, value) for name, value in parameters.items()]
     values = [value for key in keys for value in (_sum(key), f"{_BETWEEN_KEYS}{key}{_BETWEEN_KEYS}")]
-    sql = f"SELECT {_COLUMNS} WHERE type = ?{_HAS_KEY * len(keys)} ORDER BY n DESC LIMIT ?"  # noqa: S608
-    return [_stored(*row[1:]) for row in query(sql, (resource_type, *values, limit))]
+    sql = f"SELECT n, keys, {_COLUMNS} WHERE type = ?{_HAS_KEY * len(keys)} ORDER BY n DESC LIMIT ?"
+    return [Kept(*row).stored() for row in query(sql, (resource_type, *values, limit))]
 
 
 def row_of(write: Write | MetaWrite) -> Row:
@@ -100,26 +121,25 @@ def row_of(write: Write | MetaWrite) -> Row:
     return Row(write.reference, _next_version(write), meta, resource["resourceType"], keys, has_decimals, text)
 
 
-def put(connection: sqlite3.Connection, rows: Sequence[Row], now: str) -> None:
-    """Write all rows, or raise before the first.
+def put(connection: sqlite3.Connection, rows: Sequence[Row], known: Mapping[str, Kept], now: str) -> list[Kept]:
+    """Write all rows, or raise before the first; return them as they are held now.
 
+    Args:
+        known: What is held of their references.
     Raises:
         VersionConflict: a resource is not in the version that a row follows.
     """
-    known = _find(connection, [row.reference for row in rows])
     for row in rows:
-        if known.get(row.reference, _ABSENT)[1] != row.version - 1:
+        held = known.get(row.reference)
+        if row.version - 1 != (0 if held is None else held.version):
             raise VersionConflict(row.reference)
-    _create(connection, [row for row in rows if row.version == 1], now)
-    _change(connection, [(row, *known[row.reference]) for row in rows if row.version > 1], now)
+    created = _create(connection, [row for row in rows if row.version == 1], now)
+    return created + _change(connection, [(row, known[row.reference]) for row in rows if row.version > 1], now)
 
 
-def _stored(version: int, updated: str, meta: bytes, has_decimals: int, text: bytes) -> Stored:
-    def content() -> dict[str, Any]:
-        kept = {**orjson.loads(meta), "versionId": str(version), "lastUpdated": updated}
-        return {**exact_json.loads(text, may_hold_decimals=bool(has_decimals)), "meta": kept}
-
-    return Stored(content, str(version), text, partial(orjson.loads, meta))
+def time_of_write(now: datetime) -> str:
+    """Return ``meta.lastUpdated`` of what is written now."""
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _next_version(write: Write | MetaWrite) -> int:
@@ -133,35 +153,42 @@ def _encode_meta(meta: Mapping[str, Any]) -> bytes:
     return orjson.dumps({name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")})
 
 
-def _find(connection: sqlite3.Connection, references: Sequence[str]) -> dict[str, tuple[int, int, str]]:
-    """Return number, version and keys of the resources that exist."""
-    found: dict[str, tuple[int, int, str]] = {}
-    for part in _parts(references):
-        for reference, number, version, keys in connection.execute(f"{_FIND} ({_marks(part)})", part):
-            found[reference] = number, version, keys
-    return found
-
-
-def _create(connection: sqlite3.Connection, rows: Sequence[Row], now: str) -> None:
+def _create(connection: sqlite3.Connection, rows: Sequence[Row], now: str) -> list[Kept]:
     if not rows:
-        return
+        return []
     [(last,)] = connection.execute("SELECT coalesce(max(n), 0) FROM fhir_resource")
-    numbered = list(enumerate(rows, last + 1))
+    created = [
+        Kept(n, row.keys, row.reference, 1, now, row.meta, row.has_decimals, row.text)
+        for n, row in enumerate(rows, last + 1)
+    ]
+    types = [row.type for row in rows]
     connection.executemany(
-        _INSERT, [(n, row.reference, row.type, row.keys, row.has_decimals, row.text) for n, row in numbered]
+        _INSERT,
+        [
+            (one.n, one.reference, kind, one.keys, one.has_decimals, one.text)
+            for one, kind in zip(created, types, strict=True)
+        ],
     )
-    connection.executemany(_INSERT_VERSION, [(n, now, row.meta) for n, row in numbered])
-    connection.executemany(_ADD_KEY, [(_sum(key), n) for n, row in numbered for key in _split(row.keys)])
-    connection.executemany(_COUNT, Counter(row.type for row in rows).items())
+    connection.executemany(_INSERT_VERSION, [(one.n, now, one.meta) for one in created])
+    connection.executemany(_ADD_KEY, [(_sum(key), one.n) for one in created for key in _split(one.keys)])
+    connection.executemany(_COUNT, Counter(types).items())
+    return created
 
 
-def _change(connection: sqlite3.Connection, rows: Sequence[tuple[Row, int, int, str]], now: str) -> None:
-    connection.executemany(_UPDATE_VERSION, [(row.version, now, row.meta, number) for row, number, _, _ in rows])
-    changed = [(row, number, keys) for row, number, _, keys in rows if row.text]
-    connection.executemany(_UPDATE, [(row.keys, row.has_decimals, row.text, number) for row, number, _ in changed])
-    for row, number, keys in changed:
-        if keys != row.keys:
-            _index_anew(connection, number, keys, row.keys)
+def _change(connection: sqlite3.Connection, rows: Sequence[tuple[Row, Kept]], now: str) -> list[Kept]:
+    connection.executemany(_UPDATE_VERSION, [(row.version, now, row.meta, held.n) for row, held in rows])
+    changed = [(row, held) for row, held in rows if row.text]
+    connection.executemany(_UPDATE, [(row.keys, row.has_decimals, row.text, held.n) for row, held in changed])
+    for row, held in changed:
+        if held.keys != row.keys:
+            _index_anew(connection, held.n, held.keys, row.keys)
+    return [_after(row, held, now) for row, held in rows]
+
+
+def _after(row: Row, held: Kept, now: str) -> Kept:
+    if not row.text:
+        return held._replace(version=row.version, updated=now, meta=row.meta)
+    return Kept(held.n, row.keys, row.reference, row.version, now, row.meta, row.has_decimals, row.text)
 
 
 def _index_anew(connection: sqlite3.Connection, number: int, before: str, after: str) -> None:
@@ -177,15 +204,6 @@ def _sum(key: str) -> int:
 
 def _split(keys: str) -> list[str]:
     return keys.split(_BETWEEN_KEYS) if keys else []
-
-
-def _parts(references: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(references), _AT_ONCE):
-        yield references[start : start + _AT_ONCE]
-
-
-def _marks(parameters: Sequence[str]) -> str:
-    return ",".join("?" * len(parameters))
 
 
 def _keys(resource: Mapping[str, Any]) -> Iterator[str]:

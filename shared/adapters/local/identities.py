@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from shared.adapters.local.database import Database
+from shared.adapters.local.database import Database, Query, query_of
 from shared.ports import IdentityClaim, Resolution
 
 SCHEMA = """
@@ -15,8 +14,6 @@ CREATE TABLE IF NOT EXISTS resource (
     resource TEXT PRIMARY KEY, redirect TEXT, family TEXT NOT NULL DEFAULT '', birth_date TEXT NOT NULL DEFAULT '')
     WITHOUT ROWID;
 """
-
-Query = Callable[[str, tuple[object, ...]], list[Any]]
 
 _MERGE = (
     "INSERT INTO resource (resource, redirect) VALUES (?, ?) ON CONFLICT DO UPDATE SET redirect = excluded.redirect"
@@ -48,7 +45,7 @@ class LocalIdentities:
 
     async def merge(self, prior: str, survivor: str) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
-            path = _chain(_query(connection), survivor)
+            path = _chain(query_of(connection), survivor)
             if prior in path:
                 return False
             connection.execute(_MERGE, (prior, path[-1]))
@@ -58,7 +55,7 @@ class LocalIdentities:
 
 
 def _resolve(connection: sqlite3.Connection, claim: IdentityClaim) -> Resolution:
-    resolution, is_complete = _known(_query(connection), claim)
+    resolution, is_complete = _known(query_of(connection), claim)
     if not is_complete:
         connection.executemany(
             "INSERT OR IGNORE INTO identity VALUES (?, ?)", [(key, resolution.resource) for key in claim.keys]
@@ -93,7 +90,3 @@ def _chain(query: Query, resource: str) -> list[str]:
     while rows := query("SELECT redirect FROM resource WHERE resource = ? AND redirect IS NOT NULL", (path[-1],)):
         path.append(rows[0][0])
     return path
-
-
-def _query(connection: sqlite3.Connection) -> Query:
-    return lambda sql, parameters: connection.execute(sql, parameters).fetchall()

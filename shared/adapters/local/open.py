@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.adapters.inline_workers import InlineWorkers
-from shared.adapters.local import archive, fhir_store, identities, lanes, ledger, queue_table
+from shared.adapters.local import archive, fhir_table, identities, lanes, ledger, queue_table
 from shared.adapters.local.archive import LocalArchive, open_archive
 from shared.adapters.local.clock import SystemClock
 from shared.adapters.local.database import Database
@@ -21,6 +21,7 @@ from shared.adapters.local.ledger import LocalLedger
 from shared.adapters.local.publisher import LocalPublisher
 from shared.adapters.local.queue import LocalQueue, QueueRules
 from shared.adapters.local.secrets import HUB_KEY, LocalSecrets
+from shared.adapters.local.store_keeper import StoreKeeper, Submission, Taken
 from shared.adapters.local.workers import ProcessWorkers
 from shared.ports import Clock, Workers
 from shared.settings import Settings, read_secrets
@@ -50,6 +51,7 @@ class LocalAdapters:
     store: Database
     lock: FolderLock
     worker_count: int
+    store_keeper: ProcessWorkers[Sequence[Submission], list[Taken]] | None
 
     def workers(self, function: Callable[[J], R]) -> Workers[J, R]:
         """Return workers for a function: processes, or none where the settings want none."""
@@ -57,6 +59,8 @@ class LocalAdapters:
 
     async def close(self) -> None:
         """Finish every write and let go of the folder."""
+        if self.store_keeper is not None:
+            await self.store_keeper.close()
         await self.archive.close()
         await self.database.close()
         await self.store.close()
@@ -80,7 +84,8 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         home / "hub.db", [module.SCHEMA for module in (archive, identities, lanes, ledger, queue_table)]
     )
     # What the hub tells the world is not the hub's own state: it is kept, moved and erased by itself.
-    store = Database(home / "store.db", [fhir_store.SCHEMA])
+    store = Database(home / "store.db", [fhir_table.SCHEMA])
+    worker_count = _worker_count(settings)
     return LocalAdapters(
         clock=clock,
         archive=open_archive(home / "archive", database),
@@ -95,7 +100,8 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         database=database,
         store=store,
         lock=lock,
-        worker_count=_worker_count(settings),
+        worker_count=worker_count,
+        store_keeper=ProcessWorkers(StoreKeeper(home / "store.db"), 1) if worker_count else None,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.destinations.fhir_store import CONFLICTS_LIMIT, FhirStoreDestination
-from shared.adapters.local import fhir_store
+from shared.adapters.local import fhir_table
 from shared.adapters.local.database import Database
 from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.changes.record import CanonicalRecord, encode_record
@@ -60,7 +60,7 @@ Scenario = Callable[[LocalFhirStore], Awaitable[None]]
 def play(tmp_path: Path) -> Callable[[Scenario], None]:
     def run(scenario: Scenario) -> None:
         async def with_store() -> None:
-            database = Database(tmp_path / "store.db", [fhir_store.SCHEMA])
+            database = Database(tmp_path / "store.db", [fhir_table.SCHEMA])
             try:
                 await scenario(LocalFhirStore(database, Impatient()))
             finally:

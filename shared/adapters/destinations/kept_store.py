@@ -1,0 +1,83 @@
+"""The laptop's store as a destination: records go, in groups, to the process that keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from shared.adapters.local.store_keeper import Submission, Taken
+from shared.deliver.answer import answer_to_store_error
+from shared.message.delivery import Answer, Delivery, Verdict
+from shared.message.errors import IntegrationError
+from shared.observe.log import log
+from shared.ports import Clock, Workers
+
+GROUP_LIMIT = 64  # records in one commit; what comes while it is made shares the next one
+
+
+class _Waiting(NamedTuple):
+    submission: Submission
+    future: asyncio.Future[Taken]
+
+
+class KeptStoreDestination:
+    """Hands over what waits, group after group; all of a group is durable before any of it is answered."""
+
+    def __init__(self, keeper: Workers[Sequence[Submission], list[Taken]], clock: Clock) -> None:
+        self._keeper = keeper
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._work: asyncio.Task[None] | None = None
+
+    async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
+        del media_type  # there is one
+        future: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(Submission(body, deadline.timestamp()), future))
+        if self._work is None:
+            self._work = asyncio.create_task(self._hand_over_all())
+        try:
+            async with asyncio.timeout((deadline - self._clock.now()).total_seconds()):
+                answer, findings = await future
+        except TimeoutError:
+            return Answer(Verdict.AMBIGUOUS, "timed_out")
+        except IntegrationError as error:
+            return answer_to_store_error(error)
+        for code in findings:
+            log("change_not_stored", message=delivery.item.message, code=code)
+        return answer
+
+    async def close(self) -> None:
+        """The keeper is not ours to close."""
+
+    async def _hand_over_all(self) -> None:
+        while self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_LIMIT))]
+            await self._hand_over([one for one in group if not one.future.done()])
+        self._work = None
+
+    async def _hand_over(self, group: Sequence[_Waiting]) -> None:
+        """Settle a group; if it fails in a way that no error names, one by one: one of them is why."""
+        try:
+            [taken] = await self._keeper.run([[one.submission for one in group]])
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever waits for an answer
+            if len(group) > 1:
+                for one in group:
+                    await self._hand_over([one])
+            else:
+                _fail(group, error)
+            return
+        if isinstance(taken, IntegrationError):
+            _fail(group, taken)
+            return
+        for one, outcome in zip(group, taken, strict=True):
+            if not one.future.done():
+                one.future.set_result(outcome)
+
+
+def _fail(group: Sequence[_Waiting], error: Exception) -> None:
+    for one in group:
+        if not one.future.done():
+            one.future.set_exception(error)

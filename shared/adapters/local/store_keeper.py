@@ -1,0 +1,112 @@
+"""Writes canonical records to the store's file, in a process beside the hub.
+
+A FHIR server is a system of its own: merging a message into what is stored costs as much as everything else that the
+hub does for it, and here the other core does it. It is the file's only writer, so nothing comes between reading and
+writing; whoever else reads the file sees whole groups.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shared.adapters.destinations.fhir_store import answer_to_applied
+from shared.adapters.local import fhir_table
+from shared.adapters.local.database import connect, query_of
+from shared.adapters.local.fhir_table import Kept, time_of_write
+from shared.adapters.local.storage_error import storage_error
+from shared.changes.apply import apply_record
+from shared.deliver.answer import answer_to_store_error
+from shared.message.delivery import Answer, Verdict
+from shared.message.errors import IntegrationError
+from shared.ports import Stored
+
+RECENT_LIMIT = 16 * 1024  # resources as they were read or written last, about 1.5 kB each
+
+
+class Submission(NamedTuple):
+    """One record for the store.
+
+    Attributes:
+        deadline: In seconds since 1970: after it nothing of this submission may be written.
+    """
+
+    record: bytes
+    deadline: float
+
+
+class Taken(NamedTuple):
+    """What became of a record: the answer to its delivery, and the codes of what was noticed."""
+
+    answer: Answer
+    findings: tuple[str, ...] = ()
+
+
+class StoreKeeper:
+    """Takes groups of records, one commit each. It can be pickled, and opens the file where it is unpickled."""
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._now = now
+        self._connection: sqlite3.Connection | None = None
+        self._recent: OrderedDict[str, Kept] = OrderedDict()  # true, because nobody else writes
+
+    def __call__(self, group: Sequence[Submission]) -> list[Taken]:
+        """Return what became of each record, in order, once all of them are durable.
+
+        An error that names one record (`SubjectConflict`, `RecordUnreadable`) leaves the others alone.
+
+        Raises:
+            StorageFull, StorageFailed: nothing of the group was written.
+        """
+        if self._connection is None:
+            self._connection = connect(self._path)
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            taken = [self._take(connection, one) for one in group]
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._recent.clear()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise storage_error(error) from None
+            raise
+        while len(self._recent) > RECENT_LIMIT:
+            self._recent.popitem(last=False)
+        return taken
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoreKeeper, (self._path,)
+
+    def _take(self, connection: sqlite3.Connection, one: Submission) -> Taken:
+        now = self._now()
+        if now >= one.deadline:
+            return Taken(Answer(Verdict.AMBIGUOUS, "timed_out"))
+        try:
+            applied = apply_record(one.record, lambda references: self._read(connection, references))
+        except IntegrationError as error:
+            return Taken(answer_to_store_error(error))
+        rows = [fhir_table.row_of(write) for write in applied.writes]
+        written = fhir_table.put(connection, rows, self._recent, time_of_write(datetime.fromtimestamp(now, UTC)))
+        self._recent.update((kept.reference, kept) for kept in written)
+        return Taken(answer_to_applied(applied), tuple(finding.code for finding in applied.findings))
+
+    def _read(self, connection: sqlite3.Connection, references: Sequence[str]) -> dict[str, Stored]:
+        recent = self._recent
+        missing = [reference for reference in references if reference not in recent]
+        if missing:
+            recent.update(fhir_table.read(query_of(connection), missing))
+        found: dict[str, Stored] = {}
+        for reference in references:
+            kept = recent.get(reference)
+            if kept is not None:
+                recent.move_to_end(reference)
+                found[reference] = kept.stored()
+        return found
