@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from shared.message.delivery import Answer, Attempt, Delivery
 from shared.message.envelope import ArchiveRef
@@ -106,8 +106,7 @@ class Ledger(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message for a queue.
 
     Attributes:
@@ -243,8 +242,7 @@ class Lanes(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityClaim:
+class IdentityClaim(NamedTuple):
     """A claim as the identity table sees it.
 
     Attributes:
@@ -260,8 +258,7 @@ class IdentityClaim:
     birth_date: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """What the identity table knows.
 
     Attributes:

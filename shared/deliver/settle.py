@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -36,8 +35,8 @@ def settle(row: Delivery, answer: Answer, config: DestinationConfig, now: dateti
         holds = config.on_quarantine == "hold_key"
         return _stopped(row, DeliveryState.QUARANTINED, RetryBudgetSpent.code, now, holds=holds)
     wait = max(backoff_seconds(row.attempts, config.retry, uniform), answer.retry_after_seconds or 0.0)
-    return replace(
-        row, state=DeliveryState.PARKED, code=answer.code, due=now + timedelta(seconds=wait), send_deadline=None
+    return row._replace(
+        state=DeliveryState.PARKED, code=answer.code, due=now + timedelta(seconds=wait), send_deadline=None
     )
 
 
@@ -52,4 +51,4 @@ def advances(row: Delivery) -> bool:
 
 
 def _stopped(row: Delivery, state: DeliveryState, code: str, now: datetime, *, holds: bool) -> Delivery:
-    return replace(row, state=state, code=code, settled=now, due=None, send_deadline=None, holds=holds)
+    return row._replace(state=state, code=code, settled=now, due=None, send_deadline=None, holds=holds)

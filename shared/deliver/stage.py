@@ -194,7 +194,7 @@ class DeliverStage:
             if row.lane in work.stopped or self._clock.now() >= work.until:
                 work.stopped.add(row.lane)
                 if work.config.idempotent:  # its intent was recorded when the turn began, and it was not sent
-                    work.add(replace(row, send_deadline=None), None)
+                    work.add(row._replace(send_deadline=None), None)
                 continue
             async with connections:
                 settled, attempt = await self._deliver(row, work)
@@ -214,10 +214,10 @@ class DeliverStage:
             return settle(row, answer, work.config, now, self._uniform), None
         deadline = now + self._limits.send_timeout
         over = deadline + self._limits.clock_skew  # a successor waits past it (rule R3)
-        row = replace(row, attempts=row.attempts + 1, output=output.sha256, send_deadline=over)
+        row = row._replace(attempts=row.attempts + 1, output=output.sha256, send_deadline=over)
         if not work.config.idempotent:
             rows, attempts = work.drain()
-            await self._lanes.write(work.ownership, [*rows, replace(row, state=DeliveryState.INTENT)], attempts)
+            await self._lanes.write(work.ownership, [*rows, row._replace(state=DeliveryState.INTENT)], attempts)
         answer = await self._send(row, output, work, deadline)
         ended = self._clock.now()
         attempt = Attempt(row.id, row.attempts, now, ended, answer.verdict, answer.code)

@@ -26,23 +26,35 @@ class Resolver(Protocol):
         ...
 
 
-class Minter:
-    """Mints UUIDs (RFC 9562, version 8) by HMAC-SHA256 over kind and key parts."""
+class KeyedHash:
+    """HMAC-SHA256 (RFC 2104) under one key, both pads hashed once: twice as fast as `hmac.digest` on short texts."""
 
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, key: bytes) -> None:
-        # HMAC (RFC 2104) with both pads hashed once: half the cost of hmac.digest on keys this short.
         block = (sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
         self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
 
+    def __call__(self, *parts: str) -> str:
+        """Return the digest of some texts in hexadecimal; no text holds the separator."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(_SEPARATOR.join(parts).encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
+class Minter:
+    """Mints UUIDs (RFC 9562, version 8) by HMAC-SHA256 over kind and key parts."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, key: bytes) -> None:
+        self._hash = KeyedHash(key)
+
     def __call__(self, kind: str, *parts: str) -> str:
         """Return the id; equal arguments under one key give equal ids."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(_SEPARATOR.join((kind, *parts)).encode())
-        outer.update(inner.digest())
-        digest = outer.hexdigest()
+        digest = self._hash(kind, *parts)
         return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 

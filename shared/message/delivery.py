@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from shared.message.envelope import Item
 from shared.message.identifiers import DeliveryId, DestinationId, SessionId
@@ -20,8 +20,7 @@ class Verdict(StrEnum):
     AMBIGUOUS = "ambiguous"  # sent, no answer: it may have been taken
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a destination made of one attempt.
 
     Attributes:
@@ -36,8 +35,7 @@ class Answer:
     retry_after_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A row of a deliver session: the item, and how far it is.
 
     Attributes:
@@ -72,8 +70,7 @@ class Delivery:
         return self.item.destination
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One send and what came of it, kept for the trace."""
 
     delivery: DeliveryId

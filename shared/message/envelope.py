@@ -7,8 +7,8 @@ payload that is only passed on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,8 +19,7 @@ ENVELOPE_VERSION = 1
 ENVELOPE_LIMIT_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveRef:
+class ArchiveRef(NamedTuple):
     """Where a payload is kept: by its content, never by who it is about.
 
     Attributes:
@@ -34,8 +33,7 @@ class ArchiveRef:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One message on its way through a stage.
 
     Attributes:
@@ -63,7 +61,7 @@ class Item:
 
     def by_reference(self) -> Item:
         """Return the same item without its body."""
-        return self if self.body is None else replace(self, body=None)
+        return self if self.body is None else self._replace(body=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 MessageId = NewType("MessageId", str)
 InterfaceId = NewType("InterfaceId", str)
@@ -18,8 +17,7 @@ RunId = NewType("RunId", str)
 LIVE = RunId("0")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Sequence:
+class Sequence(NamedTuple):
     """The place of a message in its source's stream, given once, at the first durable commit.
 
     Attributes:

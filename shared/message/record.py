@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.message.envelope import ArchiveRef
 from shared.message.finding import Finding
@@ -11,8 +11,7 @@ from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.state import MessageState
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What ingest knows of a message before it is numbered.
 
     Attributes:
@@ -34,8 +33,7 @@ class Arrival:
     received: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRecord:
+class MessageRecord(NamedTuple):
     """One message in the ledger."""
 
     message: MessageId
@@ -51,8 +49,7 @@ class MessageRecord:
     code: str = ""  # of the error that stopped it
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """The answer of the ledger to an arrival.
 
     Attributes:
@@ -65,8 +62,7 @@ class Reservation:
     reuses_key: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """One thing that happened to a message, for the trace.
 
     Attributes:
@@ -82,8 +78,7 @@ class Hop:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """One step of a message, written to the ledger together with its trace.
 
     The ledger only moves forward: a late ``queued`` does not undo ``transformed``.

@@ -5,14 +5,11 @@ The digest is HMAC-SHA256 with the hub's key. Whoever has the table but not the 
 
 from __future__ import annotations
 
-import hmac
 import unicodedata
 
 from shared.mapping.claims import Claim, KnownBy
-from shared.mapping.identity import Mint
+from shared.mapping.identity import KeyedHash, Mint
 from shared.ports import IdentityClaim
-
-_SEPARATOR = "\x1f"
 
 # A number without a type is a medical record number: feeds of one hospital often differ in nothing else. Other types
 # stay apart, because one assigner may give the same digits as MR and as PI to two people (HL7 2.A.14.5), and a split
@@ -25,7 +22,7 @@ class Keys:
     """Makes identity claims with one key."""
 
     def __init__(self, key: bytes, mint: Mint) -> None:
-        self._key = key
+        self._digest = KeyedHash(key)
         self._mint = mint
 
     def of(self, claim: Claim) -> IdentityClaim:
@@ -47,9 +44,6 @@ class Keys:
 
     def _fact(self, kind: str, value: str) -> str:
         return self._digest(kind, value) if value else ""
-
-    def _digest(self, *parts: str) -> str:
-        return hmac.digest(self._key, _SEPARATOR.join(parts).encode(), "sha256").hex()
 
 
 def fold(name: str) -> str:

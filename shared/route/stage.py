@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from shared.hl7 import parse
@@ -58,7 +57,7 @@ class RouteStage:
                 if decision.is_wanted:
                     concurrency = self._registry.destinations[decision.destination].concurrency
                     session = deliver_session(decision.destination, partition_of(item.message), concurrency)
-                    one = replace(item, destination=decision.destination, body=None)
+                    one = item._replace(destination=decision.destination, body=None)
                     by_session.setdefault(session, []).append(one)
         return [
             Outgoing(encode_envelope(group), session, _stable_id(session, group))

@@ -139,7 +139,7 @@ class TransformStage:
             for one, ref in zip(group, await self._archive.keep(interface, named), strict=True):
                 refs[one.item.message] = ref
         return [
-            replace(one.item, canonical=refs[one.item.message], body=None) for one in done if one.item.message in refs
+            one.item._replace(canonical=refs[one.item.message], body=None) for one in done if one.item.message in refs
         ]
 
     async def _send(self, items: Sequence[Item]) -> None:

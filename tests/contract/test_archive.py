@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,7 +82,7 @@ def test_a_reference_that_does_not_fit_its_bytes_is_damage(run: Run, changes: di
     async def scenario(hub: Any) -> None:
         (ref,) = await hub.archive.put(LAB, [b"as received"])
         with pytest.raises(ArchiveDamaged):
-            await hub.archive.get(replace(ref, **changes))
+            await hub.archive.get(ref._replace(**changes))
 
     run(scenario)
 

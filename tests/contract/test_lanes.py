@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,15 +43,15 @@ def numbers(rows: Sequence[Delivery]) -> list[int]:
 
 
 def accepted(row: Delivery) -> Delivery:
-    return replace(row, state=S.ACCEPTED, code="AA", send_deadline=None, settled=after(1))
+    return row._replace(state=S.ACCEPTED, code="AA", send_deadline=None, settled=after(1))
 
 
 def parked(row: Delivery, due: float) -> Delivery:
-    return replace(row, state=S.PARKED, attempts=row.attempts + 1, due=after(due), send_deadline=None, code="refused")
+    return row._replace(state=S.PARKED, attempts=row.attempts + 1, due=after(due), send_deadline=None, code="refused")
 
 
 def held(row: Delivery, state: DeliveryState = S.QUARANTINED) -> Delivery:
-    return replace(row, state=state, holds=True, code="AR", send_deadline=None)
+    return row._replace(state=state, holds=True, code="AR", send_deadline=None)
 
 
 def test_offered_deliveries_are_ready_in_the_order_of_arrival(run: Run) -> None:
@@ -98,7 +97,7 @@ def test_a_row_comes_back_as_it_was_written(run: Run) -> None:
 
     async def first(hub: Any) -> None:
         turn = await take(hub, delivery(1))
-        row = replace(parked(turn.ready[0], due=5), attempts=7, output="f" * 64)
+        row = parked(turn.ready[0], due=5)._replace(attempts=7, output="f" * 64)
         await hub.lanes.write(turn.ownership, [row])
         assert await hub.lanes.deliveries(message_id(1)) == [row]
 
@@ -116,7 +115,7 @@ def test_a_row_that_was_just_offered_keeps_its_body(run: Run) -> None:
 
     async def scenario(hub: Any) -> None:
         offered = delivery(1)
-        offered = replace(offered, item=replace(offered.item, body=b"canonical"))
+        offered = offered._replace(item=offered.item._replace(body=b"canonical"))
         assert (await take(hub, offered)).ready[0].item.body == b"canonical"
 
     run(scenario)
@@ -128,7 +127,7 @@ def test_settled_rows_leave_the_lane(run: Run) -> None:
     async def scenario(hub: Any) -> None:
         turn = await take(hub, delivery(1), delivery(2), delivery(3))
         one, two, _ = turn.ready
-        await hub.lanes.write(turn.ownership, [accepted(one), replace(two, state=S.QUARANTINED)])
+        await hub.lanes.write(turn.ownership, [accepted(one), two._replace(state=S.QUARANTINED)])
 
         assert numbers((await take(hub)).ready) == [3]
 
@@ -184,7 +183,7 @@ def test_discarding_a_held_row_lets_its_lane_move(run: Run) -> None:
         turn = await take(hub, delivery(1), delivery(2))
         row = held(turn.ready[0])
         await hub.lanes.write(turn.ownership, [row])
-        await hub.lanes.reopen(replace(row, settled=after(5)), S.DISCARDED)
+        await hub.lanes.reopen(row._replace(settled=after(5)), S.DISCARDED)
 
         (discarded,) = await hub.lanes.deliveries(message_id(1))
         assert (discarded.state, discarded.settled) == (S.DISCARDED, after(5))
@@ -257,7 +256,7 @@ def test_an_intent_written_by_the_worker_counts_as_one_recorded_with_the_turn(ru
 
     async def scenario(hub: Any) -> None:
         turn = await take(hub, delivery(1), delivery(2))
-        await hub.lanes.write(turn.ownership, [replace(turn.ready[0], state=S.INTENT, send_deadline=after(12))])
+        await hub.lanes.write(turn.ownership, [turn.ready[0]._replace(state=S.INTENT, send_deadline=after(12))])
         assert (await take(hub, at=11)).ready == ()
 
         successor = await take(hub, at=12)
@@ -460,7 +459,7 @@ def test_stopped_deliveries_are_listed_newest_first(run: Run) -> None:
     async def scenario(hub: Any) -> None:
         turn = await take(hub, *(delivery(n, f"lane-{n}") for n in range(1, 6)))
         one, two, three, four, _ = turn.ready
-        passed = replace(three, state=S.QUARANTINED)
+        passed = three._replace(state=S.QUARANTINED)
         await hub.lanes.write(turn.ownership, [held(one), held(two, S.REVIEW), passed, accepted(four)])
 
         assert numbers(await hub.lanes.stopped()) == [3, 2, 1]
@@ -478,7 +477,7 @@ def test_waiting_counts_what_a_destination_has_not_settled(run: Run) -> None:
         await hub.lanes.write(turn.ownership, [accepted(one), held(two), parked(three, due=10)])
         assert await hub.lanes.waiting() == {ARCHIVE: 4}
 
-        await hub.lanes.reopen(replace(held(two), settled=after(1)), S.DISCARDED)
+        await hub.lanes.reopen(held(two)._replace(settled=after(1)), S.DISCARDED)
         assert await hub.lanes.waiting() == {ARCHIVE: 3}
 
     run(scenario)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -52,7 +51,7 @@ def arrival(number: int, body: bytes = b"", **changes: Any) -> Arrival:
         type="ADT^A01",
         received=NOON + timedelta(seconds=number),
     )
-    return replace(fresh, **changes)
+    return fresh._replace(**changes)
 
 
 def hop(number: int, code: str = "moved") -> Hop:
@@ -61,7 +60,7 @@ def hop(number: int, code: str = "moved") -> Hop:
 
 def step(number: int, state: MessageState, **changes: Any) -> Progress:
     """Return the progress of a message to a state."""
-    return replace(Progress(message_id(number), state, hop(number, state)), **changes)
+    return Progress(message_id(number), state, hop(number, state))._replace(**changes)
 
 
 def delivery(number: int, lane: str = "key", session: SessionId = SESSION, **changes: Any) -> Delivery:
@@ -87,4 +86,4 @@ def delivery(number: int, lane: str = "key", session: SessionId = SESSION, **cha
         state=DeliveryState.PARKED,
         offered=NOON,
     )
-    return replace(offered, **changes)
+    return offered._replace(**changes)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from shared.message.delivery import Answer, Verdict
@@ -251,5 +249,5 @@ async def test_worker_that_lost_its_session_writes_nothing_more(start_hub):
     from shared.message.errors import OwnershipLost
 
     with pytest.raises(OwnershipLost):
-        await lanes.write(first.ownership, [replace(row, code="late")])
+        await lanes.write(first.ownership, [row._replace(code="late")])
     assert (await hub.deliveries("A1"))["feed"].code == "AA"

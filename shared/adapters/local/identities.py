@@ -21,6 +21,12 @@ _MERGE = (
 _FACTS = """INSERT INTO resource (resource, family, birth_date) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET
     family = CASE excluded.family WHEN '' THEN family ELSE excluded.family END,
     birth_date = CASE excluded.birth_date WHEN '' THEN birth_date ELSE excluded.birth_date END"""
+_Facts = tuple[str, str, str]  # resource, family, birth date
+
+
+def _claimed(count: int) -> str:
+    return f"""SELECT key, resource, redirect, family, birth_date
+        FROM identity LEFT JOIN resource USING (resource) WHERE key IN ({",".join("?" * count)})"""  # noqa: S608
 
 
 class LocalIdentities:
@@ -66,17 +72,28 @@ def _resolve(connection: sqlite3.Connection, claim: IdentityClaim) -> Resolution
 
 def _known(query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:
     """Return what the table knows of a claim, and whether the claim would add nothing to it."""
-    if not claim.keys:
+    keys = claim.keys
+    if not keys:
         return Resolution(claim.minted), True
-    bound = [_bound(query, key) for key in claim.keys]
-    resources = list(dict.fromkeys(resource for resource in bound if resource is not None))
-    if not resources:
+    # One question for all keys: it is asked twice for every message.
+    bound = {row[0]: row[1:] for row in query(_claimed(len(keys)), keys)}
+    found = [_end(query, *bound[key]) for key in keys if key in bound]
+    if not found:
         return Resolution(_chain(query, claim.minted)[-1]), False
-    rows = query("SELECT family, birth_date FROM resource WHERE resource = ?", (resources[0],))
-    family, birth_date = rows[0] if rows else ("", "")
-    resolution = Resolution(resources[0], tuple(resources[1:]), family, birth_date)
+    resource, family, birth_date = found[0]
+    others = tuple(dict.fromkeys(one for one, _, _ in found if one != resource))
+    resolution = Resolution(resource, others, family, birth_date)
     changes_fact = claim.family not in ("", family) or claim.birth_date not in ("", birth_date)
-    return resolution, resolution.contradicts(claim) or (not changes_fact and None not in bound)
+    return resolution, resolution.contradicts(claim) or (not changes_fact and len(bound) == len(keys))
+
+
+def _end(query: Query, resource: str, redirect: str | None, family: str | None, birth_date: str | None) -> _Facts:
+    """Return what a resource was merged into at last, with its facts."""
+    if redirect is None:
+        return resource, family or "", birth_date or ""
+    last = _chain(query, redirect)[-1]
+    rows = query("SELECT family, birth_date FROM resource WHERE resource = ?", (last,))
+    return (last, *rows[0]) if rows else (last, "", "")
 
 
 def _bound(query: Query, key: str) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
@@ -164,7 +163,7 @@ class LocalLanes:
         return self._deliveries("WHERE state IN ('review', 'quarantined') ORDER BY position DESC LIMIT ?", (limit,))
 
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
-        reopened = replace(delivery, state=state, holds=False, due=None, send_deadline=None)
+        reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)
         where = "AND state IN ('review', 'quarantined')"
 
         def work(connection: sqlite3.Connection) -> None:
@@ -239,7 +238,7 @@ def _record_intents(connection: sqlite3.Connection, ready: Sequence[Delivery], d
 def _with_bodies(ready: Iterable[Delivery], offered: Iterable[Delivery]) -> Iterable[Delivery]:
     """Yield the rows with the bodies that came with the offer, which the table does not keep."""
     items = {delivery.id: delivery.item for delivery in offered}
-    return (replace(row, item=items[row.id]) if row.id in items else row for row in ready)
+    return (row._replace(item=items[row.id]) if row.id in items else row for row in ready)
 
 
 def _review_lanes(connection: sqlite3.Connection, lanes: Sequence[tuple[str, str]]) -> None:

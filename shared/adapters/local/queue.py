@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.adapters.local.database import Database
 from shared.adapters.local.instant import from_microseconds, to_microseconds
@@ -54,8 +54,7 @@ class QueueRules:
     duplicate_window_seconds: float = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A message under the lock of its session.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -84,7 +83,7 @@ def test_a_destination_that_asks_for_a_longer_wait_gets_it():
 
 def test_a_delivery_whose_retry_budget_is_spent_waits_for_a_person():
     """Nothing expires in silence (promise 4): quarantine has a reason."""
-    old = replace(SENT, offered=NOW - timedelta(hours=73))
+    old = SENT._replace(offered=NOW - timedelta(hours=73))
     row = after(Verdict.TRANSIENT, row=old)
     assert (row.state, row.code) == (DeliveryState.QUARANTINED, RetryBudgetSpent.code)
 
