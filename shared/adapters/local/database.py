@@ -13,12 +13,12 @@ import sqlite3
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
 from shared.adapters.local.storage_error import storage_error
+from shared.adapters.local.work_thread import WorkThread
 from shared.message.errors import HomeOutdated
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Database:
         _define(self._writer, schema, path)
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._thread = WorkThread("commit")
         self._room = asyncio.Semaphore(WAITING_LIMIT)
         self._jobs: deque[_Job] = deque()
         self._is_running = False

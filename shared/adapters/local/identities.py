@@ -21,6 +21,8 @@ _MERGE = (
 _FACTS = """INSERT INTO resource (resource, family, birth_date) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET
     family = CASE excluded.family WHEN '' THEN family ELSE excluded.family END,
     birth_date = CASE excluded.birth_date WHEN '' THEN birth_date ELSE excluded.birth_date END"""
+
+COMPLETE_LIMIT = 8192
 _Facts = tuple[str, str, str]  # resource, family, birth date
 
 
@@ -34,17 +36,27 @@ class LocalIdentities:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Claims that add nothing, and their answers: a claim is asked twice for every message, and true until a person
+        # is merged or a fact changes, which only this object does.
+        self._complete: dict[IdentityClaim, Resolution] = {}
 
     async def resolve(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
         # Nearly every claim is known in full already: then there is nothing to write, and nothing to wait for.
-        known = [_known(self._database.read, claim) for claim in claims]
-        if all(is_complete for _, is_complete in known):
-            return [resolution for resolution, _ in known]
+        complete = self._complete
+        known = [complete.get(claim) or self._read(claim) for claim in claims]
+        resolutions = [resolution for resolution in known if resolution is not None]
+        if len(resolutions) == len(claims):
+            return resolutions
 
-        def work(connection: sqlite3.Connection) -> list[Resolution]:
-            return [_resolve(connection, claim) for claim in claims]
+        def work(connection: sqlite3.Connection) -> tuple[list[Resolution], bool]:
+            query = query_of(connection)
+            found = [_resolve(connection, query, claim) for claim in claims]
+            return [resolution for resolution, _ in found], any(changes for _, changes in found)
 
-        return await self._database.write(work)
+        resolutions, changes_known = await self._database.write(work)
+        if changes_known:
+            complete.clear()
+        return resolutions
 
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         return [_bound(self._database.read, key) for key in keys]
@@ -57,17 +69,30 @@ class LocalIdentities:
             connection.execute(_MERGE, (prior, path[-1]))
             return True
 
-        return await self._database.write(work)
+        is_merged = await self._database.write(work)
+        self._complete.clear()
+        return is_merged
+
+    def _read(self, claim: IdentityClaim) -> Resolution | None:
+        """Return the answer to a claim that adds nothing to what is committed; None to one that has to be written."""
+        resolution, is_complete = _known(self._database.read, claim)
+        if not is_complete:
+            return None
+        if len(self._complete) >= COMPLETE_LIMIT:
+            self._complete.clear()
+        self._complete[claim] = resolution
+        return resolution
 
 
-def _resolve(connection: sqlite3.Connection, claim: IdentityClaim) -> Resolution:
-    resolution, is_complete = _known(query_of(connection), claim)
+def _resolve(connection: sqlite3.Connection, query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:
+    """Bind what is unknown; return the answer, and whether other claims may have another answer from now on."""
+    resolution, is_complete = _known(query, claim)
     if not is_complete:
         connection.executemany(
             "INSERT OR IGNORE INTO identity VALUES (?, ?)", [(key, resolution.resource) for key in claim.keys]
         )
         connection.execute(_FACTS, (resolution.resource, claim.family, claim.birth_date))
-    return resolution
+    return resolution, not is_complete and resolution != Resolution(claim.minted)
 
 
 def _known(query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:

@@ -7,7 +7,6 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from shared.adapters.local.folder import sync_folder
 from shared.adapters.local.journal import ENTRY_LIMIT_BYTES, Entry, Journal
 from shared.adapters.local.segment import PREAMBLE_BYTES, encode_header, new_preamble
 from shared.adapters.local.storage_error import storage_error
+from shared.adapters.local.work_thread import WorkThread
 from shared.message.envelope import ArchiveRef
 
 SEGMENT_BYTES = 64 << 20  # a segment is closed once it is longer
@@ -71,7 +71,7 @@ class SegmentWriter:
         self._failure: OSError | None = None
         self._tails = dict(tails)
         self._open: OrderedDict[str, tuple[int, int]] = OrderedDict()  # folder -> segment number, descriptor
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
+        self._thread = WorkThread("archive")
         self._room = asyncio.Semaphore(WAITING_LIMIT)
         self._waiting: list[_Append] = []
         self._idle = asyncio.Event()
