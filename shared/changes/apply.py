@@ -17,19 +17,14 @@ from shared.changes.effects import effect_of, is_stateless
 from shared.changes.identity_edits import linked
 from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
-from shared.changes.record import KeptRecord, open_record, read_resources
-from shared.changes.references import localise, refers, without
+from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
+from shared.changes.references import refers, without
 from shared.changes.subjects import check_subject
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on
 from shared.message.errors import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import MetaWrite, Stored, Write
-
-# What says how a message travelled. The ledger keeps it for every message; the store keeps what is about patients.
-_TRAVEL = "MessageHeader/"
-_HEADER = _TRAVEL.encode()
-_TRAVELLERS = ("Device/", "Endpoint/", "Organization/")  # stored when something about a patient refers to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,35 +76,23 @@ def changes_of(body: bytes) -> ChangeSet:
         RecordUnreadable: it is not one, or its notes name an entry that the bundle does not have.
     """
     kept = open_record(body)
+    names = {full_url_of(name): name for name in kept.names}
     try:
-        changes = {kept.names[one.full_url]: one for one in kept.notes.resources}
-        listings = tuple(_listings(kept, changes))
+        changes = {names[one.full_url]: one for one in kept.notes.resources}
+        listings = tuple(_listings(kept, names, changes))
     except (KeyError, TypeError) as error:
         raise RecordUnreadable(type(error).__name__) from None
-    return ChangeSet(_about_patients(kept), changes, listings, kept.notes, kept.sequence, kept.may_hold_decimals)
+    entries = zip(kept.names, kept.stored, kept.texts, strict=True)
+    texts = {name: text for name, is_stored, text in entries if is_stored == "1"}
+    return ChangeSet(texts, changes, listings, kept.notes, kept.sequence, kept.may_hold_decimals)
 
 
-def _about_patients(kept: KeptRecord) -> dict[str, bytes]:
-    """Return the resources to store, with references to one another as the store knows them."""
-    names = {url.encode(): name.encode() for url, name in kept.names.items()}
-    texts: dict[str, bytes] = {}
-    referred: set[bytes] = set()
-    for name, line in zip(kept.names.values(), kept.lines, strict=True):
-        if name.startswith(_TRAVEL):
-            continue
-        text, targets = localise(line.partition(b"\t")[0], names)
-        if not (name.startswith("Provenance/") and any(target.startswith(_HEADER) for target in targets)):
-            texts[name] = text
-            referred.update(targets)
-    return {name: text for name, text in texts.items() if not name.startswith(_TRAVELLERS) or name.encode() in referred}
-
-
-def _listings(kept: KeptRecord, changes: Mapping[str, ResourceChange]) -> Iterator[Listing]:
+def _listings(kept: KeptRecord, names: Mapping[str, str], changes: Mapping[str, ResourceChange]) -> Iterator[Listing]:
     for one in kept.notes.children:
-        parent = kept.names[one.parent]
+        parent = names[one.parent]
         if one.mode is ListMode.SNAPSHOT and not changes.get(parent, _PUT).provisional:
-            members = (kept.names[url] for url in one.members)
-            put = tuple(member for member in members if changes.get(member, _PUT).action is Action.PUT)
+            members = (names[url] for url in one.members)
+            put = tuple([member for member in members if changes.get(member, _PUT).action is Action.PUT])
             yield list_children(kept.sequence.source, one.segment, parent, put)
 
 

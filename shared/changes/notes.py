@@ -6,9 +6,8 @@ A bundle holds what the message says. These notes say which of it may only be cr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ListMode(StrEnum):
@@ -25,8 +24,7 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceChange:
+class ResourceChange(NamedTuple):
     """How one entry of the bundle changes the stored resource.
 
     Attributes:
@@ -51,8 +49,7 @@ class ResourceChange:
     action: Action = Action.PUT
 
 
-@dataclass(frozen=True, slots=True)
-class ChildList:
+class ChildList(NamedTuple):
     """The children of one parent that one kind of segment named, in message order.
 
     Attributes:
@@ -70,8 +67,7 @@ class ChildList:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityEdit:
+class IdentityEdit(NamedTuple):
     """Two records of one person or visit: ``prior`` gives way to ``survivor`` (resource ids).
 
     Attributes:
@@ -85,9 +81,8 @@ class IdentityEdit:
     survivor: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeNotes:
-    """The notes of one bundle. JSON: ``orjson.dumps(notes)``, and back with `ChangeNotes.from_json`.
+class ChangeNotes(NamedTuple):
+    """The notes of one bundle.
 
     Attributes:
         message: MSH-9.1, ``ADT``.
@@ -105,40 +100,51 @@ class ChangeNotes:
     children: tuple[ChildList, ...] = ()
     identity: tuple[IdentityEdit, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the notes as a JSON object: of each resource what is not as usual, and nothing of usual ones."""
+        return {
+            "message": self.message,
+            "event": self.event,
+            "resources": [(one.full_url, said) for one in self.resources if (said := _unusual(one))],
+            "repeats": self.repeats,
+            "children": [tuple(one) for one in self.children],
+            "identity": [tuple(one) for one in self.identity],
+        }
+
     @classmethod
     def from_json(cls, notes: dict[str, Any]) -> ChangeNotes:
-        """Return the notes that a parsed JSON object holds.
+        """Return the notes of a JSON object.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not one.
+            KeyError, TypeError, ValueError: it does not hold any.
         """
         return cls(
             message=notes["message"],
             event=notes["event"],
-            resources=tuple(_resource_change(one) for one in notes["resources"]),
+            resources=tuple([_resource_change(*one) for one in notes["resources"]]),
             repeats=ListMode(notes["repeats"]),
-            children=tuple(_child_list(one) for one in notes["children"]),
-            identity=tuple(IdentityEdit(**one) for one in notes["identity"]),
+            children=tuple([_child_list(*one) for one in notes["children"]]),
+            identity=tuple([IdentityEdit(*one) for one in notes["identity"]]),
         )
 
 
-def _resource_change(one: dict[str, Any]) -> ResourceChange:
-    return ResourceChange(
-        full_url=one["full_url"],
-        provisional=one["provisional"],
-        unidentified=one["unidentified"],
-        deleted=tuple(one["deleted"]),
-        initial=tuple(one["initial"]),
-        control=one["control"],
-        action=Action(one["action"]),
-    )
+_USUAL = ResourceChange("")
 
 
-def _child_list(one: dict[str, Any]) -> ChildList:
-    return ChildList(
-        segment=one["segment"],
-        resource_type=one["resource_type"],
-        parent=one["parent"],
-        mode=ListMode(one["mode"]),
-        members=tuple(one["members"]),
-    )
+def _unusual(change: ResourceChange) -> dict[str, Any]:
+    said = zip(ResourceChange._fields[1:], change[1:], _USUAL[1:], strict=True)
+    return {name: value for name, value, usual in said if value != usual}
+
+
+def _resource_change(full_url: str, said: dict[str, Any]) -> ResourceChange:
+    if said == _PROVISIONAL:  # nearly all of them
+        return ResourceChange(full_url, provisional=True)
+    lists: dict[str, Any] = {name: tuple(said[name]) for name in ("deleted", "initial") if name in said}
+    return ResourceChange(full_url, **{**said, **lists, "action": Action(said.get("action", Action.PUT))})
+
+
+_PROVISIONAL = {"provisional": True}
+
+
+def _child_list(segment: str, resource_type: str, parent: str, mode: str, members: list[str]) -> ChildList:
+    return ChildList(segment, resource_type, parent, ListMode(mode), tuple(members))

@@ -1,23 +1,31 @@
 """The canonical record: one message as a FHIR bundle and the notes that say what it changes.
 
-Kept as lines of JSON: a head, then each entry: its resource, a tab, and the rest of it. Whoever wants one resource, or
-none, does not read the others.
+Kept as lines of JSON: a head, then the resource of each entry. Whoever wants one resource, or none, does not read the
+others. References between entries are written as a store knows them (``Patient/<id>``), so that the store takes the
+very bytes; whoever wants the bundle gets the fullUrls back. What all entries have alike is not written: the fullUrl is
+the id as an URN, the request a PUT.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from shared.changes.notes import ChangeNotes, ResourceChange
+from shared.changes.notes import ChangeNotes
+from shared.changes.references import redirect
 from shared.fhir import exact_json
 from shared.message.errors import RecordUnreadable
-from shared.message.identifiers import Sequence
+from shared.message.identifiers import Sequence as Place
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+
+# What says how a message travelled. The ledger keeps it for every message; a store keeps what is about patients.
+_TRAVEL = "MessageHeader/"
+_HEADER = _TRAVEL.encode()
+_TRAVELLERS = ("Device/", "Endpoint/", "Organization/")  # stored when something about a patient refers to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +39,7 @@ class CanonicalRecord:
 
     bundle: dict[str, Any]
     notes: ChangeNotes
-    sequence: Sequence
+    sequence: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +48,53 @@ class KeptRecord:
 
     Attributes:
         shell: The bundle without its entries.
-        names: The reference of each entry (``Patient/<id>``) by its fullUrl, in entry order.
-        lines: Each entry, in the same order: its resource as JSON, a tab, the rest as JSON.
+        names: The reference of each entry (``Patient/<id>``).
+        stored: For each entry ``1`` if a store takes it.
+        texts: The resource of each entry as JSON.
         may_hold_decimals: See `exact_json.loads`.
     """
 
     shell: dict[str, Any]
-    names: Mapping[str, str]
-    lines: tuple[bytes, ...]
+    names: tuple[str, ...]
+    stored: str
+    texts: tuple[bytes, ...]
     notes: ChangeNotes
-    sequence: Sequence
+    sequence: Place
     may_hold_decimals: bool
 
 
 def encode_record(record: CanonicalRecord) -> bytes:
-    """Return the record as lines; notes that say nothing are left out."""
-    sequence, notes, bundle = record.sequence, record.notes, record.bundle
-    said = tuple(one for one in notes.resources if one != ResourceChange(one.full_url))
-    resources = [exact_json.dumps_telling(entry["resource"]) for entry in bundle["entry"]]
-    rests = [{name: value for name, value in entry.items() if name != "resource"} for entry in bundle["entry"]]
+    """Return the record as lines."""
+    sequence, bundle = record.sequence, record.bundle
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    names = [_reference(resource) for resource in resources]
+    urls = {entry["fullUrl"].encode(): name.encode() for entry, name in zip(bundle["entry"], names, strict=True)}
+    encoded = [exact_json.dumps_telling(resource) for resource in resources]
+    redirected = [redirect(text, urls) for text, _ in encoded]
     head = {
         "v": RECORD_VERSION,
-        "decimals": any(has_decimals for _, has_decimals in resources),
+        "decimals": any(has_decimals for _, has_decimals in encoded),
         "sequence": (sequence.source, sequence.epoch, sequence.n),
-        "notes": replace(notes, resources=said),
+        "notes": record.notes.to_json(),
         "bundle": {name: value for name, value in bundle.items() if name != "entry"},
-        "names": {entry["fullUrl"]: _reference(entry["resource"]) for entry in bundle["entry"]},
+        "names": names,
+        "stored": _stored(names, [targets for _, targets in redirected]),
     }
-    lines = [b"%b\t%b" % (text, orjson.dumps(rest)) for (text, _), rest in zip(resources, rests, strict=True)]
-    return b"\n".join([orjson.dumps(head), *lines])
+    return b"\n".join([orjson.dumps(head), *[text for text, _ in redirected]])
+
+
+def _stored(names: Iterable[str], targets: Iterable[Sequence[bytes]]) -> str:
+    """Return which entries a store takes: those about patients, and what they refer to."""
+    about = [
+        not name.startswith(_TRAVEL)
+        and not (name.startswith("Provenance/") and any(target.startswith(_HEADER) for target in referred))
+        for name, referred in zip(names, targets, strict=True)
+    ]
+    referred = {target for is_about, of_entry in zip(about, targets, strict=True) if is_about for target in of_entry}
+    return "".join(
+        "1" if is_about and (not name.startswith(_TRAVELLERS) or name.encode() in referred) else "0"
+        for name, is_about in zip(names, about, strict=True)
+    )
 
 
 def open_record(body: bytes) -> KeptRecord:
@@ -77,16 +103,16 @@ def open_record(body: bytes) -> KeptRecord:
     Raises:
         RecordUnreadable: it is something else, or of a version not known here.
     """
-    first, *lines = body.split(b"\n")
+    first, *texts = body.split(b"\n")
     try:
         head = orjson.loads(first)
         if head["v"] != RECORD_VERSION:
             raise RecordUnreadable("unknown version")
-        if len(lines) != len(head["names"]):
+        names, stored = tuple(head["names"]), head["stored"]
+        if not len(texts) == len(names) == len(stored):
             raise RecordUnreadable("entries are missing")
-        notes = ChangeNotes.from_json(head["notes"])
-        sequence = Sequence(*head["sequence"])
-        return KeptRecord(head["bundle"], head["names"], tuple(lines), notes, sequence, head["decimals"])
+        notes, sequence = ChangeNotes.from_json(head["notes"]), Place(*head["sequence"])
+        return KeptRecord(head["bundle"], names, stored, tuple(texts), notes, sequence, head["decimals"])
     except (KeyError, TypeError, ValueError) as error:
         raise RecordUnreadable(type(error).__name__) from None
 
@@ -98,17 +124,22 @@ def decode_record(body: bytes) -> CanonicalRecord:
         RecordUnreadable: it is something else, or of a version not known here.
     """
     kept = open_record(body)
+    urls = {name.encode(): full_url_of(name).encode() for name in kept.names}
     try:
-        parts = [line.split(b"\t") for line in kept.lines]
-        resources = read_resources([text for text, _ in parts], may_hold_decimals=kept.may_hold_decimals)
-        rests = [orjson.loads(rest) for _, rest in parts]
-        entries = [
-            {"fullUrl": rest.pop("fullUrl"), "resource": resource, **rest}
-            for resource, rest in zip(resources, rests, strict=True)
-        ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        texts = [redirect(text, urls)[0] for text in kept.texts]
+        resources = read_resources(texts, may_hold_decimals=kept.may_hold_decimals)
+    except ValueError as error:
         raise RecordUnreadable(type(error).__name__) from None
+    entries = [
+        {"fullUrl": full_url_of(name), "resource": resource, "request": {"method": "PUT", "url": name}}
+        for name, resource in zip(kept.names, resources, strict=True)
+    ]
     return CanonicalRecord({**kept.shell, "entry": entries}, kept.notes, kept.sequence)
+
+
+def full_url_of(reference: str) -> str:
+    """Return the fullUrl of the entry that a store knows by this reference."""
+    return "urn:uuid:" + reference.partition("/")[2]
 
 
 def read_resources(texts: Collection[bytes], *, may_hold_decimals: bool) -> list[Any]:

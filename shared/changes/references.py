@@ -11,8 +11,8 @@ Resource = dict[str, Any]
 _IN_JSON = b'"reference":"'  # a quote inside a text is escaped, and no such quote
 
 
-def localise(entry: bytes, names: Mapping[bytes, bytes]) -> tuple[bytes, list[bytes]]:
-    """Return JSON with every reference to a fullUrl replaced by its name, and what it refers to now."""
+def redirect(entry: bytes, names: Mapping[bytes, bytes]) -> tuple[bytes, list[bytes]]:
+    """Return JSON with every reference that has another name replaced by it, and what it refers to now."""
     # Split and joined, not searched and replaced: a regex takes five times as long over a record.
     first, *others = entry.split(_IN_JSON)
     if not others:

@@ -20,11 +20,15 @@ def url(name: str) -> str:
 
 def bundle_of(*resources: Resource) -> Resource:
     """Return a bundle whose entries are found by their ids."""
-    return {
-        "resourceType": "Bundle",
-        "type": "transaction",
-        "entry": [{"fullUrl": url(one["id"]), "resource": one} for one in resources],
-    }
+    entries = [
+        {
+            "fullUrl": url(one["id"]),
+            "resource": one,
+            "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"},
+        }
+        for one in resources
+    ]
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
 
 def change(name: str, **notes: Any) -> ResourceChange:

@@ -56,7 +56,7 @@ def test_notes_that_say_nothing_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"MSH|^~\\&|", b"[]", b"{}", b'{"v":1}', b'{"v":1,"sequence":["a",1],"notes":{},"bundle":{}}'],
+    [b"", b"MSH|^~\\&|", b"[]", b"{}", b'{"v":2}', b'{"v":2,"sequence":["a",1],"notes":{},"bundle":{}}'],
 )
 def test_anything_else_is_refused(body: bytes) -> None:
     """A body of another kind, or cut short, ends in one named error."""
@@ -66,7 +66,7 @@ def test_anything_else_is_refused(body: bytes) -> None:
 
 def test_a_version_from_the_future_is_refused() -> None:
     """An older worker must not guess what a newer one meant."""
-    newer = encode_record(record(patient(), n=1)).replace(b'{"v":1,', b'{"v":2,', 1)
+    newer = encode_record(record(patient(), n=1)).replace(b'{"v":2,', b'{"v":3,', 1)
 
     with pytest.raises(RecordUnreadable, match="unknown version"):
         decode_record(newer)
