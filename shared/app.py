@@ -88,19 +88,20 @@ class Hub:
     @cached_property
     def ingest(self) -> Ingest:
         """``POST /ingest``."""
+        from shared.ingest.commit import Committer
         from shared.ingest.ordering import OrderingKeys
         from shared.ingest.receive import Ingest
 
-        return Ingest(
+        committer = Committer(
             clock=self.adapters.clock,
             archive=self.adapters.archive,
             ledger=self.adapters.ledger,
             queue=self.adapters.queue,
-            registry=self.registry,
-            keys=OrderingKeys(self.persons),
             partitions=self.settings.partitions,
             inline_limit_bytes=self.settings.inline_limit_bytes,
         )
+        keys = OrderingKeys(self.persons)
+        return Ingest(clock=self.adapters.clock, registry=self.registry, keys=keys, committer=committer)
 
     @cached_property
     def transform(self) -> TransformStage:

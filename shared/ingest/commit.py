@@ -1,0 +1,224 @@
+"""Commit what was recognised: archive, number, enqueue (rule R1); what comes together is committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from shared.hl7 import Message
+from shared.ingest.duplicates import duplicate_key
+from shared.message.envelope import ArchiveRef, Item, encode_envelope, pack
+from shared.message.errors import IntegrationError
+from shared.message.finding import Finding
+from shared.message.identifiers import LIVE, OrderingKey, new_message_id, partition_for, partition_of
+from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
+from shared.message.state import MessageState
+from shared.observe.log import log_failure
+from shared.ports import Archive, Clock, Ledger, Outgoing, Queue
+
+if TYPE_CHECKING:
+    from shared.registry import Interface
+
+TRANSFORM_QUEUE = "transform"
+
+# While one group waits for the disk another is made ready; more would only make the groups smaller.
+GROUPS_UNDER_WAY = 2
+# The mark is bookkeeping for the sweep and for duplicates: a few milliseconds' worth of messages share one write.
+MARK_AFTER_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class Taken:
+    """One message of a request on its way through ingest."""
+
+    message: Message
+    interface: Interface
+    refusal: IntegrationError | None
+    key: OrderingKey
+    reservation: Reservation | None = None
+
+    @property
+    def record(self) -> MessageRecord:
+        assert self.reservation is not None
+        return self.reservation.record
+
+
+class _Request(NamedTuple):
+    """The messages of one request, in order, and who waits for them."""
+
+    taken: Sequence[Taken]
+    committed: asyncio.Future[None]
+
+
+class Committer:
+    """Makes messages durable, in groups: a group is whatever came while the one before it was under way."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        archive: Archive,
+        ledger: Ledger,
+        queue: Queue,
+        partitions: int,
+        inline_limit_bytes: int,
+    ) -> None:
+        self._clock = clock
+        self._archive = archive
+        self._ledger = ledger
+        self._queue = queue
+        self._partitions = partitions
+        self._inline_limit = inline_limit_bytes
+        self._waiting: list[_Request] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._to_mark: list[Progress] = []
+        self._marking: asyncio.Task[None] | None = None
+
+    async def commit(self, taken: Sequence[Taken]) -> None:
+        """Return once all of them are archived, numbered and in the queue.
+
+        Raises:
+            IntegrationError: a store failed; nothing of the request may be acknowledged.
+        """
+        request = _Request(taken, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        if len(self._under_way) < GROUPS_UNDER_WAY:
+            group = asyncio.create_task(self._commit_groups())
+            self._under_way.add(group)
+            group.add_done_callback(self._under_way.discard)
+        await request.committed
+
+    async def close(self) -> None:
+        """Finish what was begun, and write the marks that are still waiting."""
+        await asyncio.gather(*self._under_way)
+        if self._marking is not None:
+            await self._marking
+
+    async def _commit_groups(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting, []
+            try:
+                await self._commit([each for request in group for each in request.taken])
+            except BaseException as error:  # whatever it was, nobody of the group may be acknowledged
+                _settle(group, error)
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                _settle(group, None)
+
+    async def _commit(self, taken: Sequence[Taken]) -> None:
+        await self._reserve(taken)
+        await self._enqueue([each for each in taken if _is_to_send(each)])
+        await self._record_refusals([each for each in taken if each.refusal is not None])
+
+    async def _reserve(self, taken: Sequence[Taken]) -> None:
+        for interface_id in dict.fromkeys(each.interface.id for each in taken):
+            group = [each for each in taken if each.interface.id == interface_id]
+            interface = group[0].interface
+            refs = await self._archive.put(interface_id, [each.message.raw for each in group])
+            arrivals = [self._arrival(each, ref) for each, ref in zip(group, refs, strict=True)]
+            window = interface.duplicate.window_hours * 3600
+            for each, reservation in zip(group, await self._ledger.reserve(arrivals, window), strict=True):
+                each.reservation = reservation
+
+    def _arrival(self, taken: Taken, ref: ArchiveRef) -> Arrival:
+        message, interface = taken.message, taken.interface
+        now = self._clock.now()
+        partition = partition_for(taken.key, self._partitions)
+        return Arrival(
+            message=new_message_id(partition, now, secrets.token_bytes(10)),
+            interface=interface.id,
+            source=interface.id,
+            key=taken.key,
+            mapping=interface.mapping.version,
+            raw=ref,
+            duplicate_key=duplicate_key(interface.id, interface.duplicate.key, message),
+            control_id=message.control_id,
+            type=f"{message.code}^{message.event}",
+            received=now,
+        )
+
+    async def _enqueue(self, taken: Sequence[Taken]) -> None:
+        """Send what is new, and what an earlier attempt reserved but may not have sent."""
+        by_partition: dict[int, list[Item]] = {}
+        for each in taken:
+            by_partition.setdefault(partition_of(each.record.message), []).append(self._item(each))
+        outgoing = [
+            Outgoing(encode_envelope(items), str(partition), items[0].message)
+            for partition, group in by_partition.items()
+            for items in pack(group, self._inline_limit)
+        ]
+        if outgoing:
+            await self._queue.send(TRANSFORM_QUEUE, outgoing)
+            self._mark_queued(taken)
+
+    def _item(self, taken: Taken) -> Item:
+        record = taken.record
+        return item_of(record, taken.message.raw if len(taken.message.raw) <= self._inline_limit else None)
+
+    def _mark_queued(self, taken: Sequence[Taken]) -> None:
+        now = self._clock.now()
+        for each in taken:
+            hop = Hop(each.record.message, now, "ingest", "queued")
+            findings = (Finding("control_id_reused", "MSH-10"),) if _reuses_key(each) else ()
+            self._to_mark.append(Progress(each.record.message, MessageState.QUEUED, hop, findings=findings))
+        if self._marking is None:
+            self._marking = asyncio.create_task(self._write_marks())
+
+    async def _write_marks(self) -> None:
+        await asyncio.sleep(MARK_AFTER_SECONDS)
+        try:
+            while self._to_mark:
+                marks, self._to_mark = self._to_mark, []
+                await self._ledger.progress(marks)
+        except IntegrationError as error:  # the messages are in the queue: what moves them on marks them again
+            log_failure("marks_lost", error)
+        finally:
+            self._marking = None
+
+    async def _record_refusals(self, taken: Sequence[Taken]) -> None:
+        steps = []
+        for each in taken:
+            assert each.refusal is not None
+            hop = Hop(each.record.message, self._clock.now(), "ingest", each.refusal.code, each.refusal.where)
+            steps.append(Progress(each.record.message, MessageState.REFUSED, hop, code=each.refusal.code))
+        if steps:
+            await self._ledger.progress(steps)
+
+
+def _settle(group: Sequence[_Request], failure: BaseException | None) -> None:
+    for request in group:
+        if request.committed.done():  # whoever waited has gone
+            continue
+        if failure is None:
+            request.committed.set_result(None)
+        elif isinstance(failure, asyncio.CancelledError):
+            request.committed.cancel()
+        else:
+            request.committed.set_exception(failure)
+
+
+def item_of(record: MessageRecord, body: bytes | None) -> Item:
+    """Return the queue item of a recorded message, live run."""
+    return Item(
+        message=record.message,
+        interface=record.interface,
+        sequence=record.sequence,
+        key=record.key,
+        run=LIVE,
+        type=record.type,
+        mapping=record.mapping,
+        raw=record.raw,
+        body=body,
+    )
+
+
+def _is_to_send(taken: Taken) -> bool:
+    return taken.refusal is None and taken.record.state is MessageState.RESERVED
+
+
+def _reuses_key(taken: Taken) -> bool:
+    return taken.reservation is not None and taken.reservation.reuses_key
