@@ -49,9 +49,13 @@ class LocalIdentities:
             return resolutions
 
         def work(connection: sqlite3.Connection) -> tuple[list[Resolution], bool]:
-            query = query_of(connection)
-            found = [_resolve(connection, query, claim) for claim in claims]
-            return [resolution for resolution, _ in found], any(changes for _, changes in found)
+            found, changes_known = [], False
+            for claim, resolution in zip(claims, known, strict=True):
+                if resolution is None or changes_known:  # what was read may no longer be true
+                    resolution, changes = _resolve(connection, claim)
+                    changes_known = changes_known or changes
+                found.append(resolution)
+            return found, changes_known
 
         resolutions, changes_known = await self._database.write(work)
         if changes_known:
@@ -84,9 +88,9 @@ class LocalIdentities:
         return resolution
 
 
-def _resolve(connection: sqlite3.Connection, query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:
+def _resolve(connection: sqlite3.Connection, claim: IdentityClaim) -> tuple[Resolution, bool]:
     """Bind what is unknown; return the answer, and whether other claims may have another answer from now on."""
-    resolution, is_complete = _known(query, claim)
+    resolution, is_complete = _known(query_of(connection), claim)
     if not is_complete:
         connection.executemany(
             "INSERT OR IGNORE INTO identity VALUES (?, ?)", [(key, resolution.resource) for key in claim.keys]

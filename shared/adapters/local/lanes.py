@@ -242,8 +242,9 @@ def _with_bodies(ready: Iterable[Delivery], offered: Iterable[Delivery]) -> Iter
 
 
 def _review_lanes(connection: sqlite3.Connection, lanes: Sequence[tuple[str, str]]) -> None:
-    connection.executemany(_LANE, lanes)
-    connection.executemany(_LANE_GONE, lanes)
+    for lane in lanes:
+        if not connection.execute(_LANE_GONE, lane).rowcount:
+            connection.execute(_LANE, lane)
 
 
 def _may_begin(delivery: Delivery) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,8 +19,8 @@ from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.adapters.local.queue_table import (
     BROWSE,
     NEXT_DUE,
-    NEXT_SESSION,
     RECEIVE,
+    SESSIONS,
     add_messages,
     bury,
     count_deliveries,
@@ -92,6 +92,10 @@ class LocalQueue:
         self._rules = rules or QueueRules()
         self._locks: dict[tuple[str, str], SessionLock] = {}
         self._last_session: dict[str, str] = {}
+        # Which sessions may have messages: found once on the disk, and kept up by everything that adds one.
+        self._sessions: defaultdict[str, set[str]] = defaultdict(set)
+        for queue, session in database.read(SESSIONS):
+            self._sessions[queue].add(session)
         self._arrivals: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._next_due = self._read_next_due()
 
@@ -102,7 +106,7 @@ class LocalQueue:
         await self._database.write(lambda connection: add_messages(connection, queue, messages, now, forgotten))
         if any(message.due is not None for message in messages):
             self._next_due = self._read_next_due()
-        self._arrivals[queue].set()
+        self._announce(queue, [message.session for message in messages])
 
     async def arrival(self, queue: str) -> None:
         """Return when the queue may have a session to accept: something was sent, freed or fell due."""
@@ -149,6 +153,8 @@ class LocalQueue:
             if number not in lock.held
         ][:limit]
         if not found:
+            if not lock.held:
+                self._sessions[lock.queue].discard(lock.session)
             return []
         lock.after = found[-1].number
         received = [message for message in found if message.reason or message.deliveries <= self._rules.max_deliveries]
@@ -197,7 +203,7 @@ class LocalQueue:
 
         await self._database.write(work)
         self._let_go(lock, messages)
-        self._arrivals[dead_letters].set()
+        self._announce(dead_letters, [lock.session])
 
     async def renew(self, lock: SessionLock) -> None:
         """Keep the session for another full term.
@@ -236,19 +242,16 @@ class LocalQueue:
             if lock.queue == queue and lock.until <= now:
                 del self._locks[key]
 
+    def _announce(self, queue: str, sessions: Iterable[str]) -> None:
+        """Say that these sessions may have messages now."""
+        self._sessions[queue].update(sessions)
+        self._arrivals[queue].set()
+
     def _next_session(self, queue: str) -> str | None:
         """Return the first free session after the one accepted last, in the order of their names, round and round."""
         last = self._last_session.get(queue, "")
-        return self._first_free(queue, last, None) or self._first_free(queue, "", last)
-
-    def _first_free(self, queue: str, after: str, through: str | None) -> str | None:
-        while rows := self._database.read(NEXT_SESSION, (queue, after)):
-            after = rows[0][0]
-            if through is not None and after > through:
-                return None
-            if (queue, after) not in self._locks:
-                return after
-        return None
+        free = [session for session in self._sessions[queue] if (queue, session) not in self._locks]
+        return min((session for session in free if session > last), default=min(free, default=None))
 
     async def _count(self, queue: str, found: Sequence[Received], received: Sequence[Received]) -> None:
         """Count the deliveries, and bury what was found once too often."""
@@ -261,16 +264,16 @@ class LocalQueue:
 
         await self._database.write(work)
         if exhausted:
-            self._arrivals[dead_letters].set()
+            self._announce(dead_letters, [message.session for message in found])
 
     async def _enqueue_due(self) -> None:
         now = self._clock.now()
         if self._next_due is None or now < self._next_due:
             return
-        queues = await self._database.write(lambda connection: move_due(connection, to_microseconds(now)))
+        moved = await self._database.write(lambda connection: move_due(connection, to_microseconds(now)))
         self._next_due = self._read_next_due()
-        for queue in queues:
-            self._arrivals[queue].set()
+        for queue, session in moved:
+            self._announce(queue, [session])
 
     def _read_next_due(self) -> datetime | None:
         (due,) = self._database.read(NEXT_DUE)[0]

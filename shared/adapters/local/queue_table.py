@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS sent (
 
 DUE_AT_ONCE = 500  # scheduled messages moved in one transaction
 
-NEXT_SESSION = "SELECT session FROM queued WHERE queue = ? AND session > ? ORDER BY session LIMIT 1"
+SESSIONS = "SELECT DISTINCT queue, session FROM queued"
 NEXT_DUE = "SELECT min(due) FROM scheduled"
 RECEIVE = """SELECT number, message_id, enqueued, body, coalesce(times, 0), reason
     FROM queued LEFT JOIN queued_delivery USING (number)
@@ -56,12 +56,12 @@ def add_messages(
             _add(connection, queue, message, now)
 
 
-def move_due(connection: sqlite3.Connection, now: int) -> set[str]:
-    """Enqueue scheduled messages that are due, and return the queues they are in."""
+def move_due(connection: sqlite3.Connection, now: int) -> set[tuple[str, str]]:
+    """Enqueue scheduled messages that are due, and return their queues and sessions."""
     rows = connection.execute(_DUE, (now, DUE_AT_ONCE)).fetchall()
     connection.executemany(_ENQUEUE, [(queue, session, name, now, body) for _, queue, session, name, body in rows])
     connection.executemany("DELETE FROM scheduled WHERE number = ?", [(row[0],) for row in rows])
-    return {row[1] for row in rows}
+    return {(queue, session) for _, queue, session, _, _ in rows}
 
 
 def count_deliveries(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
