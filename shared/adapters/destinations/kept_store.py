@@ -33,9 +33,10 @@ class KeptStoreDestination:
         self._work: asyncio.Task[None] | None = None
 
     async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
-        del media_type  # there is one
+        del body, media_type  # the keeper reads the record itself
+        assert delivery.item.canonical is not None  # route sends nothing else to a store
         future: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(Submission(body, deadline.timestamp()), future))
+        self._waiting.append(_Waiting(Submission(delivery.item.canonical, deadline.timestamp()), future))
         if self._work is None:
             self._work = asyncio.create_task(self._hand_over_all())
         try:

@@ -69,8 +69,8 @@ class LocalArchive:
         if recent is not None:
             return recent
         if ref.size > _LARGE_BYTES:
-            return await asyncio.to_thread(self._read, ref)
-        return self._read(ref)
+            return await asyncio.to_thread(read_body, self._root, ref)
+        return read_body(self._root, ref)
 
     async def keep(self, interface: InterfaceId, named: Sequence[tuple[str, bytes]]) -> list[ArchiveRef]:
         names = [name for name, _ in named]
@@ -130,21 +130,27 @@ class LocalArchive:
 
         await self._database.write(work)
 
-    def _read(self, ref: ArchiveRef) -> bytes:
-        place = _PLACE.fullmatch(ref.at)
-        if place is None:
-            raise ArchiveDamaged("no such place")
-        try:
-            descriptor = os.open(self._root / place[1], os.O_RDONLY | BINARY)
-        except FileNotFoundError:
-            raise ArchiveDamaged(f"{ref.at}, no such segment") from None
-        try:
-            body = read_at(descriptor, ref.size, int(place[2]))
-        finally:
-            os.close(descriptor)
-        if len(body) != ref.size or hashlib.sha256(body).hexdigest() != ref.sha256:
-            raise ArchiveDamaged(f"{ref.at}, {ref.size} bytes")
-        return body
+
+def read_body(root: Path, ref: ArchiveRef) -> bytes:
+    """Return a body from its segment, whoever writes there.
+
+    Raises:
+        ArchiveDamaged: the bytes are missing or are not those that were put.
+    """
+    place = _PLACE.fullmatch(ref.at)
+    if place is None:
+        raise ArchiveDamaged("no such place")
+    try:
+        descriptor = os.open(f"{root}/{place[1]}", os.O_RDONLY | BINARY)
+    except FileNotFoundError:
+        raise ArchiveDamaged(f"{ref.at}, no such segment") from None
+    try:
+        body = read_at(descriptor, ref.size, int(place[2]))
+    finally:
+        os.close(descriptor)
+    if len(body) != ref.size or hashlib.sha256(body).hexdigest() != ref.sha256:
+        raise ArchiveDamaged(f"{ref.at}, {ref.size} bytes")
+    return body
 
 
 def open_archive(root: Path, database: Database) -> LocalArchive:

@@ -101,7 +101,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         store=store,
         lock=lock,
         worker_count=worker_count,
-        store_keeper=ProcessWorkers(StoreKeeper(home / "store.db"), 1) if worker_count else None,
+        store_keeper=ProcessWorkers(StoreKeeper(home / "store.db", home / "archive"), 1) if worker_count else None,
     )
 
 
