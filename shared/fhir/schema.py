@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.fhir.invariants import INVARIANTS
+from shared.fhir.invariants import INVARIANTS, SIMPLE_EXTENSION
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft4Validator
@@ -48,11 +48,20 @@ def read_definitions(stem: str) -> Definitions:
     found: Definitions = orjson.loads((FOLDER / f"{stem}.json").read_bytes())["definitions"]
     for definition in found.values():
         _let_extensions_stand_in(definition)
+    if "Extension" in found:
+        _spare_simple_extensions(found["Extension"])
     for invariant in INVARIANTS:
         if invariant.path in found:
             rules = found[invariant.path].setdefault("allOf", [])
             rules.append({"title": invariant.key, **invariant.schema})
     return found
+
+
+def _spare_simple_extensions(definition: dict[str, Any]) -> None:
+    """Let an extension that can hold one value only pass the rule that it holds no two."""
+    for rule in definition["allOf"]:
+        if rule["title"] == "value[x]":
+            rule["anyOf"] = [SIMPLE_EXTENSION, {"oneOf": rule.pop("oneOf")}]
 
 
 def _let_extensions_stand_in(definition: dict[str, Any]) -> None:

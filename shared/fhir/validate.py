@@ -18,6 +18,7 @@ places and rules, never values:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shared.fhir.coherence import check_coherence
@@ -38,16 +39,19 @@ def validate_resource(resource: Json) -> list[Finding]:
     return judge(resource, None, is_closed=False)
 
 
-def validate_bundle(bundle: Json, *, is_closed: bool = False) -> list[Finding]:
+def validate_bundle(
+    bundle: Json, *, is_closed: bool = False, texts: Sequence[bytes] | None = None
+) -> list[Finding]:
     """Return what makes a bundle invalid: each resource, each reference, and the bundle as a whole.
 
     Args:
         bundle: A Bundle.
         is_closed: A relative reference (``Patient/1``) must be to an entry, too: so for what transform makes.
+        texts: The resources of its entries as ``exact_json`` writes them, where the caller has them already.
     """
     if bundle.get("resourceType") != "Bundle":
         return [Finding("fhir_type", "Bundle", "resourceType")]
-    if is_plainly_sound(bundle, is_closed=is_closed):
+    if is_plainly_sound(bundle, texts):
         return []
     listed = bundle.get("entry")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
