@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from shared.changes.notes import ChangeNotes, ResourceChange
+from shared.changes.notes import ChangeNotes
 from shared.fhir import exact_json
 from shared.message.errors import RecordUnreadable
 from shared.message.identifiers import Sequence
@@ -56,14 +56,14 @@ class KeptRecord:
 def encode_record(record: CanonicalRecord) -> bytes:
     """Return the record as lines; notes that say nothing are left out."""
     sequence, notes, bundle = record.sequence, record.notes, record.bundle
-    said = tuple(one for one in notes.resources if one != ResourceChange(one.full_url))
+    said = tuple(one for one in notes.resources if one.says_something)
     resources = [exact_json.dumps_telling(entry["resource"]) for entry in bundle["entry"]]
     rests = [{name: value for name, value in entry.items() if name != "resource"} for entry in bundle["entry"]]
     head = {
         "v": RECORD_VERSION,
         "decimals": any(has_decimals for _, has_decimals in resources),
         "sequence": (sequence.source, sequence.epoch, sequence.n),
-        "notes": replace(notes, resources=said),
+        "notes": notes if len(said) == len(notes.resources) else replace(notes, resources=said),
         "bundle": {name: value for name, value in bundle.items() if name != "entry"},
         "names": {entry["fullUrl"]: _reference(entry["resource"]) for entry in bundle["entry"]},
     }
