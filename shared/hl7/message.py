@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any
 
 from shared.hl7.charset import codec_of
 from shared.hl7.delimiters import Delimiters
@@ -62,13 +62,18 @@ class Message:
         """Every segment in order; blank lines are none."""
         if self._segments is not None:
             return self._segments
-        fields, delimiters, layout = self._fields, self.delimiters, self._layout
-        segments: list[Segment | None] = [None] * len(self._entries)
+        entries, delimiters, layout, separator = self._entries, self.delimiters, self._layout, self.delimiters.field
+        segments: list[Any] = [None] * len(entries)
         for name, positions in self._index.items():
-            for number, position in enumerate(positions, 1):
-                segments[position] = Segment(name, fields(position), position, number, delimiters, layout)
-        self._segments = cast("list[Segment]", segments)
-        return self._segments
+            number = 0
+            for position in positions:
+                number += 1
+                entry = entries[position]
+                if entry.__class__ is str:
+                    entry = entries[position] = entry.split(separator)
+                segments[position] = Segment(name, entry, position, number, delimiters, layout)
+        self._segments = segments
+        return segments
 
     @property
     def header(self) -> Segment:
