@@ -55,9 +55,7 @@ class ResourceChange:
     def says_something(self) -> bool:
         """Whether it says more than that there is an entry."""
         is_put = self.action is Action.PUT
-        return bool(
-            self.provisional or self.unidentified or self.deleted or self.initial or self.control or not is_put
-        )
+        return bool(self.provisional or self.unidentified or self.deleted or self.initial or self.control or not is_put)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,22 +53,31 @@ class KeptRecord:
     may_hold_decimals: bool
 
 
-def encode_record(record: CanonicalRecord) -> bytes:
-    """Return the record as lines; notes that say nothing are left out."""
+def encode_record(record: CanonicalRecord, written: exact_json.Written | None = None) -> bytes:
+    """Return the record as lines; notes that say nothing are left out.
+
+    Args:
+        record: The record.
+        written: The resources of its bundle as JSON, where the caller has them already.
+    """
     sequence, notes, bundle = record.sequence, record.notes, record.bundle
+    entries: list[dict[str, Any]] = bundle["entry"]
+    texts, has_decimals = written or exact_json.dumps_each(entry["resource"] for entry in entries)
     said = tuple(one for one in notes.resources if one.says_something)
-    resources = [exact_json.dumps_telling(entry["resource"]) for entry in bundle["entry"]]
-    rests = [{name: value for name, value in entry.items() if name != "resource"} for entry in bundle["entry"]]
     head = {
         "v": RECORD_VERSION,
-        "decimals": any(has_decimals for _, has_decimals in resources),
+        "decimals": has_decimals,
         "sequence": (sequence.source, sequence.epoch, sequence.n),
         "notes": notes if len(said) == len(notes.resources) else replace(notes, resources=said),
         "bundle": {name: value for name, value in bundle.items() if name != "entry"},
-        "names": {entry["fullUrl"]: _reference(entry["resource"]) for entry in bundle["entry"]},
+        "names": {entry["fullUrl"]: _reference(entry["resource"]) for entry in entries},
     }
-    lines = [b"%b\t%b" % (text, orjson.dumps(rest)) for (text, _), rest in zip(resources, rests, strict=True)]
-    return b"\n".join([orjson.dumps(head), *lines])
+    parts = [orjson.dumps(head)]
+    for entry, text in zip(entries, texts, strict=True):
+        rest = entry.copy()
+        del rest["resource"]
+        parts += (b"\n", text, b"\t", orjson.dumps(rest))
+    return b"".join(parts)  # at once: a line of its own would copy a large resource once more
 
 
 def open_record(body: bytes) -> KeptRecord:
