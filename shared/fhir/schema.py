@@ -101,7 +101,7 @@ class _Together:
 
     def __init__(self) -> None:
         self._types: frozenset[str] = frozenset()
-        self._validator: Draft4Validator | None = None
+        self._validator: Any = None  # compiled when a resource is first judged
 
     def are_valid(self, resources: Mapping[str, list[dict[str, Any]]], urns: Collection[str] = ()) -> bool:
         """Tell whether resources pass the schemas of the types they are listed by.
@@ -112,7 +112,7 @@ class _Together:
         Raises:
             KeyError: R4 has no such resource type.
         """
-        if self._validator is None or not self._types.issuperset(resources):
+        if not self._types.issuperset(resources):
             self._compile(self._types.union(resources))
         return bool(self._validator.is_valid({**resources, "urns": [*urns]}))
 

@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.fhir.coherence import check_coherence
-from shared.fhir.exact_json import Written, dumps_each
 from shared.fhir.entries import check_addresses, known_types
+from shared.fhir.exact_json import Written, dumps_each
 from shared.fhir.explain import explain_faults
 from shared.fhir.place import write_place
 from shared.fhir.recall import is_plainly_sound

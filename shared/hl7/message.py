@@ -65,11 +65,9 @@ class Message:
         entries, delimiters, layout, separator = self._entries, self.delimiters, self._layout, self.delimiters.field
         segments: list[Any] = [None] * len(entries)
         for name, positions in self._index.items():
-            number = 0
-            for position in positions:
-                number += 1
+            for number, position in enumerate(positions, 1):
                 entry = entries[position]
-                if entry.__class__ is str:
+                if isinstance(entry, str):
                     entry = entries[position] = entry.split(separator)
                 segments[position] = Segment(name, entry, position, number, delimiters, layout)
         self._segments = segments

@@ -23,7 +23,6 @@ Resource = dict[str, Any]
 NULL = '""'
 _KEYS = count(1)
 KEPT = ""
-_PLACED_AS_THEY_ARE = frozenset({str, dict, list})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +159,8 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
                 if entries:
                     scope.number, scope.repetition = number, 1
                     scope.include(entries)
-            if leaf and built and leaf not in resource and built.__class__ in _PLACED_AS_THEY_ARE:
-                resource[leaf] = built if built.__class__ is not list else [*built]
+            if leaf and built and leaf not in resource and built.__class__ is not Unmapped:
+                resource[leaf] = [*built] if row.many else built
             elif built is not None:
                 _put(resource, row, built)
 
