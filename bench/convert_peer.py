@@ -1,10 +1,10 @@
 """The peer of bench/convert.py: the same two bundles, made with hl7apy and fhir.resources as their documentation says.
 
-It does what we do, and no more: ``parse_message`` with its defaults, every value read through the objects that it gives,
-each kind of value by a small function, codes looked up in plain dicts, resources once each, ids by ``uuid5``, one
-``Bundle`` of R4B models (which validates every resource), and ``model_dump_json``. It knows only the fields and codes of
-the two messages that are measured: no conditions, no findings, no escape sequences. ``bench.convert`` compares the
-bundles before it measures: all resources, elements and references are the same.
+It does what we do, and no more: ``parse_message`` with its defaults, every value read through the objects that it
+gives, each kind of value by a small function, codes looked up in plain dicts, resources once each, ids by ``uuid5``,
+one ``Bundle`` of R4B models (which validates every resource), and ``model_dump_json``. It knows only the fields and
+codes of the two messages that are measured: no conditions, no findings, no escape sequences. ``bench.convert`` compares
+the bundles before it measures: all resources, elements and references are the same.
 """
 
 from __future__ import annotations

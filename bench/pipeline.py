@@ -194,7 +194,7 @@ def _await_health(hub: Hub) -> None:
 
 
 def write_interfaces(folder: Path, second_port: int) -> Path:
-    """Return the folder, with one interface that brings what ``admission`` makes to a store and a second destination."""
+    """Return the folder with one interface, which brings what ``admission`` makes to a store and a second place."""
     (folder / "bench" / "samples").mkdir(parents=True)
     (folder / "bench" / "samples" / "01-admission.hl7").write_bytes(admission(0))
     (folder / "destinations").mkdir()
