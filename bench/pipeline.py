@@ -91,7 +91,7 @@ def running_hub(second_port: int) -> Iterator[Hub]:
     """Start the hub with the measured interface; it ends with the block."""
     http_port, mllp_port = _free_port(), _free_port()
     with tempfile.TemporaryDirectory(prefix="caduceus-bench-") as folder:
-        interfaces = _write_interfaces(Path(folder) / "interfaces", second_port)
+        interfaces = write_interfaces(Path(folder) / "interfaces", second_port)
         command = [sys.executable, "-m", "cli", "up", "--no-seed", "--home", f"{folder}/home"]
         command += ["--http-port", str(http_port), "--mllp-port", str(mllp_port)]
         environment = {**os.environ, "CADUCEUS_INTERFACES": str(interfaces)}
@@ -193,7 +193,8 @@ def _await_health(hub: Hub) -> None:
     raise RuntimeError("the hub did not start")
 
 
-def _write_interfaces(folder: Path, second_port: int) -> Path:
+def write_interfaces(folder: Path, second_port: int) -> Path:
+    """Return the folder with one interface, which brings what ``admission`` makes to a store and a second place."""
     (folder / "bench" / "samples").mkdir(parents=True)
     (folder / "bench" / "samples" / "01-admission.hl7").write_bytes(admission(0))
     (folder / "destinations").mkdir()

@@ -63,24 +63,32 @@ class KeptRecord:
     may_hold_decimals: bool
 
 
-def encode_record(record: CanonicalRecord) -> bytes:
-    """Return the record as lines."""
+def encode_record(record: CanonicalRecord, written: exact_json.Written | None = None) -> bytes:
+    """Return the record as lines.
+
+    Args:
+        record: The record.
+        written: The resources of its bundle as JSON, where the caller has them already.
+    """
     sequence, bundle = record.sequence, record.bundle
-    resources = [entry["resource"] for entry in bundle["entry"]]
-    names = [_reference(resource) for resource in resources]
-    urls = {entry["fullUrl"].encode(): name.encode() for entry, name in zip(bundle["entry"], names, strict=True)}
-    encoded = [exact_json.dumps_telling(resource) for resource in resources]
-    redirected = [redirect(text, urls) for text, _ in encoded]
+    entries: list[dict[str, Any]] = bundle["entry"]
+    names = [_reference(entry["resource"]) for entry in entries]
+    urls = {entry["fullUrl"].encode(): name.encode() for entry, name in zip(entries, names, strict=True)}
+    texts, has_decimals = written or exact_json.dumps_each(entry["resource"] for entry in entries)
+    redirected = [redirect(text, urls) for text in texts]
     head = {
         "v": RECORD_VERSION,
-        "decimals": any(has_decimals for _, has_decimals in encoded),
+        "decimals": has_decimals,
         "sequence": (sequence.source, sequence.epoch, sequence.n),
         "notes": record.notes.to_json(),
         "bundle": {name: value for name, value in bundle.items() if name != "entry"},
         "names": names,
         "stored": _stored(names, [targets for _, targets in redirected]),
     }
-    return b"\n".join([orjson.dumps(head), *[text for text, _ in redirected]])
+    parts: list[bytes | memoryview] = [orjson.dumps(head)]
+    for pieces, _ in redirected:
+        parts += (b"\n", *pieces)
+    return b"".join(parts)  # at once: lines of their own would copy a large resource once more
 
 
 def _stored(names: Iterable[str], targets: Iterable[Sequence[bytes]]) -> str:
@@ -126,7 +134,7 @@ def decode_record(body: bytes) -> CanonicalRecord:
     kept = open_record(body)
     urls = {name.encode(): full_url_of(name).encode() for name in kept.names}
     try:
-        texts = [redirect(text, urls)[0] for text in kept.texts]
+        texts = [b"".join(redirect(text, urls)[0]) for text in kept.texts]
         resources = read_resources(texts, may_hold_decimals=kept.may_hold_decimals)
     except ValueError as error:
         raise RecordUnreadable(type(error).__name__) from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 Json = dict[str, Any]
 
 
@@ -17,6 +19,17 @@ def put_entry(resource: Json, full_url: str) -> Json:
     """
     url = f"{resource['resourceType']}/{resource['id']}"
     return {"fullUrl": full_url, "resource": resource, "request": {"method": "PUT", "url": url}}
+
+
+def join_entries(bundle: Json, texts: Iterable[bytes]) -> bytes:
+    """Return a bundle as JSON.
+
+    Args:
+        bundle: Its entries are objects.
+        texts: Their resources as JSON, in the same order.
+    """
+    pairs = zip(bundle["entry"], texts, strict=True)
+    return orjson.dumps({**bundle, "entry": [{**entry, "resource": orjson.Fragment(text)} for entry, text in pairs]})
 
 
 def transaction(entries: Iterable[Json], **elements: Any) -> Json:

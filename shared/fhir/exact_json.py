@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,15 +25,29 @@ def dumps(value: object) -> bytes:
     return orjson.dumps(value, default=_as_written)
 
 
-def dumps_telling(value: object) -> tuple[bytes, bool]:
-    """Return a value as JSON, and whether a Decimal was written: where none was, `loads` need not look for one."""
+class Written(NamedTuple):
+    """Values as JSON, and whether a Decimal was written: where none was, `loads` need not look for one."""
+
+    texts: list[bytes]
+    has_decimals: bool
+
+
+def dumps_each(values: Iterable[object]) -> Written:
+    """Return each value as JSON."""
     decimals: list[object] = []
 
     def note(number: object) -> orjson.Fragment:
         decimals.append(number)
         return _as_written(number)
 
-    return orjson.dumps(value, default=note), bool(decimals)
+    texts = [orjson.dumps(value, note) for value in values]
+    return Written(texts, bool(decimals))
+
+
+def dumps_telling(value: object) -> tuple[bytes, bool]:
+    """Return a value as JSON, and whether a Decimal was written."""
+    [text], has_decimals = dumps_each([value])
+    return text, has_decimals
 
 
 def loads(body: bytes, *, may_hold_decimals: bool = True) -> Any:

@@ -126,6 +126,9 @@ CON_ERROR = coded("verificationStatus", TERMINOLOGY + "condition-ver-status", "e
 CON_OVER = coded("clinicalStatus", TERMINOLOGY + "condition-clinical", "resolved", "remission", "inactive")
 NO_PRACTITIONER = "(^|/)(CareTeam|Organization|Patient|PractitionerRole|RelatedPerson)/"
 IS_DOCUMENT = is_("type", "document")
+# An url and one thing more, which is not an id: what nearly every extension is. It spares the search among the fifty
+# types of its value, which took half of the time of a Patient with phone numbers.
+SIMPLE_EXTENSION: Schema = {"required": ["url"], "minProperties": 2, "maxProperties": 2, "not": {"required": ["id"]}}
 ON_DATA = is_("type", "data-added", "data-modified", "data-removed", "data-accessed", "data-access-ended")
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -145,7 +148,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("drq-2", "DataRequirement.dateFilter", either(has("path"), has("searchParam"))),
     Invariant("drt-1", "Duration", one(lacks("code"), every(is_("system", UCUM), has("value")))),
     Invariant("exp-1", "Expression", has("expression", "reference")),
-    Invariant("ext-1", "Extension", either(has("extension"), has_choice("value"))),
+    Invariant("ext-1", "Extension", one(SIMPLE_EXTENSION, either(has("extension"), has_choice("value")))),
     *(
         Invariant("qty-3", name, needs("code", "system"))
         for name in ("Age", "Count", "Distance", "Duration", "Quantity")

@@ -1,96 +1,168 @@
-"""A quick yes for a sound bundle: what was judged before in the same words is not judged again.
+"""A quick yes for a sound bundle, in one pass; most of what a hub makes needs no more.
 
-A hub sees the same wards, organizations and practitioners in message after message. Where anything is amiss, or not
-plainly right, the answer is no, and the bundle is judged in full, with places and rules.
+Where anything is amiss, or not plainly right, the answer is no, and the bundle is judged in full, with places and
+rules. What was judged before in the same words is not judged again: a hub sees the same wards, organizations and
+practitioners in message after message.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from shared.fhir.coherence import check_coherence
-from shared.fhir.entries import check_addresses, known_types
-from shared.fhir.references import judge_reference
-from shared.fhir.schema import type_of, validator
-from shared.fhir.survey import Sighting, Survey, content_of
+from shared.fhir import exact_json
+from shared.fhir.coherence import ELEMENTS, RESOURCES
+from shared.fhir.schema import are_valid, resource_types
+from shared.fhir.shape import INSIDE, Shape, shape_of
+from shared.fhir.survey import content_of
 
 Json = dict[str, Any]
+Aim = tuple[str, frozenset[str] | None]  # the text of a reference, and the types that it may lead to
+Fresh = tuple[str, Json, bytes]  # a resource that is not recalled: its type, itself, its JSON
 
 RECURRING = frozenset({"Device", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole"})
 REMEMBERED = 1024  # resources; a full memory starts anew
 LARGEST_BYTES = 4096
 
-_sound: dict[bytes, list[Sighting]] = {}  # the references of sound resources, by their content
+# What compares its values; what holds a resource is not plain.
+_RULES: dict[str, Callable[[Json], bool]] = {name: rule for name, (_, rule) in ELEMENTS.items()}
+_RULES |= dict.fromkeys(INSIDE, lambda _: False)
+_sound: dict[bytes, list[Aim]] = {}  # the aims of sound resources, by their JSON
 
 
-def is_plainly_sound(bundle: Json, *, is_closed: bool) -> bool:
-    """Tell whether a bundle is sure to be valid; False says nothing either way."""
-    entries = bundle.get("entry", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        return False
-    if not validator("Bundle").is_valid(_shell(bundle, entries)):
-        return False
-    contents: set[bytes] = set()
-    known = known_types(entries)
-    for entry in entries:
-        resource = entry.get("resource")
-        content = _content(resource)
-        if content is None or content in contents:
-            return False
-        contents.add(content)
-        references = _references_if_sound(resource, content)
-        if references is None or not all(_leads_somewhere(one, known, is_closed=is_closed) for one in references):
-            return False
-    return next(check_addresses(entries, is_history=bundle.get("type") == "history"), None) is None
+def is_plainly_sound(bundle: Json, texts: Sequence[bytes] | None) -> bool:
+    """Tell whether a bundle is sure to be valid; False says nothing either way.
 
+    Plain is a transaction as ``put_entry`` makes its entries, whose references lead to one another.
 
-def _shell(bundle: Json, entries: list[Json]) -> Json:
-    """Return the bundle without its resources: a schema reads all it is given, and each has its own."""
-    stripped = [{name: value for name, value in entry.items() if name != "resource"} for entry in entries]
-    return {**bundle, "entry": stripped} if entries else bundle
-
-
-def _content(resource: object) -> bytes | None:
-    if not isinstance(resource, dict) or type_of(resource) is None:
-        return None
+    Args:
+        bundle: A Bundle.
+        texts: Its resources as JSON, where the caller has them.
+    """
     try:
-        return content_of(resource)
-    except TypeError:
-        return None
+        plain = _Plain(bundle["entry"], texts)
+    except (KeyError, TypeError):  # an entry is something else
+        return False
+    return (
+        plain.are_puts()
+        and are_valid(plain.by_type(bundle), plain.known)
+        and plain.are_coherent()
+        and plain.lead_to_one_another()
+        and plain.are_different()
+    )
 
 
-def _references_if_sound(resource: Json, content: bytes) -> list[Sighting] | None:
-    """Return the references of a resource that is sound in itself; None where it is not, or holds other resources."""
-    references = _sound.get(content)
-    if references is None:
-        references = _judge(resource, has_extensions=b'xtension"' in content)
-        if references is not None and resource["resourceType"] in RECURRING and len(content) <= LARGEST_BYTES:
-            if len(_sound) >= REMEMBERED:
-                _sound.clear()
-            _sound[content] = references
-    return references
+class _Plain:
+    """The entries of a bundle that may be plain.
 
+    Raises:
+        KeyError, TypeError: they are not.
+    """
 
-def _judge(resource: Json, *, has_extensions: bool) -> list[Sighting] | None:
-    if not validator(resource["resourceType"]).is_valid(resource):
-        return None
-    survey = Survey(resource, has_extensions=has_extensions)
-    [whole, *inside] = survey.parts
-    if inside or survey.unwritable or survey.repeated or check_coherence(survey, set()):
-        return None
-    for held, _ in whole.contained:
-        name = type_of(held)
-        if name is None or not validator(name).is_valid(held):
-            return None
-    return survey.references
+    __slots__ = ("aims", "alike", "entries", "fresh", "has_others", "known")
 
+    def __init__(self, entries: list[Json], texts: Sequence[bytes] | None) -> None:
+        self.entries = entries
+        self.known: dict[str, str] = {}  # the types of the resources by fullUrl
+        self.alike: dict[int, list[Json]] = {}  # by length: what is equal is equally long, in whatever order it is said
+        self.aims: list[Aim] = []
+        self.fresh: list[Fresh] = []
+        self.has_others = False
+        types = resource_types()
+        for entry, text in zip(entries, texts or _texts(entries), strict=True):
+            resource = entry["resource"]
+            name, resource_id = resource["resourceType"], resource["id"]
+            put = {"method": "PUT", "url": f"{name}/{resource_id}"}
+            if len(entry) != 3 or name not in types or entry["request"] != put:
+                self.has_others = True
+                return
+            self.known[entry["fullUrl"]] = name
+            self.alike.setdefault(len(text) - len(resource_id), []).append(resource)
+            recalled = _sound.get(text) if name in RECURRING else None
+            if recalled is None:
+                self.fresh.append((name, resource, text))
+            else:
+                self.aims += recalled
 
-def _leads_somewhere(sighting: Sighting, known: dict[str, str], *, is_closed: bool) -> bool:
-    element, shape, _, _ = sighting
-    text = element.get("reference")
-    if not isinstance(text, str):
+    def are_puts(self) -> bool:
+        """Tell whether all entries are puts as ``put_entry`` makes them, and no two have one address."""
+        return not self.has_others and len(self.known) == len(self.entries) > 0
+
+    def by_type(self, bundle: Json) -> dict[str, list[Json]]:
+        """Return what is to be judged, by resource type.
+
+        To the schema of a bundle all puts are alike: the first stands for all, without the resource.
+        """
+        put = {name: value for name, value in self.entries[0].items() if name != "resource"}
+        listed: dict[str, list[Json]] = {"Bundle": [{**bundle, "entry": [put]}]}
+        for name, resource, _ in self.fresh:
+            if name in listed:
+                listed[name].append(resource)
+            else:
+                listed[name] = [resource]
+        return listed
+
+    def are_coherent(self) -> bool:
+        """Tell whether resources of valid form hold no others, and agree with themselves; take what they refer to."""
+        for name, resource, text in self.fresh:
+            aims: list[Aim] = []
+            rule = RESOURCES.get(name)
+            if rule is not None and not rule[1](resource):
+                return False
+            if not _gather(resource, shape_of(name, b'xtension":' in text), aims):
+                return False
+            self.aims += aims
+            if name in RECURRING and len(text) <= LARGEST_BYTES:
+                _remember(text, aims)
         return True
-    target = known.get(text)
-    if target is not None and "type" not in element and (shape.targets is None or target in shape.targets):
+
+    def lead_to_one_another(self) -> bool:
+        """Tell whether all references are to resources of the bundle, of a type that may stand there."""
+        known = self.known
+        for reference, targets in self.aims:
+            target = known.get(reference)
+            if target is None or (targets is not None and target not in targets):
+                return False
         return True
-    return next(judge_reference(sighting, target, in_bundle=True, is_closed=is_closed), None) is None
+
+    def are_different(self) -> bool:
+        """Tell whether no resource says what another says."""
+        return all(
+            len({content_of(resource) for resource in alike}) == len(alike)
+            for alike in self.alike.values()
+            if len(alike) > 1
+        )
+
+
+def _texts(entries: list[Json]) -> list[bytes]:
+    return [exact_json.dumps(entry["resource"]) for entry in entries]
+
+
+def _remember(text: bytes, aims: list[Aim]) -> None:
+    if len(_sound) >= REMEMBERED:
+        _sound.clear()
+    _sound[text] = aims
+
+
+def _gather(element: Json, shape: Shape, aims: list[Aim]) -> bool:
+    """Add what an element of valid form refers to; False where it is not plain, or its values do not agree."""
+    children = shape.children
+    for key, value in element.items():
+        if key not in children:
+            continue
+        child = children[key]
+        name, leads = child.name, child.leads
+        rule = _RULES.get(name)
+        for item in value if value.__class__ is list else (value,):
+            if name == "Reference":
+                if "reference" in item:
+                    aims.append((item["reference"], child.targets))
+                if len(item) == 1:
+                    continue
+                if "type" in item:
+                    return False
+            elif rule is not None and not rule(item):
+                return False
+            if item is not None and not leads.isdisjoint(item) and not _gather(item, child, aims):
+                return False
+    return True

@@ -18,10 +18,12 @@ places and rules, never values:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from shared.fhir.coherence import check_coherence
 from shared.fhir.entries import check_addresses, known_types
+from shared.fhir.exact_json import Written, dumps_each
 from shared.fhir.explain import explain_faults
 from shared.fhir.place import write_place
 from shared.fhir.recall import is_plainly_sound
@@ -38,22 +40,32 @@ def validate_resource(resource: Json) -> list[Finding]:
     return judge(resource, None, is_closed=False)
 
 
-def validate_bundle(bundle: Json, *, is_closed: bool = False) -> list[Finding]:
+def validate_bundle(bundle: Json, *, is_closed: bool = False, texts: Sequence[bytes] | None = None) -> list[Finding]:
     """Return what makes a bundle invalid: each resource, each reference, and the bundle as a whole.
 
     Args:
         bundle: A Bundle.
         is_closed: A relative reference (``Patient/1``) must be to an entry, too: so for what transform makes.
+        texts: The resources of its entries as ``exact_json`` writes them, where the caller has them already.
     """
     if bundle.get("resourceType") != "Bundle":
         return [Finding("fhir_type", "Bundle", "resourceType")]
-    if is_plainly_sound(bundle, is_closed=is_closed):
+    if is_plainly_sound(bundle, texts):
         return []
     listed = bundle.get("entry")
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     findings = judge(bundle, known_types(entries), is_closed=is_closed)
     findings.extend(check_addresses(entries, is_history=bundle.get("type") == "history"))
     return findings
+
+
+def write_and_validate(bundle: Json, *, is_closed: bool = False) -> tuple[Written, list[Finding]]:
+    """Return the resources of a bundle as JSON, each written once for all who read it, and what makes it invalid."""
+    try:
+        written = dumps_each(entry["resource"] for entry in bundle["entry"])
+    except (KeyError, TypeError):
+        return Written([], False), validate_bundle(bundle, is_closed=is_closed)
+    return written, validate_bundle(bundle, is_closed=is_closed, texts=written.texts)
 
 
 def judge(resource: Json, known: dict[str, str] | None, *, is_closed: bool) -> list[Finding]:

@@ -51,7 +51,7 @@ class Layout:
 
     def replace(self, lines: dict[int, str]) -> bytes:
         """Return the bytes with the segments at these positions exchanged for others."""
-        last = max(lines)
+        last = max(lines) if len(lines) > 1 else next(iter(lines))
         if self.line_end and len(self.raw) <= _SPLIT_UP_TO_BYTES:
             line_end = self.line_end.encode()
             parts = self.raw.split(line_end, last + 1)

@@ -10,11 +10,12 @@ from shared.hl7.delimiters import Delimiters
 from shared.hl7.escape import escape, unescape
 from shared.hl7.layout import Layout
 from shared.hl7.null import NULL, NULL_TEXT, Null
-from shared.hl7.path import PATHS, Path
-from shared.hl7.segment import Segment, join_fields, pick
+from shared.hl7.path import PATHS, Place, find_path
+from shared.hl7.segment import Segment, join_fields
 from shared.message.errors import PathInvalid, SegmentAbsent, TextNotEncodable
 from shared.message.finding import Finding
 
+_SEARCHED = 64  # segments: to look for a name among so few is quicker than to index them
 _ABOUT_THE_BYTES = (1, 2, 18)  # fields of MSH that say how the bytes are to be read
 
 
@@ -27,14 +28,17 @@ class Message:
         findings: What was tolerated; see docs/hl7.md for the codes.
     """
 
-    __slots__ = ("_changed", "_entries", "_index", "_layout", "_read", "_segments", "delimiters", "findings", "raw")
+    __slots__ = (
+        *("_changed", "_entries", "_index", "_layout", "_names", "_read", "_segments"),
+        *("delimiters", "findings", "raw"),
+    )
 
     def __init__(
         self,
         layout: Layout,
         delimiters: Delimiters,
         entries: list[str | list[str]],
-        index: dict[str, list[int]],
+        names: list[str],
         findings: list[Finding],
     ) -> None:
         self.raw = layout.raw
@@ -43,8 +47,11 @@ class Message:
         self._layout = layout
         self._entries = entries  # a line, until somebody reads it; then its fields, as MSH from the beginning
         self._segments: list[Segment] | None = None
-        self._index = index  # positions of each segment name
-        self._read: dict[str, list[str]] = {}  # fields of what get has read, by ``Path.segment``
+        self._names = names
+        self._index: dict[str, list[int]] | None = None  # positions of each name, when somebody wants more than one
+        self._read: dict[str, list[str]] = {
+            "MSH": cast("list[str]", entries[0])
+        }  # fields of what get has read, by ``Path.segment``
         self._changed: dict[str, list[str]] = {}  # fields of what was set, by ``Path.segment``
 
     @property
@@ -62,13 +69,17 @@ class Message:
         """Every segment in order; blank lines are none."""
         if self._segments is not None:
             return self._segments
-        fields, delimiters, layout = self._fields, self.delimiters, self._layout
-        segments: list[Segment | None] = [None] * len(self._entries)
-        for name, positions in self._index.items():
-            for number, position in enumerate(positions, 1):
-                segments[position] = Segment(name, fields(position), position, number, delimiters, layout)
-        self._segments = cast("list[Segment]", segments)
-        return self._segments
+        entries, delimiters, layout, separator = self._entries, self.delimiters, self._layout, self.delimiters.field
+        segments: list[Segment] = []
+        numbers: dict[str, int] = {}
+        for position, name in enumerate(self._names):
+            entry = entries[position]
+            if isinstance(entry, str):
+                entry = entries[position] = entry.split(separator)
+            number = numbers[name] = numbers.get(name, 0) + 1
+            segments.append(Segment(name, entry, position, number, delimiters, layout))
+        self._segments = segments
+        return segments
 
     @property
     def header(self) -> Segment:
@@ -77,17 +88,19 @@ class Message:
 
     def all(self, name: str) -> Sequence[Segment]:
         """Return the segments of one name, in order."""
-        positions = self._index.get(name, ())
+        positions = self._positions().get(name, ())
         return [self._segment(name, position, number) for number, position in enumerate(positions, 1)]
 
     def count(self, name: str) -> int:
         """Return how many segments have this name."""
-        return len(self._index.get(name, ()))
+        return len(self._positions().get(name, ()))
 
     def first(self, name: str) -> Segment | None:
         """Return the first segment of one name."""
-        positions = self._index.get(name)
-        return None if positions is None else self._segment(name, positions[0], 1)
+        try:
+            return self._segment(name, self._position(name), 1)
+        except LookupError:
+            return None
 
     def get(self, path: str) -> str | Null | None:
         """Return the text at ``path``; None when absent or empty, NULL for an HL7 null.
@@ -97,28 +110,34 @@ class Message:
         Raises:
             PathInvalid: ``path`` is no path.
         """
-        segment, field, repetition, component, subcomponent = PATHS[path]
-        fields = self._read.get(segment) or self._find(segment)
-        if field >= len(fields):
-            return None
-        value = fields[field]
+        try:
+            segment, field, repetition, component, subcomponent, is_first = PATHS[path]
+        except KeyError:
+            segment, field, repetition, component, subcomponent, is_first = find_path(path)
+        try:
+            value = self._read[segment][field]
+        except LookupError:  # not read yet, or not there
+            fields = self._read.get(segment) or self._find(segment)
+            if field >= len(fields):
+                return None
+            value = fields[field]
         if value.isalnum():  # nothing to split, nothing to unescape
-            return value if component == 1 and repetition == 1 and subcomponent == 1 else None
+            return value if is_first else None
         if not value:
             return None
         delimiters = self.delimiters
-        if repetition == 1 and delimiters.repetition not in value:
-            if component == 1:
-                value = value.partition(delimiters.component)[0]
-            else:
-                parts = value.split(delimiters.component, component)
-                value = parts[component - 1] if component <= len(parts) else ""
-            if value.isalnum():
-                return value if subcomponent == 1 else None
-            component = 1
-        elif segment == "MSH" and field == 2:
-            return value
-        value = pick(value, delimiters, repetition, component, subcomponent)
+        if repetition > 1 or delimiters.repetition in value:
+            if segment == "MSH" and field == 2:
+                return value
+            parts = value.split(delimiters.repetition, repetition)
+            value = parts[repetition - 1] if repetition <= len(parts) else ""
+        parts = value.split(delimiters.component, component)
+        value = parts[component - 1] if component <= len(parts) else ""
+        if value.isalnum():
+            return value if subcomponent == 1 else None
+        if subcomponent > 1 or delimiters.subcomponent in value:
+            parts = value.split(delimiters.subcomponent, subcomponent)
+            value = parts[subcomponent - 1] if subcomponent <= len(parts) else ""
         if delimiters.escape in value:
             return unescape(value, delimiters, self._codec(segment)) or None
         return NULL if value == NULL_TEXT else value or None
@@ -133,8 +152,8 @@ class Message:
             SegmentAbsent: The message has no such segment.
             TextNotEncodable: The charset of the message cannot hold the value.
         """
-        place = PATHS[path]
-        segment, field, repetition, component, subcomponent = place
+        place = find_path(path)
+        segment, field, *_, is_first = place
         fields = self._read.get(segment) or self._find(segment)
         if not fields:
             raise SegmentAbsent(path)
@@ -147,7 +166,7 @@ class Message:
             raise PathInvalid(path)
         if field >= len(fields):
             _pad(fields, field + 1)
-        is_whole = repetition == component == subcomponent == 1 and fields[field].isalnum()
+        is_whole = is_first and fields[field].isalnum()
         fields[field] = text if is_whole else _rewritten(fields[field], place, text, self.delimiters)
         self._changed[segment] = fields
 
@@ -155,8 +174,9 @@ class Message:
         """Return the message as bytes: what came, with the segments that were set written anew."""
         if not self._changed:
             return self.raw
-        separator = self.delimiters.field
-        lines = {self._position(segment): join_fields(fields, separator) for segment, fields in self._changed.items()}
+        lines: dict[int, str] = {}
+        for segment, fields in self._changed.items():
+            lines[self._position(segment)] = join_fields(fields, self.delimiters.field)
         return self._layout.replace(lines)
 
     @property
@@ -201,15 +221,26 @@ class Message:
     def _find(self, segment: str) -> list[str]:
         """Return the fields of what a path calls ``PID`` or ``OBX(3)``; none when absent."""
         try:
-            fields = self._fields(self._position(segment))
+            fields = self._read[segment] = self._fields(self._position(segment))
         except LookupError:
             return []
-        self._read[segment] = fields
         return fields
 
     def _position(self, segment: str) -> int:
-        positions = self._index[segment[:3]]
+        if len(segment) == 3 and len(self._names) <= _SEARCHED:
+            try:
+                return self._names.index(segment)
+            except ValueError:
+                raise LookupError from None
+        positions = self._positions()[segment[:3]]
         return positions[0] if len(segment) == 3 else positions[int(segment[4:-1]) - 1]
+
+    def _positions(self) -> dict[str, list[int]]:
+        if self._index is None:
+            self._index = {}
+            for position, name in enumerate(self._names):
+                self._index.setdefault(name, []).append(position)
+        return self._index
 
     def _fields(self, position: int) -> list[str]:
         entry = self._entries[position]
@@ -237,9 +268,9 @@ def _refuse_unencodable(path: str, text: str, codec: str) -> None:
         raise TextNotEncodable(path) from None
 
 
-def _rewritten(value: str, place: Path, text: str, delimiters: Delimiters) -> str:
+def _rewritten(value: str, place: Place, text: str, delimiters: Delimiters) -> str:
     """Return a field with ``text`` in the one place of it."""
-    _, _, repetition, component, subcomponent = place
+    _, _, repetition, component, subcomponent, _ = place
     repetitions = value.split(delimiters.repetition)
     _pad(repetitions, repetition)
     components = repetitions[repetition - 1].split(delimiters.component)

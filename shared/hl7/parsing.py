@@ -14,13 +14,12 @@ from shared.message.errors import ContentUndecodable, NotHl7, SeveralMessages
 from shared.message.finding import Finding
 
 _USUAL_BEGINNING = b"MSH|^~\\&|"
+_FRAME_END, _LINE_FEED = 0x1C, 0x0A  # numbers: to look for one takes a third of what looking for bytes does
 _LEFT_OVER_BEFORE = re.compile(rb"[\x00\x0b\x1c\r\n\t \xef\xbb\xbf]*")
 _BATCH_HEADER = re.compile(rb"(?:FHS|BHS)[^A-Za-z0-9]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FALLBACK_CODEC = "latin-1"  # every byte is a character, and goes back to the same byte
 _NEVER_GUESSED = frozenset({"PID", "OBX"})  # a wrong name or result is worse than a message that waits
-
-Index = dict[str, list[int]]  # the positions of each segment name
 
 
 def parse(raw: bytes, charset: str | None = None) -> Message:
@@ -41,7 +40,7 @@ def parse(raw: bytes, charset: str | None = None) -> Message:
     else:
         start = _find_header(raw, findings)
         delimiters = read_delimiters(raw, start, findings)
-    if not start and b"\x1c" not in raw:
+    if not start and _FRAME_END not in raw:
         message = _read_regular(raw, delimiters, charset, findings)
         if message is not None:
             return message
@@ -83,7 +82,7 @@ def _line_end_with_lf(raw: bytes) -> str:
 def _read_regular(raw: bytes, delimiters: Delimiters, charset: str | None, findings: list[Finding]) -> Message | None:
     """Read at the speed of str.split; None where a line is not plainly a segment, or not text."""
     separator = delimiters.field
-    line_end = "\r" if b"\n" not in raw else _line_end_with_lf(raw)
+    line_end = "\r" if _LINE_FEED not in raw else _line_end_with_lf(raw)
     declared = charset if charset or raw.isascii() else _declared_charset(raw, 0, separator)
     codec = codec_of(declared, delimiters.repetition) if declared else DEFAULT_CODEC
     if not line_end or codec in MULTIBYTE_CODECS:
@@ -95,8 +94,8 @@ def _read_regular(raw: bytes, delimiters: Delimiters, charset: str | None, findi
     is_closed = not lines[-1]
     if is_closed:
         lines.pop()
-    index = _index_lines(lines, separator)
-    if index is None:
+    names = _names_of(lines, separator)
+    if names is None:
         return None
     header = split_header(lines[0], separator)
     if not declared and len(header) > 18:
@@ -104,41 +103,40 @@ def _read_regular(raw: bytes, delimiters: Delimiters, charset: str | None, findi
         if codec in MULTIBYTE_CODECS:
             return None
     layout = Layout(raw, 0, separator, codec, line_end)
-    if len(index["MSH"]) > 1:
-        raise SeveralMessages("MSH(2)", layout.starts()[index["MSH"][1]])
+    _refuse_second_header(names, layout)
     if not is_closed:
         findings.append(Finding("last_line_end_missing", "MSH"))
     if line_end != "\r":
         findings.append(Finding("line_end_not_cr", "MSH"))
     lines[0] = header
-    return Message(layout, delimiters, lines, index, findings)
+    return Message(layout, delimiters, lines, names, findings)
 
 
-def _index_lines(lines: list[str], separator: str) -> Index | None:
-    """Return the index of lines that all are a name of three, a separator, and fields; else None."""
-    index: Index = {}
-    position = 0
-    try:
-        for line in lines:
-            if line[3] != separator:
-                return None
-            name = line[:3]
-            if name in index:
-                index[name].append(position)
-            else:
-                index[name] = [position]
-            position += 1
-    except IndexError:
+def _names_of(lines: list[str], separator: str) -> list[str] | None:
+    """Return the names of lines that all are a name of three, a separator, and fields; else None.
+
+    All at once: a line costs a third of what it does one by one.
+    """
+    heads = "".join([line[:4] for line in lines])
+    names = heads.split(separator)
+    count = len(lines)
+    if len(heads) != 4 * count or heads[3::4] != separator * count or len(names) != count + 1:
         return None
-    names = "".join(index)
-    return index if names.isalnum() and names.isascii() else None
+    names.pop()  # what follows the last separator
+    letters = heads.replace(separator, "")
+    return names if letters.isalnum() and letters.isascii() else None
+
+
+def _refuse_second_header(names: list[str], layout: Layout) -> None:
+    if names.count("MSH") > 1:
+        raise SeveralMessages("MSH(2)", layout.starts()[names.index("MSH", 1)])
 
 
 def _read_irregular(layout: Layout, delimiters: Delimiters, findings: list[Finding]) -> Message:
     """Read segment by segment: mixed line ends, broken lines, many-byte charsets, undecodable bytes."""
     raw, separator = layout.raw, layout.separator
     lines: list[str | list[str]] = []
-    index: Index = {}
+    names: list[str] = []
     end = layout.start
     for position, (begin, end) in enumerate(layout.spans()):
         try:
@@ -150,16 +148,15 @@ def _read_irregular(layout: Layout, delimiters: Delimiters, findings: list[Findi
         if "\r" in line or "\n" in line:
             findings.append(Finding("line_end_in_field", name, f"byte {begin}"))
         lines.append(line if position else split_header(line, separator))
-        index.setdefault(name, []).append(position)
-    if len(index["MSH"]) > 1:
-        raise SeveralMessages("MSH(2)", layout.starts()[index["MSH"][1]])
+        names.append(name)
+    _refuse_second_header(names, layout)
     if end == len(raw):
         findings.append(Finding("last_line_end_missing", "MSH"))
     if b"\x1c" in raw[end : end + 2]:
         findings.append(Finding("frame_left_over", "MSH"))
     if b"\n" in raw:
         findings.append(Finding("line_end_not_cr", "MSH"))
-    return Message(layout, delimiters, lines, index, findings)
+    return Message(layout, delimiters, lines, names, findings)
 
 
 def _decode_odd(

@@ -54,9 +54,10 @@ class Segment:
         value = fields[field] if field < len(fields) else ""
         if not value or value.isalnum():  # nothing to split, nothing to unescape
             return value if component == repetition == subcomponent == 1 else ""
-        if self._declares_delimiters(field):
+        if field <= 2 and self.name == "MSH":
             return value
-        return self.unescape(pick(value, self.delimiters, repetition, component, subcomponent))
+        picked = pick(value, self.delimiters, repetition, component, subcomponent)
+        return picked if picked.isalnum() else self.unescape(picked)
 
     def is_null(self, field: int) -> bool:
         """Return whether the whole field is the HL7 null."""

@@ -105,7 +105,7 @@ def allergy(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     _add_reaction(resource, node, scope)
     deleted = name == "IAM" and segment.text(6) == "D"
     scope.add_child(resource, name, frame.patient["reference"], Action.DELETE if deleted else Action.PUT)
-    return frame.within(remarks=resource)
+    return frame.within(remarks=resource) if node.children else None
 
 
 def _add_category(resource: Resource, node: Node, scope: Scope) -> None:

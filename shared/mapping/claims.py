@@ -18,6 +18,9 @@ NOT_A_PERSON = frozenset(
     {"AN", "VN", "AC", "ACSN", "ANON", "ANC", "AND", "ANT", "BA", "BC", "FI", "XX", "GN", "MA", "MC"}
 )
 
+_NONE: frozenset[str] = frozenset()
+_UNIDENTIFIED = frozenset({"unidentified"})
+_PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
 _PLACEHOLDER = re.compile(
     r"0+|9{3,}|X{2,}|-+|\?+|\"\"|UNK(NOWN)?|NONE|NULL|N/?A|TEMP|TBD|NO ?MRN|NOT ?AVAILABLE", re.IGNORECASE
 )
@@ -51,7 +54,7 @@ class Claim(NamedTuple):
     fallback: tuple[str, ...]
     family: str = ""
     birth_date: str = ""
-    flags: frozenset[str] = frozenset()
+    flags: frozenset[str] = _NONE
     role: str = "subject"
 
 
@@ -114,7 +117,8 @@ class _Sender:
 
 def _person_claim(pid: Segment, sender: _Sender) -> Claim:
     """Return the claim of a PID: PID-3, then the older PID-2 and PID-4."""
-    mother = frozenset(pid.components(raw)[0] for raw in pid.repeats(21))
+    fields = pid.fields
+    mother = frozenset(pid.components(raw)[0] for raw in pid.repeats(21)) if len(fields) > 21 else _NONE
     identifiers, flags = _identifiers(pid, (3, 2, 4), sender, excluded=mother)
     family, birth_date = pid.text(5).upper(), pid.text(7)[:8]
     return Claim("Patient", _place(pid), identifiers, _fallback(pid, sender), family, birth_date, flags)
@@ -133,7 +137,7 @@ def _visit_claim(pv1: Segment, person: Claim | None, sender: _Sender) -> Claim:
     if not identifiers and person is not None and person.identifiers and admitted:
         first = person.identifiers[0]
         identifiers = (KnownBy("admission", first.assigner, f"{first.type} {first.value} {admitted}"),)
-        flags -= {"unidentified"}
+        flags -= _UNIDENTIFIED
     return Claim("Encounter", _place(pv1), identifiers, _fallback(pv1, sender), flags=flags)
 
 
@@ -149,7 +153,7 @@ def default_assigner(header: Segment, defaults: ClaimDefaults) -> str:
 
 def is_placeholder(value: str) -> bool:
     """Tell whether a value stands for "no number": ``0``, ``UNKNOWN``, all nines and their like."""
-    return not value or _PLACEHOLDER.fullmatch(value) is not None
+    return not value or (value[0] in _PLACEHOLDER_BEGINS and _PLACEHOLDER.fullmatch(value) is not None)
 
 
 def _place(segment: Segment) -> str:
@@ -165,32 +169,41 @@ def _identifiers(
     numbers: tuple[int, ...],
     sender: _Sender,
     *,
-    excluded: frozenset[str] = frozenset(),
+    excluded: frozenset[str] = _NONE,
     any_type: str = "",
 ) -> tuple[tuple[KnownBy, ...], frozenset[str]]:
     """Return the trusted identifiers of these fields, strongest first, and flags on the others."""
     flags: set[str] = set()
     found: dict[KnownBy, None] = {}
-    for raw in [raw for number in numbers for raw in segment.repeats(number)]:
-        parts = [*segment.components(raw), "", "", "", ""]
-        value = segment.unescape(parts[0]).strip()
-        type_code = segment.unescape(parts[4]).strip().upper()
-        if is_placeholder(value):
-            flags.add("placeholder")
-        elif value in excluded:
-            flags.add("mothers_number")
-        elif any_type or type_code not in NOT_A_PERSON:
-            named = _assigner(segment, parts[3])
-            if not named:
-                flags.add("default_assigner")
-            found[KnownBy(any_type or type_code, named or sender.assigner, value)] = None
+    fields, written = segment.fields, segment.delimiters
+    length = len(fields)
+    for number in numbers:
+        for raw in fields[number].split(written.repetition) if number < length and fields[number] else ():
+            parts = raw.split(written.component)
+            value = _text(parts[0], segment)
+            type_code = _text(parts[4], segment).upper() if len(parts) > 4 else ""
+            if is_placeholder(value):
+                flags.add("placeholder")
+            elif value in excluded:
+                flags.add("mothers_number")
+            elif any_type or type_code not in NOT_A_PERSON:
+                named = _assigner(segment, parts[3]) if len(parts) > 3 else ""
+                if not named:
+                    flags.add("default_assigner")
+                found[KnownBy(any_type or type_code, named or sender.assigner, value)] = None
     if not found:
         flags.add("unidentified")
-    return _strongest_first(found, sender.defaults), frozenset(flags)
+    return _strongest_first(found, sender.defaults), frozenset(flags) if flags else _NONE
+
+
+def _text(raw: str, segment: Segment) -> str:
+    return raw if raw.isalnum() else segment.unescape(raw).strip()
 
 
 def _assigner(segment: Segment, raw: str) -> str:
     """Return the universal id of an HD that is one component, else its namespace."""
+    if raw.isalnum():
+        return raw
     namespace, _, others = raw.partition(segment.delimiters.subcomponent)
     universal = others.partition(segment.delimiters.subcomponent)[0]
     return segment.unescape(universal).strip() or segment.unescape(namespace).strip()
@@ -200,9 +213,11 @@ def _strongest_first(found: dict[KnownBy, None], defaults: ClaimDefaults) -> tup
     if len(found) < 2:
         return tuple(found)
 
-    def rank(one: KnownBy) -> tuple[int, int, str, str, str]:
-        by_type = defaults.types.index(one.type) if one.type in defaults.types else len(defaults.types)
-        by_assigner = defaults.assigners.index(one.assigner) if one.assigner in defaults.assigners else 99
-        return by_type, by_assigner, one.type, one.assigner, one.value
+    types, assigners = defaults.types, defaults.assigners
+
+    def rank(one: KnownBy) -> tuple[int, int, KnownBy]:
+        by_type = types.index(one.type) if one.type in types else len(types)
+        by_assigner = assigners.index(one.assigner) if one.assigner in assigners else 99
+        return by_type, by_assigner, one
 
     return tuple(sorted(found, key=rank))

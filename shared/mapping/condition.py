@@ -84,7 +84,7 @@ def diagnosis(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     reference = scope.add_child(resource, "DG1", of, Action.DELETE if deleted else Action.PUT)
     if frame.visit is not None and not deleted:
         _add_to_visit(frame.visit, reference, node, scope)
-    return frame.within(remarks=resource)
+    return frame.within(remarks=resource) if node.children else None
 
 
 def _add_to_visit(visit: Resource, reference: str, node: Node, scope: Scope) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
 from shared.hl7 import Message
@@ -21,8 +22,7 @@ from shared.message.finding import Finding
 _SHARED_TYPES = OWNED_BY_ADT | {"Device"}
 
 
-@dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(NamedTuple):
     """What a message became.
 
     Attributes:
@@ -56,9 +56,11 @@ def convert(message: Message, context: MappingContext, *, trace: list[Taken] | N
 
 def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
     for node in parent.children:
-        handler = HANDLERS.get(node.segment.name)
-        below = handler(node, frame, scope) if handler is not None else None
-        if handler is None and not node.segment.name.startswith("Z"):
+        below: Frame | None = None
+        name = node.segment.name
+        if name in HANDLERS:
+            below = HANDLERS[name](node, frame, scope)
+        elif not name.startswith("Z"):
             scope.findings.append(Finding("segment_unmapped", place_of(node.segment)))
         if node.children:
             _walk(node, below or frame, scope)
@@ -66,9 +68,7 @@ def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
 
 def _changes(scope: Scope) -> ChangeNotes:
     context = scope.context
-    not_owned = _SHARED_TYPES - context.owned.get(scope.code, frozenset())
-    if scope.code in RESULT_MESSAGES:
-        not_owned |= {"ServiceRequest"}  # who reports a result does not change the order
+    not_owned = _not_owned(scope.code, context.owned.get(scope.code, frozenset()))
     lists = scope.child_lists(ListMode.SNAPSHOT)
     return ChangeNotes(
         scope.code,
@@ -80,10 +80,20 @@ def _changes(scope: Scope) -> ChangeNotes:
     )
 
 
+@lru_cache(maxsize=256)
+def _not_owned(code: str, owned: frozenset[str]) -> frozenset[str]:
+    """Return the types that a message may create only."""
+    not_owned = _SHARED_TYPES - owned
+    # Who reports a result does not change the order.
+    return not_owned | {"ServiceRequest"} if code in RESULT_MESSAGES else not_owned
+
+
 def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> Iterator[ResourceChange]:
     """Yield a note for each entry that needs one."""
     notes = scope.notes
     for url, entry in scope.entries.items():
         provisional = entry["resource"]["resourceType"] in not_owned
-        if provisional or url in notes:
-            yield ResourceChange(url, provisional, **notes.get(url, {}))
+        if url in notes:
+            yield ResourceChange(url, provisional, **notes[url])
+        elif provisional:
+            yield ResourceChange(url, provisional)

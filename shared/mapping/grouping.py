@@ -24,7 +24,10 @@ class Node:
 
     def first(self, name: str) -> Node | None:
         """Return the first child of one segment name."""
-        return next((child for child in self.children if child.segment.name == name), None)
+        for child in self.children:
+            if child.segment.name == name:
+                return child
+        return None
 
 
 # Segment -> its possible parents. The nearest open one takes it. "ORC!" takes one child of that name only: a second
@@ -96,6 +99,7 @@ ROOT = frozenset(
 
 # Segment -> possible parent -> whether that takes one only.
 _WANTED = {name: {one.rstrip("!"): one.endswith("!") for one in parents} for name, parents in PARENTS.items()}
+_KNOWN = _WANTED.keys() | ROOT
 
 
 def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
@@ -110,11 +114,11 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
     for segment in iterator:
         node = Node(segment)
         name = segment.name
-        if name not in _WANTED and name not in ROOT:
+        if name not in _KNOWN:
             findings.append(_unknown(segment))
             open_nodes[-1].children.append(node)
             continue
-        depth = _parent_depth(open_nodes, name)
+        depth = _parent_depth(open_nodes, name) if name in _WANTED else 0
         if depth == 0 and name not in ROOT:
             findings.append(Finding("segment_without_parent", place_of(segment), f"one of {', '.join(PARENTS[name])}"))
         open_nodes[depth].children.append(node)
@@ -131,13 +135,14 @@ def place_of(segment: Segment) -> str:
 
 def _parent_depth(open_nodes: list[Node], name: str) -> int:
     """Return the depth of the nearest open parent; 0, the root, where there is none."""
-    wanted = _WANTED.get(name)
-    if wanted:
-        for depth in range(len(open_nodes) - 1, 0, -1):
-            node = open_nodes[depth]
-            takes_one = wanted.get(node.segment.name)
-            if takes_one is False or (takes_one and node.first(name) is None):
-                return depth
+    wanted = _WANTED[name]
+    depth = len(open_nodes)
+    while depth > 1:
+        depth -= 1
+        node = open_nodes[depth]
+        takes_one = wanted.get(node.segment.name)
+        if takes_one is False or (takes_one and node.first(name) is None):
+            return depth
     return 0
 
 

@@ -69,9 +69,14 @@ class MemoryResolver:
 
     def resolve(self, kind: str, claim: Claim) -> str:
         """Return the id first given to any identifier of the claim, or a new one from the strongest."""
-        keys = [(kind, one.type, one.assigner, one.value) for one in claim.identifiers]
-        found = next((self._known[key] for key in keys if key in self._known), None)
-        resource_id = found or self._mint(*(keys[0] if keys else (kind, *claim.fallback)))
+        known = self._known
+        keys = [(kind, *identifier) for identifier in claim.identifiers]
         for key in keys:
-            self._known.setdefault(key, resource_id)
+            if key in known:
+                resource_id = known[key]
+                break
+        else:
+            resource_id = self._mint(*(keys[0] if keys else (kind, *claim.fallback)))
+        for key in keys:
+            known.setdefault(key, resource_id)
         return resource_id

@@ -199,7 +199,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         resource["code"] = _UNKNOWN_CODE
     if "status" not in resource:  # the report's: its own is about all its results
         resource["status"] = frame.result_status or "unknown"
-    scope.noted(resource)["control"] = fields[11] if len(fields) > 11 else ""
+    if len(fields) > 11 and fields[11]:
+        scope.noted(resource)["control"] = fields[11]
     if frame.patient:
         resource["subject"] = frame.patient
     if frame.encounter:
@@ -252,7 +253,8 @@ def _place_values(resource: Resource, kind: str, raw: str, units: Resource, scop
         value = read_value(kind, raw, units, scope)
         if value is not None:
             resource[value[0]] = value[1]
-            scope.take(_VALUE)
+            if scope.trace is not None:
+                scope.take(_VALUE)
         return
     found: list[tuple[str, Any]] = []
     for repetition, part in enumerate(raw.split(scope.separator), 1):

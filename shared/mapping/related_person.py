@@ -111,7 +111,7 @@ def related_person(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     scope.note_alike(resource, frame.patient["reference"])
     if segment.text(3) == "EMC" or segment.text(7):
         _contact(node, frame.person, scope)
-    return frame.within(remarks=resource)
+    return frame.within(remarks=resource) if node.children else None
 
 
 def _contact(node: Node, person: Resource, scope: Scope) -> None:

@@ -121,11 +121,13 @@ class Table:
     resource: str
     rows: tuple[Row, ...]
     ignored: Mapping[int, str] = field(default_factory=dict)
-    compiled: tuple[tuple[int, int, Condition | None, Row], ...] = field(init=False, repr=False)
+    compiled: tuple[tuple[int, int, Condition | None, str, Row], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         rows = sorted((row for row in self.rows if not row.placed), key=lambda row: row.number)
-        by_field = tuple((row.number, row.key if row.reuse else 0, row.when, row) for row in rows)
+        by_field = tuple(
+            (row.number, row.key if row.reuse else 0, row.when, "" if row.parents else row.leaf, row) for row in rows
+        )
         object.__setattr__(self, "compiled", by_field)
 
 
@@ -138,7 +140,7 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
     length = len(fields)
     reused = scope.reused
     scope.segment = segment
-    for number, key, when, row in table.compiled:
+    for number, key, when, leaf, row in table.compiled:
         if number >= length:
             return
         raw = fields[number]
@@ -157,7 +159,9 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
                 if entries:
                     scope.number, scope.repetition = number, 1
                     scope.include(entries)
-            if built is not None:
+            if leaf and built and leaf not in resource and built.__class__ is not Unmapped:
+                resource[leaf] = [*built] if row.many else built
+            elif built is not None:
                 _put(resource, row, built)
 
 
@@ -212,7 +216,8 @@ def _build_each(raw: str, scope: Scope, row: Row) -> list[Any] | None:
         scope.repetition = repetition
         built = row.build(part, scope) if part and part != NULL else None
         if built is not None:
-            scope.take(row)
+            if scope.trace is not None:
+                scope.take(row)
             found += built if built.__class__ is list else [built]
     return found or None
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PADDING = ("",) * 40
+_DOUBTS = frozenset({"placeholder", "mothers_number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Scope:
     """
 
     __slots__ = (
+        "_answers",
         "_completed",
         "_escape",
         "_occurrences",
@@ -98,6 +100,7 @@ class Scope:
         self.known: dict[tuple[str, str], Any] = {}
         self.children: dict[tuple[str, str, str], list[str]] = {}
         self.identity: list[IdentityEdit] = []
+        self._answers: dict[str, str] = {}  # the resource id of each claim, by its place
         self._completed: dict[int, Resource] = {}
         self.notes: dict[str, dict[str, Any]] = {}
         self._occurrences: dict[tuple[str, ...], int] = {}
@@ -234,17 +237,17 @@ class Scope:
 
     def resolve(self, claim: Claim) -> str:
         """Return the resource id of a person or visit; one answer per claim and conversion."""
-        key = (claim.kind, claim.role + " " + claim.place)
-        if key not in self.known:
-            self.known[key] = self.context.resolver.resolve(claim.kind, claim)
-        return str(self.known[key])
+        answer = self._answers.get(claim.place)
+        if answer is None:
+            answer = self._answers[claim.place] = self.context.resolver.resolve(claim.kind, claim)
+        return answer
 
     def note_claim(self, resource: Resource, claim: Claim) -> None:
         """Note what is doubtful about who a resource is."""
         if not claim.identifiers:
             self.noted(resource)["unidentified"] = True
             self.findings.append(Finding("identity_missing", claim.place, "no trusted identifier"))
-        for flag in sorted(claim.flags & {"placeholder", "mothers_number"}):
+        for flag in sorted(claim.flags & _DOUBTS) if claim.flags else ():
             self.findings.append(Finding(f"identifier_{flag}", claim.place))
 
     # -- notes of change ----------------------------------------------------------------------------------------

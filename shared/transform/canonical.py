@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import CanonicalRecord, encode_record
-from shared.fhir.schema import validator
-from shared.fhir.validate import validate_bundle
+from shared.fhir.schema import are_valid
+from shared.fhir.validate import write_and_validate
 from shared.hl7 import parse
 from shared.mapping import convert
 from shared.message.errors import BundleInvalid
@@ -20,8 +20,12 @@ from shared.transform.contexts import MappingContexts
 if TYPE_CHECKING:
     from shared.registry import Registry
 
-# A schema takes up to 0.2 s to compile, once: the first message shall not wait for it.
-_USUAL_TYPES = ("Bundle", "Patient", "Encounter", "Observation", "DiagnosticReport", "ServiceRequest")
+# Compiled where the worker starts, so that the first message need not wait; a type that is not here compiles all anew.
+_USUAL_TYPES = (
+    *("Bundle", "MessageHeader", "Provenance", "Patient", "RelatedPerson", "Account", "Coverage", "EpisodeOfCare"),
+    *("Encounter", "AllergyIntolerance", "Condition", "Procedure", "Appointment", "ServiceRequest", "Specimen"),
+    *("DiagnosticReport", "Observation", "Organization", "Practitioner", "PractitionerRole", "Location", "Device"),
+)
 
 
 class Job(NamedTuple):
@@ -59,10 +63,10 @@ class Converter:
         interface = self._registry.interfaces[job.interface]
         context = self._contexts.of(interface, Resolved(job.ids))
         conversion = convert(parse(job.body, interface.charset), context)
-        faults = validate_bundle(conversion.bundle)
+        written, faults = write_and_validate(conversion.bundle)
         if faults:
             raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")
-        record = encode_record(CanonicalRecord(conversion.bundle, conversion.changes, job.sequence))
+        record = encode_record(CanonicalRecord(conversion.bundle, conversion.changes, job.sequence), written)
         return Converted(record, tuple(conversion.findings), conversion.changes.identity)
 
     def __reduce__(self) -> tuple[Callable[..., Converter], tuple[Registry, bytes]]:
@@ -70,6 +74,5 @@ class Converter:
 
 
 def _prepared(registry: Registry, hub_key: bytes) -> Converter:
-    for resource_type in _USUAL_TYPES:
-        validator(resource_type)
+    are_valid({resource_type: [] for resource_type in _USUAL_TYPES})
     return Converter(registry, hub_key)

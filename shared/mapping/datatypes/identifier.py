@@ -168,7 +168,9 @@ def social_security(raw: str, scope: Scope) -> Resource | None:
 
 def numbered(value: str, type_code: str) -> Resource:
     """Return an Identifier of a value and an HL7 type code."""
-    return {"type": typed(" ".join(type_code.split())), "value": value} if type_code else {"value": value}
+    if not type_code:
+        return {"value": value}
+    return {"type": typed(type_code if type_code.isalnum() else " ".join(type_code.split())), "value": value}
 
 
 def add_assigner(identifier: Resource, raw: str, scope: Scope) -> None:

@@ -44,11 +44,12 @@ def human_name(default_use: str = "") -> Build:
         _add_code(found, "use", scope.text(parts[6]), _USES, scope)
         if default_use:
             found.setdefault("use", default_use)
-        add_validity(found, parts[9], parts[11], parts[12], scope)
-        order = _ASSEMBLY.get(scope.text(parts[10]))
+        if parts[9] or parts[11] or parts[12]:
+            add_validity(found, parts[9], parts[11], parts[12], scope)
+        order = _ASSEMBLY.get(scope.text(parts[10])) if parts[10] else None
         if order:
             found["extension"] = [{"url": EXTENSION + "humanname-assembly-order", "valueCode": order.code}]
-        called = scope.text(parts[14])
+        called = scope.text(parts[14]) if parts[14] else ""
         return [found, {"use": "nickname", "given": [called]}] if called else found
 
     return name
@@ -63,15 +64,17 @@ def name_of(parts: list[str], professional: str, scope: Scope) -> Resource:
     if extensions:
         found["_family"] = {"extension": extensions}
     text = scope.text
-    given = [said for part in (parts[1], parts[2]) if part and (said := text(part))]
-    if given:
-        found["given"] = given
-    prefix = text(parts[4])
+    if parts[1] or parts[2]:
+        given = [said for part in (parts[1], parts[2]) if part and (said := text(part))]
+        if given:
+            found["given"] = given
+    prefix = text(parts[4]) if parts[4] else ""
     if prefix:
         found["prefix"] = [prefix]
-    suffix = [said for part in (parts[3], parts[5], professional) if part and (said := text(part))]
-    if suffix:
-        found["suffix"] = suffix
+    if parts[3] or parts[5] or professional:
+        suffix = [said for part in (parts[3], parts[5], professional) if part and (said := text(part))]
+        if suffix:
+            found["suffix"] = suffix
     return found
 
 
@@ -120,20 +123,28 @@ def address(raw: str, scope: Scope) -> Resource | None:
     found: Resource = {}
     _classify(found, text(parts[6]), scope)
     street = scope.subparts(parts[0])[:3] if scope.subcomponent in parts[0] else [text(parts[0])]
-    lines = [line for line in (*street, text(parts[1]), text(parts[18])) if line]
+    if parts[1] or parts[18]:
+        street += (text(parts[1]), text(parts[18]))
+    lines = [line for line in street if line]
     if lines:
         found["line"] = lines
-    for element, part in (("city", 2), ("state", 3), ("postalCode", 4), ("country", 5)):
-        if parts[part] and (said := scope.head(parts[part])):
+    for element, part in _ADDRESS_TEXTS:
+        raw = parts[part]
+        said = raw if raw.isalnum() else scope.head(raw) if raw else ""
+        if said:
             found[element] = said
     if parts[8] and (district := coded_text(parts[8].replace(scope.subcomponent, scope.component), scope)):
         found["district"] = district
-    tract = text(parts[9])
+    tract = text(parts[9]) if parts[9] else ""
     if tract:
         found["extension"] = [{"url": EXTENSION + "iso21090-ADXP-censusTract", "valueString": tract}]
     if parts[11] or parts[12] or parts[13]:
         add_validity(found, parts[11], parts[12], parts[13], scope)
-    return found if found.keys() - {"use", "_use", "type"} else None
+    return found if found.keys() - _ABOUT_THE_ADDRESS else None
+
+
+_ADDRESS_TEXTS = (("city", 2), ("state", 3), ("postalCode", 4), ("country", 5))
+_ABOUT_THE_ADDRESS = frozenset({"use", "_use", "type"})
 
 
 def _classify(found: Resource, sent: str, scope: Scope) -> None:
@@ -189,9 +200,8 @@ def _reached(parts: list[str]) -> Resource:
     if use_code == "NET" and (address_ or "@" in first):
         return {"system": "email", "value": address_ or first}
     found: Resource = {"system": _phone_system(equipment)}
-    extensions = [{"url": url, "valueString": parts[part]} for part, url in _PIECES if parts[part]]
-    if extensions:
-        found["extension"] = extensions
+    if country or area or local or extension:
+        found["extension"] = [{"url": url, "valueString": parts[part]} for part, url in _PIECES if parts[part]]
     said = parts[11] or _formatted(country, area, local, extension) or first or address_
     if said:
         found["value"] = said
@@ -209,5 +219,7 @@ def _formatted(country: str, area: str, local: str, extension: str) -> str:
     """Return the number as the guide writes it (XTN[ContactPoint] 15 to 18)."""
     if not local:
         return ""
-    pieces = ("+" + country if country else "", area, local, "X" + extension if extension else "")
-    return " ".join(piece for piece in pieces if piece)
+    number = f"{area} {local}" if area else local
+    if country:
+        number = f"+{country} {number}"
+    return f"{number} X{extension}" if extension else number
