@@ -355,11 +355,13 @@ class Write:
         reference: ``Patient/<id>``.
         resource: The new content.
         if_match: The version it was computed from; None: it must not exist yet.
+        text: All but its ``meta`` as JSON, where that is at hand (see `Stored`); empty: whoever wants it writes it.
     """
 
     reference: str
     resource: dict[str, Any]
     if_match: str | None
+    text: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

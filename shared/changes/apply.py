@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from shared.changes.children import Listing, list_children, retire
 from shared.changes.effects import effect_of, is_stateless
 from shared.changes.identity_edits import linked
-from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
+from shared.changes.merge import NO_EFFECT, SHARED, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import refers, without
@@ -152,6 +152,7 @@ class _Work:
         self._stored = stored
         self._after: dict[str, Resource] = {}
         self._moved: dict[str, Resource] = {}  # the new `meta` of what is written as it is stored
+        self._as_sent: set[str] = set()  # what is written as the message says it
         self._findings: list[Finding] = []
         self._left_out: list[str] = []
 
@@ -198,6 +199,8 @@ class _Work:
             return
         if stored is None:
             self._after[reference] = create(sent, change, sequence, effect)
+            if effect == NO_EFFECT and "meta" not in sent and not self._changes.may_hold_decimals:
+                self._as_sent.add(reference)
         else:
             self._keep(reference, update(stored, sent, change, sequence, effect, notes.repeats))
 
@@ -228,6 +231,7 @@ class _Work:
             reference = f"Patient/{patient['id']}"
             stored = _resource(self._stored, reference)
             if stored is None or not is_older(meta_of(stored), sequence):
+                self._as_sent.discard(reference)
                 self._after[reference] = {**patient, "meta": in_sequence(meta_of(patient), sequence)}
 
     def applied(self) -> Applied:
@@ -235,7 +239,12 @@ class _Work:
         gone = {reference for reference in self._left_out if reference not in self._stored}
         if gone:
             self._after = {name: without(one, gone) if refers(one, gone) else one for name, one in self._after.items()}
-        writes = [Write(name, one, self._version(name)) for name, one in self._after.items()]
+            self._as_sent.clear()
+        texts = self._changes.texts
+        writes = [
+            Write(name, one, self._version(name), texts[name] if name in self._as_sent else b"")
+            for name, one in self._after.items()
+        ]
         moved = [MetaWrite(name, meta, self._stored[name]) for name, meta in self._moved.items()]
         return Applied((*writes, *moved), tuple(self._findings), tuple(self._left_out))
 

@@ -18,17 +18,18 @@ class LocalFhirStore:
         self._clock = clock
 
     async def read(self, references: Sequence[str]) -> dict[str, Stored]:
-        found = fhir_table.read(self._database.read, references)
-        return {reference: kept.stored() for reference, kept in found.items()}
+        return dict(fhir_table.read(self._database.read, references))
 
     async def write(self, writes: Sequence[Write | MetaWrite]) -> None:
         if not writes:
             return
-        now, rows = fhir_table.time_of_write(self._clock.now()), [fhir_table.row_of(write) for write in writes]
+        now, drafts = fhir_table.time_of_write(self._clock.now()), [fhir_table.draft_of(write) for write in writes]
 
         def work(connection: sqlite3.Connection) -> None:
-            known = fhir_table.read(query_of(connection), [row.reference for row in rows])
-            fhir_table.put(connection, rows, known, now)
+            known = fhir_table.read(query_of(connection), [draft.reference for draft in drafts])
+            writing = fhir_table.Writing(connection, now)
+            writing.put(drafts, known)
+            writing.close()
 
         await self._database.write(work)
 

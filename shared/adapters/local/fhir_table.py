@@ -12,7 +12,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -44,6 +43,7 @@ _UPDATE = "UPDATE fhir_resource SET keys = ?, decimals = ?, text = ? WHERE n = ?
 _UPDATE_VERSION = "UPDATE fhir_version SET version = ?, updated = ?, meta = ? WHERE n = ?"
 _COUNT = "INSERT INTO fhir_count VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number"
 
+_UNREAD: dict[str, Any] = {}
 _BETWEEN_KEYS = "\x1f"
 _HAS_KEY = " AND n IN (SELECT n FROM fhir_key WHERE sum = ?) AND instr(char(31) || keys || char(31), ?)"
 
@@ -51,34 +51,59 @@ _HAS_KEY = " AND n IN (SELECT n FROM fhir_key WHERE sum = ?) AND instr(char(31) 
 _SUBJECTS = ("subject", "patient", "beneficiary", "individual")
 
 
-class Kept(NamedTuple):
-    """One resource as the tables hold it."""
+class Kept(Stored):
+    """One resource as the tables hold it; parsed when it is asked for."""
 
-    n: int
-    keys: str
+    __slots__ = ("has_decimals", "keys", "meta_text", "n", "number", "reference", "updated")
+
+    def __init__(
+        self,
+        n: int,
+        keys: str,
+        reference: str,
+        number: int,
+        updated: str,
+        meta_text: bytes,
+        has_decimals: int,
+        text: bytes,
+        meta: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(_UNREAD, str(number), text)
+        self._meta = meta
+        self.n = n
+        self.keys = keys
+        self.reference = reference
+        self.number = number
+        self.updated = updated
+        self.meta_text = meta_text
+        self.has_decimals = has_decimals
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """The content."""
+        if self._resource is _UNREAD:
+            content = exact_json.loads(self.text, may_hold_decimals=bool(self.has_decimals))
+            content["meta"] = {**self.meta, "versionId": self.version, "lastUpdated": self.updated}
+            self._resource = content
+        found: Any = self._resource
+        return found  # type: ignore[no-any-return]
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Its ``meta``, without what the store keeps itself."""
+        if self._meta is None:
+            self._meta = orjson.loads(self.meta_text)
+        found: Any = self._meta
+        return found  # type: ignore[no-any-return]
+
+
+class Draft(NamedTuple):
+    """One write, ready: everything that needs no look at the tables is done. Without a text it is of ``meta`` alone."""
+
     reference: str
-    version: int
-    updated: str
-    meta: bytes
-    has_decimals: int
-    text: bytes
-
-    def stored(self) -> Stored:
-        """Return it as the port does; parsed when it is asked for."""
-        return Stored(self._content, str(self.version), self.text, partial(orjson.loads, self.meta))
-
-    def _content(self) -> dict[str, Any]:
-        meta = {**orjson.loads(self.meta), "versionId": str(self.version), "lastUpdated": self.updated}
-        return {**exact_json.loads(self.text, may_hold_decimals=bool(self.has_decimals)), "meta": meta}
-
-
-class Row(NamedTuple):
-    """One write, ready: everything that needs no look at the table is done. Without a text it is of ``meta`` alone."""
-
-    reference: str
-    version: int
-    meta: bytes
-    type: str = ""
+    number: int
+    meta: dict[str, Any]
+    meta_text: bytes
     keys: str = ""
     has_decimals: bool = False
     text: bytes = b""
@@ -90,7 +115,7 @@ def read(query: Query, references: Sequence[str]) -> dict[str, Kept]:
     for start in range(0, len(references), _AT_ONCE):
         part = references[start : start + _AT_ONCE]
         rows = query(f"{_READ} ({','.join('?' * len(part))})", part)
-        found.update((row[2], Kept(*row)) for row in rows)
+        found.update([(row[2], Kept(*row)) for row in rows])
     return found
 
 
@@ -103,38 +128,100 @@ def search(query: Query, resource_type: str, parameters: Mapping[str, str], limi
     keys = [_key_of(resource_type, name, value) for name, value in parameters.items()]
     values = [value for key in keys for value in (_sum(key), f"{_BETWEEN_KEYS}{key}{_BETWEEN_KEYS}")]
     sql = f"SELECT n, keys, {_COLUMNS} WHERE type = ?{_HAS_KEY * len(keys)} ORDER BY n DESC LIMIT ?"
-    return [Kept(*row).stored() for row in query(sql, (resource_type, *values, limit))]
+    return [Kept(*row) for row in query(sql, (resource_type, *values, limit))]
 
 
-def row_of(write: Write | MetaWrite) -> Row:
+def draft_of(write: Write | MetaWrite) -> Draft:
     """Return a write as it goes into the tables.
 
     Raises:
         VersionConflict: it names a version that is none of ours.
     """
     if isinstance(write, MetaWrite):
-        return Row(write.reference, _next_version(write), _encode_meta(write.meta))
-    resource = {name: value for name, value in write.resource.items() if name != "meta"}
+        return Draft(write.reference, _next_number(write), *_written_meta(write.meta))
+    resource = write.resource.copy()
+    meta = _written_meta(resource.pop("meta", {}))
     keys = _BETWEEN_KEYS.join(sorted(set(_keys(resource))))
-    text, has_decimals = exact_json.dumps_telling(resource)
-    meta = _encode_meta(write.resource.get("meta", {}))
-    return Row(write.reference, _next_version(write), meta, resource["resourceType"], keys, has_decimals, text)
+    text, has_decimals = (write.text, False) if write.text else exact_json.dumps_telling(resource)
+    return Draft(write.reference, _next_number(write), *meta, keys, has_decimals, text)
 
 
-def put(connection: sqlite3.Connection, rows: Sequence[Row], known: Mapping[str, Kept], now: str) -> list[Kept]:
-    """Write all rows, or raise before the first; return them as they are held now.
+class Writing:
+    """What one transaction writes; `close` comes before its commit."""
 
-    Args:
-        known: What is held of their references.
-    Raises:
-        VersionConflict: a resource is not in the version that a row follows.
-    """
-    for row in rows:
-        held = known.get(row.reference)
-        if row.version - 1 != (0 if held is None else held.version):
-            raise VersionConflict(row.reference)
-    created = _create(connection, [row for row in rows if row.version == 1], now)
-    return created + _change(connection, [(row, known[row.reference]) for row in rows if row.version > 1], now)
+    def __init__(self, connection: sqlite3.Connection, now: str) -> None:
+        self._connection = connection
+        self._now = now
+        self._last = -1
+        self._created: Counter[str] = Counter()
+
+    def put(self, drafts: Sequence[Draft], known: Mapping[str, Kept]) -> list[Kept]:
+        """Write all of them, or raise before the first; return them as they are held now.
+
+        Args:
+            known: What is held of their references.
+        Raises:
+            VersionConflict: a resource is not in the version that a draft follows.
+        """
+        for draft in drafts:
+            held = known.get(draft.reference)
+            if draft.number - 1 != (0 if held is None else held.number):
+                raise VersionConflict(draft.reference)
+        created = self._create([draft for draft in drafts if draft.number == 1])
+        return created + self._change([(draft, known[draft.reference]) for draft in drafts if draft.number > 1])
+
+    def close(self) -> None:
+        """Count what was created."""
+        self._connection.executemany(_COUNT, self._created.items())
+
+    def _create(self, drafts: Sequence[Draft]) -> list[Kept]:
+        if not drafts:
+            return []
+        if self._last < 0:
+            [(self._last,)] = self._connection.execute("SELECT coalesce(max(n), 0) FROM fhir_resource")
+        created = [self._after(draft, n) for n, draft in enumerate(drafts, self._last + 1)]
+        self._last += len(created)
+        types = [one.reference.partition("/")[0] for one in created]
+        self._created.update(types)
+        rows = zip(created, types, strict=True)
+        self._connection.executemany(
+            _INSERT, [(one.n, one.reference, kind, one.keys, one.has_decimals, one.text) for one, kind in rows]
+        )
+        self._connection.executemany(_INSERT_VERSION, [(one.n, self._now, one.meta_text) for one in created])
+        self._connection.executemany(_ADD_KEY, [(total, one.n) for one in created for total in _sums(one.keys)])
+        return created
+
+    def _change(self, drafts: Sequence[tuple[Draft, Kept]]) -> list[Kept]:
+        self._connection.executemany(
+            _UPDATE_VERSION, [(draft.number, self._now, draft.meta_text, held.n) for draft, held in drafts]
+        )
+        changed = [(draft, held) for draft, held in drafts if draft.text]
+        self._connection.executemany(
+            _UPDATE, [(draft.keys, draft.has_decimals, draft.text, held.n) for draft, held in changed]
+        )
+        for draft, held in changed:
+            if held.keys != draft.keys:
+                self._index_anew(held.n, _sums(held.keys), _sums(draft.keys))
+        return [self._after(draft, held.n, held) for draft, held in drafts]
+
+    def _after(self, draft: Draft, n: int, held: Kept | None = None) -> Kept:
+        said: Draft | Kept = held if held is not None and not draft.text else draft
+        return Kept(
+            n,
+            said.keys,
+            draft.reference,
+            draft.number,
+            self._now,
+            draft.meta_text,
+            said.has_decimals,
+            said.text,
+            draft.meta,
+        )
+
+    def _index_anew(self, n: int, before: set[int], after: set[int]) -> None:
+        gone, new = before - after, after - before
+        self._connection.executemany("DELETE FROM fhir_key WHERE sum = ? AND n = ?", [(total, n) for total in gone])
+        self._connection.executemany(_ADD_KEY, [(total, n) for total in new])
 
 
 def time_of_write(now: datetime) -> str:
@@ -142,68 +229,28 @@ def time_of_write(now: datetime) -> str:
     return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _next_version(write: Write | MetaWrite) -> int:
+def _next_number(write: Write | MetaWrite) -> int:
     try:
         return 1 if write.if_match is None else int(write.if_match) + 1
     except ValueError:
         raise VersionConflict(write.reference) from None
 
 
-def _encode_meta(meta: Mapping[str, Any]) -> bytes:
-    return orjson.dumps({name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")})
+def _written_meta(meta: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Return ``meta`` without what the store keeps itself, and as JSON."""
+    if "versionId" in meta or "lastUpdated" in meta:
+        meta = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
+    return meta, orjson.dumps(meta)
 
 
-def _create(connection: sqlite3.Connection, rows: Sequence[Row], now: str) -> list[Kept]:
-    if not rows:
-        return []
-    [(last,)] = connection.execute("SELECT coalesce(max(n), 0) FROM fhir_resource")
-    created = [
-        Kept(n, row.keys, row.reference, 1, now, row.meta, row.has_decimals, row.text)
-        for n, row in enumerate(rows, last + 1)
-    ]
-    types = [row.type for row in rows]
-    connection.executemany(
-        _INSERT,
-        [
-            (one.n, one.reference, kind, one.keys, one.has_decimals, one.text)
-            for one, kind in zip(created, types, strict=True)
-        ],
-    )
-    connection.executemany(_INSERT_VERSION, [(one.n, now, one.meta) for one in created])
-    connection.executemany(_ADD_KEY, [(_sum(key), one.n) for one in created for key in _split(one.keys)])
-    connection.executemany(_COUNT, Counter(types).items())
-    return created
-
-
-def _change(connection: sqlite3.Connection, rows: Sequence[tuple[Row, Kept]], now: str) -> list[Kept]:
-    connection.executemany(_UPDATE_VERSION, [(row.version, now, row.meta, held.n) for row, held in rows])
-    changed = [(row, held) for row, held in rows if row.text]
-    connection.executemany(_UPDATE, [(row.keys, row.has_decimals, row.text, held.n) for row, held in changed])
-    for row, held in changed:
-        if held.keys != row.keys:
-            _index_anew(connection, held.n, held.keys, row.keys)
-    return [_after(row, held, now) for row, held in rows]
-
-
-def _after(row: Row, held: Kept, now: str) -> Kept:
-    if not row.text:
-        return held._replace(version=row.version, updated=now, meta=row.meta)
-    return Kept(held.n, row.keys, row.reference, row.version, now, row.meta, row.has_decimals, row.text)
-
-
-def _index_anew(connection: sqlite3.Connection, number: int, before: str, after: str) -> None:
-    connection.executemany(
-        "DELETE FROM fhir_key WHERE sum = ? AND n = ?", [(_sum(key), number) for key in _split(before)]
-    )
-    connection.executemany(_ADD_KEY, [(_sum(key), number) for key in _split(after)])
+def _sums(keys: str) -> set[int]:
+    return {_sum(key) for key in keys.split(_BETWEEN_KEYS)} if keys else set()
 
 
 def _sum(key: str) -> int:
-    return zlib.crc32(key.encode())
-
-
-def _split(keys: str) -> list[str]:
-    return keys.split(_BETWEEN_KEYS) if keys else []
+    """Return the checksum of a key; that of an identifier with its system is that of the identifier alone."""
+    resource_type, parameter, value = key.split(" ", 2)
+    return zlib.crc32(f"{resource_type} {parameter} {value.rpartition('|')[2]}".encode())
 
 
 def _keys(resource: Mapping[str, Any]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from shared.adapters.destinations.fhir_store import answer_to_applied
 from shared.adapters.local import fhir_table
 from shared.adapters.local.archive import read_body
 from shared.adapters.local.database import connect, query_of
-from shared.adapters.local.fhir_table import Kept, time_of_write
+from shared.adapters.local.fhir_table import Kept, Writing, time_of_write
 from shared.adapters.local.storage_error import storage_error
 from shared.changes.apply import apply_record
 from shared.deliver.answer import answer_to_store_error
@@ -69,10 +69,12 @@ class StoreKeeper:
         """
         if self._connection is None:
             self._connection = connect(self._path)
-        connection = self._connection
+        connection, now = self._connection, self._now()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            taken = [self._take(connection, one) for one in group]
+            writing = Writing(connection, time_of_write(datetime.fromtimestamp(now, UTC)))
+            taken = [self._take(connection, writing, one, now) for one in group]
+            writing.close()
             connection.execute("COMMIT")
         except BaseException as error:
             self._recent.clear()
@@ -88,8 +90,7 @@ class StoreKeeper:
     def __reduce__(self) -> tuple[Any, ...]:
         return StoreKeeper, (self._path, self._archive)
 
-    def _take(self, connection: sqlite3.Connection, one: Submission) -> Taken:
-        now = self._now()
+    def _take(self, connection: sqlite3.Connection, writing: Writing, one: Submission, now: float) -> Taken:
         if now >= one.deadline:
             return Taken(Answer(Verdict.AMBIGUOUS, "timed_out"))
         try:
@@ -97,10 +98,9 @@ class StoreKeeper:
             applied = apply_record(record, lambda references: self._read(connection, references))
         except IntegrationError as error:
             return Taken(answer_to_store_error(error))
-        rows = [fhir_table.row_of(write) for write in applied.writes]
-        written = fhir_table.put(connection, rows, self._recent, time_of_write(datetime.fromtimestamp(now, UTC)))
-        self._recent.update((kept.reference, kept) for kept in written)
-        return Taken(answer_to_applied(applied), tuple(finding.code for finding in applied.findings))
+        written = writing.put([fhir_table.draft_of(write) for write in applied.writes], self._recent)
+        self._recent.update([(kept.reference, kept) for kept in written])
+        return Taken(answer_to_applied(applied), tuple([finding.code for finding in applied.findings]))
 
     def _read(self, connection: sqlite3.Connection, references: Sequence[str]) -> dict[str, Stored]:
         recent = self._recent
@@ -112,5 +112,5 @@ class StoreKeeper:
             kept = recent.get(reference)
             if kept is not None:
                 recent.move_to_end(reference)
-                found[reference] = kept.stored()
+                found[reference] = kept
         return found
