@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 TRANSFORM_QUEUE = "transform"
 
-# While one group waits for the disk another is made ready; more would only make the groups smaller.
-GROUPS_UNDER_WAY = 2
+# While some wait for the disk others are made ready; more would only make the groups smaller.
+GROUPS_UNDER_WAY = 4
 # The mark is bookkeeping for the sweep and for duplicates: a few milliseconds' worth of messages share one write.
 MARK_AFTER_SECONDS = 0.02
 

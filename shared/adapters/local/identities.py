@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from shared.adapters.local.database import Database, Query, query_of
 from shared.ports import IdentityClaim, Resolution
@@ -41,26 +42,17 @@ class LocalIdentities:
         self._complete: dict[IdentityClaim, Resolution] = {}
 
     async def resolve(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
-        # Nearly every claim is known in full already: then there is nothing to write, and nothing to wait for.
-        complete = self._complete
-        known = [complete.get(claim) or self._read(claim) for claim in claims]
+        known = [self._complete.get(claim) for claim in claims]
         resolutions = [resolution for resolution in known if resolution is not None]
-        if len(resolutions) == len(claims):
+        if len(resolutions) == len(claims):  # as for nearly every message: nothing to write, and nothing to wait for
             return resolutions
-
-        def work(connection: sqlite3.Connection) -> tuple[list[Resolution], bool]:
-            found, changes_known = [], False
-            for claim, resolution in zip(claims, known, strict=True):
-                if resolution is None or changes_known:  # what was read may no longer be true
-                    resolution, changes = _resolve(connection, claim)
-                    changes_known = changes_known or changes
-                found.append(resolution)
-            return found, changes_known
-
-        resolutions, changes_known = await self._database.write(work)
-        if changes_known:
-            complete.clear()
-        return resolutions
+        found, changes_known = await self._database.write(lambda connection: _resolve_all(connection, claims, known))
+        if changes_known or len(self._complete) > COMPLETE_LIMIT:
+            self._complete.clear()
+        if not changes_known:
+            pairs = zip(claims, found, strict=True)
+            self._complete.update({claim: one.resolution for claim, one in pairs if one.adds_nothing})
+        return [one.resolution for one in found]
 
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         return [_bound(self._database.read, key) for key in keys]
@@ -77,26 +69,37 @@ class LocalIdentities:
         self._complete.clear()
         return is_merged
 
-    def _read(self, claim: IdentityClaim) -> Resolution | None:
-        """Return the answer to a claim that adds nothing to what is committed; None to one that has to be written."""
-        resolution, is_complete = _known(self._database.read, claim)
-        if not is_complete:
-            return None
-        if len(self._complete) >= COMPLETE_LIMIT:
-            self._complete.clear()
-        self._complete[claim] = resolution
-        return resolution
+
+class _Found(NamedTuple):
+    resolution: Resolution
+    adds_nothing: bool
 
 
-def _resolve(connection: sqlite3.Connection, claim: IdentityClaim) -> tuple[Resolution, bool]:
-    """Bind what is unknown; return the answer, and whether other claims may have another answer from now on."""
-    resolution, is_complete = _known(query_of(connection), claim)
-    if not is_complete:
-        connection.executemany(
-            "INSERT OR IGNORE INTO identity VALUES (?, ?)", [(key, resolution.resource) for key in claim.keys]
-        )
-        connection.execute(_FACTS, (resolution.resource, claim.family, claim.birth_date))
-    return resolution, not is_complete and resolution != Resolution(claim.minted)
+def _resolve_all(
+    connection: sqlite3.Connection, claims: Sequence[IdentityClaim], known: Sequence[Resolution | None]
+) -> tuple[list[_Found], bool]:
+    """Resolve claims in order; return the answers, and whether other claims may have another answer from now on.
+
+    Args:
+        known: The answer to each claim that adds nothing, as far as it is at hand.
+    """
+    found: list[_Found] = []
+    changes_known = False
+    for claim, resolution in zip(claims, known, strict=True):
+        if resolution is None or changes_known:  # what was at hand may no longer be true
+            one = _Found(*_known(query_of(connection), claim))
+            if not one.adds_nothing:
+                _bind(connection, claim, one.resolution.resource)
+                changes_known = changes_known or one.resolution != Resolution(claim.minted)
+            found.append(one)
+        else:
+            found.append(_Found(resolution, adds_nothing=True))
+    return found, changes_known
+
+
+def _bind(connection: sqlite3.Connection, claim: IdentityClaim, resource: str) -> None:
+    connection.executemany("INSERT OR IGNORE INTO identity VALUES (?, ?)", [(key, resource) for key in claim.keys])
+    connection.execute(_FACTS, (resource, claim.family, claim.birth_date))
 
 
 def _known(query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:
