@@ -244,6 +244,10 @@ def _set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
 def _measured(ranges: list[Resource], fields: list[str], units: Resource, scope: Scope) -> list[Resource]:
     """Return reference ranges with their numbers in the unit of the value."""
     said = fields[7] + NULL + fields[6]
+    kept = scope.reused.get(("measured", said))
+    if kept is not None:
+        found: list[Resource] = kept[0]
+        return found
     return scope.reuse("measured", said, lambda _, __: [{**bounds(one_["text"], units), **one_} for one_ in ranges])
 
 
