@@ -93,7 +93,8 @@ class Message:
 
     def count(self, name: str) -> int:
         """Return how many segments have this name."""
-        return len(self._positions().get(name, ()))
+        index = self._index or self._positions()
+        return len(index[name]) if name in index else 0
 
     def first(self, name: str) -> Segment | None:
         """Return the first segment of one name."""
