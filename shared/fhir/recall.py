@@ -105,15 +105,13 @@ class _Plain:
     def are_coherent(self) -> bool:
         """Tell whether resources of valid form hold no others, and agree with themselves; take what they refer to."""
         for name, resource, text in self.fresh:
-            aims: list[Aim] = []
-            rule = RESOURCES.get(name)
-            if rule is not None and not rule[1](resource):
+            if name in RESOURCES and not RESOURCES[name][1](resource):
                 return False
-            if not _gather(resource, shape_of(name, b'xtension":' in text), aims):
+            known = len(self.aims)
+            if not _gather(resource, shape_of(name, b'xtension":' in text), self.aims):
                 return False
-            self.aims += aims
             if name in RECURRING and len(text) <= LARGEST_BYTES:
-                _remember(text, aims)
+                _remember(text, self.aims[known:])
         return True
 
     def lead_to_one_another(self) -> bool:

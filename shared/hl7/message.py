@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any
 
 from shared.hl7.charset import codec_of
 from shared.hl7.delimiters import Delimiters
@@ -37,7 +37,7 @@ class Message:
         self,
         layout: Layout,
         delimiters: Delimiters,
-        entries: list[str | list[str]],
+        entries: list[Any],
         names: list[str],
         findings: list[Finding],
     ) -> None:
@@ -45,13 +45,13 @@ class Message:
         self.delimiters = delimiters
         self.findings = findings
         self._layout = layout
-        self._entries = entries  # a line, until somebody reads it; then its fields, as MSH from the beginning
+        self._entries: list[str | list[str]] = (
+            entries  # a line, until somebody reads it; then its fields, as MSH from the beginning
+        )
         self._segments: list[Segment] | None = None
         self._names = names
         self._index: dict[str, list[int]] | None = None  # positions of each name, when somebody wants more than one
-        self._read: dict[str, list[str]] = {
-            "MSH": cast("list[str]", entries[0])
-        }  # fields of what get has read, by ``Path.segment``
+        self._read: dict[str, list[str]] = {"MSH": entries[0]}  # fields of what get has read, by ``Path.segment``
         self._changed: dict[str, list[str]] = {}  # fields of what was set, by ``Path.segment``
 
     @property
@@ -93,7 +93,8 @@ class Message:
 
     def count(self, name: str) -> int:
         """Return how many segments have this name."""
-        return len(self._positions().get(name, ()))
+        index = self._index or self._positions()
+        return len(index[name]) if name in index else 0
 
     def first(self, name: str) -> Segment | None:
         """Return the first segment of one name."""

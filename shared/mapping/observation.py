@@ -199,8 +199,6 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         resource["code"] = _UNKNOWN_CODE
     if "status" not in resource:  # the report's: its own is about all its results
         resource["status"] = frame.result_status or "unknown"
-    if len(fields) > 11 and fields[11]:
-        scope.noted(resource)["control"] = fields[11]
     if frame.patient:
         resource["subject"] = frame.patient
     if frame.encounter:
@@ -212,6 +210,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     _set_value(resource, segment, scope)
     _add_performer(resource, segment, scope)
     url = scope.add(resource)
+    if len(fields) > 11 and fields[11]:
+        scope.notes.setdefault(url, {})["control"] = fields[11]
     if frame.report is not None:
         frame.report.setdefault("result", []).append({"reference": url})
     return frame.within(remarks=resource) if node.children else None
@@ -244,6 +244,10 @@ def _set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
 def _measured(ranges: list[Resource], fields: list[str], units: Resource, scope: Scope) -> list[Resource]:
     """Return reference ranges with their numbers in the unit of the value."""
     said = fields[7] + NULL + fields[6]
+    kept = scope.reused.get(("measured", said))
+    if kept is not None:
+        found: list[Resource] = kept[0]
+        return found
     return scope.reuse("measured", said, lambda _, __: [{**bounds(one_["text"], units), **one_} for one_ in ranges])
 
 

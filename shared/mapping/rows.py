@@ -167,24 +167,34 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
 
 def values(row: Row, segment: Segment, scope: Scope, resource: Resource) -> list[Any]:
     """Return what a row makes of its field, for the module's own code to place."""
-    fields, number = segment.fields, row.number
-    raw = fields[number] if number < len(fields) else ""
-    if not raw or (row.when is not None and not row.when(segment)):
-        return []
-    scope.segment, scope.number = segment, number
-    if raw == NULL:
-        scope.delete(resource, row)
-        return []
-    built = _read(raw, row, scope)
+    built = _value(row, segment, scope, resource)
     return [] if built is None else built if built.__class__ is list else [built]
 
 
 def first(row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
     """Return the first value a row makes of its field, or None."""
-    if row.number >= len(segment.fields) or not segment.fields[row.number]:
+    built = _value(row, segment, scope, resource)
+    if built.__class__ is list:
+        return built[0] if built else None
+    return built
+
+
+def _value(row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
+    """Return what a row makes of its field; None where that is nothing, or a deletion."""
+    fields, number = segment.fields, row.number
+    raw = fields[number] if number < len(fields) else ""
+    if not raw or (row.when is not None and not row.when(segment)):
         return None
-    found = values(row, segment, scope, resource)
-    return found[0] if found else None
+    scope.segment, scope.number = segment, number
+    if raw == NULL:
+        scope.delete(resource, row)
+        return None
+    if row.reuse and (kept := scope.reused.get((row.key, raw))) is not None:
+        scope.repetition = 1
+        if kept[1]:
+            scope.include(kept[1])
+        return kept[0]
+    return _read(raw, row, scope)
 
 
 def _read(raw: str, row: Row, scope: Scope) -> Any:

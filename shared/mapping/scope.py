@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,6 +48,7 @@ class Scope:
         "_answers",
         "_completed",
         "_escape",
+        "_included",
         "_occurrences",
         "_twins",
         "_unescape",
@@ -102,6 +103,7 @@ class Scope:
         self.identity: list[IdentityEdit] = []
         self._answers: dict[str, str] = {}  # the resource id of each claim, by its place
         self._completed: dict[int, Resource] = {}
+        self._included: dict[int, tuple[Resource, ...]] = {}  # what this bundle includes already, by identity
         self.notes: dict[str, dict[str, Any]] = {}
         self._occurrences: dict[tuple[str, ...], int] = {}
         self._twins: dict[tuple[str, ...], list[str]] = {}
@@ -179,6 +181,7 @@ class Scope:
 
     def edit(self, url: str) -> Resource:
         """Return the resource of an entry, to be changed: a copy, because an entry may be shared between bundles."""
+        self._included.clear()  # what is included again may differ from what it has become
         entry = self.entries[url]
         resource: Resource = entry["resource"].copy()
         self.entries[url] = {**entry, "resource": resource}
@@ -204,15 +207,18 @@ class Scope:
         return built
 
     def _build_apart(self, raw: str, build: Callable[[str, Scope], Any]) -> Kept:
-        entries, known, repetition = self.entries, self.known, self.repetition
-        self.entries, self.known = {}, {}
+        outside = self.entries, self.known, self._included, self.repetition
+        self.entries, self.known, self._included = {}, {}, {}
         try:
             return build(raw, self), tuple(self.entries.values())
         finally:
-            self.entries, self.known, self.repetition = entries, known, repetition
+            self.entries, self.known, self._included, self.repetition = outside
 
-    def include(self, entries: Iterable[Resource]) -> None:
+    def include(self, entries: tuple[Resource, ...]) -> None:
         """Add entries that are shared with other bundles."""
+        if id(entries) in self._included:
+            return
+        self._included[id(entries)] = entries
         known, completed = self.entries, self._completed
         for entry in entries:
             if known.setdefault(entry["fullUrl"], entry) is not entry and id(entry) not in completed:
