@@ -17,6 +17,7 @@ from shared.message.delivery import Delivery
 from shared.message.envelope import Item
 from shared.message.errors import IntegrationError, ShapeFailed
 from shared.message.identifiers import DeliveryId
+from shared.rendering import render
 
 if TYPE_CHECKING:
     from shared.registry import Interface, Route
@@ -26,7 +27,7 @@ HL7 = "application/hl7-v2"
 EVENT = "application/cloudevents+json"
 JSON = "application/json"
 
-_MEDIA_TYPES = {"fhir": FHIR, "hl7": HL7, "event": EVENT}
+_MEDIA_TYPES = {"fhir": FHIR, "hl7": HL7, "hl7_from_fhir": HL7, "event": EVENT}
 
 # Who sent, who treated, and where: around a patient's record, not in it.
 _AROUND = frozenset(
@@ -52,12 +53,15 @@ def shape(
         row: The delivery; its id becomes the id of an event, and the control id of an HL7 message.
     Raises:
         TextNotEncodable, SegmentAbsent: see `hl7_to_hl7`.
+        MessageNotWritten, ResourceAbsent, ResourceAmbiguous: see `render`.
         ShapeFailed: the interface's own function failed.
     """
     if route.shape == "hl7":
         assert message is not None
         return hl7_to_hl7(message, route, control_id_of(row.id))
     assert bundle is not None
+    if route.shape == "hl7_from_fhir":
+        return hl7_to_hl7(render(bundle, route.message).message, route, control_id_of(row.id))
     if route.shape == "fhir":
         return exact_json.dumps(bundle)
     if route.shape == "event":

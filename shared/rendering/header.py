@@ -50,7 +50,6 @@ HEADER = Table(
     ),
     {
         5: "comes back from the first destination",
-        6: "comes back from the receiver of the first destination",
         7: "comes back from Bundle.timestamp",
         9: "comes back from the kind of message that is written",
         10: "comes back from Bundle.identifier",

@@ -128,7 +128,13 @@ PAYOR = Table(
 )
 CONTACT = Table("IN1", "Organization.contact", (Row("IN1-6", "contact.name", xpn, _DECIDED),))
 
-HOLDER = Table("IN1", "Organization", (Row("IN1-44", "Organization.address", xad, _DECIDED),))
+HOLDER = Table(
+    "IN1",
+    "Organization",
+    (Row("IN1-44", "Organization.address", xad, _DECIDED),),
+    (),
+    {11: "comes back from name and number of the policy holder"},
+)
 
 INSURED = Table(
     "IN1",
@@ -148,13 +154,14 @@ def write_coverages(patient: str, draft: Draft) -> None:
     """Write an IN1 for each Coverage of the person, in the order that Coverage.order says."""
     found = [one for one in draft.all("Coverage") if draft.points_at(one[1].get("beneficiary"), patient)]
     found.sort(key=lambda one: one[1].get("order", len(found)))
-    for number, (url, _) in enumerate(found, 1):
+    for number, (url, original) in enumerate(found, 1):
         segment = draft.segment("IN1")
         segment.set(1, str(number))
         with draft.open(url) as resource:
             _join_plan_number(resource)
             fill(segment, resource, COVERAGE, draft)
-            _write_subscriber(segment, resource, patient, draft)
+            _write_number(segment, resource)
+            _write_subscriber(segment, resource, original.get("relationship"), patient, draft)
             _write_cost(segment, resource, draft)
             _write_payor(segment, resource, draft)
             _write_holder(segment, resource, draft)
@@ -170,12 +177,22 @@ def _join_plan_number(resource: Resource) -> None:
     prune(resource)
 
 
-def _write_subscriber(segment: SegmentDraft, resource: Resource, patient: str, draft: Draft) -> None:
+def _write_number(segment: SegmentDraft, resource: Resource) -> None:
+    """Write the number of the subscriber, where IN1-49 does not say it with its assigner."""
     number = resource.get("subscriberId")
-    if number and any(text.split("^")[0] == composed([number]) for text in segment.fields.get(49, ())):
+    if not number:
+        return
+    said = {text.split("^")[0] for text in segment.fields.get(49, ())}
+    if composed([number]) in said or segment.has_room(49):
         resource.pop("subscriberId")
-    elif number and segment.has_room(49):
-        segment.add(49, composed([resource.pop("subscriberId")]))
+    if composed([number]) not in said:
+        segment.add(49, composed([number]))
+
+
+def _write_subscriber(
+    segment: SegmentDraft, resource: Resource, relationship: object, patient: str, draft: Draft
+) -> None:
+    """Write the insured person: the patient as SEL, anybody else by name."""
     subscriber = resource.get("subscriber")
     if not subscriber:
         return
@@ -184,6 +201,8 @@ def _write_subscriber(segment: SegmentDraft, resource: Resource, patient: str, d
         segment.fields.setdefault(17, [composed(["SEL", "Self", "HL70063"])])
     elif draft.look(subscriber)[1].get("resourceType") == "RelatedPerson":
         with draft.follow(subscriber) as person:
+            if person.get("relationship") == [relationship]:
+                person.pop("relationship")  # Coverage.relationship is the same IN1-17
             fill(segment, person, INSURED, draft)
 
 

@@ -102,8 +102,6 @@ SERVICE = Table(
     ),
     (),
     {
-        2: "comes back from the numbers of the order",
-        3: "comes back from the numbers of the order",
         16: "comes back with ORC-12: one person orders",
         47: "comes back in OBR-46: FHIR has one element for both",
         53: _LATER,

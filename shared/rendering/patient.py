@@ -181,7 +181,6 @@ PATIENT = Table(
 
 _ACCOUNT = Row("PID-18", "Account.identifier", cx, "PID[Account] 22")
 _MOTHER = Row("PID-21", "RelatedPerson.identifier", cx, "PID[Patient] 36")
-_BIRTH = Row("PID-7", "Patient.birthDate", birth, "PID[Patient] 10 to 12")
 _WILL = Row(
     "PD1-7",
     "Observation.valueCodeableConcept",
@@ -195,6 +194,7 @@ ACCOUNT = Table(
     (_ACCOUNT,),
     (
         Implied("status", "an account that a message names is in use", ("active",)),
+        Implied("coverage", "IN1 is of the person"),
         Implied("subject", "the person of the message"),
     ),
 )
@@ -207,7 +207,14 @@ MOTHER = Table(
         Implied("patient", "the person of the message"),
     ),
 )
-BIRTH = Table("PID", "Patient", (_BIRTH,))
+BIRTH = Table(
+    "PID",
+    "Patient",
+    (
+        Row("PID-7", "Patient.birthDate", birth, "PID[Patient] 10"),
+        Row("PID-7", "Patient._birthDate.extension", birth, "PID[Patient] 11, 12"),
+    ),
+)
 LIVING_WILL = Table(
     "PD1",
     "Observation",
@@ -298,13 +305,14 @@ MERGE = Table(
         Row("MRG-7", "Patient.name", xpn, "PID[Patient] 7"),
     ),
     (
-        Implied("active", "the record that is given up", (False, True)),
+        Implied("active", "the record that is given up"),
         Implied("link", "the survivor is PID"),
         *(
             Implied(element, "the surviving record has its own")
             for element in ("birthDate", "gender", "address", "telecom", "extension", "managingOrganization")
         ),
     ),
+    {3: "an Account of its own, which no link joins to the merge"},
 )
 
 

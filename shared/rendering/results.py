@@ -271,8 +271,6 @@ SPECIMEN = Table(
     ),
     {
         2: "comes back from the identifiers of type PGN and FGN",
-        6: "comes back from the containers",
-        27: "comes back from the first container",
         30: _LATER,
         31: _LATER,
         32: _LATER,

@@ -7,6 +7,8 @@ else the way back makes of a field is listed, with its reason, in docs/rendering
 from __future__ import annotations
 
 import string
+from datetime import date
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -35,7 +37,7 @@ words = st.text(_LETTERS, min_size=1, max_size=12).map(lambda text: " ".join(tex
 names = st.text(string.ascii_letters, min_size=2, max_size=9)
 codes = st.text(string.ascii_uppercase + string.digits, min_size=2, max_size=6)
 numbers = st.text(string.digits, min_size=3, max_size=9).map(lambda text: "4" + text)
-days = st.dates(min_value=__import__("datetime").date(1950, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
+days = st.dates(min_value=date(1950, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
 times = st.tuples(days, st.integers(0, 23), st.integers(0, 59)).map(lambda t: f"{t[0]}{t[1]:02}{t[2]:02}00-0500")
 moments = st.one_of(days, times)
 
@@ -72,8 +74,15 @@ def table_coded(name):
     return composed(st.sampled_from(sorted(table(name).targets)), words, st.just(f"HL7{table(name).number}"))
 
 
+def translated(name):
+    """A code as CE in the words of the guide: one Coding holds the translation only."""
+    codes_of = table(name)
+    found = [(sent, to) for sent, to in codes_of.targets.items() if inverse(codes_of)[to.system, to.code] == sent]
+    return st.sampled_from([f"{sent}^{field(to.display)}^HL7{codes_of.number}" for sent, to in found])
+
+
 authorities = st.one_of(
-    codes.map("NS{}".format), codes.map(lambda code: f"NS{code}&1.2.840.{len(code)}&ISO"), st.just("&1.2.3.4&ISO")
+    codes.map("NS{}".format), codes.map(lambda code: f"OF{len(code)}&1.2.840.{len(code)}&ISO"), st.just("&1.2.3.4&ISO")
 )
 cx = composed(numbers, st.just(""), st.just(""), authorities, st.sampled_from(("MR", "PI", "PT", "")))
 ei = composed(numbers, codes.map("NS{}".format))
@@ -83,12 +92,21 @@ xpn = composed(
 xad = composed(names, maybe(names), names, codes, numbers, codes, st.sampled_from(("H", "B", "")))
 phones = numbers.map(lambda number: f"^PRN^PH^^1^212^{number}")
 work_phones = numbers.map(lambda number: f"^WPN^PH^^^212^{number}")
-xcn = composed(
-    numbers, names, names, maybe(names), st.just(""), maybe(st.just("Dr")), st.just(""), st.just(""), codes
-)
-xon = composed(
-    words, *[st.just("")] * 4, codes.map("NS{}".format), st.sampled_from(("XX", "")), st.just(""), st.just(""), numbers
-)
+
+
+def numbered(place, *parts):
+    """Return who or what has a number that no other has: one number with two names is one person to the mapping."""
+
+    def with_number(found):
+        number = f"4{crc32(repr(found).encode())}"
+        return "^".join([*found[:place], number, *found[place:]]).rstrip("^")
+
+    return st.tuples(*parts).map(with_number)
+
+
+none = st.just("")
+xcn = numbered(0, names, names, maybe(names), none, maybe(st.just("Dr")), none, none, codes)
+xon = numbered(9, words, none, none, none, none, codes.map("NS{}".format), st.sampled_from(("XX", "")), none, none)
 pl = composed(codes, codes, codes, codes, st.just(""), st.just(""), codes, codes, maybe(names))
 ndl = st.tuples(numbers, names, names).map("&".join)
 
@@ -119,7 +137,7 @@ PID = {
     35: coded("L"),
     36: coded("L"),
 }
-PD1 = {3: many(xon), 4: many(xcn), 6: codes, 7: of_table("LivingWillCode"), 14: xon}
+PD1 = {3: many(xon), 4: many(xcn), 6: codes, 7: of_table("LivingWillCode"), 14: words}
 NK1 = {
     2: many(xpn),
     3: composed(st.sampled_from(("SPO", "CHD", "PAR")), words, st.just("HL70063")),
@@ -201,13 +219,14 @@ IN1 = {
 ORC = {
     2: ei,
     3: ei,
+    4: numbers,
     5: st.sampled_from(("CA", "CM", "ER", "HD", "IP")),
     9: times,
     12: xcn,
     14: phones,
     16: coded(),
     21: xon,
-    28: table_coded("ConfidentialityCode"),
+    28: translated("ConfidentialityCode"),
     29: table_coded("OrderType"),
 }
 SERVICE = {4: coded(), 5: of_table("ExtendedPriorityCodes"), 6: moments, 31: many(coded()), 46: many(coded())}
@@ -272,9 +291,9 @@ NEEDED = {
     "NK1": {2, 3},
     "AL1": {3},
     "DG1": {3, 6},
-    "IN1": {2, 3},
+    "IN1": {2, 3, 8, 11, 16},  # the insured by name, the group by number
     "ORC": {2, 3},
-    "OBR": {4},
+    "OBR": {4, 7},
     "OBX": {3, 11},
     "SPM": {4},
     "SCH": {1, 2, 16, 20},
@@ -285,8 +304,6 @@ NEEDED = {
     "NTE": {3},
     "EVN": {2},
 }
-NUMBERED = {"PID", "NK1", "PV1", "AL1", "DG1", "IN1", "OBX", "SPM", "RGS", "AIS", "AIG", "AIL", "AIP", "NTE"}
-
 
 @st.composite
 def segment(draw, name, fields, needed=None, **fixed):
@@ -300,13 +317,11 @@ def line(name, chosen):
     return "|".join([name, *(chosen.get(number, "") for number in range(1, max(chosen, default=0) + 1))])
 
 
-def came_back(sent, kind, extra_numbered=()):
+def came_back(sent, kind):
     """Convert and render a message of these segments; return what did not come back as it was sent."""
     header = f"MSH|^~\\&|APP|FAC|HUB|HUB|20240310080000-0500||{kind}|M1|P|2.5.1"
-    counts = {}
     lines = [header]
     for name, chosen in sent:
-        counts[name] = counts.get(name, 0) + 1
         lines.append(line(name, chosen))
     mint = Minter(b"test" * 8)
     conversion = convert(
@@ -360,8 +375,9 @@ def test_results_come_back(data):
     """An ORU^R01 with its order, results of every type, notes and specimens."""
     draw = data.draw
     orc = draw(segment("ORC", ORC, f1="RE"))
-    obr = draw(segment("OBR", REPORT | SERVICE, needed={4, 25}))
+    obr = draw(segment("OBR", REPORT | SERVICE, needed={4, 7, 25}))
     obr[1].update({number: orc[1][number] for number in (2, 3)})
+    orc[1].pop(16, None)  # the guide takes it only without ORC-5
     orc[1].pop(14, None)  # one element holds the number to call back, and OBR-17 says it too
     sent = [draw(segment("PID", PID)), orc, obr]
     for kind, value, unit in draw(st.lists(results, min_size=1, max_size=4)):
@@ -382,9 +398,10 @@ def test_orders_come_back(data, kind):
     draw = data.draw
     orc = draw(segment("ORC", ORC, f1="NW"))
     orc[1][5] = "IP"
-    obr = draw(segment("OBR", SERVICE))
+    obr = draw(segment("OBR", SERVICE, needed={4}))
     obr[1].update({number: orc[1][number] for number in (2, 3)})
     orc[1].pop(14, None)
+    orc[1].pop(16, None)
     sent = [draw(segment("PID", PID)), draw(segment("PV1", PV1)), orc, obr, draw(segment("NTE", NTE))]
     if kind.startswith("OML"):
         sent.append(draw(segment("SPM", SPM)))
