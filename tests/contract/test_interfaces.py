@@ -81,7 +81,7 @@ def outcome(interface: Interface, message: Message, bundle: dict[str, Any]) -> d
 def _readable(route: Route, interface: Interface, message: Message, bundle: dict[str, Any]) -> Any:
     if route.shape == "fhir":
         return "fhir"
-    body = shape(route, interface, bundle, message, _row(interface, message)).decode(message.charset)
+    body = shape(route, interface, bundle, message, _row(interface, message)).body.decode(message.charset)
     if route.shape == "hl7":
         return body.split("\r")[:-1]
     return json.loads(UUID.sub("<id>", body))

@@ -63,21 +63,21 @@ def hl7(**choices: object) -> list[str]:
     """The lines of the message re-shaped by these choices."""
     route = Route.model_validate({"to": "lab", "shape": "hl7", **choices})
     assert media_type_of(route) == "application/hl7-v2"
-    return shape(route, interface(), None, parse(RAW), ROW).decode().split("\r")
+    return shape(route, interface(), None, parse(RAW), ROW).body.decode().split("\r")
 
 
 def test_a_bundle_is_sent_as_it_is():
     """What was judged valid is what is sent."""
     route = Route(to="app")
     assert media_type_of(route) == "application/fhir+json"
-    assert json.loads(shape(route, interface(), BUNDLE, None, ROW)) == BUNDLE
+    assert json.loads(shape(route, interface(), BUNDLE, None, ROW).body) == BUNDLE
 
 
 def test_an_event_carries_ids_and_no_content():
     """An event broker keeps and copies events; a name in one is a breach. Who sent the message is nobody's news."""
     route = Route(to="app", shape="event")
     assert media_type_of(route) == "application/cloudevents+json"
-    assert json.loads(shape(route, interface(), BUNDLE, None, ROW)) == {
+    assert json.loads(shape(route, interface(), BUNDLE, None, ROW).body) == {
         "specversion": "1.0",
         "id": "3-00112233445566778899aabbccddeeff",
         "source": "/interfaces/ward",
@@ -91,7 +91,7 @@ def test_an_event_carries_ids_and_no_content():
 def test_an_event_about_nobody_has_no_subject():
     """A master file update is about no patient."""
     bundle = {"resourceType": "Bundle", "entry": BUNDLE["entry"][:2]}
-    event = json.loads(shape(Route(to="app", shape="event"), interface(), bundle, None, ROW))
+    event = json.loads(shape(Route(to="app", shape="event"), interface(), bundle, None, ROW).body)
     assert "subject" not in event
 
 
@@ -127,7 +127,7 @@ def test_hl7_gets_another_version_names_and_fewer_segments():
 def test_hl7_in_another_charset_says_so_and_can_be_read_back():
     """MSH-18 and the bytes agree, or the receiver prints rubbish on a label."""
     route = Route(to="lab", shape="hl7", charset="8859/1")
-    body = shape(route, interface(), None, parse(RAW), ROW)
+    body = shape(route, interface(), None, parse(RAW), ROW).body
     assert "Müller".encode("latin-1") in body
     message = parse(body)
     assert (message.get("MSH-18"), message.get("PID-5.1")) == ("8859/1", "Müller")
@@ -145,7 +145,7 @@ def test_a_dropped_segment_cannot_stop_the_message():
     """What does not travel need not be encodable."""
     plain = RAW.replace("PID|1||4711^^^HERE^MR||Müller".encode(), b"PID|1||4711^^^HERE^MR||Miller")
     route = Route(to="lab", shape="hl7", charset="ASCII", drop=("NK1",))
-    assert shape(route, interface(), None, parse(plain), ROW).isascii()
+    assert shape(route, interface(), None, parse(plain), ROW).body.isascii()
 
 
 def test_bytes_that_are_no_text_are_not_sent_on():
@@ -176,7 +176,7 @@ def test_a_function_of_the_interface_gets_the_bundle_and_the_message(tmp_path):
     )
     route = Route(to="app", shape="steps:mine")
     assert media_type_of(route) == "application/json"
-    assert shape(route, interface(tmp_path), BUNDLE, parse(RAW), ROW) == b'{"n":3,"ward":"W7"}'
+    assert shape(route, interface(tmp_path), BUNDLE, parse(RAW), ROW).body == b'{"n":3,"ward":"W7"}'
 
 
 @pytest.mark.parametrize("body", ['raise ValueError("secret name")', "return {1, 2}", 'return {"x": message}'])
