@@ -53,9 +53,6 @@ class _Reversion:
     target: str
     findings: list[Finding] = field(default_factory=list)
 
-    def find(self, code: str, place: str, detail: str = "") -> None:
-        self.findings.append(Finding(code, place, detail))
-
 
 def in_version(message: Message, version: str) -> tuple[Message, tuple[Finding, ...]]:
     """Return a message as another version has it, in UTF-8, and what that version has no place for.
@@ -81,11 +78,11 @@ def _in_version(segment: Segment, run: _Reversion) -> list[str] | None:
     if name.startswith("Z"):
         return fields
     if name == "PRT" and not read_fields(run.target, name) and read_fields(run.target, "ROL") and segment.raw(5):
-        run.find("segment_renamed", place, "ROL")
+        run.findings.append(Finding("segment_renamed", place, "ROL"))
         fields, name = _role(fields), "ROL"
     rules, known = read_fields(run.target, name), read_fields(run.source, name)
     if not rules:
-        run.find("segment_not_in_version", place)
+        run.findings.append(Finding("segment_not_in_version", place))
         return None
     value_types = ("", "")
     if name == "OBX" and len(fields) > 2:
@@ -118,14 +115,14 @@ def _move(fields: list[str], number: int, place: str, name: str, run: _Reversion
     value, fields[number] = fields[number], ""
     moved = _MOVED.get((name, number))
     if moved is None or value == NULL_TEXT:
-        run.find("field_not_in_version", place)
+        run.findings.append(Finding("field_not_in_version", place))
         return
     target, ending = moved
     mark, component = run.delimiters.repetition, run.delimiters.component
     repetitions = fields[target].split(mark) if fields[target] else []
     if value.split(component)[0] not in {each.split(component)[0] for each in repetitions}:
         fields[target] = mark.join([*repetitions, component.join([value, *ending])])
-    run.find("field_moved", place, f"{name}-{target}")
+    run.findings.append(Finding("field_moved", place, f"{name}-{target}"))
 
 
 def _value_type(sent: str, version: str) -> str:
@@ -139,7 +136,7 @@ def _fitted(value: str, most: int | None, types: tuple[str, str], place: str, ru
     mark = run.delimiters.repetition
     repetitions = value.split(mark)
     if most and len(repetitions) > most:
-        run.find("repetition_not_in_version", place, f"{len(repetitions)} of {most}")
+        run.findings.append(Finding("repetition_not_in_version", place, f"{len(repetitions)} of {most}"))
         repetitions = repetitions[:most]
     places = (place, *(f"{place}[{number}]" for number in range(2, len(repetitions) + 1)))
     return mark.join(_trimmed(each, types, where, run) for each, where in zip(repetitions, places, strict=True))
@@ -176,7 +173,7 @@ def _trimmed_inside(value: str, types: tuple[str, str], place: str, run: _Revers
 def _tell_cut(parts: list[str], most: int, data_type: str, place: str, run: _Reversion) -> None:
     for number in range(most, len(parts)):
         if parts[number]:
-            run.find("component_not_in_version", f"{place}.{number + 1}", data_type)
+            run.findings.append(Finding("component_not_in_version", f"{place}.{number + 1}", data_type))
 
 
 def _rescued(parts: list[str], data_type: str, most: int) -> list[str]:
@@ -211,7 +208,7 @@ def _head(header: list[str], message: Message, version: str, tables: str) -> Non
 
 
 def _without_truncation(line: str, delimiters: Delimiters, version: str) -> str:
-    r"""Return a line without the truncation character, which versions before 2.7 do not declare; ``\P\`` is the letter."""
+    r"""Return a line without the truncation character, which is new in 2.7; ``\P\`` becomes the letter."""
     mark = delimiters.truncation
     if not mark or _numbers(version) >= _WITH_TRUNCATION:
         return line
@@ -222,4 +219,3 @@ def _without_truncation(line: str, delimiters: Delimiters, version: str) -> str:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-

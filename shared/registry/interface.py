@@ -77,6 +77,9 @@ class MappingChoices(Model):
         description="Whether repeated segments replace what is stored, or follow their action code",
     )
     repeats: Literal["snapshot", "action"] = Field(default="snapshot", description="The same for repeating fields")
+    lost_budget: int | None = Field(
+        default=None, ge=0, description="Values a sample may lose at most; left out: not checked"
+    )
 
 
 class SetField(Model):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
+from shared.message.finding import Finding
 from shared.rendering.coded import concept, text
 from shared.rendering.codes import inverse_code
 from shared.rendering.draft import composed
@@ -160,7 +161,7 @@ def _write_status(sch: SegmentDraft, resource: Resource, draft: Draft) -> None:
     if own:
         sch.set(25, composed([own, own, "HL70278"]))
     elif status != "proposed":
-        draft.find("code_without_inverse", f"HL7 table {_STATUSES.number}")
+        draft.findings.append(Finding("code_without_inverse", f"HL7 table {_STATUSES.number}"))
         resource["status"] = status
 
 
@@ -185,7 +186,9 @@ def write_resources(url: str, patient: str, draft: Draft) -> None:
             ais = draft.segment("AIS")
             ais.set(1, str(number))
             fill(ais, {"serviceType": [service]}, SERVICE, draft)
-        left = [one for one in participants if not _is_arranging(one) and not draft.points_at(one.get("actor"), patient)]
+        left = [
+            one for one in participants if not _is_arranging(one) and not draft.points_at(one.get("actor"), patient)
+        ]
         for name in RESOURCES:
             number = 0
             for one in left:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from shared.mapping.codes.tables import CodeTable, bare_table
+from shared.message.finding import Finding
 from shared.rendering.codes import inverse, inverse_code, system_name
 from shared.rendering.draft import composed, escaped
 from shared.rendering.rows import Resource, Write, prune
@@ -106,7 +107,7 @@ def _settle(value: Resource, written: list[Resource]) -> None:
 
 @cache
 def code(table: CodeTable) -> Write:
-    """Return the write function of a code with a required binding; a concept is the original of one R4 does not have."""
+    """Return the write function of a code with a required binding; a concept is the original of one R4 has not."""
 
     def one_code(value: Any, draft: Draft, kind: str) -> str:
         del kind
@@ -118,7 +119,7 @@ def code(table: CodeTable) -> Write:
             return escaped(found)
         own = inverse_code(table).get(value)
         if own is None:
-            draft.find("code_without_inverse", f"HL7 table {table.number}")
+            draft.findings.append(Finding("code_without_inverse", f"HL7 table {table.number}"))
         return escaped(own or "")
 
     return one_code

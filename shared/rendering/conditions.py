@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import bare_table, table
@@ -106,7 +105,7 @@ IN_THE_VISIT = Table(
 def write_diagnoses(patient: str, visit: str, draft: Draft) -> None:
     """Write a DG1 for each Condition of the person, with its place in the visit."""
     number = 0
-    with draft.open(visit) if visit else nullcontext({}) as encounter:
+    with draft.open_if_any(visit) as encounter:
         for url, condition in draft.all("Condition"):
             if not draft.points_at(condition.get("subject"), patient) or _is_void(condition):
                 continue

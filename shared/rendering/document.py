@@ -24,7 +24,7 @@ def rendering_page() -> str:
 def _chapter(segment: str, tables: list[Table]) -> str:
     lines = [f"\n## {segment}\n\n| field | FHIR element | guide |\n|---|---|---|\n"]
     rows = sorted((row for table in tables for row in table.rows), key=lambda row: row.number)
-    lines += [f"| {row.field} | {_of(row.source, tables)} | {row.guide} |\n" for row in rows]
+    lines += [f"| {row.target} | {_of(row.source, tables)} | {row.guide} |\n" for row in rows]
     otherwise = {number: reason for table in tables for number, reason in table.not_back.items()}
     if otherwise:
         lines.append("\n| field of the mapping | instead |\n|---|---|\n")

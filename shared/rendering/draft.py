@@ -1,4 +1,4 @@
-"""The state of one rendering: the bundle that is read, the segments that are written, what is left, what was noticed."""
+"""The state of one rendering: the bundle read, the segments written, what is left, what was noticed."""
 
 from __future__ import annotations
 
@@ -113,6 +113,15 @@ class Draft:
         self._left[url] = self._left[url] & left if url in self._left else left
 
     @contextmanager
+    def open_if_any(self, url: str) -> Iterator[Resource]:
+        """Give a copy of a resource as ``open`` does; an empty one where there is no url."""
+        if not url:
+            yield {}
+            return
+        with self.open(url) as resource:
+            yield resource
+
+    @contextmanager
     def follow(self, reference: Resource) -> Iterator[Resource]:
         """Give a copy of what a reference leads to, an empty one where it leads nowhere, and take the reference."""
         url, _ = self.look(reference)
@@ -144,10 +153,6 @@ class Draft:
         """Leave out the last segment where it says nothing but its number."""
         if not self.segments[-1].fields.keys() - {1}:
             self.segments.pop()
-
-    def find(self, code: str, place: str, detail: str = "") -> None:
-        """Add a finding; ``detail`` never holds content."""
-        self.findings.append(Finding(code, place, detail))
 
 
 def _unshared(value: Any) -> Any:

@@ -85,7 +85,7 @@ def _universal_type(identifier: Resource) -> str:
 
 
 def hd(value: Resource, draft: Draft, kind: str) -> str:
-    """Write a reference to an Organization, Location or Device as an HD: its namespace and universal id, else its name."""
+    """Write a reference to an Organization, Location or Device as an HD: namespace and universal id, else its name."""
     del kind
     with draft.follow(value) as resource:
         namespace, universal_id, type_ = taken_names(resource)

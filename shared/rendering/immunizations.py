@@ -106,7 +106,9 @@ def write_immunizations(patient: str, draft: Draft) -> None:
             if 1 not in rxr.fields and 2 not in rxr.fields:
                 draft.segments.pop()
         observed = (
-            one for one, each in draft.all("Observation") if any(draft.points_at(p, url) for p in each.get("partOf", ()))
+            one
+            for one, each in draft.all("Observation")
+            if any(draft.points_at(p, url) for p in each.get("partOf", ()))
         )
         write_results(observed, draft)
 

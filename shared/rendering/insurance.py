@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _DECIDED = "decision 0007"
 _GUIDE = "IN1[Coverage]"
 _SUBSCRIBER_ID = "http://hl7.org/fhir/5.0/StructureDefinition/extension-subscriberId"
-_OF_IN2 = "MC MA MI SN MB".split()
+_OF_IN2 = ["MC", "MA", "MI", "SN", "MB"]
 _RELATIONSHIP = table("Relationship")
 
 
 def _is_policy(value: Resource) -> bool:
-    return value.get("type", {}).get("text") == "Policy number"
+    return bool(value.get("type", {}).get("text") == "Policy number")
 
 
 def _is_plan(value: Resource) -> bool:

@@ -1,4 +1,4 @@
-"""ServiceRequest and DiagnosticReport as ORC and OBR (guide: ORC[ServiceRequest], OBR[ServiceRequest], OBR[...Report])."""
+"""ServiceRequest and DiagnosticReport as ORC and OBR (guide: ORC[ServiceRequest], OBR[DiagnosticReport] and kin)."""
 
 from __future__ import annotations
 
@@ -154,14 +154,12 @@ COLLECTOR = Table(
 def write_report(url: str, draft: Draft) -> None:
     """Write the segments of one DiagnosticReport: its order, itself, its results, its specimens."""
     _, found = draft.look({"reference": url})
-    request = next(
-        (order for one in found.get("basedOn", ()) if (order := draft.look(one))[1].get("resourceType") == "ServiceRequest"),
-        None,
-    )
-    if request is None:
+    orders = [draft.look(one) for one in found.get("basedOn", ())]
+    requested = next((one for one, order in orders if order.get("resourceType") == "ServiceRequest"), "")
+    if not requested:
         _write_report_itself(url, draft)
     else:
-        with draft.open(request[0]) as order:
+        with draft.open(requested) as order:
             if order.get("code") == found.get("code"):
                 order.pop("code", None)
             _write_common(order, _RESULTS_FOLLOW, draft)

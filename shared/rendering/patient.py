@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.mapping.codes.systems import SSN
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
-from shared.rendering.coded import boolean, code, coding, concept, text
+from shared.rendering.coded import boolean, code, concept, text
 from shared.rendering.draft import composed
 from shared.rendering.identifiers import cx, drivers_license, number, type_of
 from shared.rendering.people import xad, xcn, xon, xpn, xtn
@@ -62,7 +62,7 @@ def category(value: Resource, draft: Draft, kind: str) -> str:
     del draft, kind
     parts = value.get("extension", [])
     coded = next((one for one in parts if one.get("url") in ("ombCategory", "detailed")), None)
-    said = next((one for one in parts if one.get("url") == "text"), {})
+    said: Resource = next((one for one in parts if one.get("url") == "text"), {})
     shown = said.pop("valueString", "")
     said.pop("url", None)
     if coded is None:
@@ -128,9 +128,7 @@ PATIENT = Table(
         Row("PID-14", "Patient.telecom", xtn, "PID[Patient] 23, 24", _is_work),
         Row("PID-15", "Patient.communication", spoken, "PID[Patient] 25"),
         Row("PID-16", "Patient.maritalStatus", concept(table("MaritalStatus")), "PID[Patient] 26"),
-        _in_extension(
-            17, EXTENSION + "patient-religion", "valueCodeableConcept", concept(table("Religion")), "27, 28"
-        ),
+        _in_extension(17, EXTENSION + "patient-religion", "valueCodeableConcept", concept(table("Religion")), "27, 28"),
         Row("PID-22", "Patient.extension", category, "PID[Patient] 37", is_extension(_US_CORE + "ethnicity")),
         _in_extension(23, EXTENSION + "patient-birthPlace", "valueAddress", place_text, "38, 39"),
         Row("PID-24", "Patient.multipleBirthBoolean", boolean, "PID[Patient] 40"),

@@ -46,7 +46,8 @@ def _taken_name(value: Resource) -> tuple[list[str], str, str, list[str], str]:
     surname = [value.pop("family", "")]
     inner = value.get("_family", {})
     surname += [_taken_extension(inner, EXTENSION + url, "valueString") for url in _SURNAME]
-    first, *more = [*value.pop("given", ()), ""]
+    given: list[str] = [*value.pop("given", ()), ""]
+    first, more = given[0], given[1:]
     suffixes = value.pop("suffix", [])
     if len(suffixes) > _MOST_SUFFIXES:
         value["suffix"] = suffixes[_MOST_SUFFIXES:]
@@ -86,10 +87,10 @@ def _taken_extension(value: Resource, url: str, element: str) -> str:
 def xad(value: Resource, draft: Draft, kind: str) -> str:
     """Write an Address as an XAD; the text of one without parts is its first line."""
     del draft, kind
-    lines = value.pop("line", [])
+    lines: list[str] = value.pop("line", [])
     if not lines and not value.keys() & {"city", "state", "postalCode", "country"} and value.get("text"):
         lines = [value.pop("text")]
-    first, *more = [*lines, ""]
+    first, more = (lines[0], lines[1:]) if lines else ("", [])
     use = taken_code(value, "use", _ADDRESS_USES)
     own_type = "" if use else taken_code(value, "type", _ADDRESS_TYPES)
     tract = _taken_extension(value, EXTENSION + "iso21090-ADXP-censusTract", "valueString")
@@ -228,4 +229,3 @@ def organization_of(organization: Resource, draft: Draft) -> str:
     number, type_code, digits = first.pop("value", ""), taken_type(first), taken_check_digit(first)
     assigned = taken_authority(first, draft)
     return composed([organization.pop("name", ""), "", "", *digits, assigned, type_code, "", "", number])
-

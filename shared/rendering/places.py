@@ -67,7 +67,7 @@ def _take_names(place: Resource, component: int, parts: list[Any], draft: Draft)
 
 
 def status_is(*statuses: str) -> Choice:
-    """Return the choice of Encounter.location by its status; ``""`` stands for none. A classified one has its own field."""
+    """Return the choice of Encounter.location by its status, ``""`` for none; a classified one has its own field."""
     return lambda value: value.get("status", "") in statuses and "extension" not in value
 
 

@@ -71,7 +71,9 @@ def reference_range(value: Resource, draft: Draft, kind: str) -> str:
     del draft, kind
     ends = [value.get(end, {}) for end in ("low", "high")]
     low, high = (str(one.get("value", "")) for one in ends)
-    said = value.pop("text", "") or (f"{low}-{high}" if low and high else f">={low}" if low else f"<={high}" if high else "")
+    said = value.pop("text", "") or (
+        f"{low}-{high}" if low and high else f">={low}" if low else f"<={high}" if high else ""
+    )
     if said:
         for end in ends:
             end.clear()
@@ -168,7 +170,7 @@ def _write_result(resource: Resource, number: int, draft: Draft) -> int:
 
 
 def _parted(resource: Resource) -> tuple[list[Resource], list[Resource]]:
-    """Return the components that are further values of the same code, which the mapping makes of repetitions, and others."""
+    """Return the components that are further values of the same code, as the mapping makes them, and the others."""
     components = resource.get("component", [])
     same = [one for one in components if one.get("code") == resource.get("code")]
     return same, [one for one in components if one not in same]
@@ -254,9 +256,7 @@ SPECIMEN = Table(
     "Specimen",
     (
         Row("SPM-4", "Specimen.type", concept(table("SpecimenType")), "SPM[Specimen] 8"),
-        Row(
-            "SPM-7", "Specimen.collection.method", concept(table("SpecimenCollectionMethod")), "SPM[Specimen] 11"
-        ),
+        Row("SPM-7", "Specimen.collection.method", concept(table("SpecimenCollectionMethod")), "SPM[Specimen] 11"),
         Row("SPM-8", "Specimen.collection.bodySite", concept(), "SPM[Specimen] 12"),
         Row("SPM-12", "Specimen.collection.quantity", cq, "SPM[Specimen] 16"),
         Row("SPM-14", "Specimen.note", remark, "SPM[Specimen] 18"),

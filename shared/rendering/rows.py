@@ -26,14 +26,14 @@ class Row:
     """One FHIR element and the field it goes to.
 
     Attributes:
-        field: ``PID-5``.
+        target: ``PID-5``.
         source: The element with its resource type, ``Patient.name``.
         write: Makes one repetition of one value.
         guide: The row of the guide, read backwards: ``PID[Patient] 7``.
         where: Which values of a list, or which extension; None: all.
     """
 
-    field: str
+    target: str
     source: str
     write: Write
     guide: str
@@ -44,7 +44,7 @@ class Row:
 
     def __post_init__(self) -> None:
         _, *parents, leaf = self.source.split(".")
-        object.__setattr__(self, "number", int(self.field.rpartition("-")[2]))
+        object.__setattr__(self, "number", int(self.target.rpartition("-")[2]))
         object.__setattr__(self, "parents", tuple(parents))
         object.__setattr__(self, "leaf", leaf)
 
@@ -164,9 +164,11 @@ def prune(value: Any) -> bool:
 def leaves(value: Any, path: str) -> Iterator[str]:
     """Yield the path of every value below a resource, without indexes; an extension by the end of its url."""
     if isinstance(value, dict):
-        name = f"{path}({value['url'].rpartition('/')[2]})" if isinstance(value.get("url"), str) and len(value) > 1 else path
+        url = value.get("url")
+        is_named = isinstance(url, str) and len(value) > 1
+        name = f"{path}({url.rpartition('/')[2]})" if isinstance(url, str) and is_named else path
         for element, inner in value.items():
-            if not (element == "url" and name != path):
+            if element != "url" or not is_named:
                 yield from leaves(inner, f"{name}.{element}")
     elif isinstance(value, list):
         for inner in value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from shared.message.finding import Finding
 from shared.rendering.draft import composed
 from shared.rendering.rows import Resource
 
@@ -31,7 +32,7 @@ def time(value: Any, draft: Draft, kind: str) -> str:
     """Write a time; into a DT its date alone, with a finding where that loses the hour."""
     found = hl7_time(value)
     if kind == "DT" and len(found) > 8:
-        draft.find("time_of_day_lost", "DT", "the field holds a date")
+        draft.findings.append(Finding("time_of_day_lost", "DT", "the field holds a date"))
         return found[:8]
     return found
 

@@ -10,7 +10,7 @@ from shared.rendering.coded import coding, concept
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import cx, has_type, type_of
 from shared.rendering.people import xcn
-from shared.rendering.places import pl, placed, status_is
+from shared.rendering.places import placed, status_is
 from shared.rendering.rows import Choice, Implied, Resource, Row, Table, extension, fill, is_extension
 from shared.rendering.times import time
 
