@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.failure import REFUSED
+from cli.failure import REFUSED, UNREACHABLE, CommandFailed
 from cli.files import Paths, find_files, read_messages
 from cli.options import Json
 from cli.screen import console, print_json, print_table
 
 if TYPE_CHECKING:
     from cli.conversion import Explained
+
+OUTCOMES = ("mapped", "ignored", "lost")
 
 
 def explain(
@@ -32,6 +34,8 @@ def explain(
     """
     from cli.conversion import Converter
 
+    if only not in (None, *OUTCOMES):
+        raise CommandFailed(f"--only {only}: it is one of {', '.join(OUTCOMES)}", UNREACHABLE)
     converter = Converter(interfaces)
     messages = [message for file in find_files(paths) for message in read_messages(file)]
     explained = [converter.explain(message) for message in messages]

@@ -120,9 +120,16 @@ def _move(fields: list[str], number: int, place: str, name: str, run: _Reversion
     target, ending = moved
     mark, component = run.delimiters.repetition, run.delimiters.component
     repetitions = fields[target].split(mark) if fields[target] else []
-    if value.split(component)[0] not in {each.split(component)[0] for each in repetitions}:
-        fields[target] = mark.join([*repetitions, component.join([value, *ending])])
+    moving = component.join([value, *ending])
+    if _number(moving, component) not in {_number(each, component) for each in repetitions}:
+        fields[target] = mark.join([*repetitions, moving])
     run.findings.append(Finding("field_moved", place, f"{name}-{target}"))
+
+
+def _number(value: str, component: str) -> tuple[str, str]:
+    """Return what one number of several is known by: itself and who assigned it."""
+    parts = [*value.split(component), "", "", ""]
+    return parts[0], parts[3]
 
 
 def _value_type(sent: str, version: str) -> str:

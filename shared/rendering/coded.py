@@ -36,6 +36,8 @@ def concept(table: CodeTable = _FREE) -> Write:
         elif text and text in {triple[1] for triple in triples}:
             value.pop("text")  # the mapping makes it of the display
             text = ""
+        elif text and kind not in _WITH_ORIGINAL_TEXT and not triples[0][1]:
+            triples[0][1] = value.pop("text")
         parts = [part for triple in (*triples, ["", "", ""], ["", "", ""])[:2] for part in triple]
         if kind in _WITH_ORIGINAL_TEXT:
             versions = [one.pop("version", "") for one in codings[:_MOST_CODINGS]]

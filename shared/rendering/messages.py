@@ -14,7 +14,7 @@ from shared.rendering.header import write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
 from shared.rendering.orders import write_orders, write_report
-from shared.rendering.patient import is_will, prior_of, write_merge, write_patient
+from shared.rendering.patient import has_prior, is_will, prior_of, write_merge, write_patient
 from shared.rendering.related_person import write_related
 from shared.rendering.results import write_results
 from shared.rendering.visit import write_visit
@@ -191,7 +191,9 @@ def type_for(draft: Draft) -> str:
             continue
         if kind == "Appointment":
             return f"SIU^{EVENT_OF_STATUS.get(present[0][1].get('status', ''), OTHER_EVENT)}"
-        return "ADT^A40" if kind == "Patient" and any(prior_of(url, draft) for url, _ in present) else found
+        if kind == "Patient" and any(has_prior(url, draft) for url, _ in present):
+            return "ADT^A40"
+        return found
     raise MessageNotWritten("the bundle")
 
 

@@ -327,6 +327,12 @@ def prior_of(patient: str, draft: Draft) -> str:
     return ""
 
 
+def has_prior(patient: str, draft: Draft) -> bool:
+    """Tell whether a record gives way to a Patient, whether the bundle holds it or not."""
+    _, survivor = draft.look({"reference": patient})
+    return bool(prior_of(patient, draft)) or any(one.get("type") == "replaces" for one in survivor.get("link", ()))
+
+
 def write_merge(patient: str, draft: Draft) -> None:
     """Write MRG: the record that gives way, from its resource or from the identifier that the link names."""
     mrg = draft.segment("MRG")

@@ -42,6 +42,8 @@ def render(bundle: dict[str, Any], message_type: str | None = None) -> Rendering
         ResourceAbsent: the message needs a resource that the bundle does not hold.
         ResourceAmbiguous: there are several of what a message has one of.
     """
+    if bundle.get("resourceType") != "Bundle":
+        bundle = {"resourceType": "Bundle", "entry": [{"resource": bundle}]}
     draft = Draft(_resources(bundle))
     chosen = message_type or type_for(draft)
     kind = KINDS.get(chosen)
@@ -57,8 +59,6 @@ def render(bundle: dict[str, Any], message_type: str | None = None) -> Rendering
 
 def _resources(bundle: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the resources of a bundle with the urls they are referred to by; what one contains counts too."""
-    if bundle.get("resourceType") != "Bundle":
-        bundle = {"entry": [{"resource": bundle}]}
     found = []
     for index, entry in enumerate(bundle.get("entry", ())):
         resource = entry.get("resource")

@@ -158,6 +158,8 @@ def _write_result(resource: Resource, number: int, draft: Draft) -> int:
         obx.set(11, "N")
         resource.pop("status", None)
     fill(obx, resource, RESULT, draft)
+    if others and 4 not in obx.fields:
+        obx.set(4, str(number))  # what belongs together has one sub-id
     for component in others:
         number += 1
         more = draft.segment("OBX")
@@ -165,7 +167,7 @@ def _write_result(resource: Resource, number: int, draft: Draft) -> int:
         _write_value(more, component, [], draft)
         fill(more, component, COMPONENT, draft)
         for field in (4, 11, 14):
-            more.fields[field] = obx.fields.get(field, [])
+            more.set(field, "".join(obx.fields.get(field, ())))
     return number
 
 

@@ -23,7 +23,9 @@ from shared.message.envelope import ArchiveRef, Item
 from shared.message.identifiers import LIVE, DeliveryId, MessageId, OrderingKey, Sequence, SessionId
 from shared.message.state import DeliveryState
 from shared.registry import Interface, Registry, Route, load_registry
+from shared.registry.folder import read_folder
 from shared.route.select import select_routes
+from shared.transform.budget import over_budget
 from shared.transform.contexts import MappingContexts
 
 INTERFACES = Path(__file__).parents[2] / "interfaces"
@@ -63,6 +65,16 @@ def test_a_sample_gives_every_destination_what_is_expected(registry, contexts, s
     bundle = convert(message, contexts.of(interface)).bundle
     assert validate_bundle(bundle, is_closed=True) == []
     assert outcome(interface, message, bundle) == json.loads(sample.with_suffix(".expected.json").read_bytes())
+
+
+def test_no_sample_loses_more_values_than_its_interface_allows():
+    """A field that a partner sends and nobody gets is a decision, written down as `lost_budget`."""
+    assert over_budget(read_folder(INTERFACES)) == []
+
+
+def test_every_interface_says_what_it_may_lose(registry):
+    """A budget that nobody wrote holds nobody."""
+    assert [one.id for one in registry.interfaces.values() if one.mapping.lost_budget is None] == []
 
 
 def test_every_expectation_has_its_sample():
