@@ -16,6 +16,8 @@ from cli.screen import console, print_json, print_table
 if TYPE_CHECKING:
     from shared.rendering import Rendering
 
+_MISSHAPEN = frozenset({"fhir_type", "fhir_unknown", "fhir_cardinality", "fhir_choice", "fhir_primitive"})
+
 
 def render(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bundles or resources, FHIR R4 as JSON.")],
@@ -63,11 +65,25 @@ def _rendered(file: Path, message_type: str | None) -> dict[str, Any]:
     if not isinstance(bundle, dict) or "resourceType" not in bundle:
         raise CommandFailed(f"{file} is no FHIR: it has no resourceType; name a FHIR bundle", UNREACHABLE)
     try:
+        _refuse_other(bundle)
         found: Rendering = rendered(bundle, message_type)
     except IntegrationError as error:
         return {"file": file, "error": {"code": error.code, "text": str(error)}}
     findings = [{"code": one.code, "place": one.place, "detail": one.detail} for one in found.findings]
     return {"file": file, "type": found.message.type, "message": found.message.text, "findings": findings}
+
+
+def _refuse_other(bundle: dict[str, Any]) -> None:
+    """Raise NotFhir where an element has not the form that R4 gives it; a rule that is broken stops nothing here."""
+    from shared.fhir.validate import validate_bundle
+    from shared.message.errors import NotFhir
+
+    whole = bundle if bundle["resourceType"] == "Bundle" else {"resourceType": "Bundle", "type": "collection"}
+    if whole is not bundle:
+        whole["entry"] = [{"resource": bundle}]
+    for fault in validate_bundle(whole):
+        if fault.code in _MISSHAPEN:
+            raise NotFhir(f"{fault.code} at {fault.place}")
 
 
 def _show(result: dict[str, Any], *, is_message_shown: bool) -> None:

@@ -485,6 +485,15 @@ class ResourceAmbiguous(IntegrationError):
     next_step = "send one bundle for each of them"
 
 
+class NotFhir(IntegrationError):
+    """What was given is not FHIR R4: an element of the wrong form, or one that the standard does not have."""
+
+    code = "RENDER-004"
+    what = "what was given is not FHIR R4"
+    disposition = Disposition.REFUSE
+    next_step = "mend the element at that place, or convert from another FHIR version first"
+
+
 class SettingInvalid(IntegrationError):
     """A setting is missing or cannot be used."""
 

@@ -26,7 +26,7 @@ _MINUTES = composed(["min", "minutes", "UCUM"])
 # HL7 table 0003 and HL7 chapter 10: the event that says what an appointment has become, and what SCH-6 calls it.
 EVENT_OF_STATUS = {"booked": "S12", "cancelled": "S15", "entered-in-error": "S17", "noshow": "S26"}
 OTHER_EVENT = "S14"
-_EVENT_NAMES = {
+EVENT_NAMES = {
     "S12": "Notification of new appointment booking",
     "S13": "Notification of appointment rescheduling",
     "S14": "Notification of appointment modification",
@@ -145,7 +145,7 @@ def write_schedule(url: str, event: str, draft: Draft) -> None:
         if 9 in sch.fields:
             sch.set(10, _MINUTES)
         if 6 not in sch.fields:
-            sch.set(6, composed([event, _EVENT_NAMES.get(event, ""), "HL70003"]))
+            sch.set(6, composed([event, EVENT_NAMES[event], "HL70003"]))
         _write_orders(sch, resource, draft)
         if resource.get("comment"):
             resource.setdefault("note", []).append({"text": resource.pop("comment")})

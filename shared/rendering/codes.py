@@ -51,6 +51,11 @@ def system_name(system: str) -> str:
     return system.removeprefix("urn:oid:")
 
 
+def is_registered(system: str) -> bool:
+    """Tell whether a system is one of those that several names stand for."""
+    return system in _ASSIGNER_NAMES
+
+
 @cache
 def authority(system: str) -> tuple[str, str, str]:
     """Return the HD that a system of identifiers stands for: namespace, universal id and its kind."""

@@ -59,6 +59,8 @@ def write_allergies(patient: str, draft: Draft) -> None:
                 fill(segment, reaction, REACTION, draft)
             prune(resource)
             fill(segment, resource, ALLERGY, draft)
+            if segment.fields.get(2):
+                resource.pop("_type", None)  # category and type are one AL1-2
 
 
 def _is_void(resource: Resource) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import V2, table
 from shared.mapping.datatypes.check_digit import CHECK_DIGIT, CHECK_SCHEME
-from shared.rendering.codes import authority
+from shared.rendering.codes import authority, is_registered
 from shared.rendering.draft import composed, escaped
 from shared.rendering.rows import Choice, Resource, Write
 from shared.rendering.times import taken_period
@@ -48,12 +48,13 @@ def taken_type(identifier: Resource) -> str:
 
 def taken_authority(identifier: Resource, draft: Draft) -> list[str]:
     """Return the HD of who assigned an identifier, and take system and assigner."""
-    namespace, universal_id, kind = authority(identifier.pop("system", ""))
+    system = identifier.pop("system", "")
+    namespace, universal_id, kind = authority(system)
     owner = identifier.get("assigner", {})
     if "reference" in owner:
         with draft.follow(owner) as organization:
             named = taken_names(organization)
-        namespace = namespace or named[0]
+        namespace = named[0] if named[0] and (not namespace or is_registered(system)) else namespace
         if not universal_id and named[1]:
             universal_id, kind = named[1:]
     elif not namespace and owner.get("display"):
@@ -67,21 +68,21 @@ def taken_names(organization: Resource) -> list[str]:
     """Return namespace, universal id and its kind from the identifiers of an Organization, Device or Location."""
     namespace, universal_id, kind = "", "", ""
     for identifier in organization.get("identifier", ()):
-        if identifier.get("system") == _URI and not universal_id:
-            _, universal_id, kind = authority(identifier.pop("value", ""))
-            identifier.pop("system")
-            kind = _universal_type(identifier) or kind
-        elif "system" not in identifier and not namespace and identifier.get("value") and not type_of(identifier):
-            namespace = identifier.pop("value")
-            if _universal_type(identifier):
-                universal_id, kind, namespace = namespace, _universal_type(identifier), ""
-        identifier.pop("type", None) if not identifier.get("value") else None
+        universal = _universal_type(identifier)
+        if identifier.get("system") == _URI or universal:
+            if not universal_id:
+                value = identifier.pop("value", "")
+                _, universal_id, kind = authority(value) if identifier.pop("system", "") else ("", value, universal)
+                identifier.pop("type", None)
+                kind = universal or kind
+        elif "system" not in identifier and not namespace and not type_of(identifier):
+            namespace = identifier.pop("value", "")
     return [namespace, universal_id, kind]
 
 
 def _universal_type(identifier: Resource) -> str:
     codings = identifier.get("type", {}).get("coding", ())
-    return next((one["code"] for one in codings if one.get("system") == V2 + "0301"), "")
+    return next((str(one.get("code", "")) for one in codings if one.get("system") == V2 + "0301"), "")
 
 
 def hd(value: Resource, draft: Draft, kind: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.message.errors import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
-from shared.rendering.appointments import EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
+from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
 from shared.rendering.conditions import write_allergies, write_diagnoses
 from shared.rendering.documents import write_document
 from shared.rendering.header import write_event
@@ -158,7 +158,7 @@ KINDS = {
     "ORU^R01": Kind("ORU_R01", _results),
     "OML^O21": Kind("OML_O21", _orders),
     "ORM^O01": Kind("ORM_O01", _old_orders),
-    **dict.fromkeys(("SIU^S12", "SIU^S13", "SIU^S14", "SIU^S15"), Kind("SIU_S12", _schedule)),
+    **dict.fromkeys((f"SIU^{event}" for event in EVENT_NAMES), Kind("SIU_S12", _schedule)),
     "MDM^T02": Kind("MDM_T02", _document),
     "VXU^V04": Kind("VXU_V04", _vaccinations),
 }

@@ -22,6 +22,7 @@ _LANGUAGE = bare_table("0296", "PrimaryLanguage")
 _CDC = "urn:oid:2.16.840.1.113883.6.238"
 _ELSEWHERE = "comes back as a repetition of PID-3, with its type"
 _LATER = "not in 2.5.1"
+_GROUP_CODES = ("ombCategory", "detailed")
 
 
 def _is_ssn(value: Resource) -> bool:
@@ -61,17 +62,18 @@ def category(value: Resource, draft: Draft, kind: str) -> str:
     """Write a US Core race or ethnic group as a CE: the first of its codes, and its text."""
     del draft, kind
     parts = value.get("extension", [])
-    coded = next((one for one in parts if one.get("url") in ("ombCategory", "detailed")), None)
+    coded = next((one for one in parts if one.get("url") in _GROUP_CODES and "valueCoding" in one), None)
     said: Resource = next((one for one in parts if one.get("url") == "text"), {})
     shown = said.pop("valueString", "")
     said.pop("url", None)
-    if coded is None:
+    found: Resource = {}
+    if coded is not None:
+        found = coded.pop("valueCoding")
+        coded.pop("url")
+    if not any("url" in one for one in parts):
         value.pop("url")
-        return composed(["", shown])
-    found = coded.pop("valueCoding")
-    coded.pop("url")
-    value.pop("url") if sum("url" in one for one in parts) == 0 else None
-    return composed([found["code"], found.get("display") or shown, "CDCREC" if found.get("system") == _CDC else ""])
+    name = found.get("display") or shown
+    return composed([found.get("code", ""), name, "CDCREC" if found.get("system") == _CDC else ""])
 
 
 def birth(value: Resource, draft: Draft, kind: str) -> str:
@@ -79,7 +81,7 @@ def birth(value: Resource, draft: Draft, kind: str) -> str:
     del draft, kind
     inner = value.get("_birthDate", {})
     for one in inner.get("extension", ()):
-        if one.get("url") == EXTENSION + "patient-birthTime":
+        if one.get("url") == EXTENSION + "patient-birthTime" and "valueDateTime" in one:
             value.pop("birthDate", None)
             one.pop("url")
             return hl7_time(one.pop("valueDateTime"))
@@ -254,6 +256,7 @@ def write_patient(url: str, draft: Draft, *, is_merge: bool = False) -> None:
     pid = draft.segment("PID")
     pid.set(1, "1")
     with draft.open(url) as resource:
+        _part_groups(resource)
         fill(pid, resource, PATIENT, draft)
         pid.set(7, birth(resource, draft, "TS"))
         if is_merge:
@@ -263,6 +266,20 @@ def write_patient(url: str, draft: Draft, *, is_merge: bool = False) -> None:
         fill(more, resource, DEMOGRAPHICS, draft)
         _write_will(more, url, draft)
         draft.drop_empty()
+
+
+def _part_groups(resource: Resource) -> None:
+    """Part a US Core race or ethnic group of several codes into several, each a repetition of its field."""
+    parted = []
+    for one in resource.get("extension", ()):
+        inner = one.get("extension", [])
+        codes = [each for each in inner if each.get("url") in _GROUP_CODES]
+        if one.get("url") in (_US_CORE + "race", _US_CORE + "ethnicity") and len(codes) > 1:
+            parted += [{"url": one["url"], "extension": [each]} for each in codes]
+        else:
+            parted.append(one)
+    if parted:
+        resource["extension"] = parted
 
 
 def _write_beside(pid: SegmentDraft, patient: str, draft: Draft) -> None:

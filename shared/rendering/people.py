@@ -67,9 +67,11 @@ def taken_code(value: Resource, element: str, codes: CodeTable) -> str:
     beside = value.get("_" + element, {})
     for one in beside.get("extension", ()):
         if one.get("url") == ALTERNATE_CODES:
-            found = str(one["valueCodeableConcept"]["coding"][0]["code"])
-            one.clear()
-            return found
+            codings = one.get("valueCodeableConcept", {}).get("coding") or [{}]
+            if "code" in codings[0]:
+                found = str(codings[0]["code"])
+                one.clear()
+                return found
     own = inverse_code(codes).get(value.get(element, ""), "")
     if own:
         value.pop(element)

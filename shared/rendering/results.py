@@ -113,6 +113,7 @@ RESULT = Table(
         Implied("encounter", "the visit of the message"),
         Implied("specimen", "the SPM of the order"),
         Implied("category", "the order says it"),
+        Implied("status", "without OBX-11 nobody knows it", ("unknown",)),
     ),
     {
         5: "comes back by the kind of value: see docs/rendering.md",
@@ -181,7 +182,8 @@ def _parted(resource: Resource) -> tuple[list[Resource], list[Resource]]:
 def _write_value(obx: SegmentDraft, holder: Resource, same: list[Resource], draft: Draft) -> None:
     """Write OBX-2, OBX-5 and OBX-6; the interpretation of a number's range goes with its unit."""
     for one in holder.get("extension", ()):
-        found = taken_attachment(one["valueAttachment"]) if one.get("url") == _ATTACHED else None
+        is_attached = one.get("url") == _ATTACHED and "valueAttachment" in one
+        found = taken_attachment(one["valueAttachment"]) if is_attached else None
         if found:
             one.pop("url")
             obx.set(2, found[0])
@@ -194,7 +196,7 @@ def _write_value(obx: SegmentDraft, holder: Resource, same: list[Resource], draf
         obx.fields.setdefault(5, []).extend(value[1])
         obx.set(6, unit(value[2]) or "".join(obx.fields.get(6, ())))
     for each in same:
-        each.pop("code")
+        each.pop("code", None)
     prune(holder)
     del draft
 

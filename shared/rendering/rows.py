@@ -18,6 +18,7 @@ Resource = dict[str, Any]
 Write = Callable[[Any, "Draft", str], str]
 Choice = Callable[[Any], bool]
 
+DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 
 
@@ -112,7 +113,7 @@ def _values(holder: Resource, row: Row) -> Iterator[Any]:
     if found is None or found == [None]:
         beside = holder.get("_" + row.leaf)
         for extension in (beside[0] if isinstance(beside, list) else beside or {}).get("extension", ()):
-            if extension.get("url") == ALTERNATE_CODES:
+            if extension.get("url") == ALTERNATE_CODES and "valueCodeableConcept" in extension:
                 extension.pop("url")
                 yield extension["valueCodeableConcept"]
         return
@@ -165,6 +166,8 @@ def leaves(value: Any, path: str) -> Iterator[str]:
     """Yield the path of every value below a resource, without indexes; an extension by the end of its url."""
     if isinstance(value, dict):
         url = value.get("url")
+        if url == DATA_ABSENT:
+            return  # that something is unknown is what an empty field says
         is_named = isinstance(url, str) and len(value) > 1
         name = f"{path}({url.rpartition('/')[2]})" if isinstance(url, str) and is_named else path
         for element, inner in value.items():

@@ -52,6 +52,16 @@ def test_what_has_no_message_is_one_sentence_and_exit_code_1(run, tmp_path):
     assert "RENDER-001" in ran.err
 
 
+def test_what_has_not_the_form_of_r4_is_refused_by_its_place(run, tmp_path):
+    """A bundle of another version, or somebody's own JSON, would become a message full of holes."""
+    (tmp_path / "p.json").write_text(json.dumps({**PATIENT, "name": "Ann Smith"}))
+    ran = run("render", tmp_path / "p.json", "--type", "ADT^A04")
+    assert ran.code == 1
+    assert "RENDER-004" in ran.err
+    assert "name" in ran.err
+    assert "Ann" not in ran.err
+
+
 def test_what_is_no_fhir_is_not_done(run, tmp_path):
     """A report file beside the bundles is no bundle."""
     (tmp_path / "x.json").write_text("[]")

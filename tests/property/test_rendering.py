@@ -14,15 +14,22 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from shared.fhir.exact_json import dumps, loads
+from shared.fhir.validate import validate_bundle
 from shared.hl7 import parse
 from shared.hl7.delimiters import STANDARD
 from shared.hl7.escape import escape
 from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter, convert
 from shared.mapping.codes.tables import table
 from shared.mapping.observation import STATUSES
+from shared.message.errors import IntegrationError
 from shared.rendering import render
 from shared.rendering.codes import inverse, inverse_code
+from shared.rendering.messages import KINDS
 from shared.rendering.registry import TABLES
+from tests.conftest import REPOSITORY
+from tests.unit.rendering.samples import PATIENT, VISIT, bundle
+from tests.unit.rendering.test_documents import DOCUMENT, PRACTITIONER, VACCINE
 
 MANY = settings(
     max_examples=40,
@@ -441,6 +448,39 @@ def test_appointments_come_back(data, event):
     differing, rendering = came_back(sent, f"SIU^{event}^SIU_S12")
     assert differing == []
     assert rendering.findings == ()
+
+
+def _places(value):
+    """Every member of a tree, as (holder, key)."""
+    pairs = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+    return [(value, key) for key, _ in pairs] + [place for _, inner in pairs for place in _places(inner)]
+
+
+MISSHAPEN = {"fhir_type", "fhir_unknown", "fhir_cardinality", "fhir_choice", "fhir_primitive"}
+WHOLE = [bundle(PATIENT, VISIT, PRACTITIONER, DOCUMENT, VACCINE)] + [
+    convert(parse(file.read_bytes()), MappingContext(mint, MemoryResolver(mint), ClaimDefaults())).bundle
+    for mint in [Minter(b"test" * 8)]
+    for file in sorted((REPOSITORY / "interfaces").glob("*/samples/*.hl7"))
+]
+
+
+@settings(MANY, max_examples=150)
+@given(st.data(), st.sampled_from(WHOLE), st.sampled_from([None, *KINDS]))
+def test_fhir_with_anything_left_out_is_written_or_refused_with_a_typed_error(data, whole, kind):
+    """Other systems send less than ours does: an element that is not there must not end a worker."""
+    maimed = loads(dumps(whole))
+    for _ in range(data.draw(st.integers(1, 6))):
+        holder, key = data.draw(st.sampled_from(_places(maimed["entry"])))
+        if isinstance(holder, list) or key in holder:
+            del holder[key]
+        if not maimed["entry"]:
+            return
+    if MISSHAPEN & {finding.code for finding in validate_bundle(maimed)}:
+        return
+    try:
+        render(maimed, kind)
+    except IntegrationError as error:
+        assert error.code in {"RENDER-001", "RENDER-002", "RENDER-003"}  # noqa: PT017
 
 
 quantities = st.decimals(-99, 9999, allow_nan=False, places=2).map(str)

@@ -252,3 +252,37 @@ def test_the_header_says_the_message_that_came_before():
 
 def lines_of(message, name):
     return message.first(name).fields
+
+
+def test_each_of_several_races_is_a_repetition():
+    """US Core: up to five OMB categories in one extension; PID-10 repeats in 2.5.1."""
+    system = "urn:oid:2.16.840.1.113883.6.238"
+    parts = [
+        {"url": "ombCategory", "valueCoding": {"system": system, "code": code, "display": shown}}
+        for code, shown in (("2106-3", "White"), ("2028-9", "Asian"))
+    ]
+    race = {"url": US_CORE + "race", "extension": [*parts, {"url": "text", "valueString": "White, Asian"}]}
+    rendering = rendered({**PATIENT, "extension": [race]}, VISIT)
+    assert lines_of(rendering.message, "PID")[10] == "2106-3^White^CDCREC~2028-9^Asian^CDCREC"
+    assert noted(rendering) == [("field_missing", "MSH-10")]
+
+
+def test_an_appointment_that_nobody_came_to_is_an_event_of_its_own():
+    """HL7 chapter 10.4.15: S26; HL7 table 0278 Noshow."""
+    appointment = {
+        "resourceType": "Appointment",
+        "id": "a1",
+        "status": "noshow",
+        "participant": [{"actor": {"reference": "Patient/p1"}, "status": "accepted"}],
+    }
+    rendering = rendered(PATIENT, appointment)
+    assert rendering.message.type == "SIU^S26"
+    assert rendering.message.get("SCH-25") == "Noshow"
+    assert rendering.message.get("SCH-6") == "S26"
+
+
+def test_what_is_said_to_be_unknown_is_an_empty_field():
+    """A data-absent-reason is no data that somebody could miss."""
+    unknown = [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+    rendering = rendered({**PATIENT, "_gender": {"extension": unknown}}, VISIT)
+    assert noted(rendering) == [("field_missing", "MSH-10")]
