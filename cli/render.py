@@ -14,8 +14,10 @@ from cli.options import Json
 from cli.screen import console, print_json, print_table
 
 if TYPE_CHECKING:
+    from shared.message.finding import Finding
     from shared.rendering import Rendering
 
+_RELEASES = ("STU3", "R5")
 _MISSHAPEN = frozenset({"fhir_type", "fhir_unknown", "fhir_cardinality", "fhir_choice", "fhir_primitive"})
 
 
@@ -24,6 +26,10 @@ def render(
     message_type: Annotated[
         str | None,
         typer.Option("--type", metavar="TYPE", help="Message to write: ADT^A08; left out: what the bundle says."),
+    ] = None,
+    release: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RELEASE", help="FHIR release of the files: STU3 or R5; left out: R4."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for NAME.hl7; left out: the messages are printed.")
@@ -37,7 +43,9 @@ def render(
     names = output_names(files)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    results = [_rendered(file, message_type) for file in files]
+    if release not in (None, *_RELEASES):
+        raise CommandFailed(f"--from {release}: it is one of {', '.join(_RELEASES)}", UNREACHABLE)
+    results = [_rendered(file, message_type, release) for file in files]
     for result in results:
         if out is not None and "message" in result:
             (out / f"{names[result['file']]}.hl7").write_bytes(result["message"].encode())
@@ -50,7 +58,7 @@ def render(
         raise typer.Exit(REFUSED)
 
 
-def _rendered(file: Path, message_type: str | None) -> dict[str, Any]:
+def _rendered(file: Path, message_type: str | None, release: str | None) -> dict[str, Any]:
     """Return the message of a file and its findings, or the error."""
     from shared.fhir import exact_json
     from shared.message.errors import IntegrationError
@@ -65,23 +73,32 @@ def _rendered(file: Path, message_type: str | None) -> dict[str, Any]:
     if not isinstance(bundle, dict) or "resourceType" not in bundle:
         raise CommandFailed(f"{file} is no FHIR: it has no resourceType; name a FHIR bundle", UNREACHABLE)
     try:
+        bundle, before = _as_r4(bundle, release)
         _refuse_other(bundle)
         found: Rendering = rendered(bundle, message_type)
     except IntegrationError as error:
         return {"file": file, "error": {"code": error.code, "text": str(error)}}
-    findings = [{"code": one.code, "place": one.place, "detail": one.detail} for one in found.findings]
+    findings = [{"code": one.code, "place": one.place, "detail": one.detail} for one in (*before, *found.findings)]
     return {"file": file, "type": found.message.type, "message": found.message.text, "findings": findings}
+
+
+def _as_r4(bundle: dict[str, Any], release: str | None) -> tuple[dict[str, Any], Sequence[Finding]]:
+    """Return a bundle as R4, and what R4 has no home for."""
+    if release is None:
+        return bundle, ()
+    from shared.fhir.releases import to_r4
+
+    converted = to_r4(bundle, "STU3" if release == "STU3" else "R5")
+    return converted.resource, converted.findings
 
 
 def _refuse_other(bundle: dict[str, Any]) -> None:
     """Raise NotFhir where an element has not the form that R4 gives it; a rule that is broken stops nothing here."""
-    from shared.fhir.validate import validate_bundle
+    from shared.fhir.validate import validate_bundle, validate_resource
     from shared.message.errors import NotFhir
 
-    whole = bundle if bundle["resourceType"] == "Bundle" else {"resourceType": "Bundle", "type": "collection"}
-    if whole is not bundle:
-        whole["entry"] = [{"resource": bundle}]
-    for fault in validate_bundle(whole):
+    is_bundle = bundle["resourceType"] == "Bundle"
+    for fault in validate_bundle(bundle) if is_bundle else validate_resource(bundle):
         if fault.code in _MISSHAPEN:
             raise NotFhir(f"{fault.code} at {fault.place}")
 
