@@ -125,12 +125,18 @@ class Converter:
         return interface, message, mapping_report(message, self._context(interface))
 
     def _bundle_of(self, raw: bytes) -> tuple[bytes, dict[str, Any]]:
+        from shared.transform.profiles import profile_findings
+
         interface, _, report = self._report_of(raw)
         bundle = report.conversion.bundle
         faults = validate_bundle(bundle, is_closed=True)
         if faults:
             raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")
-        return exact_json.dumps(bundle), {"interface": interface.id if interface else None, **report.to_dict()}
+        said = report.to_dict()
+        if interface is not None:
+            found = profile_findings(interface, bundle)
+            said["findings"] += [{"code": one.code, "place": one.place, "detail": one.detail} for one in found]
+        return exact_json.dumps(bundle), {"interface": interface.id if interface else None, **said}
 
     def _context(self, interface: Interface | None) -> MappingContext:
         """Return the context of an interface. Each message is converted as if it were the only one.

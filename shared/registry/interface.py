@@ -185,6 +185,9 @@ class Interface(Model):
     on_invalid: Literal["quarantine", "nack"] = Field(
         default="quarantine", description="`nack`: what ingest finds wrong is refused, and the sender keeps it"
     )
+    profiles: tuple[Literal["us-core"], ...] = Field(
+        default=(), description="`us-core`: what US Core requires and a message does not give is a finding"
+    )
     mapping: MappingChoices = Field(default=MappingChoices(), description="How the standard mapping is used")
     routes: tuple[Route, ...] = Field(
         default=(), description="Where messages go; a message that no route takes is kept"
