@@ -46,6 +46,8 @@ _SHARED = {
     "SRM_S01": "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11",
     "SRR_S01": "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11",
 }
+# hl7apy lists of the primitive types only those that it checks.
+_PRIMITIVES = frozenset({"ST", "TX", "FT", "ID", "IS", "NM", "SI", "DT", "TM", "GTS"})
 _STRUCTURE_OF = {f"{name[:3]}_{event}": name for name, events in _SHARED.items() for event in events.split()}
 
 
@@ -148,6 +150,22 @@ def read_fields(version: str, segment: str) -> Mapping[int, FieldRule]:
     node = _library(version).SEGMENTS.get(segment, ())
     fields = [child[:3] for child in _children(node) if child[0].startswith(f"{segment}_")]
     return MappingProxyType({int(name[4:]): _rule(field, counts) for name, field, counts in fields})
+
+
+@lru_cache(maxsize=2048)
+def read_components(version: str, data_type: str) -> tuple[str, ...] | None:
+    """Return the data types of the components of a data type; none for a primitive, None for one it does not know."""
+    library = _library(version)
+    if data_type == "CM":  # a composite of which the early versions say no parts
+        return None
+    node = library.DATATYPES_STRUCTS.get(data_type)
+    if node is not None:
+        return tuple(_type_of(child[1]) for child in node)
+    return () if data_type in _PRIMITIVES or data_type in library.BASE_DATATYPES else None
+
+
+def _type_of(node: Any) -> str:
+    return str(node[2] or "") if isinstance(node, tuple | list) and len(node) > 2 else ""
 
 
 def _rule(node: Any, counts: tuple[int, int]) -> FieldRule:
