@@ -103,11 +103,13 @@ def check_structure(message: Message) -> list[Finding]:
 
 def _check_fields(segment: Segment, rules: Mapping[int, FieldRule]) -> Iterator[Finding]:
     place = segment.name if segment.number == 1 else f"{segment.name}({segment.number})"
+    fields, mark = segment.fields, segment.delimiters.repetition
     for number, rule in rules.items():
-        count = len(segment.repeats(number))
-        if rule.is_required and not count:
-            yield Finding("field_missing", f"{place}-{number}")
-        elif rule.most and count > rule.most:
+        value = fields[number] if number < len(fields) else ""
+        if not value:
+            if rule.is_required:
+                yield Finding("field_missing", f"{place}-{number}")
+        elif rule.most and mark in value and (count := len(segment.repeats(number))) > rule.most:
             yield Finding("field_repeats_too_often", f"{place}-{number}", f"{count} of {rule.most}")
 
 

@@ -141,6 +141,8 @@ def _value_type(sent: str, version: str) -> str:
 def _fitted(value: str, most: int | None, types: tuple[str, str], place: str, run: _Reversion) -> str:
     """Return a field without the repetitions and components that a version does not have."""
     mark = run.delimiters.repetition
+    if mark not in value and run.delimiters.component not in value and run.delimiters.subcomponent not in value:
+        return value  # most are: nothing in it can be too much
     repetitions = value.split(mark)
     if most and len(repetitions) > most:
         run.findings.append(Finding("repetition_not_in_version", place, f"{len(repetitions)} of {most}"))
