@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.changes.record import decode_record
 from shared.deliver.shape import Shaped, media_type_of, shape
 from shared.hl7 import parse
+from shared.hl7.long_values import put_back, set_aside
 from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef
 from shared.message.errors import Disposition, IntegrationError
@@ -89,13 +90,18 @@ class Outputs:
 
     async def _shape(self, row: Delivery) -> Shaped:
         route, interface = self._route(row), self._registry.interfaces[row.item.interface]
-        bundle = message = None
+        bundle = None
         if route.needs_bundle:
             assert row.item.canonical is not None
             bundle = decode_record(await self._archive.get(row.item.canonical)).bundle
-        if route.needs_raw:
-            message = parse(await self._archive.get(row.item.raw), interface.charset)
-        return shape(route, interface, bundle, message, row)
+        if not route.needs_raw:
+            return shape(route, interface, bundle, None, row)
+        raw = await self._archive.get(row.item.raw)
+        short, long_values = set_aside(raw) if route.shape == "hl7" else (raw, {})
+        shaped = shape(route, interface, bundle, parse(short, interface.charset), row)
+        if all(word in shaped.body for word in long_values):
+            return replace(shaped, body=put_back(shaped.body, long_values))
+        return shape(route, interface, bundle, parse(raw, interface.charset), row)  # left out, or in wider characters
 
     async def _keep(self, fresh: Sequence[tuple[Delivery, bytes]]) -> dict[str, Output]:
         outputs: dict[str, Output] = {}
