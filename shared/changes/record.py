@@ -25,6 +25,7 @@ RECORD_VERSION = 2
 # What says how a message travelled. The ledger keeps it for every message; a store keeps what is about patients.
 _TRAVEL = "MessageHeader/"
 _HEADER = _TRAVEL.encode()
+_JOINED_BYTES = 1 << 20
 _TRAVELLERS = ("Device/", "Endpoint/", "Organization/")  # stored when something about a patient refers to them
 
 
@@ -158,6 +159,8 @@ def read_resources(texts: Collection[bytes], *, may_hold_decimals: bool) -> list
     """
     if may_hold_decimals:
         return [exact_json.loads(text) for text in texts]
+    if sum(map(len, texts)) > _JOINED_BYTES:
+        return [orjson.loads(text) for text in texts]
     values: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))  # at once: a quarter faster than one by one
     if len(values) != len(texts):
         raise ValueError("one text, several values")
