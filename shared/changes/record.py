@@ -72,9 +72,10 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
     """
     sequence, bundle = record.sequence, record.bundle
     entries: list[dict[str, Any]] = bundle["entry"]
-    names = [_reference(entry["resource"]) for entry in entries]
+    resources = [entry["resource"] for entry in entries]
+    names = [f"{resource['resourceType']}/{resource['id']}" for resource in resources]
     urls = {entry["fullUrl"].encode(): name.encode() for entry, name in zip(entries, names, strict=True)}
-    texts, has_decimals = written or exact_json.dumps_each(entry["resource"] for entry in entries)
+    texts, has_decimals = written or exact_json.dumps_each(resources)
     redirected = [redirect(text, urls) for text in texts]
     head = {
         "v": RECORD_VERSION,
@@ -93,15 +94,17 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
 
 def _stored(names: Iterable[str], targets: Iterable[Sequence[bytes]]) -> str:
     """Return which entries a store takes: those about patients, and what they refer to."""
-    about = [
-        not name.startswith(_TRAVEL)
-        and not (name.startswith("Provenance/") and any(target.startswith(_HEADER) for target in referred))
-        for name, referred in zip(names, targets, strict=True)
-    ]
-    referred = {target for is_about, of_entry in zip(about, targets, strict=True) if is_about for target in of_entry}
+    about: list[str] = []
+    referred: set[bytes] = set()
+    for name, of_entry in zip(names, targets, strict=True):
+        is_provenance = name.startswith("Provenance/")
+        if name.startswith(_TRAVEL) or (is_provenance and any(target.startswith(_HEADER) for target in of_entry)):
+            about.append("")
+        else:
+            about.append(name)
+            referred.update(of_entry)
     return "".join(
-        "1" if is_about and (not name.startswith(_TRAVELLERS) or name.encode() in referred) else "0"
-        for name, is_about in zip(names, about, strict=True)
+        ["1" if name and (not name.startswith(_TRAVELLERS) or name.encode() in referred) else "0" for name in about]
     )
 
 
@@ -162,7 +165,3 @@ def read_resources(texts: Collection[bytes], *, may_hold_decimals: bool) -> list
     if len(values) != len(texts):
         raise ValueError("one text, several values")
     return values
-
-
-def _reference(resource: dict[str, Any]) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"

@@ -9,6 +9,7 @@ Resource = dict[str, Any]
 
 
 _IN_JSON = b'"reference":"'  # a quote inside a text is escaped, and no such quote
+_SPLIT_UP_TO_BYTES = 65_536  # quicker than cutting, but a copy: not for what is large
 
 
 def redirect(text: bytes, names: Mapping[bytes, bytes]) -> tuple[list[bytes | memoryview], list[bytes]]:
@@ -16,9 +17,21 @@ def redirect(text: bytes, names: Mapping[bytes, bytes]) -> tuple[list[bytes | me
 
     The JSON is in pieces, to be joined by the caller with all the rest: it may be large.
     """
-    at = text.find(_IN_JSON)  # found and cut, not searched and replaced: a regex takes five times as long over a record
-    if at < 0:
-        return [text], []
+    if len(text) > _SPLIT_UP_TO_BYTES:
+        return _redirect_large(text, names)
+    first, *others = text.split(_IN_JSON)  # a regex takes five times as long over a record
+    pieces, targets = [first], []
+    for other in others:
+        end = other.index(b'"')
+        url = other[:end]
+        target = names.get(url, url)
+        targets.append(target)
+        pieces.append(target + other[end:])
+    return [_IN_JSON.join(pieces)], targets
+
+
+def _redirect_large(text: bytes, names: Mapping[bytes, bytes]) -> tuple[list[bytes | memoryview], list[bytes]]:
+    at = text.find(_IN_JSON)
     pieces: list[bytes | memoryview] = []
     targets: list[bytes] = []
     view, start = memoryview(text), 0
