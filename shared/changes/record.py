@@ -76,7 +76,7 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
     names = [f"{resource['resourceType']}/{resource['id']}" for resource in resources]
     urls = {entry["fullUrl"].encode(): name.encode() for entry, name in zip(entries, names, strict=True)}
     texts, has_decimals = written or exact_json.dumps_each(resources)
-    redirected = [redirect(text, urls) for text in texts]
+    pieces, targets = redirect(texts, urls)
     head = {
         "v": RECORD_VERSION,
         "decimals": has_decimals,
@@ -84,12 +84,9 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
         "notes": record.notes.to_json(),
         "bundle": {name: value for name, value in bundle.items() if name != "entry"},
         "names": names,
-        "stored": _stored(names, [targets for _, targets in redirected]),
+        "stored": _stored(names, targets),
     }
-    parts: list[bytes | memoryview] = [orjson.dumps(head)]
-    for pieces, _ in redirected:
-        parts += (b"\n", *pieces)
-    return b"".join(parts)  # at once: lines of their own would copy a large resource once more
+    return b"".join([orjson.dumps(head), b"\n", *pieces])  # at once: lines would copy a large resource once more
 
 
 def _stored(names: Iterable[str], targets: Iterable[Sequence[bytes]]) -> str:
@@ -137,7 +134,7 @@ def decode_record(body: bytes) -> CanonicalRecord:
     kept = open_record(body)
     urls = {name.encode(): full_url_of(name).encode() for name in kept.names}
     try:
-        texts = [b"".join(redirect(text, urls)[0]) for text in kept.texts]
+        texts = b"".join(redirect(kept.texts, urls)[0]).split(b"\n")
         resources = read_resources(texts, may_hold_decimals=kept.may_hold_decimals)
     except ValueError as error:
         raise RecordUnreadable(type(error).__name__) from None
