@@ -12,6 +12,7 @@ from shared.mapping.context import OWNED_BY_ADT, MappingContext
 from shared.mapping.frame import Frame
 from shared.mapping.grouping import Node, group, place_of
 from shared.mapping.header import start
+from shared.mapping.identity import Resolver
 from shared.mapping.order import RESULT_MESSAGES
 from shared.mapping.registry import HANDLERS
 from shared.mapping.rows import Resource
@@ -37,14 +38,23 @@ class Conversion(NamedTuple):
     findings: list[Finding]
 
 
-def convert(message: Message, context: MappingContext, *, trace: list[Taken] | None = None) -> Conversion:
+def convert(
+    message: Message,
+    context: MappingContext,
+    *,
+    resolver: Resolver | None = None,
+    trace: list[Taken] | None = None,
+) -> Conversion:
     """Return the conversion of a message; equal messages and contexts give equal bundles.
 
     Args:
+        message: The message.
+        context: What its interface declares.
+        resolver: Answers the claims of this message, instead of the context's own.
         trace: Collects what each row carried, for a report.
     """
     root, findings = group(message.segments)
-    scope = Scope(message, root.segment, context, trace)
+    scope = Scope(message, root.segment, context, resolver or context.resolver, trace)
     scope.findings += findings
     bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
     frame = start(root, scope, bundle)

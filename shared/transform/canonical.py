@@ -62,8 +62,8 @@ class Converter:
             BundleInvalid: the bundle breaks FHIR R4; it never leaves this stage.
         """
         interface = self._registry.interfaces[job.interface]
-        context = self._contexts.of(interface, Resolved(job.ids))
-        conversion = convert(parse(job.body, interface.charset), context)
+        context = self._contexts.of(interface)
+        conversion = convert(parse(job.body, interface.charset), context, resolver=Resolved(job.ids))
         written, faults = write_and_validate(conversion.bundle)
         if faults:
             raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")

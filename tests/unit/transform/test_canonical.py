@@ -62,8 +62,8 @@ def test_bundle_that_is_not_valid_never_leaves(converter, monkeypatch):
     """An error of our mapping stops the message, and says where, not what."""
     convert = canonical.convert
 
-    def convert_wrongly(message, context):
-        conversion = convert(message, context)
+    def convert_wrongly(message, context, **answers):
+        conversion = convert(message, context, **answers)
         bundle = {**conversion.bundle, "type": "MUSTER"}
         return Conversion(bundle, conversion.changes, conversion.findings)
 
