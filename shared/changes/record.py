@@ -23,8 +23,8 @@ from shared.message.identifiers import Sequence as Place
 RECORD_VERSION = 2
 
 # What says how a message travelled. The ledger keeps it for every message; a store keeps what is about patients.
-_TRAVEL = "MessageHeader/"
-_HEADER = _TRAVEL.encode()
+_HEADER = b"MessageHeader/"
+_TRAVEL = ("MessageHeader/", "OperationOutcome/", "Parameters/")
 _JOINED_BYTES = 1 << 20
 _TRAVELLERS = ("Device/", "Endpoint/", "Organization/")  # stored when something about a patient refers to them
 

@@ -104,6 +104,6 @@ def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> Iterator[Resou
     for url, entry in scope.entries.items():
         provisional = entry["resource"]["resourceType"] in not_owned
         if url in notes:
-            yield ResourceChange(url, provisional, **notes[url])
+            yield ResourceChange(url, **{"provisional": provisional, **notes[url]})
         elif provisional:
             yield ResourceChange(url, provisional)

@@ -37,6 +37,7 @@ Parents = Mapping[str, tuple[str, ...]]
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
 _VISIT = ("PV1", "PID")
 _PEOPLE = ("PR1", "IN1", "GT1", "NK1", "PV1", "PID")
+_DRUGS = ("RXA", "RXE", "RXO", "RXD", "RXG")
 _REMARKABLE = (
     *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "DG1", "PR1"),
     *("AIS", "AIG", "AIL", "AIP", "RGS", "SCH", "NK1", "IN1", "GT1", "PV1", "PRB", "GOL", "FT1", "TXA", "PID"),
@@ -54,7 +55,7 @@ PARENTS: Parents = {
     "DRG": ("PID",),
     "PR1": ("FT1", "PID"),
     "ROL": _PEOPLE,
-    "PRT": ("OBX", "SPM", "OBR", "ORC", *_PEOPLE),
+    "PRT": ("OBX", "SPM", "OBR", *_DRUGS, "ORC", *_PEOPLE),
     "GT1": ("PID",),
     "IN1": ("PID",),
     "IN2": ("IN1",),
@@ -68,14 +69,15 @@ PARENTS: Parents = {
     "ORC": ("PID",),
     "OBR": ("ORC!", "PID"),
     "RXO": ("ORC!", "PID"),
-    "RXA": ("ORC!", "PID"),
+    "RXA": ("ORC", "PID"),
     "RXE": ("ORC!", "PID"),
-    "RXD": ("ORC!", "PID"),
-    "RXG": ("ORC!", "PID"),
-    "RXR": ("RXA", "RXE", "RXO", "RXD", "RXG", "ORC"),
+    "RXD": ("ORC", "PID"),
+    "RXG": ("ORC", "PID"),
+    "RXR": (*_DRUGS, "ORC"),
     "RXC": ("RXE", "RXO", "RXD", "RXG", "ORC"),
-    "TQ1": ("OBR", "RXE", "RXO", "ORC", "SCH"),
+    "TQ1": ("OBR", "RXE", "RXO", "RXG", "ORC", "SCH"),
     "TQ2": ("TQ1", "ORC"),
+    "CDO": ("RXE", "RXO", "RXD", "RXG", "ORC"),
     "CTD": ("OBR", "ORC", "PID"),
     "CTI": ("OBR", "ORC"),
     "FT1": ("OBR", "PID"),

@@ -192,7 +192,9 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     code_sent = fields[3] if len(fields) > 3 else ""
     key = (*frame.order, code_sent.split(scope.component, 1)[0], fields[4] if len(fields) > 4 else "")
     resource: Resource = {"resourceType": "Observation", "id": scope.child_id("Observation", *key)}
-    if scope.message.count("OBR") > 1:
+    if scope.code != "ORU":
+        scope.note_alike(resource, code_sent)  # the groups of other messages may carry one and the same result
+    elif scope.message.count("OBR") > 1:
         scope.note_alike(resource, *fields[2:])  # several orders may carry one and the same result
     fill(resource, segment, RESULT, scope)
     if "code" not in resource:
@@ -205,6 +207,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         resource["encounter"] = frame.encounter
     if frame.specimen:
         resource["specimen"] = frame.specimen
+    if frame.part_of:
+        resource["partOf"] = [frame.part_of]
     if frame.effective and "effectiveDateTime" not in resource:
         resource["effectiveDateTime"] = frame.effective
     _set_value(resource, segment, scope)

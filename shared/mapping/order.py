@@ -16,8 +16,10 @@ from shared.mapping.datatypes.person import EXTENSION, contact_point
 from shared.mapping.datatypes.time import date_time, instant
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
+from shared.mapping.occurrence import add_occurrence
 from shared.mapping.organization import organization
 from shared.mapping.practitioner import named_role, practitioner, role_of
+from shared.mapping.prescription import drug_group, is_drug_group
 from shared.mapping.rows import Resource, Table, Unmapped, absent, extension, fill, first, many, one, values
 from shared.mapping.specimen import specimens_of
 
@@ -168,6 +170,8 @@ def common_order(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     """ORC: the ServiceRequest of its group; its OBR completes it."""
     segment = node.segment
     detail = node.first("OBR")
+    if is_drug_group(node, scope):
+        return drug_group(node, frame, lambda: _request(segment, None, frame, scope), scope)
     if detail is None and len(node.children) and not any(node.all(name) for name in ("OBX", "NTE", "SPM", "TQ1")):
         return None  # an order of another kind: its own segment maps it
     if detail is None and not any(segment.fields[2:]):
@@ -192,6 +196,7 @@ def _request(orc: Segment | None, obr: Segment | None, frame: Frame, scope: Scop
         _fill_service(resource, obr, scope)
     if orc is not None:
         _add_facility(resource, orc, scope)
+    add_occurrence(resource, orc, obr, scope)
     resource["subject"] = frame.patient or _UNKNOWN
     if frame.encounter:
         resource["encounter"] = frame.encounter

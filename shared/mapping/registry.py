@@ -5,26 +5,38 @@ from __future__ import annotations
 from types import ModuleType
 
 from shared.mapping import (
+    acknowledgement,
+    administration,
     allergy,
     appointment,
     charge,
     condition,
     device,
+    dispense,
+    dosage,
     encounter,
     guarantor,
     header,
+    immunization,
     insurance,
     insured,
+    medication,
     note,
     observation,
+    occurrence,
     order,
     patient,
+    prescription,
     procedure,
+    query,
     related_person,
     restriction,
     role,
+    route,
     specimen,
     statement,
+    timing,
+    vaccine_facts,
 )
 from shared.mapping.frame import Handler
 from shared.mapping.rows import Table
@@ -50,6 +62,18 @@ FAMILIES: tuple[ModuleType, ...] = (
     charge,
     statement,
     restriction,
+    timing,
+    occurrence,
+    dosage,
+    prescription,
+    medication,
+    route,
+    dispense,
+    administration,
+    immunization,
+    vaccine_facts,
+    acknowledgement,
+    query,
 )
 
 TABLES: tuple[Table, ...] = tuple(one for family in FAMILIES for one in family.TABLES)
