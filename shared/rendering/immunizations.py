@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.rendering.draft import Draft
 
 _VACCINE = "RXA[Immunization]"
+_OF_DRUGS = "of the administration of a drug, which is not written back"
 _UNKNOWN_AMOUNT = "999"  # HL7 chapter 4, RXA-6, as immunization registries write it
 _REFUSED = "RE"  # RXA-18 is why it was refused
 _STATUS = {"completed": "CP", "not-done": "NA", "entered-in-error": "CP"}  # HL7 table 0322; RXA-21 D says the error
@@ -50,6 +51,7 @@ VACCINATION = Table(
         Row("RXA-3", "Immunization.occurrenceDateTime", time, f"{_VACCINE} 5"),
         Row("RXA-5", "Immunization.vaccineCode", concept(), f"{_VACCINE} 7"),
         Row("RXA-6", "Immunization.doseQuantity.value", text, f"{_VACCINE} 8"),
+        Row("RXA-9", "Immunization.reportOrigin", concept(), f"{_VACCINE} 11"),
         Row("RXA-10", "Immunization.performer", performer, f"{_VACCINE} 12 to 14", _is_giving),
         Row("RXA-15", "Immunization.lotNumber", text, f"{_VACCINE} 19"),
         Row("RXA-16", "Immunization.expirationDate", time, f"{_VACCINE} 20"),
@@ -61,13 +63,18 @@ VACCINATION = Table(
     (
         Implied("patient", "the person of the message"),
         Implied("encounter", "the visit of the message"),
+        Implied("primarySource", "RXA-9: 00 is who gave it"),
     ),
     {
+        2: "one for each vaccination",
+        4: "comes back with RXA-3",
         7: "comes back with the amount",
         20: "comes back from the status",
         21: "comes back from the status: D for an error",
+        11: "its places are a code of the sender's: a Location does not give it back",
         27: "not in 2.5.1",
         28: "not in 2.5.1",
+        **dict.fromkeys((8, 12, 13, 14, 23, 24, 29), _OF_DRUGS),
     },
 )
 
@@ -78,6 +85,8 @@ ROUTE = Table(
         Row("RXR-1", "Immunization.route", concept(table("RouteOfAdministration")), "RXR[Immunization] 3"),
         Row("RXR-2", "Immunization.site", concept(table("BodyParts")), "RXR[Immunization] 4"),
     ),
+    (),
+    {4: _OF_DRUGS, 5: _OF_DRUGS},
 )
 
 
