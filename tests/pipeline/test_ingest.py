@@ -163,8 +163,10 @@ async def test_message_reserved_and_never_sent_is_sent_by_its_own_duplicate(star
 
 
 async def test_message_sent_again_beside_a_new_one_takes_it_along(start_hub):
-    """A1 went to the queue and its AA was lost with the process. Committed together with A2 when it comes again, it must
-    not make the broker drop both as what it has already."""
+    """A1 went to the queue, and its AA was lost with the process. It comes again and is committed together with A2.
+
+    The broker must not drop both as what it has already.
+    """
     hub = await start_hub("store")
     hub.faults.crash_after = 4
     with pytest.raises(Crash):
