@@ -20,9 +20,8 @@ Json = dict[str, Any]
 Aim = tuple[str, frozenset[str] | None]  # the text of a reference, and the types that it may lead to
 Fresh = tuple[str, Json, bytes, bytes]  # a resource that is not recalled: its type, itself, its JSON, what it says
 
-RECURRING = frozenset(
-    {"Device", "Location", "Medication", "MessageHeader", "Organization", "Practitioner", "PractitionerRole"}
-)
+RECURRING = frozenset({"Device", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole"})
+HEADER = "MessageHeader"  # recurs too, each time under another id
 REMEMBERED = 1024  # resources; a full memory starts anew
 LARGEST_BYTES = 4096
 
@@ -80,7 +79,9 @@ class _Plain:
                 return
             self.known[entry["fullUrl"]] = name
             self.alike.setdefault(len(text) - len(resource_id), []).append(resource)
-            said = _said(name, resource_id, entry["fullUrl"], text) if name in RECURRING else b""
+            said = text if name in RECURRING else b""
+            if name == HEADER:
+                said = _said(resource_id, entry["fullUrl"], text)
             recalled = _sound.get(said)
             if recalled is None:
                 self.fresh.append((name, resource, text, said))
@@ -139,14 +140,14 @@ def _texts(entries: list[Json]) -> list[bytes]:
     return [exact_json.dumps(entry["resource"]) for entry in entries]
 
 
-def _said(name: str, resource_id: str, url: str, text: bytes) -> bytes:
-    """Return the JSON of a resource without an id that is sure to be sound: it is part of an address that is checked.
+def _said(resource_id: str, url: str, text: bytes) -> bytes:
+    """Return the JSON of a header without its id, where that is sure to be sound: part of an address that is checked.
 
-    So the header of every message from one sender to one receiver says the same.
+    The headers of all messages from one sender to one receiver say the same.
     """
-    begin = f'{{"resourceType":"{name}","id":"{resource_id}",'.encode()
+    begin = f'{{"resourceType":"{HEADER}","id":"{resource_id}",'.encode()
     is_checked = url == "urn:uuid:" + resource_id and text.startswith(begin)
-    return name.encode() + text[len(begin) :] if is_checked else text
+    return text[len(begin) :] if is_checked else text
 
 
 def _remember(said: bytes, aims: list[Aim]) -> None:

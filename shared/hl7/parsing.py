@@ -103,7 +103,8 @@ def _read_regular(raw: bytes, delimiters: Delimiters, charset: str | None, findi
         if codec in MULTIBYTE_CODECS:
             return None
     layout = Layout(raw, 0, separator, codec, line_end)
-    _refuse_second_header(names, layout)
+    if names.count("MSH") > 1:
+        raise _second_header(names, layout)
     if not is_closed:
         findings.append(Finding("last_line_end_missing", "MSH"))
     if line_end != "\r":
@@ -127,9 +128,8 @@ def _names_of(lines: list[str], separator: str) -> list[str] | None:
     return names if letters.isalnum() and letters.isascii() else None
 
 
-def _refuse_second_header(names: list[str], layout: Layout) -> None:
-    if names.count("MSH") > 1:
-        raise SeveralMessages("MSH(2)", layout.starts()[names.index("MSH", 1)])
+def _second_header(names: list[str], layout: Layout) -> SeveralMessages:
+    return SeveralMessages("MSH(2)", layout.starts()[names.index("MSH", 1)])
 
 
 def _read_irregular(layout: Layout, delimiters: Delimiters, findings: list[Finding]) -> Message:
@@ -149,7 +149,8 @@ def _read_irregular(layout: Layout, delimiters: Delimiters, findings: list[Findi
             findings.append(Finding("line_end_in_field", name, f"byte {begin}"))
         lines.append(line if position else split_header(line, separator))
         names.append(name)
-    _refuse_second_header(names, layout)
+    if names.count("MSH") > 1:
+        raise _second_header(names, layout)
     if end == len(raw):
         findings.append(Finding("last_line_end_missing", "MSH"))
     if b"\x1c" in raw[end : end + 2]:
