@@ -132,8 +132,11 @@ class Message:
                 return value
             parts = value.split(delimiters.repetition, repetition)
             value = parts[repetition - 1] if repetition <= len(parts) else ""
-        parts = value.split(delimiters.component, component)
-        value = parts[component - 1] if component <= len(parts) else ""
+        if component == 1:
+            value = value.partition(delimiters.component)[0]
+        else:
+            parts = value.split(delimiters.component, component)
+            value = parts[component - 1] if component <= len(parts) else ""
         if value.isalnum():
             return value if subcomponent == 1 else None
         if subcomponent > 1 or delimiters.subcomponent in value:
@@ -154,7 +157,7 @@ class Message:
             TextNotEncodable: The charset of the message cannot hold the value.
         """
         place = find_path(path)
-        segment, field, *_, is_first = place
+        segment, field, _, _, _, is_first = place
         fields = self._read.get(segment) or self._find(segment)
         if not fields:
             raise SegmentAbsent(path)
@@ -222,9 +225,11 @@ class Message:
     def _find(self, segment: str) -> list[str]:
         """Return the fields of what a path calls ``PID`` or ``OBX(3)``; none when absent."""
         try:
-            fields = self._read[segment] = self._fields(self._position(segment))
+            position = self._position(segment)
         except LookupError:
             return []
+        entry = self._entries[position]
+        fields = self._read[segment] = self._fields(position) if isinstance(entry, str) else entry
         return fields
 
     def _position(self, segment: str) -> int:
