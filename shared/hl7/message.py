@@ -225,11 +225,9 @@ class Message:
     def _find(self, segment: str) -> list[str]:
         """Return the fields of what a path calls ``PID`` or ``OBX(3)``; none when absent."""
         try:
-            position = self._position(segment)
+            fields = self._read[segment] = self._fields(self._position(segment))
         except LookupError:
             return []
-        entry = self._entries[position]
-        fields = self._read[segment] = self._fields(position) if isinstance(entry, str) else entry
         return fields
 
     def _position(self, segment: str) -> int:
