@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
+
 from shared.fhir import exact_json
 from shared.fhir.coherence import ELEMENTS, RESOURCES
 from shared.fhir.schema import are_valid, resource_types
 from shared.fhir.shape import INSIDE, Shape, shape_of
-from shared.fhir.survey import content_of
+from shared.fhir.survey import content_of, write_decimal
 
 Json = dict[str, Any]
 Aim = tuple[str, frozenset[str] | None]  # the text of a reference, and the types that it may lead to
@@ -129,11 +131,16 @@ class _Plain:
 
     def are_different(self) -> bool:
         """Tell whether no resource says what another says."""
-        return all(
-            len({content_of(resource) for resource in alike}) == len(alike)
-            for alike in self.alike.values()
-            if len(alike) > 1
-        )
+        return all(len(alike) == 1 or _are_different(alike) for alike in self.alike.values())
+
+
+def _are_different(alike: list[Json]) -> bool:
+    """Tell whether equally long resources are different. What they are about tells most of them apart, for a third."""
+    by_subject: dict[bytes, list[Json]] = {}
+    for resource in alike:
+        about = resource.get("code") or resource.get("identifier") or resource.get("name")
+        by_subject.setdefault(orjson.dumps(about, write_decimal, orjson.OPT_SORT_KEYS), []).append(resource)
+    return all(len(same) == 1 or len({*map(content_of, same)}) == len(same) for same in by_subject.values())
 
 
 def _texts(entries: list[Json]) -> list[bytes]:
