@@ -133,8 +133,7 @@ def _prior_person_claim(mrg: Segment, sender: _Sender) -> Claim:
 def _visit_claim(pv1: Segment, person: Claim | None, sender: _Sender) -> Claim:
     """Return the claim of a PV1: PV1-19, then PV1-50; without either, the patient's admission time identifies it."""
     identifiers, flags = _identifiers(pv1, (19, 50), sender, any_type="VN")
-    admitted = pv1.text(44)
-    if not identifiers and person is not None and person.identifiers and admitted:
+    if not identifiers and person is not None and person.identifiers and (admitted := pv1.text(44)):
         first = person.identifiers[0]
         identifiers = (KnownBy("admission", first.assigner, f"{first.type} {first.value} {admitted}"),)
         flags -= _UNIDENTIFIED

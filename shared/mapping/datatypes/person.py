@@ -171,11 +171,12 @@ def contact_point(default_use: str = "") -> Build:
     @parts_of(_TELECOM_PARTS, dict.fromkeys((9, 10, 11, 15, 16, 17), _NO_TARGET))
     def telecom(raw: str, scope: Scope) -> Resource | None:
         parts = scope.texts(raw)
-        use_code, equipment = parts[1:3]
+        use_code, equipment = parts[1], parts[2]
         found = _reached(parts)
         if not found.get("value"):
             return None
-        _add_code(found, "use", use_code, _TELECOM_USES, scope)
+        if use_code:
+            _add_code(found, "use", use_code, _TELECOM_USES, scope)
         use = "mobile" if equipment == "CP" else "" if use_code else default_use
         if use:
             found.setdefault("use", use)
@@ -195,7 +196,7 @@ def contact_point(default_use: str = "") -> Build:
 def _reached(parts: list[str]) -> Resource:
     """Return system, value and number pieces. A value without a system is invalid (cpt-2), so there always is one."""
     first, use_code, equipment, address_, country, area, local, extension = parts[:8]
-    if equipment.lower() in _ELECTRONIC or (not equipment and address_):
+    if (not equipment and address_) or equipment.lower() in _ELECTRONIC:
         return {"system": "email", "value": address_ or first}
     if use_code == "NET" and (address_ or "@" in first):
         return {"system": "email", "value": address_ or first}
