@@ -24,9 +24,9 @@ RECORD_VERSION = 2
 
 # What says how a message travelled. The ledger keeps it for every message; a store keeps what is about patients.
 _HEADER = b"MessageHeader/"
-_TRAVEL = ("MessageHeader/", "OperationOutcome/", "Parameters/")
+_TRAVEL = frozenset({"MessageHeader", "OperationOutcome", "Parameters"})
 _JOINED_BYTES = 1 << 20
-_TRAVELLERS = ("Device/", "Endpoint/", "Organization/")  # stored when something about a patient refers to them
+_TRAVELLERS = frozenset({"Device", "Endpoint", "Organization"})  # stored when something about a patient refers to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
     sequence, bundle = record.sequence, record.bundle
     entries: list[dict[str, Any]] = bundle["entry"]
     resources = [entry["resource"] for entry in entries]
-    names = [f"{resource['resourceType']}/{resource['id']}" for resource in resources]
+    types = [resource["resourceType"] for resource in resources]
+    names = [f"{kind}/{resource['id']}" for kind, resource in zip(types, resources, strict=True)]
     urls = {entry["fullUrl"].encode(): name.encode() for entry, name in zip(entries, names, strict=True)}
     texts, has_decimals = written or exact_json.dumps_each(resources)
     pieces, targets = redirect(texts, urls)
@@ -85,24 +86,21 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
         "notes": record.notes.to_json(),
         "bundle": {name: value for name, value in bundle.items() if name != "entry"},
         "names": names,
-        "stored": _stored(names, targets),
+        "stored": _stored(types, [name.encode() for name in names], targets),
     }
     return b"".join([orjson.dumps(head), b"\n", *pieces])  # at once: lines would copy a large resource once more
 
 
-def _stored(names: Iterable[str], targets: Iterable[Sequence[bytes]]) -> str:
+def _stored(types: Sequence[str], names: Iterable[bytes], targets: Sequence[Sequence[bytes]]) -> str:
     """Return which entries a store takes: those about patients, and what they refer to."""
-    about: list[str] = []
-    referred: set[bytes] = set()
-    for name, of_entry in zip(names, targets, strict=True):
-        is_provenance = name.startswith("Provenance/")
-        if name.startswith(_TRAVEL) or (is_provenance and any(target.startswith(_HEADER) for target in of_entry)):
-            about.append("")
-        else:
-            about.append(name)
-            referred.update(of_entry)
+    about = [
+        kind not in _TRAVEL and not (kind == "Provenance" and any(target.startswith(_HEADER) for target in of_entry))
+        for kind, of_entry in zip(types, targets, strict=True)
+    ]
+    referred = {target for is_about, of_entry in zip(about, targets, strict=True) if is_about for target in of_entry}
+    entries = zip(about, types, names, strict=True)
     return "".join(
-        ["1" if name and (not name.startswith(_TRAVELLERS) or name.encode() in referred) else "0" for name in about]
+        ["1" if is_about and (kind not in _TRAVELLERS or name in referred) else "0" for is_about, kind, name in entries]
     )
 
 
