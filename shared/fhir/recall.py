@@ -15,7 +15,7 @@ import orjson
 from shared.fhir import exact_json
 from shared.fhir.coherence import ELEMENTS, RESOURCES
 from shared.fhir.schema import are_valid, resource_types
-from shared.fhir.shape import INSIDE, Shape, shape_of
+from shared.fhir.shape import INSIDE, Shape, shape_of, value_of_extension
 from shared.fhir.survey import content_of, write_decimal
 
 Json = dict[str, Any]
@@ -114,7 +114,8 @@ class _Plain:
             if name in RESOURCES and not RESOURCES[name][1](resource):
                 return False
             known = len(self.aims)
-            if not _gather(resource, shape_of(name, b'xtension":' in text), self.aims):
+            has_extensions = b'xtension":' in text and value_of_extension().search(text) is not None
+            if not _gather(resource, shape_of(name, has_extensions), self.aims):
                 return False
             if said and len(said) <= LARGEST_BYTES:
                 _remember(said, self.aims[known:])

@@ -67,6 +67,26 @@ def test_what_is_remembered_is_looked_up_in_its_own_bundle(path: str, value: obj
     assert not is_plainly_sound(bundle, None)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"valueReference": {"reference": "urn:uuid:6f1f0c5e-0000-4000-8000-000000000099"}},
+        {"valuePeriod": {"start": "2024-02-01", "end": "2024-01-01"}},
+        {"valueIdentifier": {"value": "1", "period": {"start": "2024-02-01", "end": "2024-01-01"}}},
+        {"extension": [{"url": "part", "valueReference": {"reference": "Patient/elsewhere"}}]},
+    ],
+    ids=str,
+)
+def test_what_an_extension_leads_to_is_seen(value: Json) -> None:
+    """Most extensions hold a code or a text, and are passed by; these lead somewhere."""
+    bundle = plain(wide_bundle())
+    put("entry.0.resource.telecom.0.extension", [{"url": "http://example.org/x", "valueString": "5"}])(bundle)
+    assert is_plainly_sound(bundle, None)
+
+    put("entry.0.resource.telecom.0.extension.0", {"url": "http://example.org/x", **value})(bundle)
+    assert not is_plainly_sound(bundle, None)
+
+
 def with_header(resource_id: str) -> Json:
     """Return a bundle with a MessageHeader of this id, in its fullUrl too, as the mapping makes it."""
     header = {"resourceType": "MessageHeader", "id": resource_id, "source": {"endpoint": "urn:id:EHR"}}
