@@ -62,7 +62,7 @@ def validate_bundle(bundle: Json, *, is_closed: bool = False, texts: Sequence[by
 def write_and_validate(bundle: Json, *, is_closed: bool = False) -> tuple[Written, list[Finding]]:
     """Return the resources of a bundle as JSON, each written once for all who read it, and what makes it invalid."""
     try:
-        written = dumps_each(entry["resource"] for entry in bundle["entry"])
+        written = dumps_each([entry["resource"] for entry in bundle["entry"]])
     except (KeyError, TypeError):
         return Written([], False), validate_bundle(bundle, is_closed=is_closed)
     return written, validate_bundle(bundle, is_closed=is_closed, texts=written.texts)
