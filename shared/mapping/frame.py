@@ -28,6 +28,7 @@ class Frame:
         account: The Account of the person.
         appointment: The Appointment of an SIU.
         request: The ServiceRequest of the order group.
+        common: The ORC of that group.
         report: The DiagnosticReport of the order group.
         specimen: Reference to the Specimen at hand.
         effective: When the order was observed (OBR-7).
@@ -45,6 +46,7 @@ class Frame:
     account: Resource | None = None
     appointment: Resource | None = None
     request: Resource | None = None
+    common: Segment | None = None
     report: Resource | None = None
     effective: str = ""
     result_status: str = ""
