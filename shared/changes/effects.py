@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from shared.changes.appointment_state import APPOINTMENT
+from shared.changes.document_state import DOCUMENT
 from shared.changes.encounter_state import ENCOUNTER, PERSON_ROWS
 from shared.changes.merge import NO_EFFECT, Effect
 from shared.changes.notes import ChangeNotes, ResourceChange
@@ -15,7 +16,11 @@ from shared.changes.states import ABSENT, Table
 from shared.changes.tags import Resource
 
 # Resources whose state moves with the event of the message, and those whose segment carries a code.
-_BY_EVENT: dict[tuple[str, str], Table] = {("ADT", "Encounter"): ENCOUNTER, ("SIU", "Appointment"): APPOINTMENT}
+_BY_EVENT: dict[tuple[str, str], Table] = {
+    ("ADT", "Encounter"): ENCOUNTER,
+    ("MDM", "DocumentReference"): DOCUMENT,
+    ("SIU", "Appointment"): APPOINTMENT,
+}
 _BY_CODE: dict[str, Table] = {
     "DiagnosticReport": REPORT,
     "MedicationRequest": ORDER,

@@ -30,6 +30,7 @@ class Frame:
         request: The ServiceRequest of the order group.
         common: The ORC of that group.
         report: The DiagnosticReport of the order group.
+        document: The DocumentReference whose content the OBX are.
         specimen: Reference to the Specimen at hand.
         effective: When the order was observed (OBR-7).
         result_status: The status of results that have none of their own (OBR-25).
@@ -50,6 +51,7 @@ class Frame:
     report: Resource | None = None
     effective: str = ""
     result_status: str = ""
+    document: Resource | None = None
     specimen: Resource | None = None
     order: tuple[str, ...] = ()
     remarks: Resource | None = None

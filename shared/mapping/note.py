@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.mapping.datatypes.time import date_time
+from shared.mapping.document_reference import text_attachment
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.practitioner import practitioner
@@ -74,7 +75,9 @@ def note(node: Node, frame: Frame, scope: Scope) -> None:
     if time:
         found["time"] = time
     found["text"] = "\n".join(lines)
-    if holder["resourceType"] in _TAKES_NOTES:
+    if holder["resourceType"] == "DocumentReference":  # guide: NTE[DocumentReference] 5, 6
+        holder["content"].append({"attachment": text_attachment(found["text"])})
+    elif holder["resourceType"] in _TAKES_NOTES:
         holder.setdefault("note", []).append(found)
     else:
         url = _EXTENSIONS[holder["resourceType"]]
@@ -82,7 +85,8 @@ def note(node: Node, frame: Frame, scope: Scope) -> None:
 
 
 def _can_take(holder: Resource) -> bool:
-    return holder["resourceType"] in _TAKES_NOTES or holder["resourceType"] in _EXTENSIONS
+    kind = holder["resourceType"]
+    return kind in _TAKES_NOTES or kind in _EXTENSIONS or kind == "DocumentReference"
 
 
 TABLES = (NOTE,)

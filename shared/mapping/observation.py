@@ -14,6 +14,7 @@ from shared.mapping.datatypes.number import unit_of
 from shared.mapping.datatypes.person import EXTENSION, address
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.datatypes.value import LINES, bounds, read_value
+from shared.mapping.document_reference import CONTENT
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.organization import organization
@@ -186,9 +187,11 @@ RESULT = Table(
 
 
 def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
-    """OBX: one Observation; a result of its report, if it has one."""
+    """OBX: one Observation; a result of its report, if it has one. Below a TXA it may be content of the document."""
     segment = node.segment
     fields = segment.fields
+    if frame.document is not None and segment.text(2) in CONTENT:
+        return None  # the document has it
     code_sent = fields[3] if len(fields) > 3 else ""
     key = (*frame.order, code_sent.split(scope.component, 1)[0], fields[4] if len(fields) > 4 else "")
     resource: Resource = {"resourceType": "Observation", "id": scope.child_id("Observation", *key)}
@@ -214,6 +217,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         scope.notes.setdefault(url, {})["control"] = fields[11]
     if frame.report is not None:
         frame.report.setdefault("result", []).append({"reference": url})
+    if frame.document is not None:
+        frame.document.setdefault("context", {}).setdefault("related", []).append({"reference": url})
     return frame.within(remarks=resource) if node.children else None
 
 

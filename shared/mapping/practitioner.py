@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _USES = table("NameType").targets
 _DEGREES = table("DegreeLicenseCertificate").targets
 _NO_TARGET = "the guide gives it no FHIR element"
-_XCN = {
+PRACTITIONER_PARTS = {
     1: "identifier.value",
     2: "name.family",
     3: "name.given",
@@ -42,7 +42,7 @@ _XCN = {
 _XCN_IGNORED = dict.fromkeys((14, 15, 16, 18, 22, 23, 24, 25), _NO_TARGET)
 
 
-@parts_of(_XCN, _XCN_IGNORED)
+@parts_of(PRACTITIONER_PARTS, _XCN_IGNORED)
 def practitioner(raw: str, scope: Scope) -> Resource | None:
     """Return a reference to the Practitioner of an XCN; equal text is one Practitioner."""
     return scope.reuse("XCN", raw, _of_field)
@@ -109,7 +109,7 @@ def role(system: str = "", code: str = "", display: str = "") -> Build:
         person = practitioner(raw, scope)
         return role_of(person, scope, code=meaning) if person else None
 
-    @parts_of(_XCN, _XCN_IGNORED)
+    @parts_of(PRACTITIONER_PARTS, _XCN_IGNORED)
     def practitioner_role(raw: str, scope: Scope) -> Resource | None:
         return scope.reuse("role " + code, raw, in_role)
 
