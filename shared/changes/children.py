@@ -103,11 +103,13 @@ _INACTIVE = _Retirement(missing={"status": "inactive"}, deleted=_IN_ERROR, liste
 _RETIREMENTS: dict[str, _Retirement] = {
     "Account": _INACTIVE,
     "AllergyIntolerance": _clinical("allergyintolerance-clinical", "allergyintolerance-verification"),
+    "CarePlan": _ENTERED_IN_ERROR,
     "CareTeam": _INACTIVE,
     "Condition": _clinical("condition-clinical", "condition-ver-status"),
     "Coverage": _Retirement({"status": "cancelled"}, _IN_ERROR, {"status": "active"}),
     "DocumentReference": _ENTERED_IN_ERROR,
     "Flag": _INACTIVE,
+    "Goal": _Retirement({"lifecycleStatus": "cancelled"}, {"lifecycleStatus": "entered-in-error"}),
     "Immunization": _ENTERED_IN_ERROR,
     "Observation": _ENTERED_IN_ERROR,
     "Procedure": _ENTERED_IN_ERROR,

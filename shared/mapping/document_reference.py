@@ -149,7 +149,12 @@ def document(node: Node, frame: Frame, scope: Scope) -> Frame:
         resource["relatesTo"] = [{"code": relation, "target": {"type": "DocumentReference", "identifier": parent}}]
     _set_content(resource, node, scope)
     add_document_events(segment, resource, frame, scope)
-    return frame.within(document=resource, remarks=resource, order=("document", url), specimen=None)
+    observed: list[Resource] = []
+    if any(child.segment.text(2) not in CONTENT for child in node.all("OBX")):
+        observed = resource.setdefault("context", {}).setdefault("related", observed)
+    return frame.within(
+        document=resource, remarks=resource, gathers=observed, order=("document", url), report=None, specimen=None
+    )
 
 
 def _unnumbered(frame: Frame, scope: Scope) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from shared.mapping.grouping import Node
 from shared.mapping.rows import Resource
 
 if TYPE_CHECKING:
+    from shared.mapping.care import Care
     from shared.mapping.scope import Scope
 
 
@@ -31,6 +32,8 @@ class Frame:
         common: The ORC of that group.
         report: The DiagnosticReport of the order group.
         document: The DocumentReference whose content the OBX are.
+        care: The problem, goal and pathway at hand.
+        gathers: The list that takes references to the Observations below.
         specimen: Reference to the Specimen at hand.
         effective: When the order was observed (OBR-7).
         result_status: The status of results that have none of their own (OBR-25).
@@ -52,6 +55,8 @@ class Frame:
     effective: str = ""
     result_status: str = ""
     document: Resource | None = None
+    care: Care | None = None
+    gathers: list[Resource] | None = None
     specimen: Resource | None = None
     order: tuple[str, ...] = ()
     remarks: Resource | None = None

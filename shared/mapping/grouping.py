@@ -36,10 +36,11 @@ Parents = Mapping[str, tuple[str, ...]]
 
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
 _VISIT = ("PV1", "PID")
-_PEOPLE = ("PR1", "IN1", "GT1", "NK1", "PV1", "PID")
+_CARE = ("PRB", "GOL", "PTH")
+_PEOPLE = (*_CARE, "PR1", "IN1", "GT1", "NK1", "PV1", "PID")
 _REMARKABLE = (
     *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "DG1", "PR1"),
-    *("AIS", "AIG", "AIL", "AIP", "RGS", "SCH", "NK1", "IN1", "GT1", "PV1", "PRB", "GOL", "FT1", "TXA", "PID"),
+    *("AIS", "AIG", "AIL", "AIP", "RGS", "SCH", "NK1", "IN1", "GT1", "PV1", "PRB", "GOL", "FT1", "TXA", "PTH", "PID"),
 )
 
 PARENTS: Parents = {
@@ -81,6 +82,8 @@ PARENTS: Parents = {
     "FT1": ("OBR", "PID"),
     "BLG": ("ORC",),
     "OBX": ("SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "ORC", "PRB", "GOL", "TXA", "PID"),
+    **dict.fromkeys(_CARE, ("PID",)),
+    "VAR": ("OBX", "OBR", *_CARE),
     "SPM": ("OBR", "ORC", "PID"),
     "SAC": ("SPM", "OBR"),
     "NTE": _REMARKABLE,

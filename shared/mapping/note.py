@@ -9,7 +9,7 @@ from shared.mapping.document_reference import text_attachment
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Table, first, many, one, values
+from shared.mapping.rows import Resource, Table, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -26,6 +26,7 @@ _TAKES_NOTES = frozenset(
         "Device",
         "Flag",
         "ChargeItem",
+        "CarePlan",
     }
 )
 _APPOINTMENT_NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.note"
@@ -37,6 +38,13 @@ def comment(raw: str, scope: Scope) -> str | None:
     """Return the text of a comment, its lines and blanks kept."""
     said = scope.lines(raw)
     return said if said.strip() else None
+
+
+@parts_of({1: "text"})
+def remark(raw: str, scope: Scope) -> Resource | None:
+    """Return an Annotation of a text."""
+    said = scope.text(raw)
+    return {"text": said} if said else None
 
 
 _TEXT = many("NTE-3", "Annotation.text", comment, "NTE[Observation] 5", placed=True)

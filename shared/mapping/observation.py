@@ -217,8 +217,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         scope.notes.setdefault(url, {})["control"] = fields[11]
     if frame.report is not None:
         frame.report.setdefault("result", []).append({"reference": url})
-    if frame.document is not None:
-        frame.document.setdefault("context", {}).setdefault("related", []).append({"reference": url})
+    if frame.gathers is not None:
+        frame.gathers.append({"reference": url})
     return frame.within(remarks=resource) if node.children else None
 
 

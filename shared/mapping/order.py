@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
+from shared.mapping.care import order_for
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, coding, concept
 from shared.mapping.datatypes.identifier import cx, ei, eip
@@ -199,6 +200,7 @@ def add_request(orc: Segment | None, obr: Segment | None, frame: Frame, scope: S
     if orc is not None:
         _add_orderer_address(resource, orc, scope)
         _add_facility(resource, orc, scope)
+    order_for(resource, frame)
     resource["subject"] = frame.patient or _UNKNOWN
     if frame.encounter:
         resource["encounter"] = frame.encounter

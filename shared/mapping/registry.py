@@ -13,6 +13,7 @@ from shared.mapping import (
     diagnostic_report,
     document_reference,
     encounter,
+    goal,
     guarantor,
     header,
     insurance,
@@ -20,7 +21,9 @@ from shared.mapping import (
     note,
     observation,
     order,
+    pathway,
     patient,
+    problem,
     procedure,
     related_person,
     restriction,
@@ -54,6 +57,9 @@ FAMILIES: tuple[ModuleType, ...] = (
     charge,
     statement,
     restriction,
+    problem,
+    goal,
+    pathway,
 )
 
 TABLES: tuple[Table, ...] = tuple(one for family in FAMILIES for one in family.TABLES)

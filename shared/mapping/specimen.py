@@ -12,6 +12,7 @@ from shared.mapping.datatypes.number import quantity
 from shared.mapping.datatypes.time import date_time, period
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
+from shared.mapping.note import remark
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import Resource, Table, fill, first, many, one, parts_of, values
 
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
 
 _NO_TARGET = "the guide gives it no FHIR element"
 _TYPES = table("SpecimenType")
-
-
-@parts_of({1: "text"})
-def annotation(raw: str, scope: Scope) -> Resource | None:
-    """Return an Annotation of a text."""
-    said = scope.text(raw)
-    return {"text": said} if said else None
 
 
 @parts_of({1: "collectedDateTime"}, {2: "empty here"})
@@ -68,7 +62,7 @@ SPECIMEN = Table(
         ),
         one("SPM-8", "Specimen.collection.bodySite", concept(), "SPM[Specimen] 12", reuse=True),
         one("SPM-12", "Specimen.collection.quantity", quantity, "SPM[Specimen] 16"),
-        many("SPM-14", "Specimen.note", annotation, "SPM[Specimen] 18"),
+        many("SPM-14", "Specimen.note", remark, "SPM[Specimen] 18"),
         one("SPM-17", "Specimen.collection.collectedPeriod", collected_from, "SPM[Specimen] 21"),
         one("SPM-17", "Specimen.collection.collectedDateTime", collected_at, "SPM[Specimen] 22"),
         one("SPM-18", "Specimen.receivedTime", date_time, "SPM[Specimen] 23"),
@@ -112,7 +106,7 @@ _VOLUME = one("OBR-9", "Specimen.collection.quantity", quantity, "OBR[Specimen] 
 _COLLECTOR = one("OBR-10", "Specimen.collection.collector", practitioner, "OBR[Specimen] 13", reuse=True, placed=True)
 _RECEIVED = one("OBR-14", "Specimen.receivedTime", date_time, "OBR[Specimen] 18", placed=True)
 _SOURCE = one("OBR-15", "Specimen", source, "OBR[Specimen] 19", placed=True)
-_COMMENT = many("OBR-39", "Specimen.note", annotation, "OBR[Specimen] 45", placed=True)
+_COMMENT = many("OBR-39", "Specimen.note", remark, "OBR[Specimen] 45", placed=True)
 
 ORDERED_SPECIMEN = Table("OBR", "Specimen", (_VOLUME, _COLLECTOR, _RECEIVED, _SOURCE, _COMMENT))
 
