@@ -27,6 +27,9 @@ from shared.message.identifiers import Sequence as Place
 from shared.ports import MetaWrite, Stored, Write
 
 
+_ORIGIN = "Provenance/"
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
     """What one message asks of a store; everything by reference (``Patient/<id>``).
@@ -238,7 +241,9 @@ class _Work:
         """Return the writes, without references to what was left out and is not stored."""
         gone = {reference for reference in self._left_out if reference not in self._stored}
         if gone:
-            self._after = {name: without(one, gone) if refers(one, gone) else one for name, one in self._after.items()}
+            kept = {name: without(one, gone) if refers(one, gone) else one for name, one in self._after.items()}
+            # A Provenance of nothing but what was refused says nothing.
+            self._after = {name: one for name, one in kept.items() if "target" in one or not name.startswith(_ORIGIN)}
             self._as_sent.clear()
         texts = self._changes.texts
         writes = [

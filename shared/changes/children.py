@@ -113,6 +113,9 @@ _RETIREMENTS: dict[str, _Retirement] = {
     "Immunization": _ENTERED_IN_ERROR,
     "Observation": _ENTERED_IN_ERROR,
     "Procedure": _ENTERED_IN_ERROR,
+    "Location": _Retirement({"status": "inactive"}, {"status": "inactive"}, {"status": "active"}),
+    "Practitioner": _Retirement({"active": False}, {"active": False}, {"active": None}),
+    "PractitionerRole": _Retirement({"active": False}, {"active": False}, {"active": None}),
     "RelatedPerson": _Retirement({"active": False}, {"active": False}, {"active": None}),
     "ServiceRequest": _Retirement({"status": "revoked"}, _IN_ERROR),
 }

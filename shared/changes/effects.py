@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from shared.changes.appointment_state import APPOINTMENT
+from shared.changes.appointment_state import APPOINTMENT, REQUESTED
 from shared.changes.document_state import DOCUMENT
 from shared.changes.encounter_state import ENCOUNTER, PERSON_ROWS
 from shared.changes.merge import NO_EFFECT, Effect
@@ -20,6 +20,7 @@ _BY_EVENT: dict[tuple[str, str], Table] = {
     ("ADT", "Encounter"): ENCOUNTER,
     ("MDM", "DocumentReference"): DOCUMENT,
     ("SIU", "Appointment"): APPOINTMENT,
+    ("SRM", "Appointment"): REQUESTED,
 }
 _BY_CODE: dict[str, Table] = {
     "DiagnosticReport": REPORT,

@@ -9,13 +9,13 @@ from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, concept, fixed
 from shared.mapping.datatypes.identifier import ei
-from shared.mapping.datatypes.number import decimal
+from shared.mapping.datatypes.number import Number, decimal
 from shared.mapping.datatypes.time import instant
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import location
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
+from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -98,9 +98,27 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
         fixed(_PARTICIPANT, "enterer", "Enterer"),
     ),
 )
+
+
+def _order_number(kind: str, display: str) -> Build:
+    number = ei(kind, display)
+
+    @parts_of(number.__dict__["parts"], number.__dict__["parts_ignored"])
+    def order(raw: str, scope: Scope) -> Resource | None:
+        found = number(raw, scope)
+        return {"type": "ServiceRequest", "identifier": found} if found else None
+
+    return order
+
+
+# References to the order an appointment is for, by its number: the order itself comes in another message.
+ORDER_NUMBERS = {
+    "PLAC": _order_number("PLAC", "Placer Identifier"),
+    "FILL": _order_number("FILL", "Filler Identifier"),
+}
 _ORDERS = (
-    many("SCH-26", "ServiceRequest.identifier", ei("PLAC", "Placer Identifier"), "SCH[ServiceRequest] 36", placed=True),
-    many("SCH-27", "ServiceRequest.identifier", ei("FILL", "Filler Identifier"), "SCH[ServiceRequest] 37", placed=True),
+    many("SCH-26", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], "SCH[Appointment] 35"),
+    many("SCH-27", "Appointment.basedOn", ORDER_NUMBERS["FILL"], "SCH[Appointment] 36"),
 )
 
 SCHEDULE = Table(
@@ -267,13 +285,21 @@ def _set_status(resource: Resource, said: object, scope: Scope) -> None:
 def _set_times(resource: Resource, segment: Segment, scope: Scope) -> None:
     """Set start, end and minutes; app-3: both or none, except for a proposed, cancelled or waitlisted one."""
     found = first(_TIMING, segment, scope, resource) or {}
-    length = first(_LENGTH, segment, scope, resource)
-    factor = _MINUTES.get(segment.text(10).upper())
-    if length is not None and factor and length > 0:
-        minutes = round(float(length) * factor)
-        if minutes > 0:
-            resource["minutesDuration"] = minutes
+    minutes = length_in_minutes(first(_LENGTH, segment, scope, resource), segment.text(10))
+    if minutes:
+        resource["minutesDuration"] = minutes
     place_times(resource, found)
+
+
+def length_in_minutes(length: Number | None, unit: str) -> int:
+    """Return a length in whole minutes; 0 where it is none, or its unit is unknown."""
+    factor = _MINUTES.get(unit.upper())
+    return max(0, round(float(length) * factor)) if length is not None and factor else 0
+
+
+def standing(scope: Scope) -> str:
+    """Return how a participant stands to the appointment: who is asked for (SRM) has yet to answer."""
+    return "needs-action" if scope.code == "SRM" else "accepted"
 
 
 def place_times(resource: Resource, found: Resource) -> None:
@@ -299,7 +325,7 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if appointment is None:
         return None
     fill(appointment, segment, SERVICE, scope)
-    if "start" not in appointment:
+    if "start" not in appointment and "requestedPeriod" not in appointment:
         rows = {row.number: row for row in SERVICE.rows}
         start = first(rows[4], segment, scope, appointment)
         length = first(rows[7], segment, scope, appointment)
@@ -320,7 +346,7 @@ def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     types = values(kind, segment, scope, appointment)
     period = _period(begins, lasts, segment, scope, appointment)
     for found in values(actor, segment, scope, appointment):
-        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": "accepted"}
+        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": standing(scope)}
         if period:
             participant["period"] = period
         add_participant(appointment, participant)

@@ -66,7 +66,11 @@ OWNED_BY_ADT = frozenset(
     | {"RelatedPerson", "Account", "EpisodeOfCare"}
 )
 _OWNED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"ADT": OWNED_BY_ADT, "BAR": frozenset({"Account", "RelatedPerson"})}
+    {
+        "ADT": OWNED_BY_ADT,
+        "BAR": frozenset({"Account", "RelatedPerson"}),
+        "MFN": frozenset({"Practitioner", "PractitionerRole", "Location", "Organization"}),
+    }
 )
 
 

@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
-from shared.mapping.codes.tables import CodeTable, Target, bare_table, table
+from shared.mapping.codes.decided import decided
+from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.attachment import encapsulated, media_type, pointer
 from shared.mapping.datatypes.coded import DATA_ABSENT, alternate, code, coded_text, concept, text
 from shared.mapping.datatypes.identifier import ei, typed_number
@@ -28,18 +29,13 @@ _STATUS = "http://hl7.org/fhir/document-reference-status"
 _COMPOSITION = "http://hl7.org/fhir/composition-status"
 
 
-def _codes(number: str, system: str, **targets: str) -> CodeTable:
-    found = {sent: Target(to, "", system) for sent, to in targets.items()}
-    return CodeTable("", number, found, frozenset(found))
-
-
 # The guide names TXA-17 and TXA-19 and gives docStatus no table. Authenticated is final; all before that is not.
-_COMPLETION = _codes(
+_COMPLETION = decided(
     "0271", _COMPOSITION, AU="final", LA="final",
     DI="preliminary", DO="preliminary", IN="preliminary", IP="preliminary", PA="preliminary",
 )  # fmt: skip
 # The guide leaves status empty for what is not available; R4 requires one. The code itself stays beside it.
-_AVAILABILITY = _codes("0273", _STATUS, AV="current", UN="current", OB="superseded", CA="entered-in-error")
+_AVAILABILITY = decided("0273", _STATUS, AV="current", UN="current", OB="superseded", CA="entered-in-error")
 
 # What a document is to its parent (TXA-13), by event; HL7 9.7.1.13: "used to attach addenda".
 _RELATIONS = dict.fromkeys(("T09", "T10"), "replaces")

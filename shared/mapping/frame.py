@@ -32,6 +32,10 @@ class Frame:
         common: The ORC of that group.
         report: The DiagnosticReport of the order group.
         document: The DocumentReference whose content the OBX are.
+        record: The MFE of a master file record.
+        practitioner: Reference to the Practitioner of that record.
+        position: Its PractitionerRole.
+        place: The Location of that record.
         care: The problem, goal and pathway at hand.
         gathers: The list that takes references to the Observations below.
         specimen: Reference to the Specimen at hand.
@@ -55,6 +59,10 @@ class Frame:
     effective: str = ""
     result_status: str = ""
     document: Resource | None = None
+    record: Segment | None = None
+    practitioner: Resource | None = None
+    position: Resource | None = None
+    place: Resource | None = None
     care: Care | None = None
     gathers: list[Resource] | None = None
     specimen: Resource | None = None

@@ -40,7 +40,25 @@ _CARE = ("PRB", "GOL", "PTH")
 _PEOPLE = (*_CARE, "PR1", "IN1", "GT1", "NK1", "PV1", "PID")
 _REMARKABLE = (
     *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "DG1", "PR1"),
-    *("AIS", "AIG", "AIL", "AIP", "RGS", "SCH", "NK1", "IN1", "GT1", "PV1", "PRB", "GOL", "FT1", "TXA", "PTH", "PID"),
+    *(
+        "AIS",
+        "AIG",
+        "AIL",
+        "AIP",
+        "RGS",
+        "SCH",
+        "NK1",
+        "IN1",
+        "GT1",
+        "PV1",
+        "PRB",
+        "GOL",
+        "FT1",
+        "TXA",
+        "PTH",
+        "ARQ",
+        "PID",
+    ),
 )
 
 PARENTS: Parents = {
@@ -77,7 +95,14 @@ PARENTS: Parents = {
     "RXC": ("RXE", "RXO", "RXD", "RXG", "ORC"),
     "TQ1": ("OBR", "RXE", "RXO", "ORC", "SCH"),
     "TQ2": ("TQ1", "ORC"),
-    "CTD": ("OBR", "ORC", "PID"),
+    **dict.fromkeys(("STF", "LOC"), ("MFE",)),
+    **dict.fromkeys(("PRA", "ORG", "AFF", "LAN", "EDU", "CER"), ("STF",)),
+    **dict.fromkeys(("LRL", "LDP"), ("LOC",)),
+    "LCH": ("LDP", "LOC"),
+    "LCC": ("LDP",),
+    "PRD": ("RF1",),
+    "CTD": ("PRD", "RF1", "OBR", "ORC", "PR1", "PID"),
+    "AUT": ("RF1", "PR1"),
     "CTI": ("OBR", "ORC"),
     "FT1": ("OBR", "PID"),
     "BLG": ("ORC",),
@@ -88,15 +113,14 @@ PARENTS: Parents = {
     "SAC": ("SPM", "OBR"),
     "NTE": _REMARKABLE,
     "TXA": ("PID",),
-    "AIS": ("RGS",),
-    "AIG": ("RGS",),
-    "AIL": ("RGS",),
-    "AIP": ("RGS",),
+    **dict.fromkeys(("AIS", "AIG", "AIL", "AIP"), ("RGS",)),
+    "APR": ("AIS", "AIG", "AIL", "AIP", "ARQ"),
 }
 
 # These start at the root of every message.
 ROOT = frozenset(
     {"PID", "SCH", "RGS", "EVN", "SFT", "UAC", "MSA", "ERR", "QAK", "QPD", "QRD", "QRF", "RCP", "DSC", "NTE"}
+    | {"RF1", "PRD", "MFI", "MFE", "ARQ"}
 )
 
 

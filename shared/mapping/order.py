@@ -263,6 +263,8 @@ def _fill_service(resource: Resource, obr: Segment, scope: Scope) -> None:
     fill(resource, obr, SERVICE, scope)
     if obr.text(11) == "G":
         resource["intent"] = "reflex-order"
+    if "orderDetail" in resource:
+        resource.setdefault("code", _UNKNOWN)  # prr-1: details of something
     orderer = first(_ORDERER["OBR"], obr, scope, resource)
     if orderer and resource.setdefault("requester", orderer) != orderer:
         scope.find("statement_differs", "ServiceRequest.requester: ORC-12 counts")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 
 from shared.mapping import (
+    acknowledgement,
     allergy,
     appointment,
+    appointment_request,
     charge,
     condition,
     device,
@@ -18,6 +20,8 @@ from shared.mapping import (
     header,
     insurance,
     insured,
+    location_record,
+    master_file,
     note,
     observation,
     order,
@@ -25,10 +29,14 @@ from shared.mapping import (
     patient,
     problem,
     procedure,
+    provider,
+    qualification,
+    referral,
     related_person,
     restriction,
     role,
     specimen,
+    staff,
     statement,
 )
 from shared.mapping.frame import Handler
@@ -60,6 +68,14 @@ FAMILIES: tuple[ModuleType, ...] = (
     problem,
     goal,
     pathway,
+    referral,
+    provider,
+    master_file,
+    staff,
+    qualification,
+    location_record,
+    appointment_request,
+    acknowledgement,
 )
 
 TABLES: tuple[Table, ...] = tuple(one for family in FAMILIES for one in family.TABLES)
