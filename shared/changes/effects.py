@@ -27,11 +27,15 @@ _BY_CODE: dict[str, Table] = {
     "MedicationRequest": ORDER,
     "Observation": OBSERVATION,
     "ServiceRequest": ORDER,
+    "SupplyRequest": ORDER,
 }
 
 # R4 gives the same state of an order different names.
 _REQUEST_WORDS: Mapping[str, str] = MappingProxyType({})
+_SUPPLY_WORDS: Mapping[str, str] = MappingProxyType({"cancelled": "revoked", "suspended": "on-hold"})
 _MEDICATION_WORDS: Mapping[str, str] = MappingProxyType({"cancelled": "revoked", "stopped": "revoked"})
+
+_WORDS = {"MedicationRequest": _MEDICATION_WORDS, "SupplyRequest": _SUPPLY_WORDS}
 
 
 def is_stateless(notes: ChangeNotes, kind: str) -> bool:
@@ -64,7 +68,7 @@ def effect_of(notes: ChangeNotes, change: ResourceChange, sent: Resource, stored
 
 
 def _decide(table: Table, key: str, sent: Resource, stored: Resource | None, is_said: bool) -> Effect | None:
-    words = _MEDICATION_WORDS if sent["resourceType"] == "MedicationRequest" else _REQUEST_WORDS
+    words = _WORDS.get(sent["resourceType"], _REQUEST_WORDS)
     before = ABSENT if stored is None else stored.get("status", ABSENT)
     said = sent.get("status", "")
     after = table.next_status(key, words.get(before, before), words.get(said, said), is_said=is_said)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, coding, concept
-from shared.mapping.datatypes.identifier import eip
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.datatypes.time import date_time, instant
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.order import RESULT_MESSAGES, add_request, says_of_order
-from shared.mapping.order_number import NUMBERS, key_of, unnumbered
+from shared.mapping.order_number import NUMBERS, group_numbers, key_of, unnumbered
 from shared.mapping.practitioner import named_role
 from shared.mapping.rows import Build, Resource, Table, Unmapped, extension, fill, first, many, one, parts_of
 from shared.mapping.specimen import specimens_of
@@ -79,7 +78,7 @@ COMMON = Table(
     "ORC",
     "DiagnosticReport",
     (
-        many("ORC-4", "DiagnosticReport.identifier", eip("PGN", "FGN"), "ORC[DiagnosticReport] 11, 12"),
+        many("ORC-4", "DiagnosticReport.identifier", group_numbers, "ORC[DiagnosticReport] 11, 12"),
         extension(
             "ORC-16",
             "DiagnosticReport.extension",
@@ -101,17 +100,18 @@ COMMON = Table(
 
 def observation_request(node: Node, frame: Frame, scope: Scope) -> Frame:
     """OBR: in a result message the report of the results below, else the order itself."""
-    segment = node.segment
+    segment, own = node.segment, node.first("ORC")
+    if own is not None:  # OUL: the ORC follows its OBR
+        frame = frame.within(request=add_request(own.segment, segment, frame, scope), common=own.segment)
     if scope.code in RESULT_MESSAGES:
         if frame.request is None and says_of_order(segment):
             frame = frame.within(request=add_request(None, segment, frame, scope))
         return _report(node, frame, scope)
     request = frame.request or add_request(None, segment, frame, scope)
-    inner = frame.within(request=request, remarks=request, order=(request["id"],), specimen=None)
-    found = specimens_of(node, inner, scope)
+    found = specimens_of(node, frame, scope)
     if found:
         request["specimen"] = found
-    return inner
+    return frame.within(request=request, remarks=request, order=(request["id"],), specimen=None)
 
 
 def _report(node: Node, frame: Frame, scope: Scope) -> Frame:

@@ -30,6 +30,7 @@ class Frame:
         appointment: The Appointment of an SIU.
         request: The ServiceRequest of the order group.
         common: The ORC of that group.
+        supply: The SupplyRequest of the order group.
         report: The DiagnosticReport of the order group.
         document: The DocumentReference whose content the OBX are.
         record: The MFE of a master file record.
@@ -55,6 +56,7 @@ class Frame:
     appointment: Resource | None = None
     request: Resource | None = None
     common: Segment | None = None
+    supply: Resource | None = None
     report: Resource | None = None
     effective: str = ""
     result_status: str = ""

@@ -102,7 +102,8 @@ PARENTS: Parents = {
     "LCC": ("LDP",),
     "PRD": ("RF1",),
     "CTD": ("PRD", "RF1", "OBR", "ORC", "PR1", "PID"),
-    "AUT": ("RF1", "PR1"),
+    "RF1": ("IN1", "PID"),
+    "AUT": ("RF1", "IN1", "PR1"),
     "CTI": ("OBR", "ORC"),
     "FT1": ("OBR", "PID"),
     "BLG": ("ORC",),
@@ -110,7 +111,10 @@ PARENTS: Parents = {
     **dict.fromkeys(_CARE, ("PID",)),
     "VAR": ("OBX", "OBR", *_CARE),
     "SPM": ("OBR", "ORC", "PID"),
-    "SAC": ("SPM", "OBR"),
+    "SAC": ("SPM", "OBR", "PID"),
+    "IPC": ("OBR", "ORC", "PID"),
+    "RQD": ("ORC!", "PID"),
+    "RQ1": ("RQD",),
     "NTE": _REMARKABLE,
     "TXA": ("PID",),
     **dict.fromkeys(("AIS", "AIG", "AIL", "AIP"), ("RGS",)),
@@ -124,9 +128,30 @@ ROOT = frozenset(
 )
 
 
+# Messages that nest orders another way (HL7 chapters 4.4 and 7.3): the specimen first, or the ORC after its OBR.
+_ORDERS_OF_SPECIMEN: Parents = {**PARENTS, "SPM": ("PID",), "ORC": ("SPM", "PID"), "OBR": ("ORC!", "SPM", "PID")}
+_ORC_LAST: Parents = {
+    **{name: tuple(one for one in parents if one.rstrip("!") != "ORC") for name, parents in PARENTS.items()},
+    "ORC": ("OBR!", "PID"),
+}
+_RESULTS_OF_SPECIMEN: Parents = {**_ORC_LAST, "SPM": ("PID",), "OBR": ("SPM", "PID")}
+_BY_MESSAGE: Mapping[tuple[str, str], Parents] = {
+    **dict.fromkeys((("OML", "O33"), ("OML", "O35")), _ORDERS_OF_SPECIMEN),
+    **dict.fromkeys((("OUL", "R22"), ("OUL", "R23")), _RESULTS_OF_SPECIMEN),
+    ("OUL", "R24"): _ORC_LAST,
+}
+
 # Segment -> possible parent -> whether that takes one only.
-_WANTED = {name: {one.rstrip("!"): one.endswith("!") for one in parents} for name, parents in PARENTS.items()}
-_KNOWN = _WANTED.keys() | ROOT
+_Wanted = Mapping[str, Mapping[str, bool]]
+
+
+def _compiled(parents: Parents) -> _Wanted:
+    return {name: {one.rstrip("!"): one.endswith("!") for one in among} for name, among in parents.items()}
+
+
+_USUAL = _compiled(PARENTS)
+_WANTED = {message: _compiled(parents) for message, parents in _BY_MESSAGE.items()}
+_KNOWN = PARENTS.keys() | ROOT
 
 
 def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
@@ -136,6 +161,7 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
     """
     iterator = iter(segments)
     root = Node(next(iterator))
+    wanted = _WANTED.get((root.segment.text(9), root.segment.text(9, 2)), _USUAL)
     open_nodes = [root]
     findings: list[Finding] = []
     for segment in iterator:
@@ -145,7 +171,7 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
             findings.append(_unknown(segment))
             open_nodes[-1].children.append(node)
             continue
-        depth = _parent_depth(open_nodes, name) if name in _WANTED else 0
+        depth = _parent_depth(open_nodes, name, wanted[name]) if name in wanted else 0
         if depth == 0 and name not in ROOT:
             findings.append(Finding("segment_without_parent", place_of(segment), f"one of {', '.join(PARENTS[name])}"))
         open_nodes[depth].children.append(node)
@@ -160,9 +186,8 @@ def place_of(segment: Segment) -> str:
     return f"{segment.name}({segment.number})" if segment.number > 1 else segment.name
 
 
-def _parent_depth(open_nodes: list[Node], name: str) -> int:
+def _parent_depth(open_nodes: list[Node], name: str, wanted: Mapping[str, bool]) -> int:
     """Return the depth of the nearest open parent; 0, the root, where there is none."""
-    wanted = _WANTED[name]
     depth = len(open_nodes)
     while depth > 1:
         depth -= 1

@@ -17,7 +17,7 @@ from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.order_event import EVENT, add_order_event
-from shared.mapping.order_number import NUMBERS, key_of, order_numbers, unnumbered
+from shared.mapping.order_number import NUMBERS, group_numbers, key_of, order_numbers, unnumbered
 from shared.mapping.organization import complete_organization, organization, unnamed_organization
 from shared.mapping.practitioner import practitioner, role_of
 from shared.mapping.rows import (
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "ORF"})
-_ORDER_STATUS = table("OrderStatus")
-_CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]")
+ORDER_STATUS = table("OrderStatus")
+CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]")
 _PRIORITY = table("ExtendedPriorityCodes")
 _UNKNOWN = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _NO_TARGET = "the guide gives it no FHIR element"
@@ -49,11 +49,9 @@ _NO_EXTENSION = "the guide's extension does not exist"
 _ORDER_ALONE = (5, 6, 13, 16, 17, 29, 31, 46, 47, 53)
 _CALLBACK = EXTENSION + "servicerequest-order-callback-phone-number"
 
-_GROUP = one("ORC-4", "ServiceRequest.requisition", eip("PGN", "FGN"), "ORC[ServiceRequest] 15 to 23", placed=True)
-_CONTROL = one(
-    "ORC-1", "ServiceRequest.status", code(_CONTROL_STATUS), "ORC[ServiceRequest] 3", reuse=True, placed=True
-)
-_STATUS = one("ORC-5", "ServiceRequest.status", code(_ORDER_STATUS), "ORC[ServiceRequest] 24", reuse=True, placed=True)
+_GROUP = one("ORC-4", "ServiceRequest.requisition", group_numbers, "ORC[ServiceRequest] 15 to 23", placed=True)
+_CONTROL = one("ORC-1", "ServiceRequest.status", code(CONTROL_STATUS), "ORC[ServiceRequest] 3", reuse=True, placed=True)
+_STATUS = one("ORC-5", "ServiceRequest.status", code(ORDER_STATUS), "ORC[ServiceRequest] 24", reuse=True, placed=True)
 _EVENT_TIME = one("ORC-9", "ServiceRequest.authoredOn", date_time, "ORC[ServiceRequest] 28", placed=True)
 _ORDERER = {
     "ORC": one("ORC-12", "ServiceRequest.requester", practitioner, "ORC[ServiceRequest] 34", reuse=True, placed=True),
@@ -172,7 +170,12 @@ SERVICE = Table(
 def common_order(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     """ORC: the ServiceRequest of its group; its OBR completes it."""
     segment = node.segment
+    if frame.common is segment and frame.request is not None:  # it follows its OBR, which has taken it
+        add_order_event(segment, frame.request, scope)
+        return None
     detail = node.first("OBR")
+    if detail is None and node.first("RQD") is not None:
+        return frame.within(common=segment, request=None, remarks=None)
     if detail is None and len(node.children) and not any(node.all(name) for name in ("OBX", "NTE", "SPM", "TQ1")):
         return None  # an order of another kind: its own segment maps it
     if detail is None and not any(segment.fields[2:]):

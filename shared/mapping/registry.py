@@ -11,6 +11,7 @@ from shared.mapping import (
     appointment_request,
     charge,
     condition,
+    container,
     device,
     diagnostic_report,
     document_reference,
@@ -18,6 +19,7 @@ from shared.mapping import (
     goal,
     guarantor,
     header,
+    imaging,
     insurance,
     insured,
     location_record,
@@ -38,6 +40,7 @@ from shared.mapping import (
     specimen,
     staff,
     statement,
+    supply,
 )
 from shared.mapping.frame import Handler
 from shared.mapping.rows import Table
@@ -76,6 +79,9 @@ FAMILIES: tuple[ModuleType, ...] = (
     location_record,
     appointment_request,
     acknowledgement,
+    container,
+    imaging,
+    supply,
 )
 
 TABLES: tuple[Table, ...] = tuple(one for family in FAMILIES for one in family.TABLES)
