@@ -119,8 +119,9 @@ _ED = many("OBX-5", "DocumentReference.content.attachment", encapsulated, "OBX[D
 _RP = many("OBX-5", "DocumentReference.content.attachment", pointer, "OBX[DocumentReference] 10", placed=True)
 _TX = many("OBX-5", "DocumentReference.content.attachment.data", _line, "OBX[DocumentReference] 8, 11", placed=True)
 _NAME = one("OBX-3", "DocumentReference.content.attachment.title", coded_text, "decision 0032", placed=True)
+_TOLD = one("OBX-3", "DocumentReference.context.event", concept(), "decision 0032", reuse=True, placed=True)
 
-CONTENTS = Table("OBX", "DocumentReference", (_ED, _RP, _TX, _NAME))
+CONTENTS = Table("OBX", "DocumentReference", (_ED, _RP, _TX, _NAME, _TOLD))
 
 
 def document(node: Node, frame: Frame, scope: Scope) -> Frame:
@@ -233,6 +234,9 @@ def _attachments(kind: str, group: list[Segment], resource: Resource, scope: Sco
     """Return the attachments of OBX of one type and name in a row: of texts one, its lines in order."""
     name = first(_NAME, group[0], scope, resource)
     titled: Resource = {"title": name} if name else {}
+    told = first(_TOLD, group[0], scope, resource)
+    if told and told not in (events := resource.setdefault("context", {}).setdefault("event", [])):
+        events.append(told)
     if kind in _TEXTS:
         lines = [line for segment in group for line in values(_TX, segment, scope, resource)]
         return [{**text_attachment("\n".join(lines)), **titled}] if any(lines) else []

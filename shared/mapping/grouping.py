@@ -39,7 +39,7 @@ _VISIT = ("PV1", "PID")
 _CARE = ("PRB", "GOL", "PTH")
 _PEOPLE = (*_CARE, "PR1", "IN1", "GT1", "NK1", "PV1", "PID")
 _REMARKABLE = (
-    *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "DG1", "PR1"),
+    *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "IAM", "DG1", "PR1"),
     *(
         "AIS",
         "AIG",

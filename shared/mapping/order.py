@@ -147,7 +147,7 @@ SERVICE = Table(
             "OBR[ServiceRequest] 29, 30",
         ),
         many("OBR-13", "ServiceRequest.extension", clinical_information, "OBR[ServiceRequest] 23, 24", part=_ABOUT),
-        many("OBR-29", "ServiceRequest.basedOn", parent_orders, "OBR[ServiceRequest] 42 to 45", when=absent(50)),
+        many("OBR-29", "ServiceRequest.basedOn", parent_orders, "OBR[ServiceRequest] 42 to 46"),
         many("OBR-31", "ServiceRequest.reasonCode", concept(), "OBR[ServiceRequest] 48", reuse=True),
         many("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63", reuse=True),
         many("OBR-47", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 64", reuse=True),
@@ -158,7 +158,7 @@ SERVICE = Table(
         11: "what to do with the specimen: G alone changes the order (a reflex order)",
         26: "the guide leaves the parent result to a later edition",
         28: "the guide leaves copies of the result to a later edition",
-        50: "the guide leaves the parent service to a later edition",
+        50: "the guide leaves the parent service to a later edition; OBR-29 numbers the parent",
         54: "the guide leaves the parent of an order to a later edition",
         **dict.fromkeys(
             (12, 18, 19, 20, 21, 23, 30, 33, 36, 37, 38, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52), _NO_TARGET
