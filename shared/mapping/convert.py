@@ -9,6 +9,7 @@ from typing import NamedTuple
 from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
 from shared.hl7 import Message
 from shared.mapping.context import OWNED_BY_ADT, MappingContext
+from shared.mapping.custom import add_custom, without_claimed
 from shared.mapping.frame import Frame
 from shared.mapping.grouping import Node, group, place_of
 from shared.mapping.header import start
@@ -45,7 +46,7 @@ def convert(message: Message, context: MappingContext, *, trace: list[Taken] | N
     """
     root, findings = group(message.segments)
     scope = Scope(message, root.segment, context, trace)
-    scope.findings += findings
+    scope.findings += without_claimed(findings, message.segments, scope)
     bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
     frame = start(root, scope, bundle)
     _walk(root, frame, scope)
@@ -62,6 +63,8 @@ def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
             below = HANDLERS[name](node, frame, scope)
         elif not name.startswith("Z"):
             scope.findings.append(Finding("segment_unmapped", place_of(node.segment)))
+        if node.segment.name in scope.context.custom:
+            add_custom(node.segment, below or frame, scope)
         if node.children:
             _walk(node, below or frame, scope)
 

@@ -48,9 +48,7 @@ class Page:
         """Return the rows of the two tables of the page."""
         elsewhere, _, wrong = text.partition("## Expected values that are wrong")
         pairs = [row[:2] for row in _rows(elsewhere)]
-        return cls(
-            tuple(Difference(*pair) for pair in pairs), frozenset((row[0], row[1]) for row in _rows(wrong))
-        )
+        return cls(tuple(Difference(*pair) for pair in pairs), frozenset((row[0], row[1]) for row in _rows(wrong)))
 
 
 def _rows(text: str) -> Iterator[list[str]]:
@@ -98,7 +96,10 @@ def count(case: Case, bundle: dict[str, Any], page: Page, into: Count) -> None:
     types: set[tuple[str, str]] = set()
     by_path: defaultdict[str, set[str]] = defaultdict(set)
     head = {name: value for name, value in bundle.items() if name != "entry"}
-    for kind, node in [("Bundle", head), *((one["resource"]["resourceType"], one["resource"]) for one in bundle["entry"])]:
+    for kind, node in [
+        ("Bundle", head),
+        *((one["resource"]["resourceType"], one["resource"]) for one in bundle["entry"]),
+    ]:
         for path, value in _leaves(node, kind):
             paths.add((path, value))
             types.add((kind, value))
