@@ -26,7 +26,6 @@ from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import MetaWrite, Stored, Write
 
-
 _ORIGIN = "Provenance/"
 
 

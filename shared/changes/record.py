@@ -25,7 +25,12 @@ RECORD_VERSION = 2
 # What says how a message travelled. The ledger keeps it for every message; a store keeps what is about patients.
 _TRAVEL = "MessageHeader/"
 _HEADER = _TRAVEL.encode()
-_TRAVELLERS = ("Device/", "Endpoint/", "OperationOutcome/", "Organization/")  # stored when something about a patient refers to them
+_TRAVELLERS = (
+    "Device/",
+    "Endpoint/",
+    "OperationOutcome/",
+    "Organization/",
+)  # stored when something about a patient refers to them
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,13 +61,13 @@ type = "CodeableConcept"
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ('"ZPI-3"', '"ZPI3"', 20, "`mapping.custom[1].field` has the wrong form"),
-        ('"Patient.extension"', '"Patient.name"', 21, "`mapping.custom[1].target` has the wrong form"),
-        ('"Patient.extension"', '"Bundle.extension"', 19, "`target` may be of Account"),
-        ('"https://ward.example/fhir/diet"', '"diet"', 22, "is not an absolute URI"),
-        ('url = "https://ward.example/fhir/diet"', "", 19, "an extension needs a `url`"),
-        ('"CodeableConcept"', '"Concept"', 23, "`mapping.custom[1].type`"),
-        ('type = "CodeableConcept"', 'system = "urn:oid:1.2"', 19, "`system` is for an identifier"),
+        ('"ZPI-3"', '"ZPI3"', 19, "`mapping.custom[1].field` has the wrong form"),
+        ('"Patient.extension"', '"Patient.name"', 20, "`mapping.custom[1].target` has the wrong form"),
+        ('"Patient.extension"', '"Bundle.extension"', 18, "`target` may be of Account"),
+        ('"https://ward.example/fhir/diet"', '"diet"', 21, "is not an absolute URI"),
+        ('url = "https://ward.example/fhir/diet"', "", 18, "an extension needs a `url`"),
+        ('"CodeableConcept"', '"Concept"', 22, "`mapping.custom[1].type`"),
+        ('type = "CodeableConcept"', 'system = "urn:oid:1.2"', 18, "`system` is for an identifier"),
     ],
 )
 def test_a_fault_of_a_custom_field_is_found_where_it_is_written(files, old, new, line, words):
