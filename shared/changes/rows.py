@@ -6,7 +6,7 @@ from shared.changes import appointment_state, document_state, encounter_state
 
 # Message types whose event decides no state: their segments carry codes of their own (ORC-1, OBR-25, OBX-11, TXA-17).
 # An empty event: versions before 2.3 name the type alone.
-_EVENTS: dict[str, frozenset[str]] = {
+EVENTS: dict[str, frozenset[str]] = {
     "ADT": frozenset(encounter_state.ROWS),
     "SIU": frozenset(appointment_state.ROWS),
     "SRM": frozenset(appointment_state.REQUEST_ROWS),
@@ -39,4 +39,4 @@ _EVENTS: dict[str, frozenset[str]] = {
 
 def has_row(message: str, event: str) -> bool:
     """Tell whether an event (MSH-9.1, MSH-9.2) may write; without a row it is quarantined (`UnsupportedEvent`)."""
-    return event in _EVENTS.get(message, ())
+    return event in EVENTS.get(message, ())

@@ -15,6 +15,7 @@ from shared.hl7 import parse
 from shared.mapping import convert
 from shared.mapping.codes.tables import table
 from shared.mapping.document import mapping_page
+from shared.mapping.message_types import types_page
 from shared.mapping.registry import HANDLERS, TABLES
 from shared.message.errors import IntegrationError
 from tests.tools.code_tables import TARGET, read_tables, write_tables
@@ -103,6 +104,12 @@ def test_no_field_is_both_mapped_and_ignored_by_one_table():
     """The report would contradict itself."""
     for one in TABLES:
         assert not {row.number for row in one.rows} & set(one.ignored)
+
+
+def test_page_of_types_is_the_one_the_code_writes():
+    """docs/mapping-types.md is generated: `python -m shared.mapping.message_types > docs/mapping-types.md`."""
+    page = Path(__file__).parents[3] / "docs" / "mapping-types.md"
+    assert page.read_text(encoding="utf-8") == types_page()
 
 
 def test_page_of_rows_is_the_one_the_code_writes():
