@@ -126,6 +126,7 @@ DEPARTMENT = Table(
     "HealthcareService",
     (
         _NAMED,
+        many("LDP-2", "HealthcareService.identifier", coded_number, DECIDED),
         many("LDP-3", "HealthcareService.type", concept(bare_table("0069", "HospitalService")), DECIDED, reuse=True),
         many("LDP-4", "HealthcareService.specialty", concept(bare_table("0265", "")), DECIDED, reuse=True),
         one("LDP-6", "HealthcareService.active", boolean(_ACTIVE), DECIDED),

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from shared.changes.notes import Action
 from shared.mapping.codes.decided import decided
 from shared.mapping.codes.tables import bare_table
-from shared.mapping.datatypes.coded import DATA_ABSENT, code, coded_text, concept, fixed, text, text_concept
+from shared.mapping.datatypes.coded import (
+    DATA_ABSENT,
+    code,
+    coded_reference,
+    coded_text,
+    concept,
+    fixed,
+    text,
+    text_concept,
+)
 from shared.mapping.datatypes.identifier import ei, number_of
 from shared.mapping.datatypes.money import price
 from shared.mapping.datatypes.number import quantity
@@ -111,7 +120,7 @@ def _patient_to_come(scope: Scope) -> Resource | None:
     return None if pid is None else {"reference": "urn:uuid:" + scope.resolve(scope.claim_of(pid))}
 
 
-_PLAN = one("AUT-1", "ClaimResponse.insurance.coverage.display", coded_text, DECIDED, placed=True)
+_PLAN = one("AUT-1", "ClaimResponse.insurance.coverage", coded_reference, DECIDED, placed=True)
 _COMPANY = one("AUT-2", "ClaimResponse.insurer", coded_organization, DECIDED, reuse=True, placed=True)
 _COMPANY_NAME = one("AUT-3", "Organization.name", text, DECIDED, placed=True)
 _BEGINS = one("AUT-4", "ClaimResponse.preAuthPeriod.start", date_time, DECIDED, placed=True)
@@ -194,7 +203,7 @@ def _set_insurance(resource: Resource, node: Node, scope: Scope) -> None:
     resource["insurer"] = insurer or ({"display": name} if name else _UNKNOWN)
     plan = first(_PLAN, segment, scope, resource)
     if plan:
-        resource["insurance"] = [{"sequence": 1, "focal": True, "coverage": {"display": plan}}]
+        resource["insurance"] = [{"sequence": 1, "focal": True, "coverage": plan}]
 
 
 TABLES = (REFERRAL, AUTHORIZATION)

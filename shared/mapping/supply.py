@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
-from shared.mapping.datatypes.coded import DATA_ABSENT, boolean, code, coded_text, concept, text_concept
+from shared.mapping.datatypes.coded import DATA_ABSENT, boolean, code, coded_reference, concept, text_concept
 from shared.mapping.datatypes.number import decimal
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
@@ -40,7 +40,7 @@ _ITEMS = tuple(
 )
 _AMOUNT = one("RQD-5", "SupplyRequest.quantity.value", decimal, DECIDED, placed=True)
 _UNIT = one("RQD-6", "SupplyRequest.quantity.unit", unit, DECIDED, reuse=True, placed=True)
-_DELIVER = one("RQD-9", "SupplyRequest.deliverTo.display", coded_text, DECIDED, placed=True)
+_DELIVER = one("RQD-9", "SupplyRequest.deliverTo", coded_reference, DECIDED, placed=True)
 _NEEDED = one("RQD-10", "SupplyRequest.occurrenceDateTime", date_time, DECIDED, placed=True)
 ITEM = Table(
     "RQD",
@@ -86,7 +86,7 @@ def item(node: Node, frame: Frame, scope: Scope) -> Frame:
     if needed:
         resource["occurrenceDateTime"] = needed
     if deliver:
-        resource["deliverTo"] = {"display": deliver}
+        resource["deliverTo"] = deliver
     return frame.within(supply=resource, remarks=resource)
 
 

@@ -215,7 +215,7 @@ def test_an_order_of_things_is_a_supply_request(event):
     assert [one["code"] for one in found["itemCodeableConcept"]["coding"]] == ["GLV", "4711", "H7"]
     assert found["quantity"] == {"value": 12, "unit": "Box", "system": "urn:id:L", "code": "BOX"}
     assert (found["status"], found["authoredOn"], found["occurrenceDateTime"]) == ("active", "2024-03-10", "2024-03-12")
-    assert found["deliverTo"] == {"display": "Ward 2"}
+    assert found["deliverTo"] == {"identifier": {"system": "urn:id:L", "value": "W2"}, "display": "Ward 2"}
     assert resource_of(conversion, found["supplier"][0])["name"] == "Vendor"
     assert [one["code"]["text"] for one in found["parameter"]] == [
         "manufacturer", "manufacturer's catalog", "vendor's catalog", "substitute allowed",
