@@ -53,6 +53,20 @@ def test_unknown_type_still_says_what_its_segments_say():
     assert "segment_unknown" in codes(conversion)
 
 
+@pytest.mark.parametrize(
+    "version", ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.2", "2.9", ""]
+)
+def test_every_version_is_read_by_its_fields(version: str):
+    """A sender's version says how it was written, never whether it is taken; 2.1 names no event structure."""
+    header = f"MSH|^~\\&|A|B|C|D|20240101||ORU^R01|1|P|{version}"
+    conversion = converted(
+        header, PID, "OBR|1||F1|24323-8^Panel^LN" + "|" * 21 + "F", "OBX|1|NM|2345-7^Glucose^LN||5|mmol/L|||||F"
+    )
+    assert validate_bundle(conversion.bundle, is_closed=True) == []
+    assert only(conversion, "Observation")["valueQuantity"]["value"] == 5
+    assert only(conversion, "DiagnosticReport")["status"] == "final"
+
+
 def test_message_of_a_header_alone_is_valid():
     """The least there is."""
     conversion = converted("MSH|^~\\&|A|B|C|D|20240101||ACK|1|P|2.5")
