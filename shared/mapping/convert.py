@@ -56,6 +56,7 @@ def convert(message: Message, context: MappingContext, *, trace: list[Taken] | N
 
 
 def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
+    custom = scope.context.custom
     for node in parent.children:
         below: Frame | None = None
         name = node.segment.name
@@ -63,7 +64,7 @@ def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
             below = HANDLERS[name](node, frame, scope)
         elif not name.startswith("Z"):
             scope.findings.append(Finding("segment_unmapped", place_of(node.segment)))
-        if node.segment.name in scope.context.custom:
+        if name in custom:
             add_custom(node.segment, below or frame, scope)
         if node.children:
             _walk(node, below or frame, scope)

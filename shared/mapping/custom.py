@@ -156,5 +156,7 @@ def _holder(resource: str, frame: Frame) -> Resource | None:
 def without_claimed(findings: list[Finding], segments: Iterable[Segment], scope: Scope) -> list[Finding]:
     """Return findings without those on local segments that the interface maps."""
     custom = scope.context.custom
-    claimed = {place_of(segment) for segment in segments if segment.name in custom} if custom else set()
+    if not custom:
+        return findings
+    claimed = {place_of(segment) for segment in segments if segment.name in custom}
     return [one_ for one_ in findings if one_.code != "segment_local" or one_.place not in claimed]

@@ -151,6 +151,7 @@ def _compiled(parents: Parents) -> _Wanted:
 
 _USUAL = _compiled(PARENTS)
 _WANTED = {message: _compiled(parents) for message, parents in _BY_MESSAGE.items()}
+_NESTED_ANOTHER_WAY = frozenset(code for code, _ in _BY_MESSAGE)
 _KNOWN = PARENTS.keys() | ROOT
 
 
@@ -161,7 +162,8 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
     """
     iterator = iter(segments)
     root = Node(next(iterator))
-    wanted = _WANTED.get((root.segment.text(9), root.segment.text(9, 2)), _USUAL)
+    code = root.segment.text(9)
+    wanted = _WANTED.get((code, root.segment.text(9, 2)), _USUAL) if code in _NESTED_ANOTHER_WAY else _USUAL
     open_nodes = [root]
     findings: list[Finding] = []
     for segment in iterator:
