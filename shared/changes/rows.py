@@ -37,6 +37,18 @@ EVENTS: dict[str, frozenset[str]] = {
 }
 
 
+# Queries and answers: known, and nothing of them is kept.
+_PASSING = frozenset(
+    {"ACK", "MCF", "MFK", "ORL", "ORR", "OSQ", "OSR", "QBP", "QCK", "QRY", "RCL", "RPI", "RQI", "RRA", "RRD", "RRE"}
+    | {"RRG", "RSP", "SRR", "VXQ", "VXR", "VXX"}
+)
+
+
+def is_known(message: str) -> bool:
+    """Tell whether a message type (MSH-9.1) is one that somebody thought of."""
+    return message in EVENTS or message in _PASSING
+
+
 def has_row(message: str, event: str) -> bool:
     """Tell whether an event (MSH-9.1, MSH-9.2) may write; without a row it is quarantined (`UnsupportedEvent`)."""
     return event in EVENTS.get(message, ())

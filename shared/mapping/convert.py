@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
+from shared.changes.rows import is_known
 from shared.hl7 import Message
 from shared.mapping.context import OWNED_BY_ADT, MappingContext
 from shared.mapping.custom import add_custom, without_claimed
@@ -47,6 +48,8 @@ def convert(message: Message, context: MappingContext, *, trace: list[Taken] | N
     root, findings = group(message.segments)
     scope = Scope(message, root.segment, context, trace)
     scope.findings += without_claimed(findings, message.segments, scope)
+    if not is_known(scope.code):
+        scope.findings.append(Finding("type_unknown", "MSH-9", "mapped by its segments"))
     bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
     frame = start(root, scope, bundle)
     _walk(root, frame, scope)
