@@ -27,6 +27,7 @@ from shared.mapping import (
     note,
     observation,
     order,
+    order_context,
     pathway,
     patient,
     problem,
@@ -82,6 +83,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     container,
     imaging,
     supply,
+    order_context,
 )
 
 TABLES: tuple[Table, ...] = tuple(one for family in FAMILIES for one in family.TABLES)

@@ -231,3 +231,22 @@ def test_a_held_supply_is_suspended_and_a_cancelled_one_cancelled():
         states[control] = only(conversion, "SupplyRequest")["status"]
         assert notes(conversion, only(conversion, "SupplyRequest")).control == control
     assert states == {"HR": "suspended", "CR": "cancelled"}
+
+
+def test_an_order_of_a_trial_belongs_to_its_study():
+    """Decision 0037: CTI; R4's workflow-researchStudy on the order, and the patient as a subject."""
+    conversion = ordered("OML^O21", ORC, OBR, "CTI|RS1^SPONSOR|2^Phase 2^L|")
+    study, subject = only(conversion, "ResearchStudy"), only(conversion, "ResearchSubject")
+    assert (study["identifier"][0]["value"], study["phase"]["coding"][0]["code"]) == ("RS1", "2")
+    assert subject["study"] == {"reference": "urn:uuid:" + study["id"]}
+    links = [
+        one["valueReference"] for one in only(conversion, "ServiceRequest")["extension"] if "valueReference" in one
+    ]
+    assert links == [subject["study"]]
+
+
+def test_an_order_is_charged_to_its_account():
+    """Decision 0037: BLG-3."""
+    conversion = ordered("ORM^O01", ORC, OBR, "BLG||CH|AC7^^^GENHOSP^AN|")
+    account = next(one for one in resources(conversion, "Account") if one["identifier"][0]["value"] == "AC7")
+    assert only(conversion, "ServiceRequest")["supportingInfo"] == [{"reference": "urn:uuid:" + account["id"]}]
