@@ -37,17 +37,19 @@ async def _large_message() -> Row:
         with running_hub(port) as hub:
             await send(hub, range(WARM_UP))
             await asyncio.to_thread(await_settled, hub, WARM_UP)
-            before = _forget_peak(hub)
+            before = {pid: _forget_peak(pid) for pid in hub.processes()}
             await _send_one(hub, message)
             await asyncio.to_thread(await_settled, hub, WARM_UP + 1)
-            peak, kept = _kilobytes(hub, "VmHWM") * 1024, _kilobytes(hub, "VmRSS") * 1024
-    more, times = (peak - before) / MEGABYTE, (peak - before) / len(message)
+            peaks = [_bytes(pid, "VmHWM") - held for pid, held in before.items()]
+            kept = sum(_bytes(pid, "VmRSS") - held for pid, held in before.items())
+    times = max(peaks) / len(message)
+    each = ", ".join(f"{peak / len(message):.1f}" for peak in peaks)
     return Row(
         what="a 10 MB message (OBX-5, base64), MLLP to store and second destination",
-        ours=f"{more:.0f} MB more at the peak ({times:.1f} times its size), {(kept - before) / MEGABYTE:.0f} MB after",
+        ours=f"{each} times its size more at the peak (hub, conversion, store), {kept / MEGABYTE:.0f} MB after",
         against="",
         ratio=None,
-        goal=f"at most {GOAL_TIMES_SIZE:.0f} times its size",
+        goal=f"at most {GOAL_TIMES_SIZE:.0f} times its size in any process",
         met=times <= GOAL_TIMES_SIZE,
     )
 
@@ -70,7 +72,7 @@ async def _held_after(hub: Hub, numbers: range) -> int:
     """Send, let the other destination take everything, and return the kilobytes the hub then holds."""
     await send(hub, numbers)
     await asyncio.to_thread(_await_only_second, hub, numbers.stop)
-    return _kilobytes(hub, "VmRSS")
+    return _bytes(str(hub.process.pid), "VmRSS") // 1024
 
 
 def _await_only_second(hub: Hub, count: int) -> None:
@@ -87,16 +89,16 @@ async def _send_one(hub: Hub, message: bytes) -> None:
         raise RuntimeError("the large message was not accepted")
 
 
-def _forget_peak(hub: Hub) -> int:
-    """Set the peak back to what is held now; return that, in bytes."""
-    Path(f"/proc/{hub.process.pid}/clear_refs").write_text("5")
-    return _kilobytes(hub, "VmRSS") * 1024
+def _forget_peak(pid: str) -> int:
+    """Set a process's peak back to what it holds now; return that, in bytes."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return _bytes(pid, "VmRSS")
 
 
-def _kilobytes(hub: Hub, name: str) -> int:
-    for line in Path(f"/proc/{hub.process.pid}/status").read_text().splitlines():
+def _bytes(pid: str, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
-            return int(line.split()[1])
+            return int(line.split()[1]) * 1024
     raise RuntimeError(f"this kernel does not tell {name}")
 
 

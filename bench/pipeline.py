@@ -81,9 +81,12 @@ class Hub:
 
     def cpu_seconds(self) -> float:
         """Return the processor time the hub and its worker processes have used."""
-        pid = self.process.pid
-        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return sum(_cpu_seconds_of(each) for each in [str(pid), *workers])
+        return sum(_cpu_seconds_of(each) for each in self.processes())
+
+    def processes(self) -> list[str]:
+        """Return the ids of the hub's own process and of those that work for it."""
+        pid = str(self.process.pid)
+        return [pid, *Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @contextmanager

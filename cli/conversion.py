@@ -13,12 +13,15 @@ from cli.files import FileMessage, read_messages
 from cli.naming import message_name
 from shared.fhir import exact_json
 from shared.fhir.validate import validate_bundle
-from shared.hl7 import parse
+from shared.hl7 import NULL, parse
+from shared.hl7.null import NULL_TEXT
 from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter
 from shared.mapping.report import mapping_report
-from shared.message.errors import BundleInvalid, IntegrationError
+from shared.message.errors import BundleInvalid, IntegrationError, PathInvalid
 
 if TYPE_CHECKING:
+    from shared.hl7 import Message
+    from shared.mapping.report import Report
     from shared.registry import Interface, Registry
     from shared.transform.contexts import MappingContexts
 
@@ -42,6 +45,26 @@ class Converted:
 
     file: Path
     name: str
+    code: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What became of every value of one message of a file.
+
+    Attributes:
+        number: Its place in the file, from 1.
+        interface: Who takes it; None: nobody.
+        report: None when the message cannot be converted; then ``code`` and ``error`` say why.
+        values: The text of each value of the report, in its order.
+    """
+
+    file: Path
+    number: int
+    interface: str | None = None
+    report: Report | None = None
+    values: tuple[str, ...] = ()
     code: str = ""
     error: str = ""
 
@@ -85,17 +108,35 @@ class Converter:
         report_file.write_bytes(_json(report))
         return Converted(job.file, name)
 
-    def _bundle_of(self, raw: bytes) -> tuple[bytes, dict[str, Any]]:
+    def explain(self, sent: FileMessage) -> Explained:
+        """Return what becomes of every value of a message."""
+        try:
+            interface, message, report = self._report_of(sent.raw)
+        except IntegrationError as error:
+            return Explained(sent.file, sent.number, code=error.code, error=str(error))
+        values = tuple(_text_at(message, fate.place) for fate in report.fates)
+        return Explained(sent.file, sent.number, interface.id if interface else None, report, values)
+
+    def _report_of(self, raw: bytes) -> tuple[Interface | None, Message, Report]:
         message = parse(raw)
         interface = self._registry.match(message)
         if interface is not None and interface.charset:
             message = parse(raw, interface.charset)
-        report = mapping_report(message, self._context(interface))
+        return interface, message, mapping_report(message, self._context(interface))
+
+    def _bundle_of(self, raw: bytes) -> tuple[bytes, dict[str, Any]]:
+        from shared.transform.profiles import profile_findings
+
+        interface, _, report = self._report_of(raw)
         bundle = report.conversion.bundle
         faults = validate_bundle(bundle, is_closed=True)
         if faults:
             raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")
-        return exact_json.dumps(bundle), {"interface": interface.id if interface else None, **report.to_dict()}
+        said = report.to_dict()
+        if interface is not None:
+            found = profile_findings(interface, bundle)
+            said["findings"] += [{"code": one.code, "place": one.place, "detail": one.detail} for one in found]
+        return exact_json.dumps(bundle), {"interface": interface.id if interface else None, **said}
 
     def _context(self, interface: Interface | None) -> MappingContext:
         """Return the context of an interface. Each message is converted as if it were the only one.
@@ -106,6 +147,15 @@ class Converter:
         if interface is None:
             return MappingContext(mint=Minter(_KEY), resolver=resolver, identity=ClaimDefaults())
         return replace(self._contexts.of(interface), resolver=resolver)
+
+
+def _text_at(message: Message, place: str) -> str:
+    """Return the text at a place of the report; empty at a line that is no segment, for which there is no path."""
+    try:
+        value = message.get(place)
+    except PathInvalid:
+        return ""
+    return NULL_TEXT if value is NULL else value or ""
 
 
 def _json(value: object) -> bytes:

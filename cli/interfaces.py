@@ -28,9 +28,12 @@ def check(
 ) -> None:
     """Find every fault, with its file and line. Exit code 1: there is one."""
     from shared.registry.check import check_registry
+    from shared.registry.folder import read_folder
     from shared.registry.load import check_stage
+    from shared.transform.budget import over_budget
 
     problems = check_stage(folder, _known(stage)) if stage else check_registry(folder)
+    problems = sorted([*problems, *over_budget(read_folder(folder))])
     if as_json:
         print_json({"problems": [{"file": str(one.file), "line": one.line, "text": one.text} for one in problems]})
     else:

@@ -9,11 +9,13 @@ import typer
 
 from cli.convert import convert
 from cli.destinations import destination
+from cli.explain import explain
 from cli.failure import CommandFailed
 from cli.health import health
 from cli.interfaces import interfaces
 from cli.messages import messages, quarantine, resend, trace
 from cli.receivers import receiver, receivers
+from cli.render import render
 from cli.send import send
 from cli.up import up
 
@@ -33,6 +35,8 @@ app.command(rich_help_panel=RUN, epilog="Example: caduceus up --home /srv/hub --
 app.command(rich_help_panel=RUN, epilog="Example: caduceus health")(health)
 app.command(rich_help_panel=SEND, epilog="Example: caduceus send interfaces/hospital_adt/samples")(send)
 app.command(rich_help_panel=SEND, epilog="Example: caduceus convert messages/ --out bundles/ --workers 4")(convert)
+app.command(rich_help_panel=SEND, epilog="Example: caduceus render bundle.json --type ADT^A08")(render)
+app.command(rich_help_panel=SEND, epilog="Example: caduceus explain message.hl7 --only lost")(explain)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus messages --state quarantined")(messages)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus trace WV000101")(trace)
 app.add_typer(quarantine, name="quarantine", rich_help_panel=FIND)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-_GOOD = {"AA", "CA", "accepted", "routed", "queued", "transformed", "yes", "up", "active", "ok", "pass"}
-_BAD = {"AE", "AR", "CE", "CR", "quarantined", "refused", "review", "down", "fail", "closed"}
+_GOOD = {"AA", "CA", "accepted", "routed", "queued", "transformed", "yes", "up", "active", "ok", "pass", "mapped"}
+_BAD = {"AE", "AR", "CE", "CR", "quarantined", "refused", "review", "down", "fail", "closed", "lost"}
 _UNFOLDED = 1000
-_WAITING = {"parked", "intent", "paused", "reserved", "draft", "filtered", "discarded", "retired"}
+_WAITING = {"parked", "intent", "paused", "reserved", "draft", "filtered", "discarded", "retired", "ignored"}
 
 
 def print_json(value: object) -> None:
@@ -23,7 +23,9 @@ def print_json(value: object) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str) -> None:
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str, *, error: bool = False
+) -> None:
     """Print a table, or one line that says there is nothing to show."""
     from rich.table import Table
 
@@ -33,9 +35,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for row in rows:
         table.add_row(*(coloured(cell) for cell in row))
     if table.row_count:
-        console().print(table)
+        console(error=error).print(table)
     else:
-        console().print(nothing, markup=False)
+        console(error=error).print(nothing, markup=False)
 
 
 def coloured(cell: object) -> str:

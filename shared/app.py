@@ -150,7 +150,12 @@ class Hub:
             lanes=self.adapters.lanes,
             queue=self.adapters.queue,
             registry=self.registry,
-            outputs=Outputs(archive=self.adapters.archive, registry=self.registry),
+            outputs=Outputs(
+                archive=self.adapters.archive,
+                registry=self.registry,
+                ledger=self.adapters.ledger,
+                clock=self.adapters.clock,
+            ),
             open_destination=lambda config: open_destination(
                 config, self.registry.addresses.get(config.id, ""), self.adapters
             ),

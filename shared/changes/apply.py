@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from shared.changes.children import Listing, list_children, retire
 from shared.changes.effects import effect_of, is_stateless
 from shared.changes.identity_edits import linked
-from shared.changes.merge import NO_EFFECT, SHARED, Unchanged, create, marks_of, merge, update
+from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import refers, without
+from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on
 from shared.message.errors import RecordUnreadable
@@ -78,6 +79,8 @@ def changes_of(body: bytes) -> ChangeSet:
         RecordUnreadable: it is not one, or its notes name an entry that the bundle does not have.
     """
     kept = open_record(body)
+    if kept.notes.message in PASSING:
+        return ChangeSet({}, {}, (), kept.notes._replace(identity=()), kept.sequence, kept.may_hold_decimals)
     names = {full_url_of(name): name for name in kept.names}
     try:
         changes = {names[one.full_url]: one for one in kept.notes.resources}
@@ -105,6 +108,7 @@ def apply_record(body: bytes, read: Callable[[Sequence[str]], dict[str, Stored]]
         RecordUnreadable, SubjectConflict: see `changes_of` and `apply_changes`.
     """
     changes = changes_of(body)
+    del body  # it may be large, and its parts are copies
     stored = read(needed(changes))
     more = needed_after(changes, stored)
     if more:
@@ -200,8 +204,8 @@ class _Work:
             self._refuse(reference, change.control or notes.event, stored)
             return
         if stored is None:
-            self._after[reference] = create(sent, change, sequence, effect)
-            if effect == NO_EFFECT and "meta" not in sent and not self._changes.may_hold_decimals:
+            after = self._after[reference] = create(sent, change, sequence, effect)
+            if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)
         else:
             self._keep(reference, update(stored, sent, change, sequence, effect, notes.repeats))
@@ -273,6 +277,12 @@ class _Work:
     def _version(self, reference: str) -> str | None:
         found = self._stored.get(reference)
         return None if found is None else found.version
+
+
+def _is_as_sent(after: Resource, sent: Resource) -> bool:
+    """Tell whether a resource is what the message says, but for its ``meta``."""
+    same = all(after.get(name) is value for name, value in sent.items())
+    return same and "meta" not in sent and len(after) == len(sent) + 1
 
 
 def _resource(stored: Mapping[str, Stored], reference: str) -> Resource | None:

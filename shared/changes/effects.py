@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from shared.changes.appointment_state import APPOINTMENT, REQUESTED
 from shared.changes.document_state import DOCUMENT
 from shared.changes.encounter_state import ENCOUNTER, PERSON_ROWS
+from shared.changes.medication_state import ADMINISTRATION, DISPENSE, IMMUNIZATION, PRESCRIPTION
 from shared.changes.merge import NO_EFFECT, Effect
 from shared.changes.notes import ChangeNotes, ResourceChange
-from shared.changes.order_state import ORDER
+from shared.changes.order_state import ORDER, SUPPLY
 from shared.changes.result_state import OBSERVATION, REPORT
 from shared.changes.states import ABSENT, Table
 from shared.changes.tags import Resource
@@ -24,18 +22,14 @@ _BY_EVENT: dict[tuple[str, str], Table] = {
 }
 _BY_CODE: dict[str, Table] = {
     "DiagnosticReport": REPORT,
-    "MedicationRequest": ORDER,
+    "Immunization": IMMUNIZATION,
+    "MedicationAdministration": ADMINISTRATION,
+    "MedicationDispense": DISPENSE,
+    "MedicationRequest": PRESCRIPTION,
     "Observation": OBSERVATION,
     "ServiceRequest": ORDER,
-    "SupplyRequest": ORDER,
+    "SupplyRequest": SUPPLY,
 }
-
-# R4 gives the same state of an order different names.
-_REQUEST_WORDS: Mapping[str, str] = MappingProxyType({})
-_SUPPLY_WORDS: Mapping[str, str] = MappingProxyType({"cancelled": "revoked", "suspended": "on-hold"})
-_MEDICATION_WORDS: Mapping[str, str] = MappingProxyType({"cancelled": "revoked", "stopped": "revoked"})
-
-_WORDS = {"MedicationRequest": _MEDICATION_WORDS, "SupplyRequest": _SUPPLY_WORDS}
 
 
 def is_stateless(notes: ChangeNotes, kind: str) -> bool:
@@ -68,16 +62,6 @@ def effect_of(notes: ChangeNotes, change: ResourceChange, sent: Resource, stored
 
 
 def _decide(table: Table, key: str, sent: Resource, stored: Resource | None, is_said: bool) -> Effect | None:
-    words = _WORDS.get(sent["resourceType"], _REQUEST_WORDS)
     before = ABSENT if stored is None else stored.get("status", ABSENT)
-    said = sent.get("status", "")
-    after = table.next_status(key, words.get(before, before), words.get(said, said), is_said=is_said)
-    return None if after is None else Effect(table.row_of(key), _in_words(after, said, before, words))
-
-
-def _in_words(after: str, said: str, before: str, words: Mapping[str, str]) -> str:
-    """Return a status in the resource's own words: those of the message or the store where they mean the same."""
-    for own in (before, said):
-        if words.get(own, own) == after:
-            return own
-    return next((own for own, word in words.items() if word == after), after)
+    after = table.next_status(key, before, sent.get("status", ""), is_said=is_said)
+    return None if after is None else Effect(table.row_of(key), after)

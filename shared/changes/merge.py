@@ -40,7 +40,7 @@ class Effect:
 NO_EFFECT = Effect()
 
 # Every message of a hospital names these: written each time, they would be where all sessions collide.
-SHARED = frozenset({"Device", "Endpoint", "Location", "Organization", "Practitioner", "PractitionerRole"})
+SHARED = frozenset({"Device", "Endpoint", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole"})
 _META = frozenset({"meta"})
 _UNTOUCHED = frozenset({"resourceType", "id", "meta"})
 
@@ -69,7 +69,7 @@ def merge(
 def create(sent: Resource, change: ResourceChange, sequence: Sequence, effect: Effect) -> Resource:
     """Return a resource that was not there before."""
     after = dict(sent)
-    if effect.row is not None and "location" in after:
+    if effect.row is not None and sent["resourceType"] == "Encounter" and "location" in after:
         after["location"] = move([], sent["location"], effect.row.movement)
     _take_effect(after, effect)
     meta = tags.describe(None, sent, marks_of(change))

@@ -128,12 +128,15 @@ class ChangeNotes(NamedTuple):
         )
 
 
-_USUAL = ResourceChange("")
+_NAMES = ResourceChange._fields[1:]
+_USUAL = ResourceChange("")[1:]
 
 
 def _unusual(change: ResourceChange) -> dict[str, Any]:
-    said = zip(ResourceChange._fields[1:], change[1:], _USUAL[1:], strict=True)
-    return {name: value for name, value, usual in said if value != usual}
+    said = change[1:]
+    if said == _USUAL:
+        return {}
+    return {_NAMES[place]: value for place, value in enumerate(said) if value != _USUAL[place]}
 
 
 def _resource_change(full_url: str, said: dict[str, Any]) -> ResourceChange:

@@ -23,14 +23,10 @@ from shared.message.identifiers import Sequence as Place
 RECORD_VERSION = 2
 
 # What says how a message travelled. The ledger keeps it for every message; a store keeps what is about patients.
-_TRAVEL = "MessageHeader/"
-_HEADER = _TRAVEL.encode()
-_TRAVELLERS = (
-    "Device/",
-    "Endpoint/",
-    "OperationOutcome/",
-    "Organization/",
-)  # stored when something about a patient refers to them
+_HEADER = b"MessageHeader/"
+_TRAVEL = ("MessageHeader/", "OperationOutcome/", "Parameters/")
+_JOINED_BYTES = 1 << 20
+_TRAVELLERS = ("Device/", "Endpoint/", "Organization/")  # stored when something about a patient refers to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +73,11 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
     """
     sequence, bundle = record.sequence, record.bundle
     entries: list[dict[str, Any]] = bundle["entry"]
-    names = [_reference(entry["resource"]) for entry in entries]
+    resources = [entry["resource"] for entry in entries]
+    names = [f"{resource['resourceType']}/{resource['id']}" for resource in resources]
     urls = {entry["fullUrl"].encode(): name.encode() for entry, name in zip(entries, names, strict=True)}
-    texts, has_decimals = written or exact_json.dumps_each(entry["resource"] for entry in entries)
-    redirected = [redirect(text, urls) for text in texts]
+    texts, has_decimals = written or exact_json.dumps_each(resources)
+    pieces, targets = redirect(texts, urls)
     head = {
         "v": RECORD_VERSION,
         "decimals": has_decimals,
@@ -88,25 +85,24 @@ def encode_record(record: CanonicalRecord, written: exact_json.Written | None = 
         "notes": record.notes.to_json(),
         "bundle": {name: value for name, value in bundle.items() if name != "entry"},
         "names": names,
-        "stored": _stored(names, [targets for _, targets in redirected]),
+        "stored": _stored(names, targets),
     }
-    parts: list[bytes | memoryview] = [orjson.dumps(head)]
-    for pieces, _ in redirected:
-        parts += (b"\n", *pieces)
-    return b"".join(parts)  # at once: lines of their own would copy a large resource once more
+    return b"".join([orjson.dumps(head), b"\n", *pieces])  # at once: lines would copy a large resource once more
 
 
 def _stored(names: Iterable[str], targets: Iterable[Sequence[bytes]]) -> str:
     """Return which entries a store takes: those about patients, and what they refer to."""
-    about = [
-        not name.startswith(_TRAVEL)
-        and not (name.startswith("Provenance/") and any(target.startswith(_HEADER) for target in referred))
-        for name, referred in zip(names, targets, strict=True)
-    ]
-    referred = {target for is_about, of_entry in zip(about, targets, strict=True) if is_about for target in of_entry}
+    about: list[str] = []
+    referred: set[bytes] = set()
+    for name, of_entry in zip(names, targets, strict=True):
+        is_provenance = name.startswith("Provenance/")
+        if name.startswith(_TRAVEL) or (is_provenance and any(target.startswith(_HEADER) for target in of_entry)):
+            about.append("")
+        else:
+            about.append(name)
+            referred.update(of_entry)
     return "".join(
-        "1" if is_about and (not name.startswith(_TRAVELLERS) or name.encode() in referred) else "0"
-        for name, is_about in zip(names, about, strict=True)
+        ["1" if name and (not name.startswith(_TRAVELLERS) or name.encode() in referred) else "0" for name in about]
     )
 
 
@@ -139,7 +135,7 @@ def decode_record(body: bytes) -> CanonicalRecord:
     kept = open_record(body)
     urls = {name.encode(): full_url_of(name).encode() for name in kept.names}
     try:
-        texts = [b"".join(redirect(text, urls)[0]) for text in kept.texts]
+        texts = b"".join(redirect(kept.texts, urls)[0]).split(b"\n")
         resources = read_resources(texts, may_hold_decimals=kept.may_hold_decimals)
     except ValueError as error:
         raise RecordUnreadable(type(error).__name__) from None
@@ -163,11 +159,9 @@ def read_resources(texts: Collection[bytes], *, may_hold_decimals: bool) -> list
     """
     if may_hold_decimals:
         return [exact_json.loads(text) for text in texts]
+    if sum(map(len, texts)) > _JOINED_BYTES:
+        return [orjson.loads(text) for text in texts]
     values: list[Any] = orjson.loads(b"[%b]" % b",".join(texts))  # at once: a quarter faster than one by one
     if len(values) != len(texts):
         raise ValueError("one text, several values")
     return values
-
-
-def _reference(resource: dict[str, Any]) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"

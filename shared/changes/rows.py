@@ -34,7 +34,16 @@ EVENTS: dict[str, frozenset[str]] = {
     "PTR": frozenset({"PCF"}),
     "REF": frozenset({"I12", "I13", "I14", "I15"}),
     "MFN": frozenset({"M02", "M05"}),
+    "QBP": frozenset({"Q11", "Q21", "Q22", "Q23", "Q34"}),
+    "RSP": frozenset({"K11", "K21", "K22", "K23", "K34"}),
+    "VXQ": frozenset({"", "V01"}),
+    "VXX": frozenset({"", "V02"}),
+    "VXR": frozenset({"", "V03"}),
 }
+
+# Questions and their answers go to whoever asked or is asked, and to no store: what another system holds of somebody
+# becomes part of a record when a person says so (docs/decisions/0022).
+PASSING = frozenset({"QBP", "RSP", "VXQ", "VXX", "VXR"})
 
 
 # Queries and answers: known, and nothing of them is kept.

@@ -10,7 +10,10 @@ from shared.changes.references import subject_of
 from shared.changes.tags import Resource
 from shared.message.errors import SubjectConflict
 
-_BOUND = frozenset({"DiagnosticReport", "Encounter", "Observation", "ServiceRequest"})
+_BOUND = frozenset(
+    {"DiagnosticReport", "Encounter", "Immunization", "MedicationAdministration", "MedicationDispense"}
+    | {"MedicationRequest", "Observation", "ServiceRequest"}
+)
 _MOVES_VISITS = frozenset({"A44", "A45"})  # HL7 3.3.44, 3.3.45: move account, move visit
 
 

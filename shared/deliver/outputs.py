@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.changes.record import decode_record
-from shared.deliver.shape import media_type_of, shape
+from shared.deliver.shape import Shaped, media_type_of, shape
 from shared.hl7 import parse
+from shared.hl7.long_values import put_back, set_aside
 from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef
 from shared.message.errors import Disposition, IntegrationError
-from shared.ports import Archive
+from shared.message.finding import Finding
+from shared.message.record import Hop
+from shared.ports import Archive, Clock, Ledger
 
 if TYPE_CHECKING:
     from shared.registry import DestinationConfig, Registry, Route
 
 T = TypeVar("T")
+_MOST_TOLD = 20  # of the findings of one shaping, in a trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,10 @@ class Output:
 class Outputs:
     """Finds or makes the bytes of deliveries."""
 
-    def __init__(self, *, archive: Archive, registry: Registry) -> None:
+    def __init__(self, *, archive: Archive, registry: Registry, ledger: Ledger, clock: Clock) -> None:
         self._archive = archive
+        self._ledger = ledger
+        self._clock = clock
         self._registry = registry
 
     async def prepare(
@@ -49,18 +55,30 @@ class Outputs:
             return {row.id: await _made(self._canonical(row)) for row in rows}
         prepared: dict[str, Output | IntegrationError] = {}
         kept = await self._archive.find([_name(row) for row in rows])
-        fresh: list[tuple[Delivery, bytes]] = []
+        fresh: list[tuple[Delivery, Shaped]] = []
         for row, ref in zip(rows, kept, strict=True):
             if ref is not None:
                 prepared[row.id] = await _made(self._kept(row, ref))
                 continue
             shaped = await _made(self._shape(row))
-            if isinstance(shaped, bytes):
+            if isinstance(shaped, Shaped):
                 fresh.append((row, shaped))
             else:
                 prepared[row.id] = shaped
-        prepared.update(await self._keep(fresh))
+        prepared.update(await self._keep([(row, shaped.body) for row, shaped in fresh]))
+        await self._note(fresh)
         return prepared
+
+    async def _note(self, fresh: Sequence[tuple[Delivery, Shaped]]) -> None:
+        """Add to the traces what shaping could not bring to a destination: codes and places."""
+        now = self._clock.now()
+        hops = [
+            Hop(row.item.message, now, "deliver", "shaped", f"{row.destination}: {in_short(shaped.findings)}")
+            for row, shaped in fresh
+            if shaped.findings
+        ]
+        if hops:
+            await self._ledger.note(hops)
 
     async def _canonical(self, row: Delivery) -> Output:
         assert row.item.canonical is not None
@@ -70,15 +88,20 @@ class Outputs:
     async def _kept(self, row: Delivery, ref: ArchiveRef) -> Output:
         return Output(await self._archive.get(ref), self._media_type(row), ref.sha256)
 
-    async def _shape(self, row: Delivery) -> bytes:
+    async def _shape(self, row: Delivery) -> Shaped:
         route, interface = self._route(row), self._registry.interfaces[row.item.interface]
-        bundle = message = None
+        bundle = None
         if route.needs_bundle:
             assert row.item.canonical is not None
             bundle = decode_record(await self._archive.get(row.item.canonical)).bundle
-        if route.needs_raw:
-            message = parse(await self._archive.get(row.item.raw), interface.charset)
-        return shape(route, interface, bundle, message, row)
+        if not route.needs_raw:
+            return shape(route, interface, bundle, None, row)
+        raw = await self._archive.get(row.item.raw)
+        short, long_values = set_aside(raw) if route.shape == "hl7" else (raw, {})
+        shaped = shape(route, interface, bundle, parse(short, interface.charset), row)
+        if all(word in shaped.body for word in long_values):
+            return replace(shaped, body=put_back(shaped.body, long_values))
+        return shape(route, interface, bundle, parse(raw, interface.charset), row)  # left out, or in wider characters
 
     async def _keep(self, fresh: Sequence[tuple[Delivery, bytes]]) -> dict[str, Output]:
         outputs: dict[str, Output] = {}
@@ -108,6 +131,16 @@ async def _made(making: Awaitable[T]) -> T | IntegrationError:
         if error.disposition is Disposition.RETRY:
             raise
         return error
+
+
+def in_short(findings: Sequence[Finding]) -> str:
+    """Return findings in one line, those of a kind together: ``element_not_carried Patient.photo, Patient.link``."""
+    by_code: dict[str, list[str]] = {}
+    for finding in findings[:_MOST_TOLD]:
+        by_code.setdefault(finding.code, []).append(finding.place)
+    said = "; ".join(f"{code} {', '.join(places)}" for code, places in by_code.items())
+    more = len(findings) - _MOST_TOLD
+    return f"{said}; and {more} more" if more > 0 else said
 
 
 def _name(row: Delivery) -> str:

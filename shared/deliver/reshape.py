@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Message, Segment, parse
 from shared.hl7.charset import codec_of
 from shared.hl7.path import read_path
 from shared.hl7.segment import join_fields
+from shared.hl7.version import in_version
 from shared.message.errors import TextNotEncodable
+from shared.message.finding import Finding
 
 if TYPE_CHECKING:
     from shared.registry import Route
@@ -16,7 +19,15 @@ if TYPE_CHECKING:
 _DRAFT_CHARSET = "UNICODE UTF-8"  # between reading and writing, every character has a place
 
 
-def hl7_to_hl7(message: Message, route: Route, control_id: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Reshaped:
+    """The bytes of a re-shaped message, and what its version has no place for."""
+
+    body: bytes
+    findings: tuple[Finding, ...]
+
+
+def hl7_to_hl7(message: Message, route: Route, control_id: str) -> Reshaped:
     """Return the message as the route wants it, its segments ended by carriage returns.
 
     MSH-7 stays the source's, so that the same message always gives the same bytes.
@@ -28,14 +39,16 @@ def hl7_to_hl7(message: Message, route: Route, control_id: str) -> bytes:
         SegmentAbsent: the route sets a field of a segment that is not there.
     """
     draft = _without(message, route.drop)
+    findings: tuple[Finding, ...] = ()
+    if route.version and route.version != message.version:
+        draft, findings = in_version(draft, route.version)
     edits = [("MSH-10", control_id), *((field.path, field.value) for field in route.set)]
-    if route.version:
-        edits.append(("MSH-12.1", route.version))
     for path, value in edits:
         draft.set(path, value or None)
     edited = {(place.segment, place.field) for place in (read_path(path) for path, _ in edits)}
     codec = codec_of(route.charset) if route.charset else message.charset
-    return b"".join(_render(segment, edited, route.charset, codec) for segment in draft.segments)
+    body = b"".join(_render(segment, edited, route.charset, codec) for segment in draft.segments)
+    return Reshaped(body, findings)
 
 
 def _without(message: Message, dropped: tuple[str, ...]) -> Message:

@@ -6,6 +6,7 @@ Shaping is deterministic: no clock, no chance. The same message and delivery giv
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,7 +17,9 @@ from shared.hl7 import Message
 from shared.message.delivery import Delivery
 from shared.message.envelope import Item
 from shared.message.errors import IntegrationError, ShapeFailed
+from shared.message.finding import Finding
 from shared.message.identifiers import DeliveryId
+from shared.rendering import render
 
 if TYPE_CHECKING:
     from shared.registry import Interface, Route
@@ -26,7 +29,7 @@ HL7 = "application/hl7-v2"
 EVENT = "application/cloudevents+json"
 JSON = "application/json"
 
-_MEDIA_TYPES = {"fhir": FHIR, "hl7": HL7, "event": EVENT}
+_MEDIA_TYPES = {"fhir": FHIR, "hl7": HL7, "hl7_from_fhir": HL7, "event": EVENT}
 
 # Who sent, who treated, and where: around a patient's record, not in it.
 _AROUND = frozenset(
@@ -36,6 +39,14 @@ _AROUND = frozenset(
 _CONTROL_ID_LENGTH = 20  # of MSH-10 before HL7 v2.7
 
 
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """The bytes for a destination, and what shaping could not bring into them."""
+
+    body: bytes
+    findings: tuple[Finding, ...] = ()
+
+
 def media_type_of(route: Route) -> str:
     """Return the media type of what `shape` gives."""
     return _MEDIA_TYPES.get(route.shape, JSON)
@@ -43,7 +54,7 @@ def media_type_of(route: Route) -> str:
 
 def shape(
     route: Route, interface: Interface, bundle: dict[str, Any] | None, message: Message | None, row: Delivery
-) -> bytes:
+) -> Shaped:
     """Return the message as the route's destination wants it.
 
     Args:
@@ -52,18 +63,24 @@ def shape(
         row: The delivery; its id becomes the id of an event, and the control id of an HL7 message.
     Raises:
         TextNotEncodable, SegmentAbsent: see `hl7_to_hl7`.
+        MessageNotWritten, ResourceAbsent, ResourceAmbiguous: see `render`.
         ShapeFailed: the interface's own function failed.
     """
     if route.shape == "hl7":
         assert message is not None
-        return hl7_to_hl7(message, route, control_id_of(row.id))
+        reshaped = hl7_to_hl7(message, route, control_id_of(row.id))
+        return Shaped(reshaped.body, reshaped.findings)
     assert bundle is not None
+    if route.shape == "hl7_from_fhir":
+        rendering = render(bundle, route.message)
+        reshaped = hl7_to_hl7(rendering.message, route, control_id_of(row.id))
+        return Shaped(reshaped.body, (*rendering.findings, *reshaped.findings))
     if route.shape == "fhir":
-        return exact_json.dumps(bundle)
+        return Shaped(exact_json.dumps(bundle))
     if route.shape == "event":
-        return orjson.dumps(thin_event(interface, row.item, bundle, row.id))
+        return Shaped(orjson.dumps(thin_event(interface, row.item, bundle, row.id)))
     assert message is not None
-    return _by_function(route, interface, bundle, message)
+    return Shaped(_by_function(route, interface, bundle, message))
 
 
 def control_id_of(delivery: DeliveryId) -> str:

@@ -46,6 +46,8 @@ _SHARED = {
     "SRM_S01": "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11",
     "SRR_S01": "S02 S03 S04 S05 S06 S07 S08 S09 S10 S11",
 }
+# hl7apy lists of the primitive types only those that it checks.
+_PRIMITIVES = frozenset({"ST", "TX", "FT", "ID", "IS", "NM", "SI", "DT", "TM", "GTS"})
 _STRUCTURE_OF = {f"{name[:3]}_{event}": name for name, events in _SHARED.items() for event in events.split()}
 
 
@@ -101,11 +103,13 @@ def check_structure(message: Message) -> list[Finding]:
 
 def _check_fields(segment: Segment, rules: Mapping[int, FieldRule]) -> Iterator[Finding]:
     place = segment.name if segment.number == 1 else f"{segment.name}({segment.number})"
+    fields, mark = segment.fields, segment.delimiters.repetition
     for number, rule in rules.items():
-        count = len(segment.repeats(number))
-        if rule.is_required and not count:
-            yield Finding("field_missing", f"{place}-{number}")
-        elif rule.most and count > rule.most:
+        value = fields[number] if number < len(fields) else ""
+        if not value:
+            if rule.is_required:
+                yield Finding("field_missing", f"{place}-{number}")
+        elif rule.most and mark in value and (count := len(segment.repeats(number))) > rule.most:
             yield Finding("field_repeats_too_often", f"{place}-{number}", f"{count} of {rule.most}")
 
 
@@ -148,6 +152,22 @@ def read_fields(version: str, segment: str) -> Mapping[int, FieldRule]:
     node = _library(version).SEGMENTS.get(segment, ())
     fields = [child[:3] for child in _children(node) if child[0].startswith(f"{segment}_")]
     return MappingProxyType({int(name[4:]): _rule(field, counts) for name, field, counts in fields})
+
+
+@lru_cache(maxsize=2048)
+def read_components(version: str, data_type: str) -> tuple[str, ...] | None:
+    """Return the data types of the components of a data type; none for a primitive, None for one it does not know."""
+    library = _library(version)
+    if data_type == "CM":  # a composite of which the early versions say no parts
+        return None
+    node = library.DATATYPES_STRUCTS.get(data_type)
+    if node is not None:
+        return tuple(_type_of(child[1]) for child in node)
+    return () if data_type in _PRIMITIVES or data_type in library.BASE_DATATYPES else None
+
+
+def _type_of(node: Any) -> str:
+    return str(node[2] or "") if isinstance(node, tuple | list) and len(node) > 2 else ""
 
 
 def _rule(node: Any, counts: tuple[int, int]) -> FieldRule:

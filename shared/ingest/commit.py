@@ -32,8 +32,14 @@ MARK_AFTER_SECONDS = 0.02
 
 @dataclass(slots=True)
 class Taken:
-    """One message of a request on its way through ingest."""
+    """One message of a request on its way through ingest.
 
+    Attributes:
+        body: As received.
+        message: The same, without its long values.
+    """
+
+    body: bytes
     message: Message
     interface: Interface
     refusal: IntegrationError | None
@@ -118,7 +124,7 @@ class Committer:
         for interface_id in dict.fromkeys(each.interface.id for each in taken):
             group = [each for each in taken if each.interface.id == interface_id]
             interface = group[0].interface
-            refs = await self._archive.put(interface_id, [each.message.raw for each in group])
+            refs = await self._archive.put(interface_id, [each.body for each in group])
             arrivals = [self._arrival(each, ref) for each, ref in zip(group, refs, strict=True)]
             window = interface.duplicate.window_hours * 3600
             for each, reservation in zip(group, await self._ledger.reserve(arrivals, window), strict=True):
@@ -135,7 +141,7 @@ class Committer:
             key=taken.key,
             mapping=interface.mapping.version,
             raw=ref,
-            duplicate_key=duplicate_key(interface.id, interface.duplicate.key, message),
+            duplicate_key=duplicate_key(interface.id, interface.duplicate.key, message, ref.sha256),
             control_id=message.control_id,
             type=f"{message.code}^{message.event}",
             received=now,
@@ -157,7 +163,7 @@ class Committer:
 
     def _item(self, taken: Taken) -> Item:
         record = taken.record
-        return item_of(record, taken.message.raw if len(taken.message.raw) <= self._inline_limit else None)
+        return item_of(record, taken.body if len(taken.body) <= self._inline_limit else None)
 
     def _mark_queued(self, taken: Sequence[Taken]) -> None:
         now = self._clock.now()

@@ -9,13 +9,16 @@ from shared.hl7 import Message
 from shared.message.identifiers import InterfaceId
 
 
-def duplicate_key(interface: InterfaceId, paths: Iterable[str], message: Message) -> str:
+def duplicate_key(interface: InterfaceId, paths: Iterable[str], message: Message, sha256: str) -> str:
     """Return the digest under which the ledger finds an earlier copy of a message.
 
     MSH-10 alone is not unique in the wild: the interface names the paths that are, and the ledger compares the bytes
     as well. A message that fills none of the paths is its own key: it duplicates only its exact copy.
+
+    Args:
+        sha256: Digest of the message as received.
     """
     values = [str(message.get(path) or "") for path in paths]
     if not any(values):
-        values = [hashlib.sha256(message.raw).hexdigest()]
+        values = [sha256]
     return hashlib.sha256("\x1f".join([interface, *values]).encode()).hexdigest()

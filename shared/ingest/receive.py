@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Message, parse
 from shared.hl7.ack import build_ack
 from shared.hl7.batch import split_batch
+from shared.hl7.long_values import set_aside
 from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.reply import Acknowledged, Reply, reply_with
@@ -79,7 +80,8 @@ class Ingest:
         except IntegrationError as error:
             log("message_refused", code=error.code)
             return self._answer(message, error.acknowledgement, error)
-        return Taken(message, interface, _refusal(message, interface), await self._keys.key_of(message, interface))
+        key = await self._keys.key_of(message, interface)
+        return Taken(body, message, interface, _refusal(message, interface), key)
 
     def _interface_of(self, message: Message, addressed: InterfaceId | None) -> Interface:
         found = self._registry.interfaces.get(addressed) if addressed is not None else self._registry.match(message)
@@ -108,13 +110,14 @@ class Ingest:
 
 
 def _read(body: bytes) -> Message:
-    """Return the message as far as ingest needs it: header and ordering key."""
+    """Return the message as far as ingest needs it: header and ordering key, without long values."""
+    short = set_aside(body).short
     try:
-        return parse(body)
+        return parse(short)
     except (CharsetUnsupported, ContentUndecodable):
         # It is taken all the same: transform reads it in the interface's own charset, or quarantines it. A sender
         # that is refused for one name would send it for ever, and nothing behind it.
-        return parse(body, EVERY_BYTE)
+        return parse(short, EVERY_BYTE)
 
 
 def _is_batch(body: bytes) -> bool:

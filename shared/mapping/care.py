@@ -110,6 +110,19 @@ def order_for(request: Resource, frame: Frame) -> None:
         open_["CarePlan"].setdefault("activity", []).append(reference)
 
 
+_SUPPORT = {"ServiceRequest": "supportingInfo", "MedicationRequest": "supportingInformation"}
+
+
+def support(request: Resource | None, reference: Resource) -> bool:
+    """Add what an order rests on; tell whether it is an order that has a place for it."""
+    element = _SUPPORT.get(request["resourceType"]) if request is not None else None
+    if request is None or element is None:
+        return False
+    if reference not in request.setdefault(element, []):
+        request[element].append(reference)
+    return True
+
+
 def acted(segment: str, number: int) -> Row:
     """Return the row of when the action of a segment was done."""
     return one(f"{segment}-{number}", "Provenance.recorded", instant, DECIDED, placed=True)

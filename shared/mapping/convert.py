@@ -14,6 +14,7 @@ from shared.mapping.custom import add_custom, without_claimed
 from shared.mapping.frame import Frame
 from shared.mapping.grouping import Node, group, place_of
 from shared.mapping.header import start
+from shared.mapping.identity import Resolver
 from shared.mapping.order import RESULT_MESSAGES
 from shared.mapping.registry import HANDLERS
 from shared.mapping.rows import Resource
@@ -39,14 +40,23 @@ class Conversion(NamedTuple):
     findings: list[Finding]
 
 
-def convert(message: Message, context: MappingContext, *, trace: list[Taken] | None = None) -> Conversion:
+def convert(
+    message: Message,
+    context: MappingContext,
+    *,
+    resolver: Resolver | None = None,
+    trace: list[Taken] | None = None,
+) -> Conversion:
     """Return the conversion of a message; equal messages and contexts give equal bundles.
 
     Args:
+        message: The message.
+        context: What its interface declares.
+        resolver: Answers the claims of this message, instead of the context's own.
         trace: Collects what each row carried, for a report.
     """
     root, findings = group(message.segments)
-    scope = Scope(message, root.segment, context, trace)
+    scope = Scope(message, root.segment, context, resolver or context.resolver, trace)
     scope.findings += without_claimed(findings, message.segments, scope)
     if not is_known(scope.code):
         scope.findings.append(Finding("type_unknown", "MSH-9", "mapped by its segments"))
@@ -101,6 +111,6 @@ def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> Iterator[Resou
     for url, entry in scope.entries.items():
         provisional = entry["resource"]["resourceType"] in not_owned
         if url in notes:
-            yield ResourceChange(url, provisional, **notes[url])
+            yield ResourceChange(url, **{"provisional": provisional, **notes[url]})
         elif provisional:
             yield ResourceChange(url, provisional)

@@ -145,12 +145,8 @@ def add_custom(segment: Segment, frame: Frame, scope: Scope) -> None:
 
 
 def _holder(resource: str, frame: Frame) -> Resource | None:
-    name = _AT_HAND.get(resource)
-    if name is not None:
-        at_hand: Resource | None = getattr(frame, name)
-        return at_hand
-    follows = frame.remarks
-    return follows if follows is not None and follows["resourceType"] == resource else None
+    found: Resource | None = getattr(frame, _AT_HAND.get(resource, "remarks"))
+    return found if found is not None and found["resourceType"] == resource else None
 
 
 def without_claimed(findings: list[Finding], segments: Iterable[Segment], scope: Scope) -> list[Finding]:

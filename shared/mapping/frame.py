@@ -28,8 +28,9 @@ class Frame:
         visit_segment: That PV1.
         account: The Account of the person.
         appointment: The Appointment of an SIU.
-        request: The ServiceRequest of the order group.
-        common: The ORC of that group.
+        orc: The ORC of the order group, with what stands below it.
+        request: The ServiceRequest or MedicationRequest of the order group.
+        common: The ORC of a group with an OBR or an RQD.
         supply: The SupplyRequest of the order group.
         report: The DiagnosticReport of the order group.
         document: The DocumentReference whose content the OBX are.
@@ -44,6 +45,7 @@ class Frame:
         result_status: The status of results that have none of their own (OBR-25).
         order: The key of the order: filler or placer number with its assigner, and the service.
         remarks: The resource that takes an NTE, ROL or PRT.
+        part_of: Reference to what an observation below belongs to: a vaccination, an administration, a dispense.
     """
 
     header: Resource
@@ -54,6 +56,7 @@ class Frame:
     visit_segment: Segment | None = None
     account: Resource | None = None
     appointment: Resource | None = None
+    orc: Node | None = None
     request: Resource | None = None
     common: Segment | None = None
     supply: Resource | None = None
@@ -70,6 +73,7 @@ class Frame:
     specimen: Resource | None = None
     order: tuple[str, ...] = ()
     remarks: Resource | None = None
+    part_of: Resource | None = None
 
     def within(self, **known: Any) -> Frame:
         """Return the frame of the segments below."""

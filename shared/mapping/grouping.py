@@ -38,6 +38,7 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
 _VISIT = ("PV1", "PID")
 _CARE = ("PRB", "GOL", "PTH")
 _PEOPLE = (*_CARE, "PR1", "IN1", "GT1", "NK1", "PV1", "PID")
+_DRUGS = ("RXA", "RXE", "RXO", "RXD", "RXG")
 _REMARKABLE = (
     *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "IAM", "DG1", "PR1"),
     *(
@@ -73,7 +74,7 @@ PARENTS: Parents = {
     "DRG": ("PID",),
     "PR1": ("FT1", "PID"),
     "ROL": _PEOPLE,
-    "PRT": ("OBX", "SPM", "OBR", "ORC", *_PEOPLE),
+    "PRT": ("OBX", "SPM", "OBR", *_DRUGS, "ORC", *_PEOPLE),
     "GT1": ("PID",),
     "IN1": ("PID",),
     "IN2": ("IN1",),
@@ -87,13 +88,13 @@ PARENTS: Parents = {
     "ORC": ("PID",),
     "OBR": ("ORC!", "PID"),
     "RXO": ("ORC!", "PID"),
-    "RXA": ("ORC!", "PID"),
+    "RXA": ("ORC", "PID"),
     "RXE": ("ORC!", "PID"),
-    "RXD": ("ORC!", "PID"),
-    "RXG": ("ORC!", "PID"),
-    "RXR": ("RXA", "RXE", "RXO", "RXD", "RXG", "ORC"),
+    "RXD": ("ORC", "PID"),
+    "RXG": ("ORC", "PID"),
+    "RXR": (*_DRUGS, "ORC"),
     "RXC": ("RXE", "RXO", "RXD", "RXG", "ORC"),
-    "TQ1": ("OBR", "RXE", "RXO", "ORC", "SCH"),
+    "TQ1": ("OBR", "RXE", "RXO", "RXG", "ORC", "SCH"),
     "TQ2": ("TQ1", "ORC"),
     **dict.fromkeys(("STF", "LOC"), ("MFE",)),
     **dict.fromkeys(("PRA", "ORG", "AFF", "LAN", "EDU", "CER"), ("STF",)),
@@ -104,6 +105,7 @@ PARENTS: Parents = {
     "CTD": ("PRD", "RF1", "OBR", "ORC", "PR1", "PID"),
     "RF1": ("IN1", "PID"),
     "AUT": ("RF1", "IN1", "PR1"),
+    "CDO": ("RXE", "RXO", "RXD", "RXG", "ORC"),
     "CTI": ("OBR", "ORC"),
     "FT1": ("OBR", "PID"),
     "BLG": ("ORC",),

@@ -54,8 +54,9 @@ def imaging(node: Node, frame: Frame, scope: Scope) -> None:
     """IPC: the ImagingStudy that the order will give, known by its UID, else by its accession number."""
     segment = node.segment
     numbers = [one_ for row in (_UID, _ACCESSION, _STEP) for one_ in values(row, segment, scope, {})]
-    if frame.request is not None:
-        fill(frame.request, segment, ORDERED, scope)
+    request = frame.request if frame.request and frame.request["resourceType"] == "ServiceRequest" else None
+    if request is not None:
+        fill(request, segment, ORDERED, scope)
     if not numbers or frame.patient is None:
         return
     key = (numbers[0].get("system", scope.assigner), numbers[0]["value"])
@@ -69,12 +70,12 @@ def imaging(node: Node, frame: Frame, scope: Scope) -> None:
     fill(resource, segment, STUDY, scope)
     if frame.encounter:
         resource["encounter"] = frame.encounter
-    if frame.request is not None:
-        resource["basedOn"] = [{"reference": "urn:uuid:" + frame.request["id"]}]
+    if request is not None:
+        resource["basedOn"] = [{"reference": "urn:uuid:" + request["id"]}]
     scope.add(resource)
     accession = first(_ACCESSION, segment, scope, {})
-    if accession and frame.request is not None and accession not in frame.request.get("identifier", ()):
-        frame.request.setdefault("identifier", []).append(accession)
+    if accession and request is not None and accession not in request.get("identifier", ()):
+        request.setdefault("identifier", []).append(accession)
 
 
 TABLES = (STUDY, ORDERED)

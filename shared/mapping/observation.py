@@ -225,22 +225,13 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     code_sent = fields[3] if len(fields) > 3 else ""
     key = (*frame.order, code_sent.split(scope.component, 1)[0], fields[4] if len(fields) > 4 else "")
     resource: Resource = {"resourceType": "Observation", "id": scope.child_id("Observation", *key)}
-    if scope.message.count("OBR") > 1:
+    if scope.code != "ORU":
+        scope.note_alike(resource, code_sent)  # the groups of other messages may carry one and the same result
+    elif scope.message.count("OBR") > 1:
         scope.note_alike(resource, *fields[2:])  # several orders may carry one and the same result
     fill(resource, segment, RESULT, scope)
-    if "code" not in resource:
-        resource["code"] = _UNKNOWN_CODE
-    if "status" not in resource:  # the report's: its own is about all its results
-        resource["status"] = frame.result_status or "unknown"
-    if frame.patient:
-        resource["subject"] = frame.patient
-    if frame.encounter:
-        resource["encounter"] = frame.encounter
     related = first(_RELATED, segment, scope, resource) if len(fields) > 33 else None
-    if related or frame.specimen:
-        resource["specimen"] = frame.specimen or related
-    if frame.effective and "effectiveDateTime" not in resource:
-        resource["effectiveDateTime"] = frame.effective
+    _set_context(resource, frame, frame.specimen or related)
     _set_value(resource, segment, scope)
     _add_performer(resource, segment, scope)
     url = scope.add(resource)
@@ -251,6 +242,24 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if frame.gathers is not None:
         frame.gathers.append({"reference": url})
     return frame.within(remarks=resource) if node.children else None
+
+
+def _set_context(resource: Resource, frame: Frame, specimen: Resource | None) -> None:
+    """Set what an Observation has from those it belongs to: person, visit, specimen, time, and their status."""
+    if "code" not in resource:
+        resource["code"] = _UNKNOWN_CODE
+    if "status" not in resource:  # the report's: its own is about all its results
+        resource["status"] = frame.result_status or "unknown"
+    if frame.patient:
+        resource["subject"] = frame.patient
+    if frame.encounter:
+        resource["encounter"] = frame.encounter
+    if specimen:
+        resource["specimen"] = specimen
+    if frame.part_of:
+        resource["partOf"] = [frame.part_of]
+    if frame.effective and "effectiveDateTime" not in resource:
+        resource["effectiveDateTime"] = frame.effective
 
 
 def _set_value(resource: Resource, segment: Segment, scope: Scope) -> None:

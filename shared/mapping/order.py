@@ -16,10 +16,12 @@ from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
+from shared.mapping.occurrence import add_occurrence
 from shared.mapping.order_event import EVENT, add_order_event
 from shared.mapping.order_number import NUMBERS, group_numbers, key_of, order_numbers, unnumbered
 from shared.mapping.organization import complete_organization, organization, unnamed_organization
 from shared.mapping.practitioner import practitioner, role_of
+from shared.mapping.prescription import drug_group, is_drug_group
 from shared.mapping.rows import (
     KEPT,
     Resource,
@@ -174,6 +176,8 @@ def common_order(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         add_order_event(segment, frame.request, scope)
         return None
     detail = node.first("OBR")
+    if is_drug_group(node, scope):
+        return drug_group(node, frame, lambda: add_request(segment, None, frame, scope), scope)
     if detail is None and node.first("RQD") is not None:
         return frame.within(common=segment, request=None, remarks=None)
     if detail is None and len(node.children) and not any(node.all(name) for name in ("OBX", "NTE", "SPM", "TQ1")):
@@ -204,6 +208,7 @@ def add_request(orc: Segment | None, obr: Segment | None, frame: Frame, scope: S
         _add_orderer_address(resource, orc, scope)
         _add_facility(resource, orc, scope)
     order_for(resource, frame)
+    add_occurrence(resource, orc, obr, scope)
     resource["subject"] = frame.patient or _UNKNOWN
     if frame.encounter:
         resource["encounter"] = frame.encounter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.mapping.account import add_account
+from shared.mapping.care import support
 from shared.mapping.datatypes.coded import DATA_ABSENT, concept
 from shared.mapping.datatypes.identifier import cx, ei
 from shared.mapping.datatypes.person import EXTENSION
@@ -61,9 +62,7 @@ def billing(node: Node, frame: Frame, scope: Scope) -> None:
     number = first(_ACCOUNT, node.segment, scope, {})
     if number is None or frame.patient is None:
         return
-    account = {"reference": "urn:uuid:" + add_account([number], frame.patient, scope)["id"]}
-    if frame.request is not None and account not in frame.request.get("supportingInfo", ()):
-        frame.request.setdefault("supportingInfo", []).append(account)
+    support(frame.request, {"reference": "urn:uuid:" + add_account([number], frame.patient, scope)["id"]})
 
 
 TABLES = (TRIAL, BILLING)

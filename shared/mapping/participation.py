@@ -27,6 +27,7 @@ _ORDER_ROLES = {
     "PRI": "resultsInterpreter",
     **dict.fromkeys(("ARI", "TN", "TR"), "performer"),
 }
+_PRESCRIPTION_ROLES = {"OP": "requester", "EP": "recorder"}
 
 
 def first_said(said: Said, name: str) -> Any:
@@ -37,11 +38,19 @@ def first_said(said: Said, name: str) -> Any:
 
 def takes_role(holder: Resource, said: Said) -> bool:
     """Tell whether a resource has a place for a role."""
-    return holder["resourceType"] not in {"ServiceRequest", "DiagnosticReport"} or bool(_order_role(said))
+    roles = _ROLES.get(holder["resourceType"])
+    return roles is None or bool(_role_in(roles, said))
 
 
-def _order_role(said: Said) -> str:
-    return next((_ORDER_ROLES[code] for code in _codes(said) if code in _ORDER_ROLES), "")
+_ROLES = {
+    "ServiceRequest": _ORDER_ROLES,
+    "DiagnosticReport": _ORDER_ROLES,
+    "MedicationRequest": _PRESCRIPTION_ROLES,
+}
+
+
+def _role_in(roles: dict[str, str], said: Said) -> str:
+    return next((roles[code] for code in _codes(said) if code in roles), "")
 
 
 def _codes(said: Said) -> list[str]:
@@ -153,8 +162,8 @@ def _join_visit(holder: Resource, said: Said, frame: Frame, scope: Scope) -> boo
     return bool(found)
 
 
-def _join_procedure(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
-    """A performer of the Procedure: the guide has no map below PR1 (decision 0007)."""
+def _join_act(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
+    """A performer in its function (guide: VXU_V04 42 to 47; below PR1, RXD and RXA of a drug: decisions 0007, 0020)."""
     del frame
     found = _practising(said, scope, coded=False)
     if found:
@@ -176,7 +185,7 @@ def _join_result(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bo
 
 def _join_order(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
     """Requester, performer, interpreter or collector, by the role (guide: OML_O21 41, 51, 52; ORU_R01 42, 53 to 56)."""
-    element, found = _order_role(said), _practising(said, scope)
+    element, found = _role_in(_ORDER_ROLES, said), _practising(said, scope)
     if not found:
         return False
     report = holder if holder["resourceType"] == "DiagnosticReport" else None
@@ -218,10 +227,20 @@ def _join_plan(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool
     return bool(found)
 
 
+def _join_prescription(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
+    """Who ordered or entered a prescription (decision 0020); the segment that names it by a field counts."""
+    del frame
+    element, found = _role_in(_PRESCRIPTION_ROLES, said), _practising(said, scope)
+    if found and holder.setdefault(element, found) != found:
+        scope.find("statement_differs", f"MedicationRequest.{element}: the first one counts")
+    return bool(found)
+
+
 JOINS: dict[str, Callable[[Resource, Said, Frame, Scope], bool]] = {
     "Patient": _join_person,
     "Encounter": _join_visit,
-    "Procedure": _join_procedure,
+    **dict.fromkeys(("Procedure", "Immunization", "MedicationAdministration", "MedicationDispense"), _join_act),
+    "MedicationRequest": _join_prescription,
     "Observation": _join_result,
     "CarePlan": _join_plan,
     "Condition": _join_problem,

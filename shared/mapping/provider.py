@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.hl7 import Segment
+from shared.mapping.care import support
 from shared.mapping.codes.tables import bare_table
 from shared.mapping.datatypes.coded import concept
 from shared.mapping.datatypes.identifier import personnel_number
@@ -129,9 +130,7 @@ def contact(node: Node, frame: Frame, scope: Scope) -> None:
         location=said["place"],
         telecom=said["telecom"],
     )
-    if frame.request is not None:
-        frame.request.setdefault("supportingInfo", []).append(role)
-    else:
+    if not support(frame.request, role):
         scope.segment, scope.number, scope.repetition = node.segment, 1, 1
         scope.find("role_without_place", holder["resourceType"] if holder else "")
 

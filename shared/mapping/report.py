@@ -131,7 +131,8 @@ def _fate(leaf: _Leaf, rows: list[Row]) -> Fate:
     reason = ""
     for row in rows:
         parts = row.build.__dict__.get("parts")
-        below = "" if parts is None or leaf.is_null else parts.get(leaf.component)
+        # A row with no parts at all says why nothing is carried, of a null too.
+        below = "" if parts is None or (leaf.is_null and parts) else parts.get(leaf.component)
         if below is not None:
             target = f"{row.target}.{below}" if below else row.target
             return Fate(leaf.place, Outcome.MAPPED, target, row.guide)

@@ -16,6 +16,7 @@ from shared.message.finding import Finding
 
 if TYPE_CHECKING:
     from shared.mapping.context import MappingContext
+    from shared.mapping.identity import Resolver
 
 T = TypeVar("T")
 _PADDING = ("",) * 40
@@ -50,6 +51,7 @@ class Scope:
         "_escape",
         "_included",
         "_occurrences",
+        "_resolver",
         "_twins",
         "_unescape",
         "assigner",
@@ -78,11 +80,17 @@ class Scope:
     )
 
     def __init__(
-        self, message: Message, header: Segment, context: MappingContext, trace: list[Taken] | None = None
+        self,
+        message: Message,
+        header: Segment,
+        context: MappingContext,
+        resolver: Resolver,
+        trace: list[Taken] | None = None,
     ) -> None:
         written = message.delimiters
         self.message, self.context, self.trace = message, context, trace
         self.mint = context.mint
+        self._resolver = resolver
         self.separator, self.component, self.subcomponent = written.repetition, written.component, written.subcomponent
         self._escape = written.escape
         self._unescape = header.unescape
@@ -245,7 +253,7 @@ class Scope:
         """Return the resource id of a person or visit; one answer per claim and conversion."""
         answer = self._answers.get(claim.place)
         if answer is None:
-            answer = self._answers[claim.place] = self.context.resolver.resolve(claim.kind, claim)
+            answer = self._answers[claim.place] = self._resolver.resolve(claim.kind, claim)
         return answer
 
     def note_claim(self, resource: Resource, claim: Claim) -> None:

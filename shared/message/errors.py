@@ -461,6 +461,39 @@ class ShapeFailed(IntegrationError):
     next_step = "mend the function in the interface's steps.py, then resend"
 
 
+class MessageNotWritten(IntegrationError):
+    """No HL7 message of this type is written from FHIR, or nothing in the bundle has a message of its own."""
+
+    code = "RENDER-001"
+    what = "no HL7 message can be written of this"
+    next_step = "name a message type that is written; docs/rendering.md lists them"
+
+
+class ResourceAbsent(IntegrationError):
+    """The message needs a resource that the bundle does not hold."""
+
+    code = "RENDER-002"
+    what = "the bundle does not hold a resource the message needs"
+    next_step = "add the resource, or choose a message type that does not need it"
+
+
+class ResourceAmbiguous(IntegrationError):
+    """The bundle holds several of what a message has one of."""
+
+    code = "RENDER-003"
+    what = "the bundle holds several of what a message has one of"
+    next_step = "send one bundle for each of them"
+
+
+class NotFhir(IntegrationError):
+    """What was given is not FHIR R4: an element of the wrong form, or one that the standard does not have."""
+
+    code = "RENDER-004"
+    what = "what was given is not FHIR R4"
+    disposition = Disposition.REFUSE
+    next_step = "mend the element at that place, or convert from another FHIR version first"
+
+
 class SettingInvalid(IntegrationError):
     """A setting is missing or cannot be used."""
 

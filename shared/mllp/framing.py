@@ -12,7 +12,12 @@ _RESTART = b"\x0bMSH"
 
 def encode_frame(message: bytes) -> bytes:
     """Return a message in its frame."""
-    return b"".join((b"\x0b", message, b"\x1c\r"))
+    return b"".join(frame_parts(message))
+
+
+def frame_parts(message: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before a message in its frame, the message, and what stands after it."""
+    return b"\x0b", message, b"\x1c\r"
 
 
 class FrameDecoder:

@@ -17,6 +17,7 @@ from shared.registry.model import STAGES, Hl7Path, Model, Name, Names, SegmentNa
 
 STEPS = "steps:"
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.ASCII)
+HL7_SHAPES = ("hl7", "hl7_from_fhir")
 _HL7_ONLY = ("version", "set", "drop", "charset")
 
 
@@ -43,6 +44,16 @@ def _is_uri(text: str) -> str:
 
 
 Uri = Annotated[str, AfterValidator(_is_uri)]
+
+
+def _is_written(text: str) -> str:
+    from shared.rendering.messages import KINDS
+
+    if text not in KINDS:
+        raise ValueError(f"is not a message that is written from FHIR: {', '.join(KINDS)}")
+    return text
+
+
 Zone = Annotated[str, AfterValidator(_is_zone)]
 Charset = Annotated[str, AfterValidator(_is_charset)]
 
@@ -105,6 +116,9 @@ class MappingChoices(Model):
         description="Whether repeated segments replace what is stored, or follow their action code",
     )
     repeats: Literal["snapshot", "action"] = Field(default="snapshot", description="The same for repeating fields")
+    lost_budget: int | None = Field(
+        default=None, ge=0, description="Values a sample may lose at most; left out: not checked"
+    )
     custom: tuple[CustomField, ...] = Field(
         default=(), description="Fields that only this sender has (Z-segments), and where they go"
     )
@@ -123,12 +137,15 @@ class Route(Model):
     to: DestinationId = Field(description="File name of the destination")
     shape: str = Field(
         default="fhir",
-        pattern=r"^(fhir|hl7|event|steps:[a-z_][a-z0-9_]*)$",
-        description="`fhir` bundle, `hl7` re-shaped, thin `event`, or `steps:function` of steps.py",
+        pattern=r"^(fhir|hl7|hl7_from_fhir|event|steps:[a-z_][a-z0-9_]*)$",
+        description="`fhir` bundle, `hl7` re-shaped, `hl7_from_fhir`, thin `event`, or `steps:function` of steps.py",
     )
     types: tuple[TypePattern, ...] = Field(default=(), description="Only these; empty: all")
     where: dict[Hl7Path, Names] = Field(default_factory=dict, description="Only if each path holds one of its values")
     reason: str = Field(default="", description="Why the route is there, shown in the trace")
+    message: Annotated[str, AfterValidator(_is_written)] | None = Field(
+        default=None, description="`hl7_from_fhir`: type of the message; left out: what the bundle says"
+    )
     version: Annotated[str, Field(pattern=r"^2\.\d(\.\d)?$")] | None = Field(default=None, description="`hl7`: MSH-12")
     set: tuple[SetField, ...] = Field(default=(), description="`hl7`: fields that are replaced")
     drop: tuple[SegmentName, ...] = Field(default=(), description="`hl7`: segments that are left out")
@@ -137,8 +154,10 @@ class Route(Model):
     @model_validator(mode="after")
     def _reshapes_hl7(self) -> Self:
         for name in _HL7_ONLY:
-            if self.shape != "hl7" and getattr(self, name):
+            if self.shape not in HL7_SHAPES and getattr(self, name):
                 raise ValueError(f'`{name}` needs shape = "hl7"')
+        if self.message and self.shape != "hl7_from_fhir":
+            raise ValueError('`message` needs shape = "hl7_from_fhir"')
         if "MSH" in self.drop:
             raise ValueError("MSH cannot be dropped: a message begins with it")
         return self
@@ -207,6 +226,9 @@ class Interface(Model):
     duplicate: Duplicate = Field(default=Duplicate(), description="How a second copy is known")
     on_invalid: Literal["quarantine", "nack"] = Field(
         default="quarantine", description="`nack`: what ingest finds wrong is refused, and the sender keeps it"
+    )
+    profiles: tuple[Literal["us-core"], ...] = Field(
+        default=(), description="`us-core`: what US Core requires and a message does not give is a finding"
     )
     mapping: MappingChoices = Field(default=MappingChoices(), description="How the standard mapping is used")
     routes: tuple[Route, ...] = Field(

@@ -16,6 +16,7 @@ from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, Sequence
 from shared.mpi import Resolved
 from shared.transform.contexts import MappingContexts
+from shared.transform.profiles import profile_findings
 
 if TYPE_CHECKING:
     from shared.registry import Registry
@@ -61,13 +62,14 @@ class Converter:
             BundleInvalid: the bundle breaks FHIR R4; it never leaves this stage.
         """
         interface = self._registry.interfaces[job.interface]
-        context = self._contexts.of(interface, Resolved(job.ids))
-        conversion = convert(parse(job.body, interface.charset), context)
+        context = self._contexts.of(interface)
+        conversion = convert(parse(job.body, interface.charset), context, resolver=Resolved(job.ids))
         written, faults = write_and_validate(conversion.bundle)
         if faults:
             raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")
         record = encode_record(CanonicalRecord(conversion.bundle, conversion.changes, job.sequence), written)
-        return Converted(record, tuple(conversion.findings), conversion.changes.identity)
+        findings = (*conversion.findings, *profile_findings(interface, conversion.bundle))
+        return Converted(record, findings, conversion.changes.identity)
 
     def __reduce__(self) -> tuple[Callable[..., Converter], tuple[Registry, bytes]]:
         return _prepared, (self._registry, self._hub_key)

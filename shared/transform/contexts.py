@@ -9,7 +9,7 @@ from shared.changes.notes import ListMode
 from shared.hl7 import parse
 from shared.mapping.context import CodeMap, MappingContext, NoCodeMap
 from shared.mapping.custom import by_segment, custom_field
-from shared.mapping.identity import MemoryResolver, Minter, Resolver
+from shared.mapping.identity import MemoryResolver, Minter
 from shared.mapping.report import mapping_report
 from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
@@ -27,13 +27,13 @@ class MappingContexts:
         self._mint = Minter(hub_key)
         self._contexts: dict[InterfaceId, MappingContext] = {}
 
-    def of(self, interface: Interface, resolver: Resolver | None = None) -> MappingContext:
-        """Return the context of an interface, with the answers to one message's claims."""
+    def of(self, interface: Interface) -> MappingContext:
+        """Return the context of an interface."""
         context = self._contexts.get(interface.id)
         if context is None:
             codes = self._registry.concept_maps.get(interface.id, NoCodeMap())
             context = self._contexts[interface.id] = mapping_context(interface, codes, self._mint)
-        return context if resolver is None else replace(context, resolver=resolver)
+        return context
 
     def explain(self, record: MessageRecord, raw: bytes) -> dict[str, Any]:
         """Return what became of every field of a message (promise 6): places and rows, never values.
@@ -42,13 +42,14 @@ class MappingContexts:
             Hl7Error: the message cannot be read.
         """
         interface = self._registry.interfaces[record.interface]
-        return mapping_report(parse(raw, interface.charset), self.of(interface, MemoryResolver(self._mint))).to_dict()
+        context = replace(self.of(interface), resolver=MemoryResolver(self._mint))
+        return mapping_report(parse(raw, interface.charset), context).to_dict()
 
 
 def mapping_context(interface: Interface, codes: CodeMap, mint: Minter) -> MappingContext:
     """Return what an interface declares, as the mapping takes it.
 
-    Its resolver lasts as long as the context; the stage replaces it with the hub's own for every message.
+    Its resolver lasts as long as the context; the stage gives the hub's own answers for every message.
     """
     choices = interface.mapping
     context = MappingContext(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.changes.rows import has_row
 from shared.hl7 import parse
+from shared.hl7.long_values import SetAside, set_aside
 from shared.mapping.claims import Claim, identity_claims
 from shared.message.envelope import Item
 from shared.message.errors import UnsupportedEvent
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A message that can be read, and who it says it is about."""
+    """A message that can be read, and who it says it is about; its long values stand apart."""
 
     item: Item
-    body: bytes
+    body: SetAside
     claims: tuple[Claim, ...]
 
     @property
@@ -37,7 +38,8 @@ def read_message(item: Item, body: bytes, interface: Interface) -> Reading:
         Hl7Error: it cannot be read.
         UnsupportedEvent: the state tables have no row for its event, so it must write nothing.
     """
-    message = parse(body, interface.charset)
+    parted = set_aside(body)
+    message = parse(parted.short, interface.charset)
     if not has_row(message.code, message.event):
         raise UnsupportedEvent("MSH-9")
-    return Reading(item, body, tuple(identity_claims(message, claim_defaults(interface))))
+    return Reading(item, parted, tuple(identity_claims(message, claim_defaults(interface))))

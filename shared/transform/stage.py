@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
+from shared.hl7.long_values import put_back
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, pack
 from shared.message.errors import Disposition, IntegrationError, PoisonMessage
 from shared.message.finding import Finding
@@ -42,6 +43,7 @@ class _Ready:
 
     item: Item
     job: Job
+    long_values: Mapping[bytes, memoryview]
     findings: tuple[Finding, ...]
 
 
@@ -109,7 +111,8 @@ class TransformStage:
         try:
             if isinstance(result, IntegrationError):
                 raise result
-            done = _Done(ready.item, result.record, (*ready.findings, *result.findings))
+            record = put_back(result.record, ready.long_values)
+            done = _Done(ready.item, record, (*ready.findings, *result.findings))
             return await self._redirect(done, result.edits)
         except IntegrationError as error:
             return _stopped(ready.item, error)
@@ -187,7 +190,8 @@ def _answered(reading: Reading, answer: Resolved | IntegrationError) -> _Ready |
     item = reading.item
     if isinstance(answer, IntegrationError):
         return _stopped(item, answer)
-    return _Ready(item, Job(reading.body, item.interface, item.sequence, answer.ids), answer.findings)
+    job = Job(reading.body.short, item.interface, item.sequence, answer.ids)
+    return _Ready(item, job, reading.body.values, answer.findings)
 
 
 def _canonical_name(item: Item) -> str:

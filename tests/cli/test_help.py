@@ -12,6 +12,8 @@ COMMANDS = [
     "send",
     "trace",
     "convert",
+    "render",
+    "explain",
     "interfaces check",
     "interfaces list",
     "receiver",

@@ -41,6 +41,22 @@ def test_a_stage_without_an_address_is_found_before_it_is_deployed(run, tmp_path
     assert "there is no such stage" in run("interfaces", "check", "--stage", "production").err
 
 
+def test_a_sample_that_loses_more_than_its_budget_is_a_problem(run, tmp_path):
+    """A field that a partner begins to send is seen in the build, not in production."""
+    (tmp_path / "ward" / "samples").mkdir(parents=True)
+    sample = tmp_path / "ward" / "samples" / "01-x.hl7"
+    sample.write_bytes(b"MSH|^~\\&|W|||||20250101120000+0000|ADT^A01|1|P|2.5\rZXX|a|b\r".replace(b"|||||2", b"||||2"))
+    file = tmp_path / "ward" / "interface.toml"
+    file.write_text(
+        'title = "W"\nowner = "T"\ncontact = "c"\n[[match]]\nsending_application = "W"\n[mapping]\nlost_budget = 1\n'
+    )
+    ran = run("interfaces", "check", tmp_path)
+    assert ran.code == 1
+    assert f"{file}:7: 01-x.hl7 loses 2 values, 1 are allowed: ZXX-1, ZXX-2" in ran.out
+    file.write_text(file.read_text().replace("lost_budget = 1", "lost_budget = 2"))
+    assert run("interfaces", "check", tmp_path).code == 0
+
+
 def test_the_list_says_whose_messages_are_taken_and_where_they_go(run):
     """The shortest answer to what this hub does."""
     said = run("interfaces", "list").out

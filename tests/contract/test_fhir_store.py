@@ -274,3 +274,22 @@ def test_resources_are_counted_by_type(run: Run) -> None:
         assert await hub.fhir_store.counts() == {"List": 1, "Patient": 2}
 
     run(scenario)
+
+
+def test_a_long_document_is_written_whole_and_replaced_whole(run: Run) -> None:
+    """It is not bound to a statement, but written piece by piece."""
+
+    def document(letter: str) -> Resource:
+        return {"resourceType": "Binary", "id": "b", "contentType": "text/plain", "data": letter * (5 << 20)}
+
+    async def write(hub: Any) -> None:
+        await hub.fhir_store.write([put(document("A"))])
+        before = (await hub.fhir_store.read(["Binary/b"]))["Binary/b"]
+        await hub.fhir_store.write([put(document("B"), before.version)])
+
+    async def read(hub: Any) -> None:
+        found = (await hub.fhir_store.read(["Binary/b"]))["Binary/b"]
+        assert content(found.resource) == document("B")
+
+    run(write)
+    run(read)

@@ -23,7 +23,9 @@ from shared.message.envelope import ArchiveRef, Item
 from shared.message.identifiers import LIVE, DeliveryId, MessageId, OrderingKey, Sequence, SessionId
 from shared.message.state import DeliveryState
 from shared.registry import Interface, Registry, Route, load_registry
+from shared.registry.folder import read_folder
 from shared.route.select import select_routes
+from shared.transform.budget import over_budget
 from shared.transform.contexts import MappingContexts
 
 INTERFACES = Path(__file__).parents[2] / "interfaces"
@@ -65,6 +67,16 @@ def test_a_sample_gives_every_destination_what_is_expected(registry, contexts, s
     assert outcome(interface, message, bundle) == json.loads(sample.with_suffix(".expected.json").read_bytes())
 
 
+def test_no_sample_loses_more_values_than_its_interface_allows():
+    """A field that a partner sends and nobody gets is a decision, written down as `lost_budget`."""
+    assert over_budget(read_folder(INTERFACES)) == []
+
+
+def test_every_interface_says_what_it_may_lose(registry):
+    """A budget that nobody wrote holds nobody."""
+    assert [one.id for one in registry.interfaces.values() if one.mapping.lost_budget is None] == []
+
+
 def test_every_expectation_has_its_sample():
     """A sample that was renamed would leave an expectation that nothing meets."""
     expected = {file.name.removesuffix(".expected.json") for file in INTERFACES.rglob("*.expected.json")}
@@ -81,7 +93,7 @@ def outcome(interface: Interface, message: Message, bundle: dict[str, Any]) -> d
 def _readable(route: Route, interface: Interface, message: Message, bundle: dict[str, Any]) -> Any:
     if route.shape == "fhir":
         return "fhir"
-    body = shape(route, interface, bundle, message, _row(interface, message)).decode(message.charset)
+    body = shape(route, interface, bundle, message, _row(interface, message)).body.decode(message.charset)
     if route.shape == "hl7":
         return body.split("\r")[:-1]
     return json.loads(UUID.sub("<id>", body))

@@ -43,9 +43,10 @@ DESTINATIONS = {
     "keyed": 'kind = "https"\nidempotent = true\naddress = { laptop = "http://127.0.0.1:1/keyed" }',
     "careful": 'kind = "https"\naddress = { laptop = "http://127.0.0.1:1/careful" }',
     "feed": 'kind = "mllp"\naddress = { laptop = "mllp://127.0.0.1:1" }',
+    "rendered": 'kind = "mllp"\naddress = { laptop = "mllp://127.0.0.1:1" }',
     "lenient": 'kind = "mllp"\non_reject = "continue"\naddress = { laptop = "mllp://127.0.0.1:1" }',
 }
-SHAPES = {"feed": "hl7", "lenient": "hl7"}
+SHAPES = {"feed": "hl7", "lenient": "hl7", "rendered": "hl7_from_fhir"}
 
 
 def write_interfaces(folder: Path, routes: Sequence[str], *, accepts: str = '["P"]', more: str = "") -> Path:

@@ -33,7 +33,7 @@ class MllpDestination:
         self._slots = asyncio.Semaphore(connections)
 
     async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
-        control_id = parse(body).control_id
+        control_id = parse(body[: body.find(b"\r") + 1] or body).control_id  # the header says it
         until = asyncio.get_running_loop().time() + (deadline - self._clock.now()).total_seconds()
         outcome = await self._exchange(body, control_id, until)
         if isinstance(outcome, Silence):

@@ -10,7 +10,7 @@ from typing import cast
 from shared.deliver.answer import Silence
 from shared.hl7.ack import ReceivedAcknowledgement, read_acknowledgement
 from shared.message.errors import IntegrationError
-from shared.mllp import FrameDecoder, encode_frame
+from shared.mllp import FrameDecoder, frame_parts
 
 ANSWER_LIMIT_BYTES = 256 * 1024
 _KEEPALIVE_SECONDS = 30  # a line cut in silence is found before the next message has to wait on it
@@ -53,7 +53,7 @@ class MllpLine(asyncio.Protocol):
         self._before, self._sent = self._sent, control_id
         self._outcome = loop.create_future()
         timer = loop.call_at(until, self._time_out)
-        self._transport.write(encode_frame(message))
+        self._transport.writelines(frame_parts(message))  # not joined: the message may be large
         try:
             return await self._outcome
         except asyncio.CancelledError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS fhir_key (sum INTEGER NOT NULL, n INTEGER NOT NULL, P
 CREATE TABLE IF NOT EXISTS fhir_count (type TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
 """
 
+LONGEST_BOUND = 1 << 20
 _AT_ONCE = 400  # SQLite takes 999 parameters in its oldest builds
 _COLUMNS = "reference, version, updated, meta, decimals, text FROM fhir_resource JOIN fhir_version USING (n)"
 _READ = f"SELECT n, keys, {_COLUMNS} WHERE reference IN"  # a constant
@@ -41,6 +42,7 @@ _INSERT_VERSION = "INSERT INTO fhir_version VALUES (?, 1, ?, ?)"
 _ADD_KEY = "INSERT OR IGNORE INTO fhir_key VALUES (?, ?)"
 _UPDATE = "UPDATE fhir_resource SET keys = ?, decimals = ?, text = ? WHERE n = ?"
 _UPDATE_VERSION = "UPDATE fhir_version SET version = ?, updated = ?, meta = ? WHERE n = ?"
+_MAKE_ROOM = "UPDATE fhir_resource SET text = zeroblob(?) WHERE n = ?"
 _COUNT = "INSERT INTO fhir_count VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number"
 
 _UNREAD: dict[str, Any] = {}
@@ -185,8 +187,9 @@ class Writing:
         self._created.update(types)
         rows = zip(created, types, strict=True)
         self._connection.executemany(
-            _INSERT, [(one.n, one.reference, kind, one.keys, one.has_decimals, one.text) for one, kind in rows]
+            _INSERT, [(one.n, one.reference, kind, one.keys, one.has_decimals, _bound(one.text)) for one, kind in rows]
         )
+        self._write_long((one.n, one.text) for one in created)
         self._connection.executemany(_INSERT_VERSION, [(one.n, self._now, one.meta_text) for one in created])
         self._connection.executemany(_ADD_KEY, [(total, one.n) for one in created for total in _sums(one.keys)])
         return created
@@ -197,8 +200,9 @@ class Writing:
         )
         changed = [(draft, held) for draft, held in drafts if draft.text]
         self._connection.executemany(
-            _UPDATE, [(draft.keys, draft.has_decimals, draft.text, held.n) for draft, held in changed]
+            _UPDATE, [(draft.keys, draft.has_decimals, _bound(draft.text), held.n) for draft, held in changed]
         )
+        self._write_long((held.n, draft.text) for draft, held in changed)
         for draft, held in changed:
             if held.keys != draft.keys:
                 self._index_anew(held.n, _sums(held.keys), _sums(draft.keys))
@@ -217,6 +221,15 @@ class Writing:
             said.text,
             draft.meta,
         )
+
+    def _write_long(self, texts: Iterable[tuple[int, bytes]]) -> None:
+        """Write the texts that were not bound: piece by piece, because SQLite copies what is bound to a statement."""
+        for n, text in texts:
+            if len(text) > LONGEST_BOUND:
+                self._connection.execute(_MAKE_ROOM, (len(text), n))
+                with self._connection.blobopen("fhir_resource", "text", n) as blob:
+                    for start in range(0, len(text), LONGEST_BOUND):
+                        blob.write(memoryview(text)[start : start + LONGEST_BOUND])
 
     def _index_anew(self, n: int, before: set[int], after: set[int]) -> None:
         gone, new = before - after, after - before
@@ -241,6 +254,10 @@ def _written_meta(meta: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     if "versionId" in meta or "lastUpdated" in meta:
         meta = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
     return meta, orjson.dumps(meta)
+
+
+def _bound(text: bytes) -> bytes:
+    return text if len(text) <= LONGEST_BOUND else b""
 
 
 def _sums(keys: str) -> set[int]:

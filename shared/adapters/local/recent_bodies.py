@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from shared.message.envelope import ArchiveRef
 
+LONGEST_BYTES = 1 << 20  # what is longer would push out hundreds of others
+
 
 class RecentBodies:
     """The newest bodies by where they are kept, as many as a number of bytes has room for.
@@ -21,6 +23,8 @@ class RecentBodies:
     def add(self, refs: Iterable[ArchiveRef], bodies: Iterable[bytes]) -> None:
         """Take in what was kept; the oldest gives way."""
         for ref, body in zip(refs, bodies, strict=True):
+            if len(body) > LONGEST_BYTES:
+                continue
             self._bodies[ref.at] = ref.sha256, body
             self._room -= len(body)
         while self._room < 0:

@@ -28,6 +28,7 @@ from shared.message.envelope import ArchiveRef
 from shared.message.errors import IntegrationError
 from shared.ports import Stored
 
+LONGEST_RECENT = 64 * 1024
 RECENT_LIMIT = 16 * 1024  # resources as they were read or written last, about 1.5 kB each
 
 
@@ -94,12 +95,16 @@ class StoreKeeper:
         if now >= one.deadline:
             return Taken(Answer(Verdict.AMBIGUOUS, "timed_out"))
         try:
-            record = read_body(self._archive, one.record)
-            applied = apply_record(record, lambda references: self._read(connection, references))
+            applied = apply_record(
+                read_body(self._archive, one.record), lambda references: self._read(connection, references)
+            )
         except IntegrationError as error:
             return Taken(answer_to_store_error(error))
         written = writing.put([fhir_table.draft_of(write) for write in applied.writes], self._recent)
         self._recent.update([(kept.reference, kept) for kept in written])
+        for kept in written:
+            if len(kept.text) > LONGEST_RECENT:
+                del self._recent[kept.reference]
         return Taken(answer_to_applied(applied), tuple([finding.code for finding in applied.findings]))
 
     def _read(self, connection: sqlite3.Connection, references: Sequence[str]) -> dict[str, Stored]:

@@ -38,3 +38,4 @@ class WorkThread:
                 call()
             except Exception as error:  # noqa: BLE001  # the thread has to go on: others wait for what comes next
                 log_failure("work_failed", error)
+            del call  # while the thread waits it holds nothing: a payload may be large

@@ -165,7 +165,7 @@ def text(raw: str, scope: Scope) -> str | None:
     return scope.text(raw) or None
 
 
-@parts_of({1: "text"})
+@parts_of({**_CONCEPT_PARTS, 1: "text"}, _VALUE_SETS)
 def text_concept(raw: str, scope: Scope) -> Resource | None:
     """Return a CodeableConcept of a text (guide: ST[CodeableConcept]); AL1-5 may hold a coded one."""
     if scope.component in raw:

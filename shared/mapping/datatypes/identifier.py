@@ -95,6 +95,16 @@ def eip(placer_type: str, filler_type: str) -> Build:
     return identifiers
 
 
+@parts_of({1: "value", 2: "system", 3: "system"}, {4: "the kind of EI.3: its form says it"})
+def group_number(raw: str, scope: Scope) -> list[Resource]:
+    """Return the numbers of ORC-4: an EIP in 2.8.2, an EI before and after; only an EIP has subcomponents."""
+    if scope.subcomponent in raw:
+        found: list[Resource] = eip("PGN", "FGN")(raw, scope)
+        return found
+    number = ei("PGN")(raw, scope)
+    return [number] if number else []
+
+
 @parts_of({1: "value", 2: "type", 4: "period.end"}, {3: "the guide's extension does not exist"})
 def personnel_number(raw: str, scope: Scope) -> Resource | None:
     """Return a number of a practitioner (guide: PLN[Identifier])."""

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from shared.fhir.moment import is_after
 from shared.mapping.rows import parts_of
 
 if TYPE_CHECKING:
@@ -81,8 +82,17 @@ def between(start: str, end: str, scope: Scope) -> dict[str, str] | None:
 
 
 def ordered(first: str | None, last: str | None, scope: Scope) -> dict[str, str] | None:
-    """Return a Period of two FHIR times, or None of none; the end goes where it is before the start (per-1)."""
-    if first and last and is_before(last, first):
+    """Return a Period of two FHIR times, or None of none.
+
+    R4 per-1 wants the start not to be after the end: an end before it goes, and where their precision does not tell
+    (09:10 of a day, that day) both are said as far as both are known.
+    """
+    is_reversed = is_after(first, last) if first and last else False
+    if first and last and is_reversed is None:
+        scope.find("period_imprecise", "both are cut to what both have")
+        shared = min(len(first), len(last))
+        first, last = first[:shared], last[:shared]
+    elif is_reversed:
         scope.find("period_reversed", "the end is dropped")
         last = None
     found = {"start": first, "end": last}

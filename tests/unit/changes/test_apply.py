@@ -203,9 +203,9 @@ class TestAppointmentsAndOrders:
 
         assert store.said("Appointment/a")["status"] == "booked"
 
-    @pytest.mark.parametrize(("kind", "ended"), [("ServiceRequest", "revoked"), ("MedicationRequest", "cancelled")])
+    @pytest.mark.parametrize(("kind", "ended"), [("ServiceRequest", "revoked"), ("MedicationRequest", "stopped")])
     def test_an_ended_order_stays_ended_in_the_words_of_its_type(self, store: Store, kind: str, ended: str) -> None:
-        """R4 calls the same state revoked or cancelled."""
+        """R4 calls a discontinued order revoked, and a discontinued prescription stopped."""
 
         def take(n: int, control: str, status: str) -> None:
             one = {"resourceType": kind, "id": "s", "status": status}

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.deliver.outputs import in_short
 from shared.deliver.shape import control_id_of, media_type_of, shape
 from shared.hl7 import parse
 from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef, Item
 from shared.message.errors import SegmentAbsent, ShapeFailed, TextNotEncodable
+from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, DeliveryId, InterfaceId, MessageId, OrderingKey, Sequence, SessionId
 from shared.message.state import DeliveryState
 from shared.registry.interface import Interface, Route
@@ -63,21 +65,21 @@ def hl7(**choices: object) -> list[str]:
     """The lines of the message re-shaped by these choices."""
     route = Route.model_validate({"to": "lab", "shape": "hl7", **choices})
     assert media_type_of(route) == "application/hl7-v2"
-    return shape(route, interface(), None, parse(RAW), ROW).decode().split("\r")
+    return shape(route, interface(), None, parse(RAW), ROW).body.decode().split("\r")
 
 
 def test_a_bundle_is_sent_as_it_is():
     """What was judged valid is what is sent."""
     route = Route(to="app")
     assert media_type_of(route) == "application/fhir+json"
-    assert json.loads(shape(route, interface(), BUNDLE, None, ROW)) == BUNDLE
+    assert json.loads(shape(route, interface(), BUNDLE, None, ROW).body) == BUNDLE
 
 
 def test_an_event_carries_ids_and_no_content():
     """An event broker keeps and copies events; a name in one is a breach. Who sent the message is nobody's news."""
     route = Route(to="app", shape="event")
     assert media_type_of(route) == "application/cloudevents+json"
-    assert json.loads(shape(route, interface(), BUNDLE, None, ROW)) == {
+    assert json.loads(shape(route, interface(), BUNDLE, None, ROW).body) == {
         "specversion": "1.0",
         "id": "3-00112233445566778899aabbccddeeff",
         "source": "/interfaces/ward",
@@ -91,7 +93,7 @@ def test_an_event_carries_ids_and_no_content():
 def test_an_event_about_nobody_has_no_subject():
     """A master file update is about no patient."""
     bundle = {"resourceType": "Bundle", "entry": BUNDLE["entry"][:2]}
-    event = json.loads(shape(Route(to="app", shape="event"), interface(), bundle, None, ROW))
+    event = json.loads(shape(Route(to="app", shape="event"), interface(), bundle, None, ROW).body)
     assert "subject" not in event
 
 
@@ -124,10 +126,65 @@ def test_hl7_gets_another_version_names_and_fewer_segments():
     ]
 
 
+def test_a_bundle_becomes_hl7_for_a_receiver_of_v2():
+    """A clinic that sends FHIR reaches a laboratory of 1999: the route names message, version and names."""
+    order = {
+        "resourceType": "ServiceRequest",
+        "id": "s1",
+        "status": "active",
+        "intent": "order",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2951-2"}], "text": "Sodium"},
+        "subject": {"reference": "Patient/p1"},
+        "priority": "stat",
+    }
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "timestamp": "2025-03-10T08:15:00Z",
+        "entry": [{"resource": order}, BUNDLE["entry"][2]],
+    }
+    route = Route.model_validate(
+        {
+            "to": "lab",
+            "shape": "hl7_from_fhir",
+            "message": "ORM^O01",
+            "version": "2.3",
+            "set": [{"path": "MSH-3.1", "value": "CADUCEUS"}],
+        }
+    )
+    assert media_type_of(route) == "application/hl7-v2"
+    assert not route.needs_raw
+    shaped = shape(route, interface(), bundle, None, ROW)
+    assert shaped.body.decode().split("\r")[:-1] == [
+        "MSH|^~\\&|CADUCEUS||||20250310081500+0000||ORM^O01|00112233445566778899|P|2.3||||||UNICODE UTF-8",
+        "PID|1||||Müller",
+        "ORC|NW||||IP",
+        "OBR||||2951-2^Sodium^LN|S",
+    ]
+    assert {finding.code for finding in shaped.findings} == {"field_missing"}
+
+
+def test_what_an_older_version_has_no_place_for_is_told_with_the_bytes():
+    """Promise 6: a field that does not reach a destination can be found."""
+    raw = RAW.replace(b"PV1|1|I|W7^12\n", b"PV1|1|I|W7^12\nSFT|a|1|b|c\n")
+    route = Route(to="lab", shape="hl7", version="2.3")
+    shaped = shape(route, interface(), None, parse(raw), ROW)
+    assert b"SFT" not in shaped.body
+    assert ("segment_not_in_version", "SFT") in {(one.code, one.place) for one in shaped.findings}
+
+
+def test_findings_in_short_keep_their_kinds_together_and_say_how_many_more():
+    """A trace is read by a person: one line, not forty."""
+    many = [Finding("element_not_carried", f"Patient.x{number}") for number in range(24)]
+    said = in_short([Finding("field_missing", "MSH-10"), *many])
+    assert said.startswith("field_missing MSH-10; element_not_carried Patient.x0, Patient.x1, ")
+    assert said.endswith("; and 5 more")
+
+
 def test_hl7_in_another_charset_says_so_and_can_be_read_back():
     """MSH-18 and the bytes agree, or the receiver prints rubbish on a label."""
     route = Route(to="lab", shape="hl7", charset="8859/1")
-    body = shape(route, interface(), None, parse(RAW), ROW)
+    body = shape(route, interface(), None, parse(RAW), ROW).body
     assert "Müller".encode("latin-1") in body
     message = parse(body)
     assert (message.get("MSH-18"), message.get("PID-5.1")) == ("8859/1", "Müller")
@@ -145,7 +202,7 @@ def test_a_dropped_segment_cannot_stop_the_message():
     """What does not travel need not be encodable."""
     plain = RAW.replace("PID|1||4711^^^HERE^MR||Müller".encode(), b"PID|1||4711^^^HERE^MR||Miller")
     route = Route(to="lab", shape="hl7", charset="ASCII", drop=("NK1",))
-    assert shape(route, interface(), None, parse(plain), ROW).isascii()
+    assert shape(route, interface(), None, parse(plain), ROW).body.isascii()
 
 
 def test_bytes_that_are_no_text_are_not_sent_on():
@@ -176,7 +233,7 @@ def test_a_function_of_the_interface_gets_the_bundle_and_the_message(tmp_path):
     )
     route = Route(to="app", shape="steps:mine")
     assert media_type_of(route) == "application/json"
-    assert shape(route, interface(tmp_path), BUNDLE, parse(RAW), ROW) == b'{"n":3,"ward":"W7"}'
+    assert shape(route, interface(tmp_path), BUNDLE, parse(RAW), ROW).body == b'{"n":3,"ward":"W7"}'
 
 
 @pytest.mark.parametrize("body", ['raise ValueError("secret name")', "return {1, 2}", 'return {"x": message}'])

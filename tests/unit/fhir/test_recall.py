@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from shared.fhir.recall import is_plainly_sound
 from tests.unit.fhir.defects import DEFECTS, Defect, plant, put
-from tests.unit.fhir.samples import Json, wide_bundle
+from tests.unit.fhir.samples import Json, urn, wide_bundle
 
 
 def plain(bundle: Json) -> Json:
@@ -65,3 +67,22 @@ def test_what_is_remembered_is_looked_up_in_its_own_bundle(path: str, value: obj
     put(path, value)(bundle)
 
     assert not is_plainly_sound(bundle, None)
+
+
+def named_by_its_address(resource_id: str) -> Json:
+    """Return a bundle whose Practitioner has this id, in its fullUrl and wherever it is referred to."""
+    bundle = plain(wide_bundle())
+    entry = bundle["entry"][2]
+    said = {name: value for name, value in entry["resource"].items() if name not in {"resourceType", "id"}}
+    entry["resource"] = {"resourceType": "Practitioner", "id": resource_id, **said}
+    entry["request"]["url"] = f"Practitioner/{resource_id}"
+    renamed: Json = json.loads(json.dumps(bundle).replace(urn(3), json.dumps(f"urn:uuid:{resource_id}")[1:-1]))
+    return renamed
+
+
+def test_what_says_the_same_is_recalled_under_another_id_that_is_sound() -> None:
+    """Ids are no part of what is remembered; so they are looked at in every bundle."""
+    for sound in ("6f1f0c5e-0000-4000-8000-000000000003", "6f1f0c5e-0000-4000-8000-0000000000aa"):
+        assert is_plainly_sound(named_by_its_address(sound), None)
+    for broken in ("6f1f0c5e", "6f1f0c5e-0000-4000-8000-00000000000\n", "6F1F0C5E-0000-4000-8000-000000000003"):
+        assert not is_plainly_sound(named_by_its_address(broken), None)

@@ -75,8 +75,8 @@ def test_unusual_delimiters_escape_themselves() -> None:
 @pytest.mark.parametrize("raw", ["\\" * 1_000_000, "\\X" * 500_000, "\\X" + "0A" * 500_000, "\\.sp" * 200_000])
 def test_no_text_takes_long_to_unescape(raw: str) -> None:
     """A sender must not be able to stop the hub with one field."""
-    began = time.perf_counter()
+    began = time.process_time()
 
     unescape(raw, STANDARD, "utf-8")
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

@@ -62,8 +62,8 @@ def test_bundle_that_is_not_valid_never_leaves(converter, monkeypatch):
     """An error of our mapping stops the message, and says where, not what."""
     convert = canonical.convert
 
-    def convert_wrongly(message, context):
-        conversion = convert(message, context)
+    def convert_wrongly(message, context, **answers):
+        conversion = convert(message, context, **answers)
         bundle = {**conversion.bundle, "type": "MUSTER"}
         return Conversion(bundle, conversion.changes, conversion.findings)
 
@@ -74,3 +74,14 @@ def test_bundle_that_is_not_valid_never_leaves(converter, monkeypatch):
 
     assert "Bundle.type" in str(caught.value)
     assert "MUSTER" not in str(caught.value)
+
+
+def test_what_a_profile_requires_is_a_finding_only_where_the_interface_asks(tmp_path):
+    """A sender's gap is told to who promised US Core, and is noise to everybody else; it stops nothing."""
+    missing = {}
+    for name, more in (("asks", 'profiles = ["us-core"]'), ("does not", "")):
+        registry = load_registry(write_interfaces(tmp_path / name, ["store"], more=more), "laptop")
+        made = Converter(registry, KEY)(job(adt("A1"), PID=ANNA, PV1=VISIT))
+        missing[name] = {one.place for one in made.findings if one.code == "profile_element_missing"}
+    assert "Encounter.type" in missing["asks"]
+    assert missing["does not"] == set()

@@ -1,0 +1,133 @@
+"""AllergyIntolerance as AL1 and Condition as DG1 (guide: AL1[AllergyIntolerance], DG1[Condition], DG1[Encounter])."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.mapping.codes.tables import bare_table, table
+from shared.mapping.datatypes.person import EXTENSION
+from shared.rendering.coded import code, concept, text, text_concept
+from shared.rendering.identifiers import ei
+from shared.rendering.people import xcn
+from shared.rendering.rows import Implied, Resource, Row, Table, fill, prune
+from shared.rendering.times import time
+
+if TYPE_CHECKING:
+    from shared.rendering.draft import Draft
+
+_CATEGORY = table("AllergenType[AllergyIntoleranceCategory]")
+_SEVERITY = table("AllergySeverity[AllergyIntolerance.reaction.severity]")
+_CRITICALITY = table("AllergySeverity[AllergyIntolerance.criticality]")
+
+ALLERGY = Table(
+    "AL1",
+    "AllergyIntolerance",
+    (
+        Row("AL1-2", "AllergyIntolerance.category", code(_CATEGORY), "AL1[AllergyIntolerance] 6 to 8"),
+        Row("AL1-3", "AllergyIntolerance.code", concept(), "AL1[AllergyIntolerance] 10"),
+        Row("AL1-4", "AllergyIntolerance.criticality", code(_CRITICALITY), "AL1[AllergyIntolerance] 11"),
+        Row("AL1-6", "AllergyIntolerance.onsetDateTime", time, "AL1[AllergyIntolerance] 16"),
+    ),
+    (
+        Implied("clinicalStatus", "an allergy that a message lists is active"),
+        Implied("patient", "the person of the message"),
+        Implied("type", "AL1-2 says it", ("allergy",)),
+    ),
+)
+
+REACTION = Table(
+    "AL1",
+    "AllergyIntolerance.reaction",
+    (
+        Row("AL1-4", "reaction.severity", code(_SEVERITY), "AL1[AllergyIntolerance] 14"),
+        Row("AL1-5", "reaction.manifestation", text_concept, "AL1[AllergyIntolerance] 15"),
+    ),
+)
+
+
+def write_allergies(patient: str, draft: Draft) -> None:
+    """Write an AL1 for each active AllergyIntolerance of the person."""
+    number = 0
+    for url, allergy in draft.all("AllergyIntolerance"):
+        if not draft.points_at(allergy.get("patient"), patient) or _is_void(allergy):
+            continue
+        number += 1
+        segment = draft.segment("AL1")
+        segment.set(1, str(number))
+        with draft.open(url) as resource:
+            for reaction in resource.get("reaction", ()):
+                fill(segment, reaction, REACTION, draft)
+            prune(resource)
+            fill(segment, resource, ALLERGY, draft)
+            if segment.fields.get(2):
+                resource.pop("_type", None)  # category and type are one AL1-2
+
+
+def _is_void(resource: Resource) -> bool:
+    """Tell whether a resource says that it does not hold: a message has no allergy that is none."""
+    codes = {
+        one.get("code")
+        for element in ("clinicalStatus", "verificationStatus")
+        for one in resource.get(element, {}).get("coding", ())
+    }
+    return bool(codes & {"inactive", "resolved", "entered-in-error", "refuted"})
+
+
+DIAGNOSIS = Table(
+    "DG1",
+    "Condition",
+    (
+        Row("DG1-3", "Condition.code", concept(bare_table("0051", "")), "DG1[Condition] 5"),
+        Row("DG1-4", "Condition.code.text", text, "DG1[Condition] 6"),
+        Row("DG1-5", "Condition.onsetDateTime", time, "DG1[Condition] 7"),
+        Row("DG1-16", "Condition.asserter", xcn, "DG1[Condition] 18"),
+        Row("DG1-19", "Condition.recordedDate", time, "DG1[Condition] 23"),
+        Row("DG1-20", "Condition.identifier", ei(has_fixed_type=False), "DG1[Condition] 24"),
+    ),
+    (
+        Implied("category", "DG1 is of the visit"),
+        Implied("subject", "the person of the message"),
+        Implied("encounter", "the visit of the message"),
+        Implied("clinicalStatus", "a diagnosis that a message lists is active"),
+        Implied("verificationStatus", "a diagnosis that a message lists holds"),
+    ),
+)
+
+IN_THE_VISIT = Table(
+    "DG1",
+    "Encounter.diagnosis",
+    (
+        Row("DG1-6", "diagnosis.use", concept(table("DiagnosisType")), "DG1[Encounter] 8"),
+        Row("DG1-15", "diagnosis.rank", text, "DG1[Encounter] 17"),
+    ),
+    (Implied("condition", "the DG1 itself"),),
+)
+
+
+def write_diagnoses(patient: str, visit: str, draft: Draft) -> None:
+    """Write a DG1 for each Condition of the person, with its place in the visit."""
+    number = 0
+    with draft.open_if_any(visit) as encounter:
+        for url, condition in draft.all("Condition"):
+            if not draft.points_at(condition.get("subject"), patient) or _is_void(condition):
+                continue
+            number += 1
+            segment = draft.segment("DG1")
+            segment.set(1, str(number))
+            with draft.open(url) as resource:
+                _forget_second_date(resource)
+                fill(segment, resource, DIAGNOSIS, draft)
+            for one in encounter.get("diagnosis", ()):
+                if draft.points_at(one.get("condition"), url):
+                    fill(segment, one, IN_THE_VISIT, draft)
+
+
+def _forget_second_date(resource: Resource) -> None:
+    """Drop the extension of the date that recordedDate holds as well: DG1-19 is both."""
+    for one in resource.get("extension", ()):
+        is_asserted = one.get("url") == EXTENSION + "condition-assertedDate"
+        if is_asserted and one.get("valueDateTime") == resource.get("recordedDate"):
+            one.clear()
+
+
+TABLES = (ALLERGY, REACTION, DIAGNOSIS, IN_THE_VISIT)

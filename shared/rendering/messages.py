@@ -1,0 +1,226 @@
+"""Which segments a message has, in which order: one function for each message structure that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.message.errors import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
+from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
+from shared.rendering.conditions import write_allergies, write_diagnoses
+from shared.rendering.documents import write_document
+from shared.rendering.header import write_event
+from shared.rendering.immunizations import write_immunizations
+from shared.rendering.insurance import write_coverages
+from shared.rendering.orders import write_orders, write_report
+from shared.rendering.patient import has_prior, is_will, prior_of, write_merge, write_patient
+from shared.rendering.related_person import write_related
+from shared.rendering.results import write_results
+from shared.rendering.visit import write_visit
+
+if TYPE_CHECKING:
+    from shared.rendering.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Whom a message is about.
+
+    Attributes:
+        patient: Url of the Patient.
+        visit: Url of the Encounter; empty without one.
+        event: MSH-9.2.
+    """
+
+    patient: str
+    visit: str
+    event: str
+
+
+def _admission(about: About, draft: Draft) -> None:
+    write_event(about.event, draft)
+    write_patient(about.patient, draft)
+    insured = {one.get("subscriber", {}).get("reference", "") for _, one in draft.all("Coverage")}
+    write_related(about.patient, draft, leave=insured)
+    write_visit(about.visit, draft)
+    write_results(_loose_results(about, draft), draft)
+    if about.event != "A03":  # ADT_A03 of 2.5.1 has no AL1
+        write_allergies(about.patient, draft)
+    write_diagnoses(about.patient, about.visit, draft)
+    write_coverages(about.patient, draft)
+
+
+def _discharge(about: About, draft: Draft) -> None:
+    write_event(about.event, draft)
+    write_patient(about.patient, draft)
+    insured = {one.get("subscriber", {}).get("reference", "") for _, one in draft.all("Coverage")}
+    write_related(about.patient, draft, leave=insured)
+    write_visit(about.visit, draft)
+    write_diagnoses(about.patient, about.visit, draft)
+    write_results(_loose_results(about, draft), draft)
+    write_coverages(about.patient, draft)
+
+
+def _loose_results(about: About, draft: Draft) -> list[str]:
+    """Return the Observations of the person that no report holds."""
+    held = {draft.look(one)[0] for _, report in draft.all("DiagnosticReport") for one in report.get("result", ())}
+    return [
+        url
+        for url, one in draft.all("Observation")
+        if url not in held and not is_will(one) and draft.points_at(one.get("subject"), about.patient)
+    ]
+
+
+def _merge(about: About, draft: Draft) -> None:
+    write_event(about.event, draft)
+    write_patient(about.patient, draft, is_merge=True)
+    write_merge(about.patient, draft)
+    if not draft.segments[-1].fields.get(1):
+        raise ResourceAbsent("Patient.link of the record that gives way")
+
+
+def _results(about: About, draft: Draft) -> None:
+    reports = [url for url, one in draft.all("DiagnosticReport") if draft.points_at(one.get("subject"), about.patient)]
+    if not reports:
+        raise ResourceAbsent("DiagnosticReport")
+    write_patient(about.patient, draft)
+    _write_visit_if_any(about, draft)
+    for url in reports:
+        write_report(url, draft)
+
+
+def _orders(about: About, draft: Draft) -> None:
+    _write_orders(about, draft, has_specimens=True)
+
+
+def _old_orders(about: About, draft: Draft) -> None:
+    _write_orders(about, draft, has_specimens=False)
+
+
+def _write_orders(about: About, draft: Draft, *, has_specimens: bool) -> None:
+    if not draft.all("ServiceRequest"):
+        raise ResourceAbsent("ServiceRequest")
+    write_patient(about.patient, draft)
+    if has_specimens:
+        write_related(about.patient, draft, leave=set())
+    _write_visit_if_any(about, draft)
+    write_coverages(about.patient, draft)
+    write_allergies(about.patient, draft)
+    write_orders(about.patient, about.visit, draft, has_specimens=has_specimens)
+
+
+def _schedule(about: About, draft: Draft) -> None:
+    appointment = _only("Appointment", draft)
+    write_schedule(appointment, about.event, draft)
+    write_patient(about.patient, draft)
+    _write_visit_if_any(about, draft)
+    write_results(_loose_results(about, draft), draft)
+    write_diagnoses(about.patient, about.visit, draft)
+    write_resources(appointment, about.patient, draft)
+
+
+def _document(about: About, draft: Draft) -> None:
+    document = _only("DocumentReference", draft)
+    write_event(about.event, draft)
+    write_patient(about.patient, draft)
+    write_visit(about.visit, draft)
+    write_document(document, draft)
+
+
+def _vaccinations(about: About, draft: Draft) -> None:
+    if not draft.all("Immunization"):
+        raise ResourceAbsent("Immunization")
+    write_patient(about.patient, draft)
+    write_related(about.patient, draft, leave=set())
+    _write_visit_if_any(about, draft)
+    write_coverages(about.patient, draft)
+    write_immunizations(about.patient, draft)
+
+
+def _write_visit_if_any(about: About, draft: Draft) -> None:
+    if about.visit:
+        write_visit(about.visit, draft)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One message type that can be written: its structure (MSH-9.3) and who writes its segments below MSH."""
+
+    structure: str
+    write: Callable[[About, Draft], None]
+
+
+KINDS = {
+    **dict.fromkeys(("ADT^A01", "ADT^A04", "ADT^A08"), Kind("ADT_A01", _admission)),
+    "ADT^A03": Kind("ADT_A03", _discharge),
+    "ADT^A40": Kind("ADT_A39", _merge),
+    "ORU^R01": Kind("ORU_R01", _results),
+    "OML^O21": Kind("OML_O21", _orders),
+    "ORM^O01": Kind("ORM_O01", _old_orders),
+    **dict.fromkeys((f"SIU^{event}" for event in EVENT_NAMES), Kind("SIU_S12", _schedule)),
+    "MDM^T02": Kind("MDM_T02", _document),
+    "VXU^V04": Kind("VXU_V04", _vaccinations),
+}
+
+# Without a MessageHeader the first of these that a bundle holds says which message it is.
+_BY_CONTENT = {
+    "Immunization": "VXU^V04",
+    "DiagnosticReport": "ORU^R01",
+    "Appointment": "SIU",
+    "DocumentReference": "MDM^T02",
+    "ServiceRequest": "OML^O21",
+    "Encounter": "ADT^A08",
+    "Patient": "ADT^A08",
+}
+
+
+def type_for(draft: Draft) -> str:
+    """Return the type of message for a bundle: what its MessageHeader says, else what it holds.
+
+    Raises:
+        MessageNotWritten: nothing in it has a message of its own.
+    """
+    for _, header in draft.all("MessageHeader"):
+        said = "^".join(header.get("eventCoding", {}).get("display", "").split("^")[:2])
+        if said in KINDS:
+            return said
+    for kind, found in _BY_CONTENT.items():
+        present = draft.all(kind)
+        if not present:
+            continue
+        if kind == "Appointment":
+            return f"SIU^{EVENT_OF_STATUS.get(present[0][1].get('status', ''), OTHER_EVENT)}"
+        if kind == "Patient" and any(has_prior(url, draft) for url, _ in present):
+            return "ADT^A40"
+        return found
+    raise MessageNotWritten("the bundle")
+
+
+def about(event: str, draft: Draft) -> About:
+    """Return whom a message is about: the one Patient, of two the one that the other gives way to.
+
+    Raises:
+        ResourceAbsent: there is no Patient.
+        ResourceAmbiguous: several Patients or visits, and nothing that says which.
+    """
+    patients = [url for url, _ in draft.all("Patient")]
+    given_up = {prior_of(url, draft) for url in patients}
+    standing = [url for url in patients if url not in given_up]
+    if not standing:
+        raise ResourceAbsent("Patient")
+    if len(standing) > 1:
+        raise ResourceAmbiguous(f"{len(standing)} of Patient")
+    visits = [url for url, one in draft.all("Encounter") if draft.points_at(one.get("subject"), standing[0])]
+    if len(visits) > 1:
+        raise ResourceAmbiguous(f"{len(visits)} of Encounter")
+    return About(standing[0], visits[0] if visits else "", event)
+
+
+def _only(kind: str, draft: Draft) -> str:
+    found = draft.all(kind)
+    if not found:
+        raise ResourceAbsent(kind)
+    if len(found) > 1:
+        raise ResourceAmbiguous(f"{len(found)} of {kind}")
+    return found[0][0]

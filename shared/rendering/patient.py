@@ -1,0 +1,368 @@
+"""Patient as PID, PD1 and, for a merge, MRG (guide: PID[Patient], PD1[Patient])."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.mapping.codes.systems import SSN
+from shared.mapping.codes.tables import bare_table, table
+from shared.mapping.datatypes.person import EXTENSION
+from shared.rendering.coded import boolean, code, concept, text
+from shared.rendering.draft import composed
+from shared.rendering.identifiers import cx, drivers_license, number, type_of
+from shared.rendering.people import xad, xcn, xon, xpn, xtn
+from shared.rendering.rows import Implied, Resource, Row, Table, Write, extension, fill, is_extension
+from shared.rendering.times import hl7_time, time
+
+if TYPE_CHECKING:
+    from shared.rendering.draft import Draft, SegmentDraft
+
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+_LANGUAGE = bare_table("0296", "PrimaryLanguage")
+_CDC = "urn:oid:2.16.840.1.113883.6.238"
+_ELSEWHERE = "comes back as a repetition of PID-3, with its type"
+_LATER = "not in 2.5.1"
+_GROUP_CODES = ("ombCategory", "detailed")
+
+
+def _is_ssn(value: Resource) -> bool:
+    return type_of(value) == "SS" and value.get("system") == SSN and "assigner" not in value
+
+
+def _is_license(value: Resource) -> bool:
+    return type_of(value) == "DL"
+
+
+def _is_work(value: Resource) -> bool:
+    return value.get("use") == "work"
+
+
+def _is_private(value: Resource) -> bool:
+    return value.get("use") != "work"
+
+
+def _nested(part: str, codes: str) -> Write:
+    """Return the write function of an extension whose value sits in an inner extension."""
+    write = concept(bare_table(codes, ""))
+
+    def nested(value: Resource, draft: Draft, kind: str) -> str:
+        for inner in value.get("extension", ()):
+            if inner.get("url") == part and "valueCodeableConcept" in inner:
+                found = write(inner["valueCodeableConcept"], draft, kind)
+                inner.pop("url")
+                if len(value["extension"]) == 1:
+                    value.pop("url")
+                return found
+        return ""
+
+    return nested
+
+
+def category(value: Resource, draft: Draft, kind: str) -> str:
+    """Write a US Core race or ethnic group as a CE: the first of its codes, and its text."""
+    del draft, kind
+    parts = value.get("extension", [])
+    coded = next((one for one in parts if one.get("url") in _GROUP_CODES and "valueCoding" in one), None)
+    said: Resource = next((one for one in parts if one.get("url") == "text"), {})
+    shown = said.pop("valueString", "")
+    said.pop("url", None)
+    found: Resource = {}
+    if coded is not None:
+        found = coded.pop("valueCoding")
+        coded.pop("url")
+    if not any("url" in one for one in parts):
+        value.pop("url")
+    name = found.get("display") or shown
+    return composed([found.get("code", ""), name, "CDCREC" if found.get("system") == _CDC else ""])
+
+
+def birth(value: Resource, draft: Draft, kind: str) -> str:
+    """Write a birth date as a TS, with the time of day that stands beside it."""
+    del draft, kind
+    inner = value.get("_birthDate", {})
+    for one in inner.get("extension", ()):
+        if one.get("url") == EXTENSION + "patient-birthTime" and "valueDateTime" in one:
+            value.pop("birthDate", None)
+            one.pop("url")
+            return hl7_time(one.pop("valueDateTime"))
+    return hl7_time(value.pop("birthDate", ""))
+
+
+def spoken(value: Resource, draft: Draft, kind: str) -> str:
+    """Write one Patient.communication."""
+    value.pop("preferred", None)
+    return concept(_LANGUAGE)(value.get("language", {}), draft, kind)
+
+
+def place_text(value: Resource, draft: Draft, kind: str) -> str:
+    """Write the Address of a birth place as one text."""
+    del draft, kind
+    if value.get("text"):
+        return composed([value.pop("text")])
+    parts = [value.pop(element, "") for element in ("city", "state", "country")]
+    return composed([", ".join(part for part in parts if part)])
+
+
+def name_text(value: str, draft: Draft, kind: str) -> str:
+    """Write a name that is one string as an XPN."""
+    del draft, kind
+    return composed([[value]])
+
+
+def _in_extension(number: int, url: str, element: str, write: Write, guide: str) -> Row:
+    name = f"PID-{number}"
+    return Row(name, "Patient.extension", extension(element, write), f"PID[Patient] {guide}", is_extension(url))
+
+
+PATIENT = Table(
+    "PID",
+    "Patient",
+    (
+        Row("PID-19", "Patient.identifier", number, "PID[Patient] 30 to 34", _is_ssn),
+        Row("PID-20", "Patient.identifier", drivers_license, "PID[Patient] 35", _is_license),
+        Row("PID-3", "Patient.identifier", cx, "PID[Patient] 5"),
+        Row("PID-5", "Patient.name", xpn, "PID[Patient] 7"),
+        _in_extension(6, EXTENSION + "patient-mothersMaidenName", "valueString", name_text, "8, 9"),
+        Row("PID-8", "Patient.gender", code(table("AdministrativeSex")), "PID[Patient] 13"),
+        Row("PID-10", "Patient.extension", category, "PID[Patient] 15", is_extension(_US_CORE + "race")),
+        Row("PID-11", "Patient.address", xad, "PID[Patient] 16"),
+        Row("PID-13", "Patient.telecom", xtn, "PID[Patient] 21, 22", _is_private),
+        Row("PID-14", "Patient.telecom", xtn, "PID[Patient] 23, 24", _is_work),
+        Row("PID-15", "Patient.communication", spoken, "PID[Patient] 25"),
+        Row("PID-16", "Patient.maritalStatus", concept(table("MaritalStatus")), "PID[Patient] 26"),
+        _in_extension(17, EXTENSION + "patient-religion", "valueCodeableConcept", concept(table("Religion")), "27, 28"),
+        Row("PID-22", "Patient.extension", category, "PID[Patient] 37", is_extension(_US_CORE + "ethnicity")),
+        _in_extension(23, EXTENSION + "patient-birthPlace", "valueAddress", place_text, "38, 39"),
+        Row("PID-24", "Patient.multipleBirthBoolean", boolean, "PID[Patient] 40"),
+        Row("PID-25", "Patient.multipleBirthInteger", text, "PID[Patient] 41"),
+        Row(
+            "PID-26",
+            "Patient.extension",
+            _nested("code", "0171"),
+            "PID[Patient] 42 to 44",
+            is_extension(EXTENSION + "patient-citizenship"),
+        ),
+        Row(
+            "PID-28",
+            "Patient.extension",
+            _nested("code", "0212"),
+            "PID[Patient] 46 to 48",
+            is_extension(EXTENSION + "patient-nationality"),
+        ),
+        Row("PID-29", "Patient.deceasedDateTime", time, "PID[Patient] 49"),
+        Row("PID-30", "Patient.deceasedBoolean", boolean, "PID[Patient] 50"),
+        Row(
+            "PID-35",
+            "Patient.extension",
+            _nested("species", ""),
+            "PID[Patient] 55 to 57",
+            is_extension(EXTENSION + "patient-animal"),
+        ),
+        Row(
+            "PID-36",
+            "Patient.extension",
+            _nested("breed", ""),
+            "PID[Patient] 58 to 60",
+            is_extension(EXTENSION + "patient-animal"),
+        ),
+    ),
+    (Implied("active", "a person a message speaks of is in use", (True,)),),
+    {
+        2: _ELSEWHERE,
+        4: _ELSEWHERE,
+        9: "comes back as a repetition of PID-5, with its type",
+        12: "comes back in PID-11.9",
+        39: "comes back in PID-26: FHIR has one extension for both",
+        40: _LATER,
+        33: "who keeps the record changed it, and says so anew",
+        34: "who keeps the record changed it, and says so anew",
+    },
+)
+
+_ACCOUNT = Row("PID-18", "Account.identifier", cx, "PID[Account] 22")
+_MOTHER = Row("PID-21", "RelatedPerson.identifier", cx, "PID[Patient] 36")
+_WILL = Row(
+    "PD1-7",
+    "Observation.valueCodeableConcept",
+    concept(table("LivingWillCode")),
+    "PD1[Observation-LivingWill] 13",
+)
+
+ACCOUNT = Table(
+    "PID",
+    "Account",
+    (_ACCOUNT,),
+    (
+        Implied("status", "an account that a message names is in use", ("active",)),
+        Implied("coverage", "IN1 is of the person"),
+        Implied("subject", "the person of the message"),
+    ),
+)
+MOTHER = Table(
+    "PID",
+    "RelatedPerson",
+    (_MOTHER,),
+    (
+        Implied("relationship", "the field says it"),
+        Implied("patient", "the person of the message"),
+    ),
+)
+BIRTH = Table(
+    "PID",
+    "Patient",
+    (
+        Row("PID-7", "Patient.birthDate", birth, "PID[Patient] 10"),
+        Row("PID-7", "Patient._birthDate.extension", birth, "PID[Patient] 11, 12"),
+    ),
+)
+LIVING_WILL = Table(
+    "PD1",
+    "Observation",
+    (_WILL,),
+    (
+        Implied("code", "the field says it"),
+        Implied("subject", "the person of the message"),
+        Implied("status", "the field says it", ("final",)),
+    ),
+)
+
+
+DEMOGRAPHICS = Table(
+    "PD1",
+    "Patient",
+    (
+        Row("PD1-3", "Patient.generalPractitioner", xon, "PD1[Patient] 5"),
+        Row("PD1-4", "Patient.generalPractitioner", xcn, "PD1[Patient] 6"),
+        Row(
+            "PD1-6",
+            "Patient.extension",
+            extension("valueCodeableConcept", concept(bare_table("0295", "Handicap"))),
+            "PD1[Patient] 8, 9",
+            is_extension(EXTENSION + "patient-disability"),
+        ),
+        Row(
+            "PD1-14",
+            "Patient.extension",
+            extension("valueString", name_text),
+            "PD1[Patient] 17, 18",
+            is_extension(EXTENSION + "patient-congregation"),
+        ),
+    ),
+)
+
+
+def write_patient(url: str, draft: Draft, *, is_merge: bool = False) -> None:
+    """Write PID and, where something is left for it, PD1; in a merge MRG says what the links do."""
+    pid = draft.segment("PID")
+    pid.set(1, "1")
+    with draft.open(url) as resource:
+        _part_groups(resource)
+        fill(pid, resource, PATIENT, draft)
+        pid.set(7, birth(resource, draft, "TS"))
+        if is_merge:
+            resource.pop("link", None)
+        _write_beside(pid, url, draft)
+        more = draft.segment("PD1")
+        fill(more, resource, DEMOGRAPHICS, draft)
+        _write_will(more, url, draft)
+        draft.drop_empty()
+
+
+def _part_groups(resource: Resource) -> None:
+    """Part a US Core race or ethnic group of several codes into several, each a repetition of its field."""
+    parted = []
+    for one in resource.get("extension", ()):
+        inner = one.get("extension", [])
+        codes = [each for each in inner if each.get("url") in _GROUP_CODES]
+        if one.get("url") in (_US_CORE + "race", _US_CORE + "ethnicity") and len(codes) > 1:
+            parted += [{"url": one["url"], "extension": [each]} for each in codes]
+        else:
+            parted.append(one)
+    if parted:
+        resource["extension"] = parted
+
+
+def _write_beside(pid: SegmentDraft, patient: str, draft: Draft) -> None:
+    """Write what the mapping makes of PID beside the Patient: the account and the mother's number."""
+    for url, account in draft.all("Account"):
+        if any(draft.points_at(one, patient) for one in account.get("subject", ())) and pid.has_room(18):
+            with draft.open(url) as resource:
+                fill(pid, resource, ACCOUNT, draft)
+    for url, related in draft.all("RelatedPerson"):
+        if is_mother(related) and draft.points_at(related.get("patient"), patient):
+            with draft.open(url) as resource:
+                fill(pid, resource, MOTHER, draft)
+
+
+def is_mother(related: Resource) -> bool:
+    """Tell whether a RelatedPerson is the mother of whom PID-21 gives the number, and nothing else."""
+    codes = [one.get("code") for each in related.get("relationship", ()) for one in each.get("coding", ())]
+    return codes == ["MTH"] and not related.keys() & {"name", "telecom", "address", "period"}
+
+
+def _write_will(segment: SegmentDraft, patient: str, draft: Draft) -> None:
+    for url, observation in draft.all("Observation"):
+        if is_will(observation) and draft.points_at(observation.get("subject"), patient):
+            with draft.open(url) as resource:
+                fill(segment, resource, LIVING_WILL, draft)
+
+
+def is_will(observation: Resource) -> bool:
+    """Tell whether an Observation is the living will of PD1-7."""
+    return any(one.get("code") == "75320-2" for one in observation.get("code", {}).get("coding", ()))
+
+
+MERGE = Table(
+    "MRG",
+    "Patient",
+    (
+        Row("MRG-1", "Patient.identifier", cx, "PID[Patient] 5"),
+        Row("MRG-7", "Patient.name", xpn, "PID[Patient] 7"),
+    ),
+    (
+        Implied("active", "the record that is given up"),
+        Implied("link", "the survivor is PID"),
+        *(
+            Implied(element, "the surviving record has its own")
+            for element in ("birthDate", "gender", "address", "telecom", "extension", "managingOrganization")
+        ),
+    ),
+    {3: "an Account of its own, which no link joins to the merge"},
+)
+
+
+def prior_of(patient: str, draft: Draft) -> str:
+    """Return the url of the record that gives way to a Patient: of Patient.link, read from either side."""
+    _, survivor = draft.look({"reference": patient})
+    for link in survivor.get("link", ()):
+        if link.get("type") == "replaces":
+            return draft.look(link.get("other"))[0]
+    for url, other in draft.all("Patient"):
+        for link in other.get("link", ()):
+            if link.get("type") == "replaced-by" and draft.points_at(link.get("other"), patient):
+                return url
+    return ""
+
+
+def has_prior(patient: str, draft: Draft) -> bool:
+    """Tell whether a record gives way to a Patient, whether the bundle holds it or not."""
+    _, survivor = draft.look({"reference": patient})
+    return bool(prior_of(patient, draft)) or any(one.get("type") == "replaces" for one in survivor.get("link", ()))
+
+
+def write_merge(patient: str, draft: Draft) -> None:
+    """Write MRG: the record that gives way, from its resource or from the identifier that the link names."""
+    mrg = draft.segment("MRG")
+    prior = prior_of(patient, draft)
+    if prior:
+        with draft.open(prior) as resource:
+            fill(mrg, resource, MERGE, draft)
+        return
+    _, survivor = draft.look({"reference": patient})
+    for link in survivor.get("link", ()):
+        identifier = link.get("other", {}).get("identifier")
+        if link.get("type") == "replaces" and identifier:
+            mrg.set(1, cx({**identifier}, draft, "CX"))
+
+
+TABLES = (PATIENT, BIRTH, ACCOUNT, MOTHER, DEMOGRAPHICS, LIVING_WILL, MERGE)

@@ -1,0 +1,35 @@
+"""Every table of the way back, family by family: what the page of rows and the tests read."""
+
+from __future__ import annotations
+
+from shared.rendering import (
+    appointments,
+    conditions,
+    documents,
+    header,
+    immunizations,
+    insurance,
+    notes,
+    orders,
+    patient,
+    related_person,
+    results,
+    visit,
+)
+from shared.rendering.rows import Table
+
+FAMILIES = (
+    header,
+    patient,
+    related_person,
+    visit,
+    conditions,
+    insurance,
+    orders,
+    results,
+    notes,
+    appointments,
+    documents,
+    immunizations,
+)
+TABLES: tuple[Table, ...] = tuple(table for family in FAMILIES for table in family.TABLES)

@@ -1,0 +1,43 @@
+"""The budget of lost values: how many each sample of an interface loses, against what the interface allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.hl7 import parse
+from shared.mapping.context import NoCodeMap
+from shared.mapping.identity import Minter
+from shared.mapping.report import Outcome, mapping_report
+from shared.message.errors import IntegrationError
+from shared.registry.check import SAMPLES
+from shared.registry.folder import Folder, Written
+from shared.registry.interface import Interface
+from shared.registry.problem import Problem
+from shared.transform.contexts import mapping_context
+
+# Which values are lost does not depend on ids.
+_KEY = b"counts what is lost, mints nothing that is kept"
+_MOST_NAMED = 5
+
+
+def over_budget(folder: Folder) -> list[Problem]:
+    """Return, for each sample that loses more values than its interface allows, how many and the first places."""
+    return [problem for written in folder.interfaces.values() for problem in _check(written, folder)]
+
+
+def _check(written: Written[Interface], folder: Folder) -> Iterator[Problem]:
+    interface = written.model
+    budget = interface.mapping.lost_budget
+    if budget is None:
+        return
+    context = mapping_context(interface, folder.concept_maps.get(interface.id, NoCodeMap()), Minter(_KEY))
+    for sample in sorted((interface.folder / SAMPLES).glob("*.hl7")):
+        try:
+            report = mapping_report(parse(sample.read_bytes(), interface.charset), context)
+        except IntegrationError:
+            continue  # the check of the folder names it
+        lost = [fate.place for fate in report.fates if fate.outcome is Outcome.LOST]
+        if len(lost) > budget:
+            named = ", ".join(lost[:_MOST_NAMED]) + (" ..." if len(lost) > _MOST_NAMED else "")
+            text = f"{sample.name} loses {len(lost)} values, {budget} are allowed: {named}"
+            yield written.problem(text, "mapping", "lost_budget")
