@@ -38,10 +38,12 @@ def hl7_to_hl7(message: Message, route: Route, control_id: str) -> Reshaped:
         TextNotEncodable: the target charset cannot hold a character, or a segment is no text in the source's.
         SegmentAbsent: the route sets a field of a segment that is not there.
     """
-    draft = _without(message, route.drop)
+    _refuse_undecodable(message, route.drop)
     findings: tuple[Finding, ...] = ()
     if route.version and route.version != message.version:
-        draft, findings = in_version(draft, route.version)
+        draft, findings = in_version(message, route.version, route.drop)
+    else:
+        draft = _without(message, route.drop)
     edits = [("MSH-10", control_id), *((field.path, field.value) for field in route.set)]
     for path, value in edits:
         draft.set(path, value or None)
@@ -51,10 +53,13 @@ def hl7_to_hl7(message: Message, route: Route, control_id: str) -> Reshaped:
     return Reshaped(body, findings)
 
 
-def _without(message: Message, dropped: tuple[str, ...]) -> Message:
+def _refuse_undecodable(message: Message, dropped: tuple[str, ...]) -> None:
     for finding in message.findings:
         if finding.code == "charset_undecodable" and finding.place[:3] not in dropped:
             raise TextNotEncodable(finding.place)
+
+
+def _without(message: Message, dropped: tuple[str, ...]) -> Message:
     kept = [segment for segment in message.segments if segment.name not in dropped]
     separator = message.delimiters.field
     return parse("".join(f"{join_fields(segment.fields, separator)}\r" for segment in kept).encode(), _DRAFT_CHARSET)

@@ -97,20 +97,26 @@ def check_structure(message: Message) -> list[Finding]:
         unexpected = (name for name in names if name not in structure.segments and not name.startswith("Z"))
         findings += [Finding("segment_unexpected", name) for name in unexpected]
     for segment in message.segments:
-        findings += _check_fields(segment, read_fields(version, segment.name))
+        findings += _check_fields(segment, version)
     return findings
 
 
-def _check_fields(segment: Segment, rules: Mapping[int, FieldRule]) -> Iterator[Finding]:
+def _check_fields(segment: Segment, version: str) -> Iterator[Finding]:
     place = segment.name if segment.number == 1 else f"{segment.name}({segment.number})"
     fields, mark = segment.fields, segment.delimiters.repetition
-    for number, rule in rules.items():
-        value = fields[number] if number < len(fields) else ""
-        if not value:
-            if rule.is_required:
-                yield Finding("field_missing", f"{place}-{number}")
-        elif rule.most and mark in value and (count := len(segment.repeats(number))) > rule.most:
+    for number in _required_fields(version, segment.name):
+        if number >= len(fields) or not fields[number]:
+            yield Finding("field_missing", f"{place}-{number}")
+    repeating = [number for number, value in enumerate(fields) if mark in value]
+    for number in repeating:
+        rule = read_fields(version, segment.name).get(number)
+        if rule is not None and rule.most and (count := len(segment.repeats(number))) > rule.most:
             yield Finding("field_repeats_too_often", f"{place}-{number}", f"{count} of {rule.most}")
+
+
+@lru_cache(maxsize=2048)
+def _required_fields(version: str, segment: str) -> tuple[int, ...]:
+    return tuple(number for number, rule in read_fields(version, segment).items() if rule.is_required)
 
 
 def structure_name(message: Message) -> str:

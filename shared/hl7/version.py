@@ -6,7 +6,7 @@ recommendations from 2.7 on, and nothing is ever cut to fit one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from shared.hl7.delimiters import Delimiters
@@ -54,21 +54,27 @@ class _Reversion:
     findings: list[Finding] = field(default_factory=list)
 
 
-def in_version(message: Message, version: str) -> tuple[Message, tuple[Finding, ...]]:
+def in_version(message: Message, version: str, dropped: Collection[str] = ()) -> tuple[Message, tuple[Finding, ...]]:
     """Return a message as another version has it, in UTF-8, and what that version has no place for.
 
     MSH-12 and MSH-9.3 say the new version. Findings: ``segment_not_in_version`` (Z segments stay),
     ``segment_renamed``, ``field_not_in_version``, ``field_moved``, ``component_not_in_version``,
     ``repetition_not_in_version``, and what ``check_structure`` finds now and did not find before.
+
+    Args:
+        dropped: Names of segments to leave out.
     """
     run = _Reversion(message.delimiters, nearest_version(message.version), nearest_version(version))
-    kept = [fields for segment in message.segments if (fields := _in_version(segment, run))]
+    segments = [segment for segment in message.segments if segment.name not in dropped]
+    kept = [fields for segment in segments if (fields := _in_version(segment, run))]
     _head(kept[0], message, version, run.target)
     separator = message.delimiters.field
     lines = (_without_truncation(join_fields(fields, separator), message.delimiters, version) for fields in kept)
     found = parse("".join(f"{line}\r" for line in lines).encode(), _DRAFT_CHARSET)
-    known = set(check_structure(message))
-    return found, (*run.findings, *(each for each in check_structure(found) if each not in known))
+    noticed = check_structure(found)
+    known = set(check_structure(message)) if noticed else set()
+    known |= {Finding("segment_missing", name) for name in dropped}
+    return found, (*run.findings, *(each for each in noticed if each not in known))
 
 
 def _in_version(segment: Segment, run: _Reversion) -> list[str] | None:
@@ -143,6 +149,8 @@ def _fitted(value: str, most: int | None, types: tuple[str, str], place: str, ru
     mark = run.delimiters.repetition
     if mark not in value and run.delimiters.component not in value and run.delimiters.subcomponent not in value:
         return value  # most are: nothing in it can be too much
+    if mark not in value:
+        return _trimmed(value, types, place, run)
     repetitions = value.split(mark)
     if most and len(repetitions) > most:
         run.findings.append(Finding("repetition_not_in_version", place, f"{len(repetitions)} of {most}"))
@@ -158,6 +166,8 @@ def _trimmed(value: str, types: tuple[str, str], place: str, run: _Reversion) ->
     if components is None or not (components or inner):
         return value  # no type known, or a text on both sides: a separator in it is part of it
     mark = run.delimiters.component
+    if value.count(mark) < len(components) and run.delimiters.subcomponent not in value and not value.startswith(mark):
+        return value.rstrip(mark)  # it has no more components than there are, and nothing to rescue
     parts = _rescued(value.split(mark), types[1], len(components) or 1)
     _tell_cut(parts, len(components) or 1, types[1], place, run)
     parts = parts[: len(components) or 1]

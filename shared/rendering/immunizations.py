@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
-from shared.rendering.coded import concept, text
+from shared.rendering.coded import coding, concept, text
 from shared.rendering.draft import composed
-from shared.rendering.identifiers import ei
+from shared.rendering.identifiers import ei, has_type
 from shared.rendering.people import xcn
 from shared.rendering.results import producer, write_results
-from shared.rendering.rows import Implied, Resource, Row, Table, fill
+from shared.rendering.rows import Implied, Resource, Row, Table, Write, fill
 from shared.rendering.times import time
+from shared.rendering.vaccine_facts import write_facts
 from shared.rendering.values import unit
 
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft
 
 _VACCINE = "RXA[Immunization]"
+_OF_DRUGS = "of the administration of a drug, which is not written back"
 _UNKNOWN_AMOUNT = "999"  # HL7 chapter 4, RXA-6, as immunization registries write it
 _REFUSED = "RE"  # RXA-18 is why it was refused
 _STATUS = {"completed": "CP", "not-done": "NA", "entered-in-error": "CP"}  # HL7 table 0322; RXA-21 D says the error
@@ -30,17 +32,42 @@ def vaccine_maker(value: Resource, draft: Draft, kind: str) -> str:
     return producer(value, draft, kind)
 
 
-def performer(value: Resource, draft: Draft, kind: str) -> str:
-    """Write who gave a vaccine as an XCN."""
-    found = xcn(value.get("actor", {}), draft, kind)
-    if found and {one.get("code") for one in value.get("function", {}).get("coding", ())} <= {"AP"}:
-        value.pop("function", None)
-    return found
+def performer(function: str) -> Write:
+    """Return the write function of who took part in a function, as an XCN: the field says the function."""
+
+    def written(value: Resource, draft: Draft, kind: str) -> str:
+        found = xcn(value.get("actor", {}), draft, kind)
+        if found and _functions(value) <= {function}:
+            value.pop("function", None)
+        return found
+
+    return written
+
+
+def _functions(value: Resource) -> set[str]:
+    return {one.get("code", "") for one in value.get("function", {}).get("coding", ())}
 
 
 def _is_giving(value: Resource) -> bool:
-    codes = {one.get("code") for one in value.get("function", {}).get("coding", ())}
-    return not codes or "AP" in codes
+    return not _functions(value) or "AP" in _functions(value)
+
+
+def _is_ordering(value: Resource) -> bool:
+    return "OP" in _functions(value)
+
+
+_COMMON = "ORC[Immunization]"
+COMMON = Table(
+    "ORC",
+    "Immunization",
+    (
+        Row("ORC-2", "Immunization.identifier", ei(), f"{_COMMON} 4 to 6", has_type("PLAC")),
+        Row("ORC-3", "Immunization.identifier", ei(), f"{_COMMON} 7 to 9", has_type("FILL", "")),
+        Row("ORC-4", "Immunization.identifier", ei(), f"{_COMMON} 10, 11", has_type("PGN")),
+        Row("ORC-12", "Immunization.performer", performer("OP"), f"{_COMMON} 19 to 21", _is_ordering),
+        Row("ORC-28", "Immunization.meta.security", coding(table("ConfidentialityCode")), f"{_COMMON} 37"),
+    ),
+)
 
 
 VACCINATION = Table(
@@ -50,7 +77,8 @@ VACCINATION = Table(
         Row("RXA-3", "Immunization.occurrenceDateTime", time, f"{_VACCINE} 5"),
         Row("RXA-5", "Immunization.vaccineCode", concept(), f"{_VACCINE} 7"),
         Row("RXA-6", "Immunization.doseQuantity.value", text, f"{_VACCINE} 8"),
-        Row("RXA-10", "Immunization.performer", performer, f"{_VACCINE} 12 to 14", _is_giving),
+        Row("RXA-9", "Immunization.reportOrigin", concept(), f"{_VACCINE} 11"),
+        Row("RXA-10", "Immunization.performer", performer("AP"), f"{_VACCINE} 12 to 14", _is_giving),
         Row("RXA-15", "Immunization.lotNumber", text, f"{_VACCINE} 19"),
         Row("RXA-16", "Immunization.expirationDate", time, f"{_VACCINE} 20"),
         Row("RXA-17", "Immunization.manufacturer", vaccine_maker, f"{_VACCINE} 21"),
@@ -61,13 +89,19 @@ VACCINATION = Table(
     (
         Implied("patient", "the person of the message"),
         Implied("encounter", "the visit of the message"),
+        Implied("primarySource", "RXA-9: 00 is who gave it"),
+        Implied("reaction", "the OBX of the reaction, below the RXA"),
     ),
     {
+        2: "one for each vaccination",
+        4: "comes back with RXA-3",
         7: "comes back with the amount",
         20: "comes back from the status",
         21: "comes back from the status: D for an error",
+        11: "its places are a code of the sender's: a Location does not give it back",
         27: "not in 2.5.1",
         28: "not in 2.5.1",
+        **dict.fromkeys((8, 12, 13, 14, 23, 24, 29), _OF_DRUGS),
     },
 )
 
@@ -78,6 +112,8 @@ ROUTE = Table(
         Row("RXR-1", "Immunization.route", concept(table("RouteOfAdministration")), "RXR[Immunization] 3"),
         Row("RXR-2", "Immunization.site", concept(table("BodyParts")), "RXR[Immunization] 4"),
     ),
+    (),
+    {4: _OF_DRUGS, 5: _OF_DRUGS},
 )
 
 
@@ -91,8 +127,7 @@ def write_immunizations(patient: str, draft: Draft) -> None:
         rxa.set(1, "0")
         rxa.set(2, "1")
         with draft.open(url) as resource:
-            for identifier in resource.get("identifier", ())[:1]:
-                orc.set(3, ei(has_fixed_type=False)(identifier, draft, "EI"))
+            fill(orc, resource, COMMON, draft)
             status = resource.pop("status", "")
             is_refused = status == "not-done" and "statusReason" in resource
             rxa.set(20, _REFUSED if is_refused else _STATUS.get(status, ""))
@@ -105,12 +140,17 @@ def write_immunizations(patient: str, draft: Draft) -> None:
             fill(rxr, resource, ROUTE, draft)
             if 1 not in rxr.fields and 2 not in rxr.fields:
                 draft.segments.pop()
+            written = len(draft.segments)
+            write_facts(resource, draft)
         observed = (
             one
             for one, each in draft.all("Observation")
             if any(draft.points_at(p, url) for p in each.get("partOf", ()))
         )
         write_results(observed, draft)
+        below = [one for one in draft.segments[written:] if one.name == "OBX"]
+        for number, obx in enumerate(below, 1):
+            obx.set(1, str(number))
 
 
-TABLES = (VACCINATION, ROUTE)
+TABLES = (COMMON, VACCINATION, ROUTE)

@@ -28,6 +28,8 @@ _CONTROL = {"on-hold": "HD", "revoked": "CA", "completed": "SC", "entered-in-err
 _NEW_ORDER = "NW"
 _AS_SPM = "comes back as SPM"
 _LATER = "not in 2.5.1"
+_OF_DRUGS = "of a prescription, which is not written back"
+_AS_TQ1 = "2.5.1 has TQ1 for it, which is not written back"
 
 COMMON = Table(
     "ORC",
@@ -61,7 +63,10 @@ COMMON = Table(
     ),
     {
         1: "comes back by the status of the order: RE in a result, else NW, HD, CA or SC",
+        7: _AS_TQ1,
+        **dict.fromkeys((8, 10, 22, 23, 24), _OF_DRUGS),
         33: _LATER,
+        38: _LATER,
     },
 )
 
@@ -103,6 +108,7 @@ SERVICE = Table(
     (),
     {
         16: "comes back with ORC-12: one person orders",
+        27: _AS_TQ1,
         47: "comes back in OBR-46: FHIR has one element for both",
         53: _LATER,
         9: _AS_SPM,

@@ -68,19 +68,12 @@ class StoreKeeper:
         Raises:
             StorageFull, StorageFailed: nothing of the group was written.
         """
-        if self._connection is None:
-            self._connection = connect(self._path)
-        connection, now = self._connection, self._now()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            writing = Writing(connection, time_of_write(datetime.fromtimestamp(now, UTC)))
-            taken = [self._take(connection, writing, one, now) for one in group]
-            writing.close()
-            connection.execute("COMMIT")
+            taken = self._commit(self._open(), group)
         except BaseException as error:
             self._recent.clear()
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 raise storage_error(error) from None
             raise
@@ -90,6 +83,20 @@ class StoreKeeper:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StoreKeeper, (self._path, self._archive)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = connect(self._path)
+        return self._connection
+
+    def _commit(self, connection: sqlite3.Connection, group: Sequence[Submission]) -> list[Taken]:
+        now = self._now()
+        connection.execute("BEGIN IMMEDIATE")
+        writing = Writing(connection, time_of_write(datetime.fromtimestamp(now, UTC)))
+        taken = [self._take(connection, writing, one, now) for one in group]
+        writing.close()
+        connection.execute("COMMIT")
+        return taken
 
     def _take(self, connection: sqlite3.Connection, writing: Writing, one: Submission, now: float) -> Taken:
         if now >= one.deadline:

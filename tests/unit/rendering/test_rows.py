@@ -9,8 +9,8 @@ from shared.mapping.registry import TABLES as FORWARD
 from shared.rendering.document import rendering_page
 from shared.rendering.registry import TABLES as BACK
 
-# The mapping of these comes from other hands; their rows are read off the guide (TXA, RXA, RXR), or are no rows of it.
-_AHEAD = {"TXA", "RXA", "RXR", "MRG"}
+# The mapping of these comes from other hands; their rows are read off the guide (TXA), or are no rows of it.
+_AHEAD = {"TXA", "MRG"}
 _OWN = {"decision 0040"}
 
 
