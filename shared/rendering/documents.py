@@ -63,6 +63,10 @@ DOCUMENT = Table(
     {
         3: "comes back from the media type of the first attachment",
         25: "not in 2.5.1",
+        28: "not in 2.5.1",
+        13: "the parent of a document is not written yet",
+        **dict.fromkeys((4, 7, 14, 15), "the circumstances of a document are not written yet"),
+        **dict.fromkeys((5, 8, 11, 21, 22, 23), "who did what to a document is a Provenance, and none is written"),
     },
 )
 

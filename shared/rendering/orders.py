@@ -64,7 +64,9 @@ COMMON = Table(
     {
         1: "comes back by the status of the order: RE in a result, else NW, HD, CA or SC",
         7: _AS_TQ1,
-        **dict.fromkeys((8, 10, 22, 23, 24), _OF_DRUGS),
+        8: _OF_DRUGS,
+        **dict.fromkeys((22, 23, 24), "addresses and telephones of an order are not written yet"),
+        **dict.fromkeys((10, 11, 15, 17, 18, 19), "who did what to an order is a Provenance, and none is written"),
         33: _LATER,
         38: _LATER,
     },
@@ -108,7 +110,9 @@ SERVICE = Table(
     (),
     {
         16: "comes back with ORC-12: one person orders",
+        13: "an extension of R5, which is not written yet",
         27: _AS_TQ1,
+        29: "the parent of an order is not written yet",
         47: "comes back in OBR-46: FHIR has one element for both",
         53: _LATER,
         9: _AS_SPM,
@@ -137,7 +141,7 @@ REPORT = Table(
         ),
         Row("OBR-25", "DiagnosticReport.status", code(table("ResultStatus[Non-Queries]")), "OBR[DiagnosticReport] 32"),
         Row("OBR-32", "DiagnosticReport.resultsInterpreter", ndl, "OBR[DiagnosticReport] 40"),
-        Row("OBR-34", "DiagnosticReport.performer", ndl, "OBR[DiagnosticReport] 42"),
+        Row("OBR-34", "DiagnosticReport.performer", ndl, "OBR[DiagnosticReport] 42 to 45"),
     ),
     (
         Implied("subject", "the person of the message"),

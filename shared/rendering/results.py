@@ -124,6 +124,7 @@ RESULT = Table(
         23: "comes back where the performer is an Organization with an address or a director",
         24: "comes back with OBX-23",
         25: "comes back with OBX-23",
+        **dict.fromkeys((29, 30, 32, 33), "not in 2.5.1"),
     },
 )
 
@@ -275,6 +276,7 @@ SPECIMEN = Table(
     ),
     {
         2: "comes back from the identifiers of type PGN and FGN",
+        3: "the parent of a specimen is not written yet",
         30: _LATER,
         31: _LATER,
         32: _LATER,
