@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
-from shared.mapping.datatypes.coded import code, concept, fixed
+from shared.mapping.datatypes.coded import DATA_ABSENT, code, concept, fixed
 from shared.mapping.datatypes.identifier import ei
 from shared.mapping.datatypes.number import Number, decimal
 from shared.mapping.datatypes.time import instant
@@ -29,6 +29,13 @@ _MINUTES: dict[str, float] = {
     **dict.fromkeys(("H", "HR", "HRS", "HOUR", "HOURS"), 60),
     **dict.fromkeys(("S", "SEC", "SECOND", "SECONDS"), 1 / 60),
     **dict.fromkeys(("D", "DAY", "DAYS"), 1440),
+}
+
+# R4 app-3: these may be without a time. Their participant is somebody, unless nobody is named (1..*).
+_TIMELESS = frozenset({"proposed", "cancelled", "waitlist"})
+NOBODY: Resource = {
+    "actor": {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]},
+    "status": "needs-action",
 }
 
 # What an SIU event makes of the appointment where SCH-25 does not say (HL7 chapter 10, events S12 to S26).
@@ -254,18 +261,41 @@ def schedule(node: Node, frame: Frame, scope: Scope) -> None:
     }
     scope.add(resource)
     fill(resource, segment, SCHEDULE, scope)
-    resource["participant"] = []
+    nobody_yet(resource, scope)
     for row, role in _CONTACTS:
         for actor in values(row, segment, scope, resource):
-            add_participant(resource, {"type": [role], "actor": actor, "status": "accepted"})
+            add_participant(resource, {"type": [role], "actor": actor, "status": "accepted"}, scope)
     scope.noted(resource)["control"] = segment.text(25)
     _set_status(resource, first(_FILLER_STATUS, segment, scope, resource), scope)
     _set_times(resource, segment, scope)
+    _wait_for_time(resource, scope)
     frame.appointment = frame.remarks = resource
 
 
-def add_participant(appointment: Resource, participant: Resource) -> None:
+def _wait_for_time(resource: Resource, scope: Scope) -> None:
+    """Let an appointment without a time be proposed, as app-3 wants, until an AIS gives it one."""
+    if "end" not in resource and resource["status"] not in _TIMELESS:
+        scope.known["status", resource["id"]] = resource["status"]
+        resource["status"] = "proposed"
+
+
+def _has_time(resource: Resource, scope: Scope) -> None:
+    kept = scope.known.get(("status", resource["id"]))
+    if kept and "end" in resource:
+        resource["status"] = kept
+
+
+def nobody_yet(appointment: Resource, scope: Scope) -> None:
+    """Let nobody take part until somebody is named; it counts for a new appointment only."""
+    appointment["participant"] = [NOBODY]
+    scope.noted(appointment)["initial"] = ("participant",)
+
+
+def add_participant(appointment: Resource, participant: Resource, scope: Scope) -> None:
     """Add a participant; one who is there already gets the further role."""
+    if appointment["participant"] == [NOBODY]:
+        appointment["participant"] = []
+        scope.noted(appointment).pop("initial", None)
     for known in appointment["participant"]:
         if known.get("actor") == participant.get("actor"):
             roles = [role for role in participant.get("type", ()) if role not in known.get("type", ())]
@@ -310,7 +340,7 @@ def place_times(resource: Resource, found: Resource) -> None:
         end = later(start, minutes)
     if start and end and start <= end:
         resource["start"], resource["end"] = start, end
-    elif start and resource["status"] in {"proposed", "cancelled", "waitlist"}:
+    elif start and resource["status"] in _TIMELESS:
         resource["start"] = start
 
 
@@ -334,6 +364,7 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
             minutes = float(length) * factor if length is not None and factor else appointment.get("minutesDuration")
             end = later(start, minutes) if minutes else start
             place_times(appointment, {"start": start, "end": end})
+            _has_time(appointment, scope)
     return frame.within(remarks=appointment)
 
 
@@ -349,7 +380,7 @@ def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": standing(scope)}
         if period:
             participant["period"] = period
-        add_participant(appointment, participant)
+        add_participant(appointment, participant, scope)
     return frame.within(remarks=appointment)
 
 

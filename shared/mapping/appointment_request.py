@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.mapping.appointment import ORDER_NUMBERS, add_participant, length_in_minutes, standing
+from shared.mapping.appointment import ORDER_NUMBERS, add_participant, length_in_minutes, nobody_yet, standing
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import concept, fixed, text
 from shared.mapping.datatypes.identifier import ei
@@ -74,10 +74,10 @@ def request(node: Node, frame: Frame, scope: Scope) -> None:
     rank = first(_PRIORITY, segment, scope, resource)
     if rank is not None and rank >= 0:
         resource["priority"] = rank
-    resource["participant"] = []
+    nobody_yet(resource, scope)
     for row, role in _PEOPLE:
         for actor in values(row, segment, scope, resource):
-            add_participant(resource, {"type": [role], "actor": actor, "status": standing(scope)})
+            add_participant(resource, {"type": [role], "actor": actor, "status": standing(scope)}, scope)
     frame.appointment = frame.remarks = resource
 
 

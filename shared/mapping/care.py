@@ -145,4 +145,5 @@ def add_act(row: Row, segment: Segment, resource: Resource, frame: Frame, scope:
     }
     if action in _ACTIVITIES:
         found["activity"] = _ACTIVITIES[action]
+    scope.note_alike(found, action, when)
     scope.add(found)

@@ -93,5 +93,6 @@ def _add(document: Resource, when: str, agents: list[Resource], key: tuple[str, 
         "recorded": when,
         "agent": agents,
     }
+    scope.note_alike(found, *key, when)
     scope.add(found)
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
-from shared.mapping.appointment import standing
+from shared.mapping.appointment import add_participant, standing
 from shared.mapping.claims import names_a_visit
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, coded_text, concept, fixed, text
@@ -252,7 +252,7 @@ def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
     _add_mother(segment, reference, resource, scope)
     _add_last_update(segment, reference, resource, scope)
     if frame.appointment is not None:
-        frame.appointment["participant"].append({"actor": reference, "status": standing(scope)})
+        add_participant(frame.appointment, {"actor": reference, "status": standing(scope)}, scope)
     encounter = _encounter_of(node, scope)
     about = (encounter or reference)["reference"]
     return frame.within(
