@@ -71,6 +71,7 @@ def item(node: Node, frame: Frame, scope: Scope) -> Frame:
     numbers = order_numbers(orc, None, scope)
     key = (*(key_of(numbers[0], scope) if numbers else unnumbered(frame, scope)), segment.text(1), segment.text(2))
     resource: Resource = {"resourceType": "SupplyRequest", "id": scope.child_id("SupplyRequest", *key)}
+    scope.note_alike(resource, *segment.fields)  # a request for things names no person: who asks twice asks once
     scope.add(resource)
     if numbers:
         resource["identifier"] = numbers
