@@ -39,6 +39,7 @@ _MOVED: Mapping[tuple[str, int], tuple[int, tuple[str, ...]]] = {
 }
 # PRT came with 2.7: participation, person, begin and end stand in these fields of ROL.
 _ROLE_OF_PARTICIPATION = {1: 1, 2: 2, 4: 3, 5: 4, 11: 5, 12: 6}
+_NUMBERS = 3  # PID-3: a number that is there already, with its type, says more than the one that would move to it
 _VARIES = "varies"
 _OF_THE_HEADER = (1, 2, 9, 12)  # delimiters, structure and version: written by themselves
 _PIECES_FROM, _UNFORMATTED = 5, 12  # components of XTN
@@ -94,16 +95,15 @@ def _in_version(segment: Segment, run: _Reversion) -> list[str] | None:
     if name == "OBX" and len(fields) > 2:
         value_types = fields[2], _value_type(fields[2], run.target)
         fields[2] = value_types[1]
-    for number in range(1, len(fields)):
-        if not fields[number] or (name == "MSH" and number in _OF_THE_HEADER):
-            continue
-        rule = rules.get(number)
-        if rule is None or rule.most == 0:
+    numbers = [number for number in range(1, len(fields)) if name != "MSH" or number not in _OF_THE_HEADER]
+    for number in numbers:
+        if fields[number] and (number not in rules or rules[number].most == 0):
             _move(fields, number, f"{place}-{number}", name, run)
-            continue
-        types = known[number].data_type if number in known else "", rule.data_type
-        types = value_types if rule.data_type == _VARIES else types
-        fields[number] = _fitted(fields[number], rule.most, types, f"{place}-{number}", run)
+    for number, rule in rules.items():
+        if number < len(fields) and fields[number] and (name != "MSH" or number not in _OF_THE_HEADER):
+            types = known[number].data_type if number in known else "", rule.data_type
+            types = value_types if rule.data_type == _VARIES else types
+            fields[number] = _fitted(fields[number], rule.most, types, f"{place}-{number}", run)
     while len(fields) > 1 and not fields[-1]:
         fields.pop()
     return fields
@@ -125,9 +125,13 @@ def _move(fields: list[str], number: int, place: str, name: str, run: _Reversion
         return
     target, ending = moved
     mark, component = run.delimiters.repetition, run.delimiters.component
+    fields.extend([""] * (target + 1 - len(fields)))
     repetitions = fields[target].split(mark) if fields[target] else []
     moving = component.join([value, *ending])
-    if _number(moving, component) not in {_number(each, component) for each in repetitions}:
+    is_there = moving in repetitions
+    if target == _NUMBERS:
+        is_there = _number(moving, component) in {_number(each, component) for each in repetitions}
+    if not is_there:
         fields[target] = mark.join([*repetitions, moving])
     run.findings.append(Finding("field_moved", place, f"{name}-{target}"))
 

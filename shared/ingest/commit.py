@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.hl7 import Message
 from shared.ingest.duplicates import duplicate_key
-from shared.message.envelope import ArchiveRef, Item, encode_envelope, pack
+from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
 from shared.message.errors import IntegrationError
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, OrderingKey, new_message_id, partition_for, partition_of
@@ -153,7 +153,7 @@ class Committer:
         for each in taken:
             by_partition.setdefault(partition_of(each.record.message), []).append(self._item(each))
         outgoing = [
-            Outgoing(encode_envelope(items), str(partition), items[0].message)
+            Outgoing(encode_envelope(items), str(partition), envelope_id(str(partition), items))
             for partition, group in by_partition.items()
             for items in pack(group, self._inline_limit)
         ]

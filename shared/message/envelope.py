@@ -6,6 +6,7 @@ payload that is only passed on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -81,6 +82,15 @@ def encode_envelope(items: Iterable[Item]) -> bytes:
 def encode_wake(wake: Wake) -> bytes:
     """Return the queue message that wakes a session."""
     return orjson.dumps({"v": ENVELOPE_VERSION, "wake": wake.destination})
+
+
+def envelope_id(session: str, items: Iterable[Item]) -> str:
+    """Return the broker's id of an envelope: the same for the same items, and another for any others.
+
+    Never that of one item alone: the broker would drop a later envelope that begins with it, and all that is in it.
+    """
+    content = "\x1f".join([session, *(f"{item.message} {item.run}" for item in items)])
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:

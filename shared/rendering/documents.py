@@ -1,27 +1,33 @@
-"""DocumentReference as TXA, its content as OBX (guide: TXA[DocumentReference])."""
+"""DocumentReference as TXA, its content as OBX (guide: TXA[DocumentReference], OBX[DocumentReference])."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
 
-from shared.mapping.codes.tables import table
+from shared.mapping.codes.tables import bare_table, table
 from shared.rendering.attachments import taken_attachment
 from shared.rendering.coded import concept
-from shared.rendering.identifiers import ei, number
+from shared.rendering.draft import escaped
+from shared.rendering.identifiers import ei, has_type, number
 from shared.rendering.people import xcn
-from shared.rendering.rows import Implied, Resource, Row, Table, fill
-from shared.rendering.times import time
+from shared.rendering.rows import ALTERNATE_CODES, Implied, Resource, Row, Table, extension, fill, is_extension
+from shared.rendering.times import hl7_time, time
 
 if TYPE_CHECKING:
-    from shared.rendering.draft import Draft
+    from shared.rendering.draft import Draft, SegmentDraft
 
 _GUIDE = "TXA[DocumentReference]"
+_DECIDED = "decision 0032"
+_DATE = "http://hl7.org/fhir/6.0/StructureDefinition/extension-date"
 # HL7 table 0271 by FHIR's docStatus; the guide names no map. "Legally authenticated" is never claimed.
 _COMPLETION = {"preliminary": "IP", "final": "AU", "amended": "AU", "entered-in-error": "IN"}
 _DOCUMENTED = "DO"
 _AVAILABILITY = {"current": "AV", "superseded": "OB", "entered-in-error": "CA"}  # HL7 table 0273
 # HL7 table 0191 by the main part of a media type.
 _PRESENTATION = {"application": "AP", "audio": "AU", "image": "IM", "text": "TEXT", "multipart": "multipart"}
+_TEXT = "text/plain"
 
 
 def completion(value: str, draft: Draft, kind: str) -> str:
@@ -36,15 +42,38 @@ def availability(value: str, draft: Draft, kind: str) -> str:
     return _AVAILABILITY.get(value, "")
 
 
+def order_number(value: Resource, draft: Draft, kind: str) -> str:
+    """Write the number of an order that a document is about."""
+    found = ei()(value.get("identifier", {}), draft, kind)
+    if found:
+        value.pop("type", None)
+    return found
+
+
+def _is_order(type_code: str) -> Any:
+    return lambda value: has_type(type_code)(value.get("identifier", {}))
+
+
 DOCUMENT = Table(
     "TXA",
     "DocumentReference",
     (
+        Row("TXA-2", "DocumentReference.type", concept(bare_table("0270", "DocumentType")), f"{_GUIDE} 5"),
+        Row("TXA-4", "DocumentReference.context.period.start", time, _DECIDED),
         Row("TXA-6", "DocumentReference.date", time, f"{_GUIDE} 9"),
+        Row(
+            "TXA-6",
+            "DocumentReference.extension",
+            extension("valueDateTime", time),
+            f"{_GUIDE} 10, 11",
+            is_extension(_DATE),
+        ),
         Row("TXA-9", "DocumentReference.author", xcn, f"{_GUIDE} 14"),
         Row("TXA-10", "DocumentReference.authenticator", xcn, f"{_GUIDE} 15"),
         Row("TXA-12", "DocumentReference.masterIdentifier", ei(has_fixed_type=False), f"{_GUIDE} 17"),
         Row("TXA-12", "DocumentReference.identifier", ei(has_fixed_type=False), f"{_GUIDE} 17"),
+        Row("TXA-14", "DocumentReference.context.related", order_number, _DECIDED, _is_order("PLAC")),
+        Row("TXA-15", "DocumentReference.context.related", order_number, _DECIDED, _is_order("FILL")),
         Row("TXA-16", "DocumentReference.identifier", number, f"{_GUIDE} 21"),
         Row("TXA-17", "DocumentReference.docStatus", completion, f"{_GUIDE} 22"),
         Row(
@@ -54,7 +83,6 @@ DOCUMENT = Table(
             f"{_GUIDE} 23",
         ),
         Row("TXA-19", "DocumentReference.status", availability, f"{_GUIDE} 24 to 26"),
-        Row("TXA-2", "DocumentReference.type", concept(), f"{_GUIDE} 5"),
     ),
     (
         Implied("subject", "the person of the message"),
@@ -62,11 +90,11 @@ DOCUMENT = Table(
     ),
     {
         3: "comes back from the media type of the first attachment",
+        7: "comes back from the first attachment that says when it was made",
+        13: "comes back from the document that this one replaces or appends to",
         25: "not in 2.5.1",
         28: "not in 2.5.1",
-        13: "the parent of a document is not written yet",
-        **dict.fromkeys((4, 7, 14, 15), "the circumstances of a document are not written yet"),
-        **dict.fromkeys((5, 8, 11, 21, 22, 23), "who did what to a document is a Provenance, and none is written"),
+        **dict.fromkeys((5, 8, 11, 21, 22, 23), "who did what, and when, is in Provenance: a document does not say it"),
     },
 )
 
@@ -76,30 +104,91 @@ def write_document(url: str, draft: Draft) -> None:
     txa = draft.segment("TXA")
     txa.set(1, "1")
     with draft.open(url) as resource:
-        coded = concept()({**_copied(resource.get("type", {}))}, draft, "CE")
+        named = _name(resource, draft)
         contents = [one.get("attachment", {}) for one in resource.get("content", ())]
-        if contents:
-            main = contents[0].get("contentType", "").partition("/")[0]
-            txa.set(3, _PRESENTATION.get(main, ""))
-        if len(resource.get("type", {}).get("coding", ())) == 1:
-            for one in resource["type"]["coding"]:
-                one.pop("display", None)  # OBX-3 says it
+        _write_presentation(txa, contents)
+        _write_original_status(txa, resource)
         fill(txa, resource, DOCUMENT, draft)
+        _write_parent(txa, resource, draft)
         if 17 not in txa.fields:
             txa.set(17, _DOCUMENTED)
         for index, attachment in enumerate(contents, 1):
-            obx = draft.segment("OBX")
-            obx.set(1, str(index))
-            obx.set(3, coded)
-            found = taken_attachment(attachment)
-            if found:
-                obx.set(2, found[0])
-                obx.set(5, found[1])
-            obx.set(11, "F")
+            _write_content(index, attachment, named, draft)
 
 
-def _copied(value: Resource) -> Resource:
-    return {**value, "coding": [{**one} for one in value.get("coding", ())]}
+def _name(resource: Resource, draft: Draft) -> str:
+    """Return OBX-3: what the content tells, else the type of the document, whose display TXA-2 has no room for."""
+    events = resource.get("context", {}).get("event", [])
+    if len(events) == 1:
+        return concept()(events[0], draft, "CE")
+    coded = resource.get("type", {})
+    found = concept()({**coded, "coding": [{**one} for one in coded.get("coding", ())]}, draft, "CE")
+    if len(coded.get("coding", ())) == 1:
+        coded["coding"][0].pop("display", None)
+    return found
+
+
+def _write_presentation(txa: SegmentDraft, contents: list[Resource]) -> None:
+    if not contents:
+        return
+    main = contents[0].get("contentType", "").partition("/")[0]
+    txa.set(3, _PRESENTATION.get(main, ""))
+    made = {one.get("creation") for one in contents}
+    if len(made) == 1 and None not in made:
+        txa.set(7, hl7_time(made.pop()))
+        for one in contents:
+            one.pop("creation", None)
+
+
+def _write_original_status(txa: SegmentDraft, resource: Resource) -> None:
+    """Write TXA-19 as it was sent, where R4 has no code of its own for it."""
+    for one in resource.get("_status", {}).get("extension", ()):
+        codings = one.get("valueCodeableConcept", {}).get("coding", [])
+        if one.get("url") == ALTERNATE_CODES and len(codings) == 1 and "code" in codings[0]:
+            txa.set(19, escaped(codings[0]["code"]))
+            one.clear()
+            resource.pop("status", None)
+
+
+def _write_parent(txa: SegmentDraft, resource: Resource, draft: Draft) -> None:
+    for one in resource.get("relatesTo", ()):
+        target = one.get("target", {})
+        if one.get("code") in ("replaces", "appends") and txa.has_room(13):
+            txa.set(13, ei(has_fixed_type=False)(target.get("identifier", {}), draft, "EI"))
+            if 13 in txa.fields:
+                one.pop("code")
+                target.pop("type", None)
+
+
+def _write_content(index: int, attachment: Resource, named: str, draft: Draft) -> None:
+    obx = draft.segment("OBX")
+    obx.set(1, str(index))
+    obx.set(3, named)
+    obx.set(11, "F")
+    if escaped(attachment.get("title", "")) in named.split("^"):
+        attachment.pop("title", None)
+    lines = _taken_lines(attachment)
+    if lines is not None:
+        obx.set(2, "TX")
+        obx.fields[5] = [escaped(line) for line in lines]
+        return
+    found = taken_attachment(attachment)
+    if found:
+        obx.set(2, found[0])
+        obx.set(5, found[1])
+
+
+def _taken_lines(attachment: Resource) -> list[str] | None:
+    """Return the lines of a plain text, and take it; None where the content is something else."""
+    if attachment.get("contentType") != _TEXT or "data" not in attachment:
+        return None
+    try:
+        text = base64.b64decode(attachment["data"], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    attachment.pop("data")
+    attachment.pop("contentType")
+    return text.split("\n")
 
 
 TABLES = (DOCUMENT,)

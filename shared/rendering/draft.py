@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,8 @@ from shared.rendering.rows import Resource, leaves, prune
 VERSION = "2.5.1"
 _ANY = FieldRule("", None, False, None)
 # Elements of every resource that belong to the server that keeps it, or say again what the others say.
-_OF_THE_SERVER = ("resourceType", "id", "text", "implicitRules", "contained")
+_OF_THE_SERVER = ("resourceType", "id", "implicitRules", "contained")
+_SAYS_NOTHING_MORE = frozenset({"generated", "extensions", "empty"})  # of narratives, narrative-status
 _OF_ITS_META = ("versionId", "lastUpdated", "source", "profile")
 
 # A component, or its subcomponents.
@@ -73,7 +75,7 @@ class Draft:
         self.findings: list[Finding] = []
         self._resources: dict[str, Resource] = {}
         self._urls: dict[str, str] = {}
-        self._left: dict[str, set[str]] = {}
+        self._left: dict[str, set[tuple[str, str]]] = {}
         for url, resource in resources:
             self._resources[url] = resource
             self._urls[url] = self._urls[f"{resource['resourceType']}/{resource.get('id', '')}"] = url
@@ -105,6 +107,8 @@ class Draft:
         name = copy["resourceType"]
         for element in _OF_THE_SERVER:
             copy.pop(element, None)
+        if copy.get("text", {}).get("status") in _SAYS_NOTHING_MORE:
+            copy.pop("text")
         for element in _OF_ITS_META:
             copy.get("meta", {}).pop(element, None)
         yield copy
@@ -137,7 +141,10 @@ class Draft:
         """Add a finding for each element that no field carried, and for each resource that no segment is made of."""
         for url, resource in self._resources.items():
             if url in self._left:
-                self.findings += [Finding("element_not_carried", path) for path in sorted(self._left[url])]
+                counted = Counter(path for path, _ in self._left[url])
+                self.findings += [
+                    Finding("element_not_carried", path, _many(counted[path])) for path in sorted(counted)
+                ]
             else:
                 self.findings.append(Finding("resource_not_carried", resource["resourceType"]))
 
@@ -153,6 +160,10 @@ class Draft:
         """Leave out the last segment where it says nothing but its number."""
         if not self.segments[-1].fields.keys() - {1}:
             self.segments.pop()
+
+
+def _many(count: int) -> str:
+    return f"{count} values" if count > 1 else ""
 
 
 def _unshared(value: Any) -> Any:

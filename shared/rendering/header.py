@@ -8,7 +8,7 @@ from shared.mapping.codes.tables import V2, table
 from shared.rendering.coded import concept
 from shared.rendering.codes import authority
 from shared.rendering.draft import VERSION, composed, escaped
-from shared.rendering.identifiers import hd
+from shared.rendering.identifiers import hd, taken_names
 from shared.rendering.people import xcn
 from shared.rendering.rows import Implied, Resource, Row, Table, fill
 from shared.rendering.times import hl7_time, time
@@ -54,7 +54,7 @@ HEADER = Table(
         9: "comes back from the kind of message that is written",
         10: "comes back from Bundle.identifier",
         11: "comes back from meta.tag",
-        17: "the country is on the Organization",
+        17: "comes back from the address of the sender",
         **dict.fromkeys((22, 23, 24, 25, 26, 27), "not in 2.5.1"),
     },
 )
@@ -110,10 +110,19 @@ def _write_parties(msh: SegmentDraft, header: Resource, draft: Draft) -> None:
         with_target = one.get("target", {})
         if draft.look(with_target)[0]:
             with draft.follow(with_target) as device:
-                device.pop("identifier", None)  # the mapping makes it of MSH-5
+                taken_names(device)  # the mapping makes them of MSH-5
         fill(msh, one, DESTINATION, draft)
         msh.set(5, endpoint(one, draft, "HD"))
+    _write_country(msh, header, draft)
     fill(msh, header, HEADER, draft)
+
+
+def _write_country(msh: SegmentDraft, header: Resource, draft: Draft) -> None:
+    """Write the country of the sender, which the mapping keeps in its address."""
+    url, sender = draft.look(header.get("sender"))
+    if "country" in next(iter(sender.get("address", ())), {}):
+        with draft.open(url) as organization:
+            msh.set(17, escaped(organization["address"][0].pop("country")))
 
 
 def _write_tags(msh: SegmentDraft, header: Resource) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
@@ -9,6 +10,7 @@ from shared.rendering.coded import coding, concept, text
 from shared.rendering.draft import composed
 from shared.rendering.identifiers import ei, has_type
 from shared.rendering.people import xcn
+from shared.rendering.places import taken_levels
 from shared.rendering.results import producer, write_results
 from shared.rendering.rows import Implied, Resource, Row, Table, Write, fill
 from shared.rendering.times import time
@@ -16,13 +18,15 @@ from shared.rendering.vaccine_facts import write_facts
 from shared.rendering.values import unit
 
 if TYPE_CHECKING:
-    from shared.rendering.draft import Draft
+    from shared.rendering.draft import Draft, SegmentDraft
 
 _VACCINE = "RXA[Immunization]"
 _OF_DRUGS = "of the administration of a drug, which is not written back"
 _UNKNOWN_AMOUNT = "999"  # HL7 chapter 4, RXA-6, as immunization registries write it
-_REFUSED = "RE"  # RXA-18 is why it was refused
+_REFUSED, _PARTIAL = "RE", "PA"  # RXA-18 is why it was refused
 _STATUS = {"completed": "CP", "not-done": "NA", "entered-in-error": "CP"}  # HL7 table 0322; RXA-21 D says the error
+# CDC's NIP001: where the record comes from; 00 is who gave it.
+_SOURCES = {True: ("00", "New immunization record"), False: ("01", "Historical information - source unspecified")}
 
 
 def vaccine_maker(value: Resource, draft: Draft, kind: str) -> str:
@@ -56,6 +60,21 @@ def _is_ordering(value: Resource) -> bool:
     return "OP" in _functions(value)
 
 
+def la2(value: Resource, draft: Draft, kind: str) -> str:
+    """Write a reference to a Location as an LA2: its levels, then its address."""
+    del kind
+    url, place = draft.look(value)
+    parts = taken_levels(value, draft)[:8]
+    if "address" in place:
+        with draft.open(url) as located:
+            address = located["address"]
+            lines = address.pop("line", [])
+            address["line"] = lines[2:]
+            parts += [*lines, "", ""][:2]
+            parts += [address.pop(element, "") for element in ("city", "state", "postalCode", "country")]
+    return composed(parts)
+
+
 _COMMON = "ORC[Immunization]"
 COMMON = Table(
     "ORC",
@@ -79,6 +98,7 @@ VACCINATION = Table(
         Row("RXA-6", "Immunization.doseQuantity.value", text, f"{_VACCINE} 8"),
         Row("RXA-9", "Immunization.reportOrigin", concept(), f"{_VACCINE} 11"),
         Row("RXA-10", "Immunization.performer", performer("AP"), f"{_VACCINE} 12 to 14", _is_giving),
+        Row("RXA-11", "Immunization.location", la2, "decision 0021"),
         Row("RXA-15", "Immunization.lotNumber", text, f"{_VACCINE} 19"),
         Row("RXA-16", "Immunization.expirationDate", time, f"{_VACCINE} 20"),
         Row("RXA-17", "Immunization.manufacturer", vaccine_maker, f"{_VACCINE} 21"),
@@ -89,8 +109,7 @@ VACCINATION = Table(
     (
         Implied("patient", "the person of the message"),
         Implied("encounter", "the visit of the message"),
-        Implied("primarySource", "RXA-9: 00 is who gave it"),
-        Implied("reaction", "the OBX of the reaction, below the RXA"),
+        Implied("reaction.detail", "the OBX of the reaction, below the RXA"),
     ),
     {
         2: "one for each vaccination",
@@ -98,9 +117,8 @@ VACCINATION = Table(
         7: "comes back with the amount",
         20: "comes back from the status",
         21: "comes back from the status: D for an error",
-        11: "its places are a code of the sender's: a Location does not give it back",
-        27: "not in 2.5.1",
-        28: "not in 2.5.1",
+        27: "not in 2.5.1: RXA-11 says where",
+        28: "not in 2.5.1: RXA-11 says where",
         **dict.fromkeys((8, 12, 13, 14, 23, 24, 29), _OF_DRUGS),
     },
 )
@@ -122,35 +140,64 @@ def write_immunizations(patient: str, draft: Draft) -> None:
     for url, found in draft.all("Immunization"):
         if not draft.points_at(found.get("patient"), patient):
             continue
-        orc, rxa = draft.segment("ORC"), draft.segment("RXA")
-        orc.set(1, "RE")
-        rxa.set(1, "0")
-        rxa.set(2, "1")
         with draft.open(url) as resource:
+            orc = draft.segment("ORC")
+            orc.set(1, "RE")
             fill(orc, resource, COMMON, draft)
-            status = resource.pop("status", "")
-            is_refused = status == "not-done" and "statusReason" in resource
-            rxa.set(20, _REFUSED if is_refused else _STATUS.get(status, ""))
-            rxa.set(21, "D" if status == "entered-in-error" else "A")
-            fill(rxa, resource, VACCINATION, draft)
-            rxa.fields[4] = rxa.fields.get(3, [])
-            rxa.set(7, unit(resource.get("doseQuantity", {})))
-            rxa.fields.setdefault(6, [_UNKNOWN_AMOUNT])
+            _write_dose(draft.segment("RXA"), resource, draft)
             rxr = draft.segment("RXR")
             fill(rxr, resource, ROUTE, draft)
-            if 1 not in rxr.fields and 2 not in rxr.fields:
+            if not rxr.fields:
                 draft.segments.pop()
             written = len(draft.segments)
             write_facts(resource, draft)
-        observed = (
-            one
-            for one, each in draft.all("Observation")
-            if any(draft.points_at(p, url) for p in each.get("partOf", ()))
-        )
-        write_results(observed, draft)
+        write_results(_observed(url, found, draft), draft)
         below = [one for one in draft.segments[written:] if one.name == "OBX"]
         for number, obx in enumerate(below, 1):
             obx.set(1, str(number))
+
+
+def _write_dose(rxa: SegmentDraft, resource: Resource, draft: Draft) -> None:
+    rxa.set(1, "0")
+    rxa.set(2, "1")
+    status = resource.pop("status", "")
+    is_refused = status == "not-done" and "statusReason" in resource
+    rxa.set(20, _REFUSED if is_refused else _STATUS.get(status, ""))
+    rxa.set(21, "D" if status == "entered-in-error" else "A")
+    if _is_partial(resource) and status == "completed":
+        rxa.set(20, _PARTIAL)
+        resource.pop("isSubpotent", None)
+        resource.pop("subpotentReason")
+    _say_source(resource)
+    fill(rxa, resource, VACCINATION, draft)
+    rxa.fields[4] = rxa.fields.get(3, [])
+    rxa.set(7, unit(resource.get("doseQuantity", {})))
+    rxa.fields.setdefault(6, [_UNKNOWN_AMOUNT])
+
+
+def _is_partial(resource: Resource) -> bool:
+    reasons = resource.get("subpotentReason", ())
+    return [one.get("code") for each in reasons for one in each.get("coding", ())] == ["partialdose"]
+
+
+def _say_source(resource: Resource) -> None:
+    """Let RXA-9 say where the record comes from: its own code, else the one that primarySource stands for."""
+    source = resource.get("primarySource")
+    codes = [one.get("code") for one in resource.get("reportOrigin", {}).get("coding", ())]
+    if source is None or (codes and (codes[0] == _SOURCES[True][0]) is not source):
+        return  # a code that says otherwise: primarySource stays, and is told
+    resource.pop("primarySource")
+    if not codes:
+        code, shown = _SOURCES[source]
+        resource["reportOrigin"] = {"coding": [{"system": "urn:id:NIP001", "code": code, "display": shown}]}
+
+
+def _observed(url: str, found: Resource, draft: Draft) -> Iterator[str]:
+    """Yield the Observations of a vaccination: those that are part of it, and its reactions."""
+    reactions = {draft.look(one.get("detail"))[0] for one in found.get("reaction", ())}
+    for one, each in draft.all("Observation"):
+        if one in reactions or any(draft.points_at(part, url) for part in each.get("partOf", ())):
+            yield one
 
 
 TABLES = (COMMON, VACCINATION, ROUTE)

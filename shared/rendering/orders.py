@@ -11,9 +11,9 @@ from shared.rendering.conditions import write_diagnoses
 from shared.rendering.identifiers import ei, has_type
 from shared.rendering.notes import write_notes
 from shared.rendering.patient import is_will
-from shared.rendering.people import ndl, xcn, xon, xtn
+from shared.rendering.people import ndl, xad, xcn, xon, xtn
 from shared.rendering.results import write_results, write_specimens
-from shared.rendering.rows import Implied, Resource, Row, Table, extension, fill, is_extension, prune
+from shared.rendering.rows import Choice, Implied, Resource, Row, Table, Write, extension, fill, is_extension, prune
 from shared.rendering.times import hl7_time, time
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CALLBACK = EXTENSION + "servicerequest-order-callback-phone-number"
 _BUSINESS_EVENT = EXTENSION + "businessEvent"
+_FUNCTION = EXTENSION + "event-performerFunction"
 _RESULTS_FOLLOW = "RE"  # HL7 table 0119
 # What an order message asks for, by the status of the order; ORC-5 says the status itself. The guide's table is no
 # help: it gives one status to many control codes.
@@ -28,8 +29,7 @@ _CONTROL = {"on-hold": "HD", "revoked": "CA", "completed": "SC", "entered-in-err
 _NEW_ORDER = "NW"
 _AS_SPM = "comes back as SPM"
 _LATER = "not in 2.5.1"
-_OF_DRUGS = "of a prescription, which is not written back"
-_AS_TQ1 = "2.5.1 has TQ1 for it, which is not written back"
+_TIMING = "a Timing says more than TQ holds: it is told, not shortened"
 
 COMMON = Table(
     "ORC",
@@ -63,10 +63,12 @@ COMMON = Table(
     ),
     {
         1: "comes back by the status of the order: RE in a result, else NW, HD, CA or SC",
-        7: _AS_TQ1,
-        8: _OF_DRUGS,
-        **dict.fromkeys((22, 23, 24), "addresses and telephones of an order are not written yet"),
-        **dict.fromkeys((10, 11, 15, 17, 18, 19), "who did what to an order is a Provenance, and none is written"),
+        7: _TIMING,
+        8: "an order that another one is part of has its own ORC",
+        **dict.fromkeys((10, 11, 15, 17, 18, 19), "who did what, and when, is in Provenance: an order does not say it"),
+        22: "comes back with ORC-21: the address of the facility",
+        23: "comes back with ORC-21: how the facility is reached",
+        24: "comes back with ORC-12: the address of who orders",
         33: _LATER,
         38: _LATER,
     },
@@ -109,10 +111,10 @@ SERVICE = Table(
     ),
     (),
     {
+        13: "an extension of the mapping's own",
         16: "comes back with ORC-12: one person orders",
-        13: "an extension of R5, which is not written yet",
-        27: _AS_TQ1,
-        29: "the parent of an order is not written yet",
+        27: _TIMING,
+        29: "an order that another one is part of has its own ORC",
         47: "comes back in OBR-46: FHIR has one element for both",
         53: _LATER,
         9: _AS_SPM,
@@ -121,6 +123,30 @@ SERVICE = Table(
         39: _AS_SPM,
     },
 )
+
+
+def _has_function(*codes: str) -> Choice:
+    """Return the choice of performers by their function (v3 ParticipationType); ``""`` stands for none."""
+
+    def has_function(value: Resource) -> bool:
+        functions = [one for one in value.get("extension", ()) if one.get("url") == _FUNCTION]
+        found = {
+            coding.get("code", "")
+            for one in functions
+            for coding in one.get("valueCodeableConcept", {}).get("coding", ())
+        }
+        return (found or {""}) <= {*codes}
+
+    return has_function
+
+
+def performing(value: Resource, draft: Draft, kind: str) -> str:
+    """Write a performer as an NDL; the field says the function."""
+    found = ndl(value, draft, kind)
+    if found:
+        value["extension"] = [one for one in value.get("extension", ()) if one.get("url") != _FUNCTION]
+    return found
+
 
 REPORT = Table(
     "OBR",
@@ -141,7 +167,8 @@ REPORT = Table(
         ),
         Row("OBR-25", "DiagnosticReport.status", code(table("ResultStatus[Non-Queries]")), "OBR[DiagnosticReport] 32"),
         Row("OBR-32", "DiagnosticReport.resultsInterpreter", ndl, "OBR[DiagnosticReport] 40"),
-        Row("OBR-34", "DiagnosticReport.performer", ndl, "OBR[DiagnosticReport] 42 to 45"),
+        Row("OBR-34", "DiagnosticReport.performer", performing, "OBR[DiagnosticReport] 42", _has_function("SPRF", "")),
+        Row("OBR-35", "DiagnosticReport.performer", performing, "OBR[DiagnosticReport] 46", _has_function("TRANS")),
     ),
     (
         Implied("subject", "the person of the message"),
@@ -151,7 +178,6 @@ REPORT = Table(
         Implied("specimen", "the SPM below"),
         Implied("status", "without OBR-25 nobody knows it", ("unknown",)),
     ),
-    {35: "comes back in OBR-34: FHIR has one element for both"},
 )
 
 COLLECTOR = Table(
@@ -167,14 +193,14 @@ def write_report(url: str, draft: Draft) -> None:
     orders = [draft.look(one) for one in found.get("basedOn", ())]
     requested = next((one for one, order in orders if order.get("resourceType") == "ServiceRequest"), "")
     if not requested:
-        _write_report_itself(url, draft)
+        _write_report_itself(url, draft, {})
     else:
         with draft.open(requested) as order:
             if order.get("code") == found.get("code"):
                 order.pop("code", None)
             _write_common(order, _RESULTS_FOLLOW, draft)
             orc = draft.segments[-1]
-            obr = _write_report_itself(url, draft)
+            obr = _write_report_itself(url, draft, draft.look({"reference": requested})[1])
             order.pop("specimen", None)
             fill(obr, order, SERVICE, draft)
             _name_orderer(orc, obr)
@@ -191,10 +217,17 @@ def _name_orderer(orc: SegmentDraft, obr: SegmentDraft) -> None:
         obr.fields[16] = orc.fields[12]
 
 
-def _write_report_itself(url: str, draft: Draft) -> SegmentDraft:
+def _write_report_itself(url: str, draft: Draft, order: Resource) -> SegmentDraft:
+    """Write OBR of a report; what it says again of its order, ORC says: group number and confidentiality."""
     obr = draft.segment("OBR")
     with draft.open(url) as report:
         specimens = report.get("specimen", [])
+        for identifier in report.get("identifier", ()):
+            if identifier == order.get("requisition"):
+                identifier.clear()
+        if report.get("meta", {}).get("security") == order.get("meta", {}).get("security"):
+            report.get("meta", {}).pop("security", None)
+        prune(report)
         fill(obr, report, REPORT, draft)
         _write_collector(obr, specimens, draft)
     return obr
@@ -215,9 +248,31 @@ def _write_common(order: Resource, control: str, draft: Draft) -> None:
     requester = order.get("requester", {})
     if draft.look(requester)[1].get("organization") or draft.look(requester)[1].get("resourceType") == "Organization":
         orc.set(21, xon({**requester}, draft, "XON"))
+        _write_facility(orc, requester, draft)
     fill(orc, order, REQUESTER, draft)
     _take_event_time(orc, order)
     fill(orc, order, COMMON, draft)
+
+
+def _write_facility(orc: SegmentDraft, requester: Resource, draft: Draft) -> None:
+    """Write address and telecom of who orders for a facility, and of the facility."""
+    url, target = draft.look(requester)
+    if target.get("resourceType") == "PractitionerRole":
+        person, _ = draft.look(target.get("practitioner"))
+        url, target = draft.look(target.get("organization"))
+        with draft.open_if_any(person) as practitioner:
+            _write_each(orc, 24, practitioner.get("address", []), xad, draft)
+    if target.get("resourceType") == "Organization":
+        with draft.open(url) as organization:
+            _write_each(orc, 22, organization.get("address", []), xad, draft)
+            _write_each(orc, 23, organization.get("telecom", []), xtn, draft)
+
+
+def _write_each(orc: SegmentDraft, number: int, values: list[Resource], write: Write, draft: Draft) -> None:
+    for value in values:
+        text = write(value, draft, orc.type_of(number)) if orc.has_room(number) else ""
+        if text:
+            orc.add(number, text)
 
 
 def _take_event_time(orc: SegmentDraft, order: Resource) -> None:

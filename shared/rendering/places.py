@@ -20,9 +20,14 @@ _DEEPEST = 12
 def pl(value: Resource, draft: Draft, kind: str) -> str:
     """Write a reference to a Location as a PL: its own level, then every level it is part of."""
     del kind
+    return composed(taken_levels(value, draft))
+
+
+def taken_levels(value: Resource, draft: Draft) -> list[Any]:
+    """Return the components of a PL from a reference, and take it."""
     parts: list[Any] = [""] * 11
     _take_level(value, parts, draft, 0)
-    return composed(parts)
+    return parts
 
 
 def _take_level(reference: Resource, parts: list[Any], draft: Draft, depth: int) -> None:

@@ -63,9 +63,22 @@ def _resources(bundle: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     for index, entry in enumerate(bundle.get("entry", ())):
         resource = entry.get("resource")
         if isinstance(resource, dict) and "resourceType" in resource:
-            found.append((entry.get("fullUrl") or f"entry:{index}", resource))
-            found += [(f"#{one['id']}", one) for one in resource.get("contained", ()) if "id" in one]
+            url = entry.get("fullUrl") or f"entry:{index}"
+            contained = [one for one in resource.get("contained", ()) if "id" in one]
+            scoped = _scoped(resource, url) if contained else resource
+            found.append((url, scoped))
+            found += [(f"{url}#{one['id']}", _scoped(one, url)) for one in contained]
     return found
+
+
+def _scoped(value: Any, url: str) -> Any:
+    """Return a copy whose references to what is contained name the resource that contains it: ``#1`` is in many."""
+    if isinstance(value, dict):
+        return {
+            name: f"{url}{inner}" if name == "reference" and str(inner).startswith("#") else _scoped(inner, url)
+            for name, inner in value.items()
+        }
+    return [_scoped(inner, url) for inner in value] if isinstance(value, list) else value
 
 
 def _written(draft: Draft) -> bytes:

@@ -112,6 +112,7 @@ RESULT = Table(
         Implied("subject", "the person of the message"),
         Implied("encounter", "the visit of the message"),
         Implied("specimen", "the SPM of the order"),
+        Implied("partOf", "what it stands below"),
         Implied("category", "the order says it"),
         Implied("status", "without OBX-11 nobody knows it", ("unknown",)),
     ),
@@ -124,7 +125,7 @@ RESULT = Table(
         23: "comes back where the performer is an Organization with an address or a director",
         24: "comes back with OBX-23",
         25: "comes back with OBX-23",
-        **dict.fromkeys((29, 30, 32, 33), "not in 2.5.1"),
+        **dict.fromkeys((29, 30, 32, 33), _LATER),
     },
 )
 
@@ -244,7 +245,6 @@ def _write_performing(obx: SegmentDraft, reference: Resource, draft: Draft) -> N
     if addresses:
         with draft.open(url) as organization:
             obx.set(24, xad(organization["address"][0], draft, "XAD"))
-            organization.pop("identifier", None)
 
 
 _AVAILABLE = code(table("YesNoIndicator[AvailabilityStatus]"))
@@ -276,7 +276,7 @@ SPECIMEN = Table(
     ),
     {
         2: "comes back from the identifiers of type PGN and FGN",
-        3: "the parent of a specimen is not written yet",
+        3: "the parent of a Specimen is another resource: its SPM says its number",
         30: _LATER,
         31: _LATER,
         32: _LATER,

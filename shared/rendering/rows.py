@@ -96,15 +96,19 @@ def fill(segment: SegmentDraft, resource: Resource, table: Table, draft: Draft) 
 
 def _write_row(segment: SegmentDraft, holder: Resource, row: Row, draft: Draft) -> None:
     kind = segment.type_of(row.number)
+    if row.leaf not in holder and "_" + row.leaf not in holder:
+        return
     for value in _values(holder, row):
         if not segment.has_room(row.number):
-            return
+            break
         text = row.write(value, draft, kind)
         if text:
             segment.add(row.number, text)
             if not isinstance(value, dict):
                 _remove(holder, row.leaf, value)
-    prune(holder)
+    for name in (row.leaf, "_" + row.leaf):
+        if name in holder and prune(holder[name]):
+            del holder[name]
 
 
 def _values(holder: Resource, row: Row) -> Iterator[Any]:
@@ -162,8 +166,8 @@ def prune(value: Any) -> bool:
     return value is None or value == ""
 
 
-def leaves(value: Any, path: str) -> Iterator[str]:
-    """Yield the path of every value below a resource, without indexes; an extension by the end of its url."""
+def leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Yield path and text of every value below a resource, without indexes; an extension by the end of its url."""
     if isinstance(value, dict):
         url = value.get("url")
         if url == DATA_ABSENT:
@@ -177,7 +181,7 @@ def leaves(value: Any, path: str) -> Iterator[str]:
         for inner in value:
             yield from leaves(inner, path)
     elif value is not None:
-        yield path
+        yield path, str(value)
 
 
 def is_extension(url: str) -> Choice:

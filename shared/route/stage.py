@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from shared.hl7 import parse
-from shared.message.envelope import Item, encode_envelope, pack
+from shared.message.envelope import Item, encode_envelope, envelope_id, pack
 from shared.message.errors import PoisonMessage
 from shared.message.identifiers import MessageId, SessionId, deliver_session, partition_of
 from shared.message.record import Hop, Progress
@@ -60,7 +59,7 @@ class RouteStage:
                     one = item._replace(destination=decision.destination, body=None)
                     by_session.setdefault(session, []).append(one)
         return [
-            Outgoing(encode_envelope(group), session, _stable_id(session, group))
+            Outgoing(encode_envelope(group), session, envelope_id(session, group))
             for session, all_items in by_session.items()
             for group in pack(all_items)
         ]
@@ -85,8 +84,3 @@ class RouteStage:
 
 def _unread() -> NoReturn:
     raise AssertionError("a route looked into a message that was not read")
-
-
-def _stable_id(session: SessionId, group: Sequence[Item]) -> str:
-    content = "\x1f".join([session, *(f"{item.message} {item.run}" for item in group)])
-    return hashlib.sha256(content.encode()).hexdigest()[:32]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
 from shared.hl7.long_values import put_back
-from shared.message.envelope import ArchiveRef, Item, encode_envelope, pack
+from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
 from shared.message.errors import Disposition, IntegrationError, PoisonMessage
 from shared.message.finding import Finding
 from shared.message.identifiers import MessageId, partition_of
@@ -146,12 +146,13 @@ class TransformStage:
         ]
 
     async def _send(self, items: Sequence[Item]) -> None:
-        outgoing = [
-            Outgoing(encode_envelope(group), str(partition_of(group[0].message)), f"{group[0].message}-{group[0].run}")
-            for group in pack(items)
-        ]
-        if outgoing:
-            await self._queue.send(ROUTE_QUEUE, outgoing)
+        if not items:
+            return
+        session = str(partition_of(items[0].message))  # of all of them: they came in one session
+        await self._queue.send(
+            ROUTE_QUEUE,
+            [Outgoing(encode_envelope(group), session, envelope_id(session, group)) for group in pack(items)],
+        )
 
     def _progress(self, done: _Done) -> Progress:
         now, message = self._clock.now(), done.item.message

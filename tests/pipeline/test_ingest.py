@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 
 import pytest
 
 from shared.message.state import MessageState
-from tests.pipeline.hub_in_process import write_interfaces
+from tests.pipeline.hub_in_process import Crash, write_interfaces
 from tests.pipeline.messages import adt, batch
 
 
@@ -159,3 +160,25 @@ async def test_message_reserved_and_never_sent_is_sent_by_its_own_duplicate(star
     assert codes(reply) == ["AA"]
     assert await hub.states("A1") == {"store": "accepted"}
     assert len(await hub.hub.adapters.ledger.recent()) == 1
+
+
+async def test_message_sent_again_beside_a_new_one_takes_it_along(start_hub):
+    """A1 went to the queue, and its AA was lost with the process. It comes again and is committed together with A2.
+
+    The broker must not drop both as what it has already.
+    """
+    hub = await start_hub("store")
+    hub.faults.crash_after = 4
+    with pytest.raises(Crash):
+        await hub.take(adt("A1"))
+    assert hub.faults.made[-1] == "queue.send"
+
+    await hub.crash()
+    await hub.start()
+    replies = await asyncio.gather(hub.take(adt("A1")), hub.take(adt("A2", "A08")))
+    await hub.work()
+
+    assert [codes(reply) for reply in replies] == [["AA"], ["AA"]]
+    for control_id in ("A1", "A2"):
+        assert (await hub.record(control_id)).state is MessageState.ROUTED
+        assert await hub.states(control_id) == {"store": "accepted"}

@@ -44,7 +44,8 @@ def to_r4(resource: Json, release: Release) -> Converted:
     _rename_references(resource, _TABLES[release][1])
     findings: list[Finding] = []
     if resource.get("resourceType") == "Bundle":
-        for index, entry in enumerate(resource.get("entry", ())):
+        listed = resource.get("entry")
+        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
                 entry["resource"] = _converted(entry["resource"], release, f"Bundle.entry[{index}].", findings)
         _tell_homeless(resource, "", findings)
@@ -55,8 +56,7 @@ def to_r4(resource: Json, release: Release) -> Converted:
 
 def _converted(resource: Json, release: Release, place: str, findings: list[Finding]) -> Json:
     rules, renamed, change_types = _TABLES[release]
-    contained = [one for one in resource.get("contained", ()) if isinstance(one, dict)]
-    for one in contained:
+    for one in _objects(resource.get("contained")):
         one.update(_converted(one, release, f"{place}contained.", findings))
     sent = str(resource.get("resourceType", ""))
     resource["resourceType"] = renamed.get(sent, sent)
@@ -68,6 +68,11 @@ def _converted(resource: Json, release: Release, place: str, findings: list[Find
         raise NotFhir(f"{place}{sent}, as {release}") from None
     _tell_homeless(resource, place, findings)
     return resource
+
+
+def _objects(value: Any) -> list[Json]:
+    """Return the objects of a list; none where there is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _rename_references(value: Any, renamed: Mapping[str, str]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.fhir.releases import to_r4
 from shared.fhir.validate import validate_bundle, validate_resource
@@ -418,3 +420,27 @@ def test_what_has_not_the_form_of_its_release_is_a_typed_error_or_has_no_home(re
         assert "Encounter" in str(error)  # noqa: PT017
     else:
         assert "reason" not in converted.resource
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.data(),
+    st.sampled_from([("R5", name) for name in R5] + [("STU3", name) for name in STU3]),
+    st.sampled_from(["x", 7, None, [], {}, ["x"], [{}], {"a": 1}, True, [[1]], {"coding": "x"}]),
+)
+def test_whatever_stands_in_a_place_it_ends_in_a_resource_or_a_typed_error(data, given_, wrong):
+    """A partner's bug is not our outage."""
+    release, name = given_
+    resource = deepcopy((R5 if release == "R5" else STU3)[name][0])
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
+    holder, key = data.draw(st.sampled_from(_places(bundle)))
+    holder[key] = wrong
+    try:
+        to_r4(bundle, release)
+    except NotFhir as error:
+        assert error.code == "RENDER-004"  # noqa: PT017
+
+
+def _places(value):
+    pairs = list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ())
+    return [(value, key) for key, _ in pairs] + [place for _, inner in pairs for place in _places(inner)]

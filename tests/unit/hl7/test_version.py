@@ -84,6 +84,18 @@ def test_withdrawn_numbers_move_to_pid_3():
     assert [code for code, _ in findings if code == "field_moved"] == ["field_moved"] * 3
 
 
+def test_an_alias_moves_to_the_names_though_the_family_name_is_there():
+    """HL7 2.7 chapter 3: PID-9 is withdrawn in favour of PID-5; another given name is another name."""
+    _, rest, _ = changed("2.7", "ADT^A01", "2.3", "PID|1||7^^^H||Smith^Ann||||Smith^Nan")
+    assert rest == ["PID|1||7^^^H||Smith^Ann~Smith^Nan"]
+
+
+def test_a_number_of_another_assigner_is_another_number():
+    """The same digits at two hospitals are two people's charts."""
+    _, rest, _ = changed("2.7", "ADT^A01", "2.3", "PID|1|77^^^OTHER|77^^^H^MR||S^A")
+    assert rest == ["PID|1||77^^^H^MR~77^^^OTHER||S^A"]
+
+
 def test_a_participation_becomes_a_role():
     """PRT came with 2.7; ROL says who took part in which role before it."""
     _, rest, findings = changed("2.5.1", "ADT^A01", "2.8", "PRT||UC||AT^Attending^HL70443|55^Doc^D||||||2024|2025")

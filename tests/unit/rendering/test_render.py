@@ -236,6 +236,57 @@ def test_contained_resources_are_read():
     assert rendering.message.get("ORC-12.2") == rendering.message.get("OBR-16.2") == "Who"
 
 
+def test_what_two_resources_contain_under_one_name_stays_apart():
+    """``#dr`` of one order is another doctor than ``#dr`` of the next."""
+    orders = [
+        {
+            "resourceType": "ServiceRequest",
+            "id": name,
+            "status": "active",
+            "intent": "order",
+            **ABOUT,
+            "code": {"text": name},
+            "contained": [{"resourceType": "Practitioner", "id": "dr", "name": [{"family": name}]}],
+            "requester": {"reference": "#dr"},
+        }
+        for name in ("One", "Two")
+    ]
+    orcs = rendered(PATIENT, *orders).message.all("ORC")
+    assert [orc.text(12, 2) for orc in orcs] == ["One", "Two"]
+
+
+def test_a_narrative_with_words_of_its_own_is_told():
+    """Narrative status ``additional``: it says what no element says."""
+    said = {"status": "additional", "div": "<div>allergic to everything</div>"}
+    assert ("element_not_carried", "Patient.text.div") in noted(rendered({**PATIENT, "text": said}, VISIT))
+
+
+def test_one_of_several_numbers_that_no_field_takes_is_told():
+    """An organization of two numbers is written by its first: the other one is not forgotten."""
+    laboratory = {
+        "resourceType": "Organization",
+        "id": "lab",
+        "name": "Lab",
+        "identifier": [{"system": "urn:id:A", "value": "1"}, {"system": "urn:id:B", "value": "2"}],
+        "address": [{"city": "Town"}],
+    }
+    result = {
+        "resourceType": "Observation",
+        "id": "o",
+        "status": "final",
+        **ABOUT,
+        "code": {"text": "x"},
+        "performer": [{"reference": "Organization/lab"}],
+    }
+    rendering = rendered(PATIENT, VISIT, laboratory, result)
+    assert rendering.message.get("OBX-23.10") == "1"
+    assert rendering.message.get("OBX-24.3") == "Town"
+    assert [place for code, place in noted(rendering) if code == "element_not_carried"] == [
+        "Organization.identifier.system",
+        "Organization.identifier.value",
+    ]
+
+
 def test_the_header_says_the_message_that_came_before():
     """A bundle of the hub's own keeps its event: a discharge does not become an update."""
     header = {
@@ -286,3 +337,31 @@ def test_what_is_said_to_be_unknown_is_an_empty_field():
     unknown = [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
     rendering = rendered({**PATIENT, "_gender": {"extension": unknown}}, VISIT)
     assert noted(rendering) == [("field_missing", "MSH-10")]
+
+
+def test_a_performer_stands_in_the_field_of_its_function():
+    """Guide OBR[DiagnosticReport] 42 to 49: SPRF is OBR-34, TRANS is OBR-35; without one it is who performed."""
+
+    def performer(name, function):
+        concept = {
+            "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": function}]
+        }
+        url = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
+        marked = {"extension": [{"url": url, "valueCodeableConcept": concept}]} if function else {}
+        return {"reference": f"Practitioner/{name}", **marked}
+
+    people = [{"resourceType": "Practitioner", "id": name, "name": [{"family": name}]} for name in ("tech", "typist")]
+    report = {
+        "resourceType": "DiagnosticReport",
+        "id": "r",
+        "status": "final",
+        "code": {"text": "x"},
+        **ABOUT,
+        "performer": [performer("typist", "TRANS"), performer("tech", "SPRF")],
+    }
+    rendering = rendered(PATIENT, *people, report)
+    obr = lines_of(rendering.message, "OBR")
+    assert (obr[34], obr[35]) == ("&tech", "&typist")
+    assert noted(rendering) == [("field_missing", "MSH-10")]
+    untold = rendered(PATIENT, people[0], {**report, "performer": [performer("tech", "")]})
+    assert lines_of(untold.message, "OBR")[34] == "&tech"
