@@ -27,6 +27,8 @@ from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import MetaWrite, Stored, Write
 
+_ORIGIN = "Provenance/"
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
@@ -242,7 +244,9 @@ class _Work:
         """Return the writes, without references to what was left out and is not stored."""
         gone = {reference for reference in self._left_out if reference not in self._stored}
         if gone:
-            self._after = {name: without(one, gone) if refers(one, gone) else one for name, one in self._after.items()}
+            kept = {name: without(one, gone) if refers(one, gone) else one for name, one in self._after.items()}
+            # A Provenance of nothing but what was refused says nothing.
+            self._after = {name: one for name, one in kept.items() if "target" in one or not name.startswith(_ORIGIN)}
             self._as_sent.clear()
         texts = self._changes.texts
         writes = [

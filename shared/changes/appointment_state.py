@@ -1,4 +1,4 @@
-"""What each SIU event does to an appointment, by its stored status.
+"""What each SIU and SRM event does to an appointment, by its stored status.
 
 Sources: HL7 v2.5.1 chapter 10.4 (the sections named below); SCH-25 by the v2-to-FHIR guide's map
 ``FillerStatusCodes[Appointment]``.
@@ -52,9 +52,19 @@ ROWS: dict[str, Row] = {
 
 # Without a row: S25 (a query, not an SIU event).
 
-APPOINTMENT = Table(
-    ROWS,
-    STATUSES,
-    rank={PROPOSED: 0, PENDING: 1, WAITLIST: 1, BOOKED: 2, ARRIVED: 3, CHECKED_IN: 4}
-    | {FULFILLED: FINAL, CANCELLED: FINAL, NO_SHOW: FINAL, IN_ERROR: FINAL + 1},
-)
+# What is asked of the filler (SRM): a new request is kept as proposed; a request about an appointment that is there
+# changes nothing of it: whether it is granted, the SIU says.
+_ASKED = Row(to(STAYS, (ABSENT, *_OPEN, FULFILLED, CANCELLED, NO_SHOW)), "10.3.2 to 10.3.11 asked", status_only=True)
+REQUEST_ROWS: dict[str, Row] = {
+    "S01": Row(to(SENT, (ABSENT, PROPOSED)), "10.3.1 new appointment asked for"),
+    **{f"S{number:02}": _ASKED for number in range(2, 12)},
+}
+
+_RANK = {PROPOSED: 0, PENDING: 1, WAITLIST: 1, BOOKED: 2, ARRIVED: 3, CHECKED_IN: 4} | {
+    FULFILLED: FINAL,
+    CANCELLED: FINAL,
+    NO_SHOW: FINAL,
+    IN_ERROR: FINAL + 1,
+}
+APPOINTMENT = Table(ROWS, STATUSES, _RANK)
+REQUESTED = Table(REQUEST_ROWS, STATUSES, _RANK)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from shared.changes.appointment_state import APPOINTMENT
+from shared.changes.appointment_state import APPOINTMENT, REQUESTED
+from shared.changes.document_state import DOCUMENT
 from shared.changes.encounter_state import ENCOUNTER, PERSON_ROWS
 from shared.changes.medication_state import ADMINISTRATION, DISPENSE, IMMUNIZATION, PRESCRIPTION
 from shared.changes.merge import NO_EFFECT, Effect
 from shared.changes.notes import ChangeNotes, ResourceChange
-from shared.changes.order_state import ORDER
+from shared.changes.order_state import ORDER, SUPPLY
 from shared.changes.result_state import OBSERVATION, REPORT
 from shared.changes.states import ABSENT, Table
 from shared.changes.tags import Resource
 
 # Resources whose state moves with the event of the message, and those whose segment carries a code.
-_BY_EVENT: dict[tuple[str, str], Table] = {("ADT", "Encounter"): ENCOUNTER, ("SIU", "Appointment"): APPOINTMENT}
+_BY_EVENT: dict[tuple[str, str], Table] = {
+    ("ADT", "Encounter"): ENCOUNTER,
+    ("MDM", "DocumentReference"): DOCUMENT,
+    ("SIU", "Appointment"): APPOINTMENT,
+    ("SRM", "Appointment"): REQUESTED,
+}
 _BY_CODE: dict[str, Table] = {
     "DiagnosticReport": REPORT,
     "Immunization": IMMUNIZATION,
@@ -22,6 +28,7 @@ _BY_CODE: dict[str, Table] = {
     "MedicationRequest": PRESCRIPTION,
     "Observation": OBSERVATION,
     "ServiceRequest": ORDER,
+    "SupplyRequest": SUPPLY,
 }
 
 

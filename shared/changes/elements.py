@@ -31,6 +31,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "Provenance": ("occurred",),
     "ServiceRequest": ("asNeeded", "occurrence", "quantity"),
     "SupplyDelivery": ("occurrence",),
+    "SupplyRequest": ("item", "occurrence"),
 }
 
 # R4 obs-6: a reason for absence stands only where no value does.
@@ -47,6 +48,16 @@ COMPOSITES: dict[str, frozenset[str]] = {
     "MedicationRequest": frozenset({"dispenseRequest", "substitution"}),
     "Specimen": frozenset({"collection"}),
 }
+
+# Choices inside them.
+_INNER_CHOICES: dict[tuple[str, str], tuple[str, ...]] = {("Specimen", "collection"): ("collected", "fastingStatus")}
+
+
+def compose(kind: str, name: str, before: Resource, sent: Resource) -> Resource:
+    """Return a composite element after a message: part by part, and one type of a choice."""
+    replaced = [one for one in _INNER_CHOICES.get((kind, name), ()) if any(_is_choice(part, one) for part in sent)]
+    kept = {part: value for part, value in before.items() if not any(_is_choice(part, one) for one in replaced)}
+    return {**kept, **sent}
 
 
 def drop_replaced(stored: Resource, sent: Resource) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.changes import tags
 from shared.changes.children import revive
-from shared.changes.elements import COMPOSITES, drop_replaced, remove
+from shared.changes.elements import COMPOSITES, compose, drop_replaced, remove
 from shared.changes.lists import combine, move
 from shared.changes.notes import ListMode, ResourceChange
 from shared.changes.states import Movement, Row
@@ -144,7 +144,7 @@ def _element(after: Resource, name: str, value: Any, row: Row | None, repeats: L
             return move(before, value, row.movement)
         return combine(after["resourceType"], name, before, value, repeats)
     if name in COMPOSITES.get(after["resourceType"], ()):
-        return {**before, **value}
+        return compose(after["resourceType"], name, before, value)
     return value
 
 

@@ -51,3 +51,20 @@ ORDER = Table(
     STATUSES,
     rank={UNKNOWN: 0, DRAFT: 0, ACTIVE: 1, ON_HOLD: 1, REVOKED: FINAL, COMPLETED: FINAL, IN_ERROR: FINAL + 1},
 )
+
+# An order of things (RQD) has the states of any order; R4 gives two of them other names.
+_THINGS = {REVOKED: "cancelled", ON_HOLD: "suspended"}
+
+
+def _of_things(status: str) -> str:
+    return _THINGS.get(status, status)
+
+
+SUPPLY = Table(
+    {
+        code: Row({_of_things(before): _of_things(after) for before, after in row.moves.items()}, row.source)
+        for code, row in ROWS.items()
+    },
+    tuple(map(_of_things, STATUSES)),
+    rank={_of_things(status): rank for status, rank in ORDER.rank.items()},
+)

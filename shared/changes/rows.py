@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from shared.changes import appointment_state, encounter_state
+from shared.changes import appointment_state, document_state, encounter_state
 
 # Message types whose event decides no state: their segments carry codes of their own (ORC-1, OBR-25, OBX-11, TXA-17).
 # An empty event: versions before 2.3 name the type alone.
-_EVENTS: dict[str, frozenset[str]] = {
+EVENTS: dict[str, frozenset[str]] = {
     "ADT": frozenset(encounter_state.ROWS),
     "SIU": frozenset(appointment_state.ROWS),
+    "SRM": frozenset(appointment_state.REQUEST_ROWS),
     "ORU": frozenset({"", "R01", "R30", "R31", "R32", "R40"}),
     "OUL": frozenset({"R21", "R22", "R23", "R24"}),
     "ORM": frozenset({"", "O01"}),
@@ -23,7 +24,7 @@ _EVENTS: dict[str, frozenset[str]] = {
     "RGV": frozenset({"O01", "O15"}),
     "RAS": frozenset({"O01", "O17"}),
     "VXU": frozenset({"", "V04"}),
-    "MDM": frozenset(f"T{number:02}" for number in range(1, 12)),
+    "MDM": frozenset(document_state.ROWS),
     "DFT": frozenset({"P03", "P11"}),
     "BAR": frozenset({"P01", "P02", "P05", "P06", "P10", "P12"}),
     "PPR": frozenset({"PC1", "PC2", "PC3"}),
@@ -45,6 +46,18 @@ _EVENTS: dict[str, frozenset[str]] = {
 PASSING = frozenset({"QBP", "RSP", "VXQ", "VXX", "VXR"})
 
 
+# Queries and answers: known, and nothing of them is kept.
+_PASSING = frozenset(
+    {"ACK", "MCF", "MFK", "ORL", "ORR", "OSQ", "OSR", "QBP", "QCK", "QRY", "RCL", "RPI", "RQI", "RRA", "RRD", "RRE"}
+    | {"RRG", "RSP", "SRR", "VXQ", "VXR", "VXX"}
+)
+
+
+def is_known(message: str) -> bool:
+    """Tell whether a message type (MSH-9.1) is one that somebody thought of."""
+    return message in EVENTS or message in _PASSING
+
+
 def has_row(message: str, event: str) -> bool:
     """Tell whether an event (MSH-9.1, MSH-9.2) may write; without a row it is quarantined (`UnsupportedEvent`)."""
-    return event in _EVENTS.get(message, ())
+    return event in EVENTS.get(message, ())

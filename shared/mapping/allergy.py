@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.changes.notes import Action
+from shared.hl7 import Segment
+from shared.mapping.codes.decided import decided
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, concept, fixed, text, text_concept
 from shared.mapping.datatypes.identifier import ei
+from shared.mapping.datatypes.person import human_name
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.rows import Resource, Row, Table, Unmapped, absent, fill, first, many, one, values
+from shared.mapping.rows import KEPT, Resource, Row, Table, Unmapped, absent, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
-ACTIVE = fixed("http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "active")
+_COURSE = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
+ACTIVE, INACTIVE = fixed(_COURSE, "active"), fixed(_COURSE, "inactive")
 _NO_TARGET = "the guide gives it no FHIR element"
 _CATEGORY = code(table("AllergenType[AllergyIntoleranceCategory]"))
 _SEVERITY = code(table("AllergySeverity[AllergyIntolerance.reaction.severity]"))
@@ -61,6 +65,21 @@ ALLERGY = Table(
     {1: "set id: position only"},
 )
 
+_VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
+# IAM-17 says two things of FHIR (HL7 table 0438): how sure it is, and, with I, that it is over.
+_SURE = decided(
+    "0438", _VERIFICATION, U="unconfirmed", P="unconfirmed", S="unconfirmed", D="unconfirmed",
+    C="confirmed", I="confirmed", E="entered-in-error",
+)  # fmt: skip
+_REPORTER = one("IAM-14", "AllergyIntolerance.recorder", human_name(), "IAM[AllergyIntolerance] 25 to 27", placed=True)
+_RELATION = one(
+    "IAM-15", "RelatedPerson.relationship", concept(table("Relationship")), "IAM[AllergyIntolerance] 28", placed=True
+)
+_CLINICAL = one(
+    "IAM-17", "AllergyIntolerance.clinicalStatus", code(_SURE), "IAM[AllergyIntolerance] 30", placed=True, part=KEPT
+)
+_ALSO = one("IAM-27", "AllergyIntolerance.code.coding", concept(), "IAM[AllergyIntolerance] 40", placed=True, part=KEPT)
+
 ADVERSE = Table(
     "IAM",
     "AllergyIntolerance",
@@ -75,11 +94,12 @@ ADVERSE = Table(
         one("IAM-11", "AllergyIntolerance.onsetDateTime", date_time, "IAM[AllergyIntolerance] 22"),
         one("IAM-12", "AllergyIntolerance.onsetString", text, "IAM[AllergyIntolerance] 23", when=absent(11)),
         one("IAM-13", "AllergyIntolerance.recordedDate", date_time, "IAM[AllergyIntolerance] 24"),
+        *(_REPORTER, _RELATION, _CLINICAL, _ALSO),
     ),
     {
         1: "set id: position only",
         6: "the action: it says what to do with the allergy",
-        **dict.fromkeys((8, 9, 10, 16, *range(18, 27)), _NO_TARGET),
+        **dict.fromkeys((8, 9, 10, 16, *range(18, 27), 28, 29, 30), _NO_TARGET),
     },
 )
 _ROWS = {name: {row.target: row for row in rows.rows} for name, rows in (("AL1", ALLERGY), ("IAM", ADVERSE))}
@@ -103,6 +123,9 @@ def allergy(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     fill(resource, segment, ALLERGY if name == "AL1" else ADVERSE, scope)
     _add_category(resource, node, scope)
     _add_reaction(resource, node, scope)
+    if name == "IAM":
+        _set_state(resource, segment, scope)
+        _set_reporter(resource, segment, frame.patient, scope)
     deleted = name == "IAM" and segment.text(6) == "D"
     scope.add_child(resource, name, frame.patient["reference"], Action.DELETE if deleted else Action.PUT)
     return frame.within(remarks=resource) if node.children else None
@@ -132,6 +155,40 @@ def _add_reaction(resource: Resource, node: Node, scope: Scope) -> None:
         holder["_" + element] = said.extension
     elif said:
         holder[element] = said
+
+
+def _set_state(resource: Resource, segment: Segment, scope: Scope) -> None:
+    """Set what IAM-17 says of verification and course (ait-1, ait-2), and the codes of IAM-27."""
+    said = first(_CLINICAL, segment, scope, resource)
+    if isinstance(said, str):
+        resource["verificationStatus"] = fixed(_VERIFICATION, said)
+        if said == "entered-in-error":
+            resource.pop("clinicalStatus")
+        elif segment.text(17) == "I":
+            resource["clinicalStatus"] = INACTIVE
+    also = first(_ALSO, segment, scope, resource)
+    if also:
+        known = resource.get("code", {})
+        codings = known.get("coding", [])
+        more = [one_ for one_ in also.get("coding", ()) if one_ not in codings]
+        resource["code"] = {**also, **known, **({"coding": [*codings, *more]} if codings or more else {})}
+
+
+def _set_reporter(resource: Resource, segment: Segment, patient: Resource, scope: Scope) -> None:
+    """Set who reported it: the patient, somebody related, or, where IAM-15 is silent, a practitioner."""
+    name, relation = first(_REPORTER, segment, scope, resource), first(_RELATION, segment, scope, resource)
+    if isinstance(name, list):
+        name = name[0]
+    if segment.text(15) == "SEL":
+        resource["recorder"] = patient
+    elif name:
+        shown = (name.get("family", ""), " ".join(name.get("given", ())))
+        kind = "RelatedPerson" if relation else "Practitioner"
+        of = patient["reference"] if relation else scope.assigner
+        found: Resource = {"resourceType": kind, "id": scope.mint(kind, "name", of, *shown), "name": [name]}
+        if relation:
+            found |= {"patient": patient, "relationship": [relation]}
+        resource["recorder"] = {"reference": scope.add_or_complete(found)}
 
 
 TABLES = (ALLERGY, ADVERSE)

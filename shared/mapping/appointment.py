@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
-from shared.mapping.datatypes.coded import code, concept, fixed
+from shared.mapping.datatypes.coded import DATA_ABSENT, code, concept, fixed
 from shared.mapping.datatypes.identifier import ei
-from shared.mapping.datatypes.number import decimal
+from shared.mapping.datatypes.number import Number, decimal
 from shared.mapping.datatypes.time import instant
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import location
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
+from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -29,6 +29,13 @@ _MINUTES: dict[str, float] = {
     **dict.fromkeys(("H", "HR", "HRS", "HOUR", "HOURS"), 60),
     **dict.fromkeys(("S", "SEC", "SECOND", "SECONDS"), 1 / 60),
     **dict.fromkeys(("D", "DAY", "DAYS"), 1440),
+}
+
+# R4 app-3: these may be without a time. Their participant is somebody, unless nobody is named (1..*).
+_TIMELESS = frozenset({"proposed", "cancelled", "waitlist"})
+NOBODY: Resource = {
+    "actor": {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]},
+    "status": "needs-action",
 }
 
 # What an SIU event makes of the appointment where SCH-25 does not say (HL7 chapter 10, events S12 to S26).
@@ -98,9 +105,27 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
         fixed(_PARTICIPANT, "enterer", "Enterer"),
     ),
 )
+
+
+def _order_number(kind: str, display: str) -> Build:
+    number = ei(kind, display)
+
+    @parts_of(number.__dict__["parts"], number.__dict__["parts_ignored"])
+    def order(raw: str, scope: Scope) -> Resource | None:
+        found = number(raw, scope)
+        return {"type": "ServiceRequest", "identifier": found} if found else None
+
+    return order
+
+
+# References to the order an appointment is for, by its number: the order itself comes in another message.
+ORDER_NUMBERS = {
+    "PLAC": _order_number("PLAC", "Placer Identifier"),
+    "FILL": _order_number("FILL", "Filler Identifier"),
+}
 _ORDERS = (
-    many("SCH-26", "ServiceRequest.identifier", ei("PLAC", "Placer Identifier"), "SCH[ServiceRequest] 36", placed=True),
-    many("SCH-27", "ServiceRequest.identifier", ei("FILL", "Filler Identifier"), "SCH[ServiceRequest] 37", placed=True),
+    many("SCH-26", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], "SCH[Appointment] 35"),
+    many("SCH-27", "Appointment.basedOn", ORDER_NUMBERS["FILL"], "SCH[Appointment] 36"),
 )
 
 SCHEDULE = Table(
@@ -236,18 +261,41 @@ def schedule(node: Node, frame: Frame, scope: Scope) -> None:
     }
     scope.add(resource)
     fill(resource, segment, SCHEDULE, scope)
-    resource["participant"] = []
+    nobody_yet(resource, scope)
     for row, role in _CONTACTS:
         for actor in values(row, segment, scope, resource):
-            add_participant(resource, {"type": [role], "actor": actor, "status": "accepted"})
+            add_participant(resource, {"type": [role], "actor": actor, "status": "accepted"}, scope)
     scope.noted(resource)["control"] = segment.text(25)
     _set_status(resource, first(_FILLER_STATUS, segment, scope, resource), scope)
     _set_times(resource, segment, scope)
+    _wait_for_time(resource, scope)
     frame.appointment = frame.remarks = resource
 
 
-def add_participant(appointment: Resource, participant: Resource) -> None:
+def _wait_for_time(resource: Resource, scope: Scope) -> None:
+    """Let an appointment without a time be proposed, as app-3 wants, until an AIS gives it one."""
+    if "end" not in resource and resource["status"] not in _TIMELESS:
+        scope.known["status", resource["id"]] = resource["status"]
+        resource["status"] = "proposed"
+
+
+def _has_time(resource: Resource, scope: Scope) -> None:
+    kept = scope.known.get(("status", resource["id"]))
+    if kept and "end" in resource:
+        resource["status"] = kept
+
+
+def nobody_yet(appointment: Resource, scope: Scope) -> None:
+    """Let nobody take part until somebody is named; it counts for a new appointment only."""
+    appointment["participant"] = [NOBODY]
+    scope.noted(appointment)["initial"] = ("participant",)
+
+
+def add_participant(appointment: Resource, participant: Resource, scope: Scope) -> None:
     """Add a participant; one who is there already gets the further role."""
+    if appointment["participant"] == [NOBODY]:
+        appointment["participant"] = []
+        scope.noted(appointment).pop("initial", None)
     for known in appointment["participant"]:
         if known.get("actor") == participant.get("actor"):
             roles = [role for role in participant.get("type", ()) if role not in known.get("type", ())]
@@ -267,13 +315,21 @@ def _set_status(resource: Resource, said: object, scope: Scope) -> None:
 def _set_times(resource: Resource, segment: Segment, scope: Scope) -> None:
     """Set start, end and minutes; app-3: both or none, except for a proposed, cancelled or waitlisted one."""
     found = first(_TIMING, segment, scope, resource) or {}
-    length = first(_LENGTH, segment, scope, resource)
-    factor = _MINUTES.get(segment.text(10).upper())
-    if length is not None and factor and length > 0:
-        minutes = round(float(length) * factor)
-        if minutes > 0:
-            resource["minutesDuration"] = minutes
+    minutes = length_in_minutes(first(_LENGTH, segment, scope, resource), segment.text(10))
+    if minutes:
+        resource["minutesDuration"] = minutes
     place_times(resource, found)
+
+
+def length_in_minutes(length: Number | None, unit: str) -> int:
+    """Return a length in whole minutes; 0 where it is none, or its unit is unknown."""
+    factor = _MINUTES.get(unit.upper())
+    return max(0, round(float(length) * factor)) if length is not None and factor else 0
+
+
+def standing(scope: Scope) -> str:
+    """Return how a participant stands to the appointment: who is asked for (SRM) has yet to answer."""
+    return "needs-action" if scope.code == "SRM" else "accepted"
 
 
 def place_times(resource: Resource, found: Resource) -> None:
@@ -284,7 +340,7 @@ def place_times(resource: Resource, found: Resource) -> None:
         end = later(start, minutes)
     if start and end and start <= end:
         resource["start"], resource["end"] = start, end
-    elif start and resource["status"] in {"proposed", "cancelled", "waitlist"}:
+    elif start and resource["status"] in _TIMELESS:
         resource["start"] = start
 
 
@@ -299,7 +355,7 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if appointment is None:
         return None
     fill(appointment, segment, SERVICE, scope)
-    if "start" not in appointment:
+    if "start" not in appointment and "requestedPeriod" not in appointment:
         rows = {row.number: row for row in SERVICE.rows}
         start = first(rows[4], segment, scope, appointment)
         length = first(rows[7], segment, scope, appointment)
@@ -308,6 +364,7 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
             minutes = float(length) * factor if length is not None and factor else appointment.get("minutesDuration")
             end = later(start, minutes) if minutes else start
             place_times(appointment, {"start": start, "end": end})
+            _has_time(appointment, scope)
     return frame.within(remarks=appointment)
 
 
@@ -320,10 +377,10 @@ def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     types = values(kind, segment, scope, appointment)
     period = _period(begins, lasts, segment, scope, appointment)
     for found in values(actor, segment, scope, appointment):
-        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": "accepted"}
+        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": standing(scope)}
         if period:
             participant["period"] = period
-        add_participant(appointment, participant)
+        add_participant(appointment, participant, scope)
     return frame.within(remarks=appointment)
 
 

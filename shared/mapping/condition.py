@@ -54,7 +54,7 @@ DIAGNOSIS = Table(
         1: "set id: position only",
         2: "the coding method: DG1-3.3 names the system",
         **dict.fromkeys((7, 8, 9, 10, 11, 12, 13, 14), _WITHDRAWN),
-        **dict.fromkeys((17, 18, 23, 24, 25, 26), _NO_TARGET),
+        **dict.fromkeys((17, 18, 22, 23, 24, 25, 26), _NO_TARGET),
         21: "the action: it says what to do with the diagnosis",
     },
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.changes.notes import ListMode
 from shared.mapping.claims import ClaimDefaults
 from shared.mapping.identity import Mint, Resolver
+
+if TYPE_CHECKING:
+    from shared.mapping.custom import CustomField
 
 _TABLES, _VALUES, LONGEST_KEPT = 16, 4096, 512
 
@@ -66,7 +69,11 @@ OWNED_BY_ADT = frozenset(
     | {"RelatedPerson", "Account", "EpisodeOfCare"}
 )
 _OWNED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {"ADT": OWNED_BY_ADT, "BAR": frozenset({"Account", "RelatedPerson"})}
+    {
+        "ADT": OWNED_BY_ADT,
+        "BAR": frozenset({"Account", "RelatedPerson"}),
+        "MFN": frozenset({"Practitioner", "PractitionerRole", "Location", "Organization"}),
+    }
 )
 
 
@@ -83,6 +90,7 @@ class MappingContext:
         owned: For each message code, the resource types it may update; it creates others as provisional.
         lists: For each segment, whether its repeats are a snapshot or follow their action code.
         repeats: The same for repeating elements inside a resource.
+        custom: Fields that only this sender has, by their segment.
         reuse: Values built once; one per context.
     """
 
@@ -94,4 +102,5 @@ class MappingContext:
     owned: Mapping[str, frozenset[str]] = field(default_factory=lambda: _OWNED)
     lists: Mapping[str, ListMode] = field(default_factory=dict)
     repeats: ListMode = ListMode.SNAPSHOT
+    custom: Mapping[str, tuple[CustomField, ...]] = field(default_factory=dict)
     reuse: Reuse = field(default_factory=Reuse, repr=False, compare=False)

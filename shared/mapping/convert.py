@@ -7,8 +7,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
+from shared.changes.rows import is_known
 from shared.hl7 import Message
 from shared.mapping.context import OWNED_BY_ADT, MappingContext
+from shared.mapping.custom import add_custom, without_claimed
 from shared.mapping.frame import Frame
 from shared.mapping.grouping import Node, group, place_of
 from shared.mapping.header import start
@@ -55,7 +57,9 @@ def convert(
     """
     root, findings = group(message.segments)
     scope = Scope(message, root.segment, context, resolver or context.resolver, trace)
-    scope.findings += findings
+    scope.findings += without_claimed(findings, message.segments, scope)
+    if not is_known(scope.code):
+        scope.findings.append(Finding("type_unknown", "MSH-9", "mapped by its segments"))
     bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
     frame = start(root, scope, bundle)
     _walk(root, frame, scope)
@@ -65,6 +69,7 @@ def convert(
 
 
 def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
+    custom = scope.context.custom
     for node in parent.children:
         below: Frame | None = None
         name = node.segment.name
@@ -72,6 +77,8 @@ def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
             below = HANDLERS[name](node, frame, scope)
         elif not name.startswith("Z"):
             scope.findings.append(Finding("segment_unmapped", place_of(node.segment)))
+        if name in custom:
+            add_custom(node.segment, below or frame, scope)
         if node.children:
             _walk(node, below or frame, scope)
 

@@ -11,6 +11,7 @@ from shared.mapping.grouping import Node
 from shared.mapping.rows import Resource
 
 if TYPE_CHECKING:
+    from shared.mapping.care import Care
     from shared.mapping.scope import Scope
 
 
@@ -29,7 +30,16 @@ class Frame:
         appointment: The Appointment of an SIU.
         orc: The ORC of the order group, with what stands below it.
         request: The ServiceRequest or MedicationRequest of the order group.
+        common: The ORC of a group with an OBR or an RQD.
+        supply: The SupplyRequest of the order group.
         report: The DiagnosticReport of the order group.
+        document: The DocumentReference whose content the OBX are.
+        record: The MFE of a master file record.
+        practitioner: Reference to the Practitioner of that record.
+        position: Its PractitionerRole.
+        place: The Location of that record.
+        care: The problem, goal and pathway at hand.
+        gathers: The list that takes references to the Observations below.
         specimen: Reference to the Specimen at hand.
         effective: When the order was observed (OBR-7).
         result_status: The status of results that have none of their own (OBR-25).
@@ -48,9 +58,18 @@ class Frame:
     appointment: Resource | None = None
     orc: Node | None = None
     request: Resource | None = None
+    common: Segment | None = None
+    supply: Resource | None = None
     report: Resource | None = None
     effective: str = ""
     result_status: str = ""
+    document: Resource | None = None
+    record: Segment | None = None
+    practitioner: Resource | None = None
+    position: Resource | None = None
+    place: Resource | None = None
+    care: Care | None = None
+    gathers: list[Resource] | None = None
     specimen: Resource | None = None
     order: tuple[str, ...] = ()
     remarks: Resource | None = None

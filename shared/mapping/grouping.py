@@ -36,11 +36,30 @@ Parents = Mapping[str, tuple[str, ...]]
 
 _NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
 _VISIT = ("PV1", "PID")
-_PEOPLE = ("PR1", "IN1", "GT1", "NK1", "PV1", "PID")
+_CARE = ("PRB", "GOL", "PTH")
+_PEOPLE = (*_CARE, "PR1", "IN1", "GT1", "NK1", "PV1", "PID")
 _DRUGS = ("RXA", "RXE", "RXO", "RXD", "RXG")
 _REMARKABLE = (
-    *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "DG1", "PR1"),
-    *("AIS", "AIG", "AIL", "AIP", "RGS", "SCH", "NK1", "IN1", "GT1", "PV1", "PRB", "GOL", "FT1", "TXA", "PID"),
+    *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "IAM", "DG1", "PR1"),
+    *(
+        "AIS",
+        "AIG",
+        "AIL",
+        "AIP",
+        "RGS",
+        "SCH",
+        "NK1",
+        "IN1",
+        "GT1",
+        "PV1",
+        "PRB",
+        "GOL",
+        "FT1",
+        "TXA",
+        "PTH",
+        "ARQ",
+        "PID",
+    ),
 )
 
 PARENTS: Parents = {
@@ -77,31 +96,65 @@ PARENTS: Parents = {
     "RXC": ("RXE", "RXO", "RXD", "RXG", "ORC"),
     "TQ1": ("OBR", "RXE", "RXO", "RXG", "ORC", "SCH"),
     "TQ2": ("TQ1", "ORC"),
+    **dict.fromkeys(("STF", "LOC"), ("MFE",)),
+    **dict.fromkeys(("PRA", "ORG", "AFF", "LAN", "EDU", "CER"), ("STF",)),
+    **dict.fromkeys(("LRL", "LDP"), ("LOC",)),
+    "LCH": ("LDP", "LOC"),
+    "LCC": ("LDP",),
+    "PRD": ("RF1",),
+    "CTD": ("PRD", "RF1", "OBR", "ORC", "PR1", "PID"),
+    "RF1": ("IN1", "PID"),
+    "AUT": ("RF1", "IN1", "PR1"),
     "CDO": ("RXE", "RXO", "RXD", "RXG", "ORC"),
-    "CTD": ("OBR", "ORC", "PID"),
     "CTI": ("OBR", "ORC"),
     "FT1": ("OBR", "PID"),
     "BLG": ("ORC",),
     "OBX": ("SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "ORC", "PRB", "GOL", "TXA", "PID"),
+    **dict.fromkeys(_CARE, ("PID",)),
+    "VAR": ("OBX", "OBR", *_CARE),
     "SPM": ("OBR", "ORC", "PID"),
-    "SAC": ("SPM", "OBR"),
+    "SAC": ("SPM", "OBR", "PID"),
+    "IPC": ("OBR", "ORC", "PID"),
+    "RQD": ("ORC!", "PID"),
+    "RQ1": ("RQD",),
     "NTE": _REMARKABLE,
     "TXA": ("PID",),
-    "AIS": ("RGS",),
-    "AIG": ("RGS",),
-    "AIL": ("RGS",),
-    "AIP": ("RGS",),
+    **dict.fromkeys(("AIS", "AIG", "AIL", "AIP"), ("RGS",)),
+    "APR": ("AIS", "AIG", "AIL", "AIP", "ARQ"),
 }
 
 # These start at the root of every message.
 ROOT = frozenset(
     {"PID", "SCH", "RGS", "EVN", "SFT", "UAC", "MSA", "ERR", "QAK", "QPD", "QRD", "QRF", "RCP", "DSC", "NTE"}
+    | {"RF1", "PRD", "MFI", "MFE", "ARQ"}
 )
 
 
+# Messages that nest orders another way (HL7 chapters 4.4 and 7.3): the specimen first, or the ORC after its OBR.
+_ORDERS_OF_SPECIMEN: Parents = {**PARENTS, "SPM": ("PID",), "ORC": ("SPM", "PID"), "OBR": ("ORC!", "SPM", "PID")}
+_ORC_LAST: Parents = {
+    **{name: tuple(one for one in parents if one.rstrip("!") != "ORC") for name, parents in PARENTS.items()},
+    "ORC": ("OBR!", "PID"),
+}
+_RESULTS_OF_SPECIMEN: Parents = {**_ORC_LAST, "SPM": ("PID",), "OBR": ("SPM", "PID")}
+_BY_MESSAGE: Mapping[tuple[str, str], Parents] = {
+    **dict.fromkeys((("OML", "O33"), ("OML", "O35")), _ORDERS_OF_SPECIMEN),
+    **dict.fromkeys((("OUL", "R22"), ("OUL", "R23")), _RESULTS_OF_SPECIMEN),
+    ("OUL", "R24"): _ORC_LAST,
+}
+
 # Segment -> possible parent -> whether that takes one only.
-_WANTED = {name: {one.rstrip("!"): one.endswith("!") for one in parents} for name, parents in PARENTS.items()}
-_KNOWN = _WANTED.keys() | ROOT
+_Wanted = Mapping[str, Mapping[str, bool]]
+
+
+def _compiled(parents: Parents) -> _Wanted:
+    return {name: {one.rstrip("!"): one.endswith("!") for one in among} for name, among in parents.items()}
+
+
+_USUAL = _compiled(PARENTS)
+_WANTED = {message: _compiled(parents) for message, parents in _BY_MESSAGE.items()}
+_NESTED_ANOTHER_WAY = frozenset(code for code, _ in _BY_MESSAGE)
+_KNOWN = PARENTS.keys() | ROOT
 
 
 def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
@@ -111,6 +164,8 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
     """
     iterator = iter(segments)
     root = Node(next(iterator))
+    code = root.segment.text(9)
+    wanted = _WANTED.get((code, root.segment.text(9, 2)), _USUAL) if code in _NESTED_ANOTHER_WAY else _USUAL
     open_nodes = [root]
     findings: list[Finding] = []
     for segment in iterator:
@@ -120,7 +175,7 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
             findings.append(_unknown(segment))
             open_nodes[-1].children.append(node)
             continue
-        depth = _parent_depth(open_nodes, name) if name in _WANTED else 0
+        depth = _parent_depth(open_nodes, name, wanted[name]) if name in wanted else 0
         if depth == 0 and name not in ROOT:
             findings.append(Finding("segment_without_parent", place_of(segment), f"one of {', '.join(PARENTS[name])}"))
         open_nodes[depth].children.append(node)
@@ -135,9 +190,8 @@ def place_of(segment: Segment) -> str:
     return f"{segment.name}({segment.number})" if segment.number > 1 else segment.name
 
 
-def _parent_depth(open_nodes: list[Node], name: str) -> int:
+def _parent_depth(open_nodes: list[Node], name: str, wanted: Mapping[str, bool]) -> int:
     """Return the depth of the nearest open parent; 0, the root, where there is none."""
-    wanted = _WANTED[name]
     depth = len(open_nodes)
     while depth > 1:
         depth -= 1

@@ -67,12 +67,13 @@ ORGANIZATION = Table(
         one("GT1-21", "Organization.name", organization_name, _DECIDED, part=KEPT),
     ),
 )
+_OWN_NUMBER = one("GT1-2", "Account.guarantor.party.identifier", cx(), _DECIDED, placed=True, part=KEPT)
 _PATIENT = Table(
     "GT1",
     "Patient",
-    (),
+    (_OWN_NUMBER,),
     {
-        **dict.fromkeys((2, 3, 5, 6, 7, 8, 9, 11, 12, 19, 36), _IS_THE_PATIENT),
+        **dict.fromkeys((3, 5, 6, 7, 8, 9, 11, 12, 19, 36), _IS_THE_PATIENT),
         21: "the guarantor is a person: GT1-3 names it",
     },
 )
@@ -106,7 +107,8 @@ def guarantor(node: Node, frame: Frame, scope: Scope) -> Frame | None:
 def _party(segment: Segment, patient: Resource, scope: Scope) -> Resource | None:
     """Return a reference to whom a GT1 names; None when it names nobody."""
     if segment.text(11) == "SEL":
-        return patient
+        number = first(_OWN_NUMBER, segment, scope, {})
+        return {**patient, "identifier": number} if number else patient
     if not segment.text(3) and not segment.text(3, 2):
         found: Resource = {}
         fill(found, segment, ORGANIZATION, scope)

@@ -13,9 +13,9 @@ from shared.mapping.device import software_device
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import site
-from shared.mapping.organization import facility, organization, universal_identifier
+from shared.mapping.organization import facility, organization, universal_identifier, unnamed_organization
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Table, absent, fill, first, many, one, parts_of, values
+from shared.mapping.rows import KEPT, Resource, Table, absent, fill, first, many, one, parts_of, valued, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -92,7 +92,7 @@ _RECEIVER = one(
 _RESPONSIBLE_RECEIVER = one(
     "MSH-23", "MessageHeader.destination.receiver", organization, "MSH[MessageHeader] 31", placed=True
 )
-_ADDRESS = one("MSH-25", "MessageHeader.destination.endpoint", destination, "MSH[MessageHeader] 35", placed=True)
+_ADDRESS = one("MSH-25", "MessageHeader.destination", destination, "MSH[MessageHeader] 34", placed=True)
 _COUNTRY = one("MSH-17", "Organization.address.country", text, "MSH[MessageHeader] 24", placed=True)
 
 HEADER = Table(
@@ -133,10 +133,21 @@ HEADER = Table(
 # The fields that the MessageHeader is made of: all but the time, the control id and how the exchange goes on.
 _SAID = sorted({row.number for row in HEADER.rows} - {_SENT.number, _CONTROL_ID.number})
 
+_APPLICATION = one(
+    "MSH-3",
+    "Provenance.entity.what",
+    device,
+    "MSH[Provenance-Source] 9, 10",
+    when=valued(24),
+    placed=True,
+    part=KEPT,
+)
+
 _ORIGIN = Table(
     "MSH",
     "Provenance",
     (
+        _APPLICATION,
         one("MSH-7", "Provenance.recorded", instant, "MSH[Provenance-Source] 16"),
         one("MSH-7", "Provenance.occurredDateTime", date_time, "MSH[Provenance-Source] 17"),
     ),
@@ -185,6 +196,9 @@ def start(root: Node, scope: Scope, bundle: Resource) -> Frame:
     if sender and sent:
         said = "message - " + header["eventCoding"].get("display", "")
         _add_provenance(segment, _ORIGIN, [{"type": AUTHOR, "who": sender}], said, url, scope)
+        application = first(_APPLICATION, segment, scope, header)
+        if application:
+            _add_source(application, url, scope)
     return Frame(header, order=key)
 
 
@@ -201,9 +215,11 @@ def _read_exchange(segment: Segment, scope: Scope) -> Resource:
     _address(header, segment, scope)
     if "eventCoding" not in header:
         header["eventCoding"] = {"system": V2 + "0003", "code": "unknown"}
-    country = first(_COUNTRY, segment, scope, header) if "sender" in header else None
-    if country:
+    country = first(_COUNTRY, segment, scope, header)
+    if country and "sender" in header:
         scope.edit(header["sender"]["reference"])["address"] = [{"country": country}]
+    elif country:  # nobody is named, and yet the message says where it comes from
+        header["sender"] = unnamed_organization({"address": [{"country": country}]}, scope)
     return header
 
 
@@ -221,8 +237,8 @@ def _address(header: Resource, segment: Segment, scope: Scope) -> None:
         header["destination"] = targets = [{}]
     if receiver:
         targets[0]["receiver"] = receiver
-    if reached and "endpoint" in reached:
-        targets[0]["endpoint"] = reached["endpoint"]
+    if reached:  # as MSH-24 of the source: the network's name; who is behind it, the target says
+        targets[0].update(reached)
     for one_target in targets:
         if "endpoint" not in one_target:
             one_target["_endpoint"] = _UNKNOWN_ENDPOINT
@@ -260,10 +276,20 @@ def software(node: Node, frame: Frame, scope: Scope) -> None:
     if segment.number == 1:
         frame.header["source"] = {**frame.header["source"]}  # the one there may be shared with other bundles
         fill(frame.header, segment, SOFTWARE, scope)
-    origin = "urn:uuid:" + scope.mint("Provenance", "urn:uuid:" + frame.header["id"], "MSH")
-    device_ = software_device(segment, scope) if origin in scope.entries else None
+    header = "urn:uuid:" + frame.header["id"]
+    device_ = software_device(segment, scope) if _origin_of(header, scope) in scope.entries else None
     if device_:
-        scope.edit(origin).setdefault("entity", []).append({"role": "source", "what": device_})
+        _add_source(device_, header, scope)
+
+
+def _origin_of(header: str, scope: Scope) -> str:
+    return "urn:uuid:" + scope.mint("Provenance", header, "MSH")
+
+
+def _add_source(device_: Resource, header: str, scope: Scope) -> None:
+    """Add to the Provenance of the message what it came from."""
+    origin = scope.edit(_origin_of(header, scope))
+    origin["entity"] = [*origin.get("entity", ()), {"role": "source", "what": device_}]
 
 
 TABLES = (HEADER, _ORIGIN, EVENT, SOFTWARE)

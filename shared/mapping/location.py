@@ -24,13 +24,11 @@ _LEVELS = (
     (1, "ro", "Room"),
     (2, "bd", "Bed"),
 )
-_PARTS = {1: "identifier", 2: "identifier", 3: "identifier", 4: "identifier", 7: "identifier", 8: "identifier"} | {
-    9: "description", 10: "identifier", 11: "identifier.assigner"
-}  # fmt: skip
+LOCATION_PARTS = dict.fromkeys((1, 2, 3, 4, 7, 8, 10), "identifier") | {9: "description", 11: "identifier.assigner"}
 _IGNORED = {5: "the guide gives it no FHIR element", 6: "the guide gives it no FHIR element"}
 
 
-@parts_of(_PARTS, _IGNORED)
+@parts_of(LOCATION_PARTS, _IGNORED)
 def location(raw: str, scope: Scope) -> Resource | None:
     """Return a reference to the narrowest Location of a PL."""
     return scope.reuse("PL", raw, _chain)
@@ -129,7 +127,7 @@ def _site(raw: str, scope: Scope) -> Resource | None:
 def place(status: str) -> Build:
     """Return the build function of Encounter.location, with the status the guide assigns."""
 
-    @parts_of({part: f"location({target})" for part, target in _PARTS.items()}, _IGNORED)
+    @parts_of({part: f"location({target})" for part, target in LOCATION_PARTS.items()}, _IGNORED)
     def encounter_location(raw: str, scope: Scope) -> Resource | None:
         found = location(raw, scope)
         return {"location": found, "status": status} if found else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.mapping.datatypes.time import date_time
+from shared.mapping.document_reference import text_attachment
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Table, first, many, one, values
+from shared.mapping.rows import Resource, Table, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -25,6 +26,7 @@ _TAKES_NOTES = frozenset(
         "Device",
         "Flag",
         "ChargeItem",
+        "CarePlan",
     }
 )
 _APPOINTMENT_NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.note"
@@ -36,6 +38,13 @@ def comment(raw: str, scope: Scope) -> str | None:
     """Return the text of a comment, its lines and blanks kept."""
     said = scope.lines(raw)
     return said if said.strip() else None
+
+
+@parts_of({1: "text"})
+def remark(raw: str, scope: Scope) -> Resource | None:
+    """Return an Annotation of a text."""
+    said = scope.text(raw)
+    return {"text": said} if said else None
 
 
 _TEXT = many("NTE-3", "Annotation.text", comment, "NTE[Observation] 5", placed=True)
@@ -74,7 +83,9 @@ def note(node: Node, frame: Frame, scope: Scope) -> None:
     if time:
         found["time"] = time
     found["text"] = "\n".join(lines)
-    if holder["resourceType"] in _TAKES_NOTES:
+    if holder["resourceType"] == "DocumentReference":  # guide: NTE[DocumentReference] 5, 6
+        holder["content"].append({"attachment": text_attachment(found["text"])})
+    elif holder["resourceType"] in _TAKES_NOTES:
         holder.setdefault("note", []).append(found)
     else:
         url = _EXTENSIONS[holder["resourceType"]]
@@ -82,7 +93,8 @@ def note(node: Node, frame: Frame, scope: Scope) -> None:
 
 
 def _can_take(holder: Resource) -> bool:
-    return holder["resourceType"] in _TAKES_NOTES or holder["resourceType"] in _EXTENSIONS
+    kind = holder["resourceType"]
+    return kind in _TAKES_NOTES or kind in _EXTENSIONS or kind == "DocumentReference"
 
 
 TABLES = (NOTE,)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from shared.hl7 import Segment
 from shared.mapping.codes.systems import code_system
-from shared.mapping.codes.tables import V2, table
+from shared.mapping.codes.tables import V2, bare_table, table
 from shared.mapping.datatypes.attachment import encapsulated, pointer
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, concept, fixed, text
-from shared.mapping.datatypes.identifier import ei
+from shared.mapping.datatypes.identifier import ei, eip
 from shared.mapping.datatypes.number import unit_of
 from shared.mapping.datatypes.person import EXTENSION, address
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.datatypes.value import LINES, bounds, read_value
+from shared.mapping.document_reference import CONTENT
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.organization import organization
@@ -108,12 +109,24 @@ def reference_range(raw: str, scope: Scope) -> Resource | None:
     return {"text": said} if said else None
 
 
+_SPECIMEN_NUMBERS = eip("PGN", "FGN")
+
+
+@parts_of({1: "identifier", 2: "identifier"})
+def known_specimen(raw: str, scope: Scope) -> Resource | None:
+    """Return a reference to a specimen by its number: it comes with another message."""
+    numbers = _SPECIMEN_NUMBERS(raw, scope)
+    return {"type": "Specimen", "identifier": numbers[0]} if numbers else None
+
+
 _UNIT = one("OBX-6", "Observation.valueQuantity", unit, "OBX[Observation] 31 to 36", reuse=True, placed=True)
 _ATTACHMENT = many(
     "OBX-5", "Observation.extension.valueAttachment", encapsulated, "OBX[Observation] 26, 27", placed=True
 )
 _POINTER = many("OBX-5", "Observation.extension.valueAttachment", pointer, "OBX[Observation] 29, 30", placed=True)
 _VALUE = one("OBX-5", "Observation.value[x]", text, "OBX[Observation] 7 to 25", placed=True)
+_ABSENT = one("OBX-32", "Observation.dataAbsentReason", concept(), "decision 0037", reuse=True, placed=True)
+_RELATED = one("OBX-33", "Observation.specimen", known_specimen, "OBX[Observation] 85, 86", placed=True)
 _PERFORMING = one("OBX-23", "Observation.performer", organization, "OBX[Observation] 64, 65", reuse=True, placed=True)
 _WHERE = one("OBX-24", "Organization.address", address, "OBX[Observation] 66, 67", reuse=True, placed=True)
 _HEAD = one(
@@ -170,6 +183,23 @@ RESULT = Table(
         one("OBX-20", "Observation.bodySite", concept(table("BodySite")), "OBX[Observation] 60", reuse=True),
         many("OBX-21", "Observation.identifier", ei("FILL", "Filler Identifier"), "OBX[Observation] 61, 62"),
         *(_PERFORMING, _WHERE, _HEAD),
+        many(
+            "OBX-29",
+            "Observation.category",
+            concept(bare_table("0936", "ObservationType")),
+            "OBX[Observation] 74, 75",
+            reuse=True,
+        ),
+        extension(
+            "OBX-30",
+            "Observation.extension",
+            EXTENSION + "observation-structure-type",
+            "valueCodeableConcept",
+            concept(bare_table("0937", "ObservationSubType")),
+            "OBX[Observation] 76 to 78",
+            reuse=True,
+        ),
+        *(_ABSENT, _RELATED),
     ),
     {
         1: "set id: position only",
@@ -181,14 +211,17 @@ RESULT = Table(
         26: _NO_TARGET,
         27: _NO_TARGET,
         28: _NO_TARGET,
+        31: "the action: it says what to do with the result",
     },
 )
 
 
 def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
-    """OBX: one Observation; a result of its report, if it has one."""
+    """OBX: one Observation; a result of its report, if it has one. Below a TXA it may be content of the document."""
     segment = node.segment
     fields = segment.fields
+    if frame.document is not None and segment.text(2) in CONTENT:
+        return None  # the document has it
     code_sent = fields[3] if len(fields) > 3 else ""
     key = (*frame.order, code_sent.split(scope.component, 1)[0], fields[4] if len(fields) > 4 else "")
     resource: Resource = {"resourceType": "Observation", "id": scope.child_id("Observation", *key)}
@@ -197,6 +230,22 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     elif scope.message.count("OBR") > 1:
         scope.note_alike(resource, *fields[2:])  # several orders may carry one and the same result
     fill(resource, segment, RESULT, scope)
+    related = first(_RELATED, segment, scope, resource) if len(fields) > 33 else None
+    _set_context(resource, frame, frame.specimen or related)
+    _set_value(resource, segment, scope)
+    _add_performer(resource, segment, scope)
+    url = scope.add(resource)
+    if len(fields) > 11 and fields[11]:
+        scope.notes.setdefault(url, {})["control"] = fields[11]
+    if frame.report is not None:
+        frame.report.setdefault("result", []).append({"reference": url})
+    if frame.gathers is not None:
+        frame.gathers.append({"reference": url})
+    return frame.within(remarks=resource) if node.children else None
+
+
+def _set_context(resource: Resource, frame: Frame, specimen: Resource | None) -> None:
+    """Set what an Observation has from those it belongs to: person, visit, specimen, time, and their status."""
     if "code" not in resource:
         resource["code"] = _UNKNOWN_CODE
     if "status" not in resource:  # the report's: its own is about all its results
@@ -205,33 +254,25 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         resource["subject"] = frame.patient
     if frame.encounter:
         resource["encounter"] = frame.encounter
-    if frame.specimen:
-        resource["specimen"] = frame.specimen
+    if specimen:
+        resource["specimen"] = specimen
     if frame.part_of:
         resource["partOf"] = [frame.part_of]
     if frame.effective and "effectiveDateTime" not in resource:
         resource["effectiveDateTime"] = frame.effective
-    _set_value(resource, segment, scope)
-    _add_performer(resource, segment, scope)
-    url = scope.add(resource)
-    if len(fields) > 11 and fields[11]:
-        scope.notes.setdefault(url, {})["control"] = fields[11]
-    if frame.report is not None:
-        frame.report.setdefault("result", []).append({"reference": url})
-    return frame.within(remarks=resource) if node.children else None
 
 
 def _set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
     fields = segment.fields
     raw = fields[5] if len(fields) > 5 else ""
     if not raw:
-        _explain_absence(resource, segment)
+        _explain_absence(resource, segment, scope)
         return
     scope.segment, scope.number, scope.repetition = segment, 5, 1
     if raw == NULL:
         scope.delete(resource, _VALUE)
         return
-    kind = fields[2].upper()
+    kind = fields[2].upper() if fields[2].isalpha() else segment.text(2).upper()  # some send a CWE for the code
     if kind in {"ED", "RP"}:
         row = _ATTACHMENT if kind == "ED" else _POINTER
         found = values(row, segment, scope, resource)
@@ -280,8 +321,11 @@ def _place_values(resource: Resource, kind: str, raw: str, units: Resource, scop
         resource["component"] = [{"code": resource["code"], element: value} for element, value in found]
 
 
-def _explain_absence(resource: Resource, segment: Segment) -> None:
-    if segment.text(11) == "N":
+def _explain_absence(resource: Resource, segment: Segment, scope: Scope) -> None:
+    reason = first(_ABSENT, segment, scope, resource)
+    if reason:
+        resource["dataAbsentReason"] = reason
+    elif segment.text(11) == "N":
         resource["dataAbsentReason"] = _NOT_ASKED
 
 

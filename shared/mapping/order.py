@@ -1,7 +1,6 @@
-"""ORC and OBR: ServiceRequest and DiagnosticReport (guide: ORC[ServiceRequest], OBR[DiagnosticReport] and kin).
+"""ORC and OBR as an order: the ServiceRequest (guide: ORC[ServiceRequest], OBR[ServiceRequest]).
 
-The numbers of ORC and OBR are one: OBR-2 or ORC-2, OBR-3 or ORC-3. A result message reports (DiagnosticReport); where
-it has an ORC it also names the order (ServiceRequest), which it never updates. Any other message orders.
+A result message names the order it answers, and never updates it. Any other message orders.
 """
 
 from __future__ import annotations
@@ -9,54 +8,52 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
+from shared.mapping.care import order_for
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, coding, concept
 from shared.mapping.datatypes.identifier import cx, ei, eip
-from shared.mapping.datatypes.person import EXTENSION, contact_point
-from shared.mapping.datatypes.time import date_time, instant
+from shared.mapping.datatypes.person import EXTENSION, address, contact_point
+from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.occurrence import add_occurrence
-from shared.mapping.organization import organization
-from shared.mapping.practitioner import named_role, practitioner, role_of
+from shared.mapping.order_event import EVENT, add_order_event
+from shared.mapping.order_number import NUMBERS, group_numbers, key_of, order_numbers, unnumbered
+from shared.mapping.organization import complete_organization, organization, unnamed_organization
+from shared.mapping.practitioner import practitioner, role_of
 from shared.mapping.prescription import drug_group, is_drug_group
-from shared.mapping.rows import Resource, Table, Unmapped, absent, extension, fill, first, many, one, values
-from shared.mapping.specimen import specimens_of
+from shared.mapping.rows import (
+    KEPT,
+    Resource,
+    Table,
+    Unmapped,
+    absent,
+    extension,
+    fill,
+    first,
+    many,
+    one,
+    parts_of,
+    values,
+)
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "ORF"})
-_ORDER_STATUS = table("OrderStatus")
-_CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]")
+ORDER_STATUS = table("OrderStatus")
+CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]")
 _PRIORITY = table("ExtendedPriorityCodes")
-# The guide leaves A, Y, Z, M and N open: "some results available" is partial, and the others say nothing of a report.
-_REPORT_STATUS = table("ResultStatus[Non-Queries]").also(A="partial")
-_RESULT_STATUS = {
-    **dict.fromkeys(("final", "preliminary", "corrected", "cancelled", "registered"), ""),
-    "partial": "preliminary",
-}
 _UNKNOWN = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _NO_TARGET = "the guide gives it no FHIR element"
 _NO_EXTENSION = "the guide's extension does not exist"
-_PLACER = ("PLAC", "Placer Identifier")
-_FILLER = ("FILL", "Filler Identifier")
+# Fields of an OBR that a DiagnosticReport has no place for, and a ServiceRequest has.
+_ORDER_ALONE = (5, 6, 13, 16, 17, 29, 31, 46, 47, 53)
 _CALLBACK = EXTENSION + "servicerequest-order-callback-phone-number"
 
-_NUMBERS = {
-    (name, number): one(f"{name}-{number}", "ServiceRequest.identifier", ei(*kind), guide, placed=True)
-    for name, number, kind, guide in (
-        ("ORC", 2, _PLACER, "ORC[ServiceRequest] 9 to 11"),
-        ("ORC", 3, _FILLER, "ORC[ServiceRequest] 12 to 14"),
-        ("OBR", 2, _PLACER, "OBR[ServiceRequest] 5 to 7"),
-        ("OBR", 3, _FILLER, "OBR[ServiceRequest] 8 to 11"),
-    )
-}
-_GROUP = one("ORC-4", "ServiceRequest.requisition", eip("PGN", "FGN"), "ORC[ServiceRequest] 15 to 23", placed=True)
-_CONTROL = one(
-    "ORC-1", "ServiceRequest.status", code(_CONTROL_STATUS), "ORC[ServiceRequest] 3", reuse=True, placed=True
-)
-_STATUS = one("ORC-5", "ServiceRequest.status", code(_ORDER_STATUS), "ORC[ServiceRequest] 24", reuse=True, placed=True)
+_GROUP = one("ORC-4", "ServiceRequest.requisition", group_numbers, "ORC[ServiceRequest] 15 to 23", placed=True)
+_CONTROL = one("ORC-1", "ServiceRequest.status", code(CONTROL_STATUS), "ORC[ServiceRequest] 3", reuse=True, placed=True)
+_STATUS = one("ORC-5", "ServiceRequest.status", code(ORDER_STATUS), "ORC[ServiceRequest] 24", reuse=True, placed=True)
 _EVENT_TIME = one("ORC-9", "ServiceRequest.authoredOn", date_time, "ORC[ServiceRequest] 28", placed=True)
 _ORDERER = {
     "ORC": one("ORC-12", "ServiceRequest.requester", practitioner, "ORC[ServiceRequest] 34", reuse=True, placed=True),
@@ -65,12 +62,17 @@ _ORDERER = {
 _FACILITY = one(
     "ORC-21", "PractitionerRole.organization", organization, "ORC[ServiceRequest] 46", reuse=True, placed=True
 )
+_FACILITY_ADDRESS = many("ORC-22", "Organization.address", address, "ORC[ServiceRequest] 47", placed=True, part=KEPT)
+_FACILITY_TELECOM = many(
+    "ORC-23", "Organization.telecom", contact_point(), "ORC[ServiceRequest] 48", placed=True, part=KEPT
+)
+_ORDERER_ADDRESS = many("ORC-24", "Practitioner.address", address, "ORC[ServiceRequest] 49", placed=True, part=KEPT)
 
 COMMON = Table(
     "ORC",
     "ServiceRequest",
     (
-        *(_CONTROL, _NUMBERS["ORC", 2], _NUMBERS["ORC", 3], _GROUP, _STATUS, _EVENT_TIME, _ORDERER["ORC"]),
+        *(_CONTROL, NUMBERS["ORC", 2], NUMBERS["ORC", 3], _GROUP, _STATUS, _EVENT_TIME, _ORDERER["ORC"]),
         extension(
             "ORC-14",
             "ServiceRequest.extension",
@@ -88,7 +90,7 @@ COMMON = Table(
             "ORC[ServiceRequest] 39, 40",
             when=absent(5),
         ),
-        _FACILITY,
+        *(_FACILITY, _FACILITY_ADDRESS, _FACILITY_TELECOM, _ORDERER_ADDRESS),
         many(
             "ORC-28",
             "ServiceRequest.meta.security",
@@ -100,25 +102,40 @@ COMMON = Table(
             "ORC-29", "ServiceRequest.locationCode", concept(table("OrderType")), "ORC[ServiceRequest] 54", reuse=True
         ),
         many("ORC-33", "ServiceRequest.identifier", cx("PLAC"), "ORC[ServiceRequest] 58 to 60"),
+        many("ORC-38", "ServiceRequest.identifier", ei("FGN"), "ORC[ServiceRequest] 65 to 67", part=KEPT),
     ),
     {
-        **dict.fromkeys((6, 8, 13, 26, 27, 30, 32, 34, 35, 36, 37), _NO_TARGET),
+        **dict.fromkeys((6, 13, 20, 26, 27, 30, 32, 34, 35, 36, 37), _NO_TARGET),
         **dict.fromkeys((25, 31), _NO_EXTENSION),
+        8: "the guide leaves the parent of an order to a later edition",
     },
 )
 
-_REPORT_CODE = one("OBR-4", "DiagnosticReport.code", concept(), "OBR[DiagnosticReport] 10", reuse=True)
-_REPORT_STATE = one(
-    "OBR-25", "DiagnosticReport.status", code(_REPORT_STATUS), "OBR[DiagnosticReport] 32", reuse=True, placed=True
-)
-_OBSERVED = one("OBR-7", "DiagnosticReport.effectiveDateTime", date_time, "OBR[DiagnosticReport] 13, 14", placed=True)
-_OBSERVED_END = one("OBR-8", "DiagnosticReport.effectivePeriod.end", date_time, "OBR[DiagnosticReport] 15", placed=True)
+_ABOUT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
+_CONCEPT = concept()
+
+
+@parts_of(_CONCEPT.__dict__["parts"], _CONCEPT.__dict__["parts_ignored"])
+def clinical_information(raw: str, scope: Scope) -> Resource | None:
+    """Return the extension of OBR-13; R4 writes a CodeableReference of R5 as its two parts."""
+    found = _CONCEPT(raw, scope)
+    return {"url": _ABOUT, "extension": [{"url": "concept", "valueCodeableConcept": found}]} if found else None
+
+
+_NUMBER_PAIR = eip("PLAC", "FILL")
+
+
+@parts_of({1: "identifier", 2: "identifier"})
+def parent_orders(raw: str, scope: Scope) -> list[Resource]:
+    """Return references to the parent of an order by its numbers (guide: OBR[ServiceRequest] 42 to 45)."""
+    return [{"type": "ServiceRequest", "identifier": number} for number in _NUMBER_PAIR(raw, scope)]
+
 
 SERVICE = Table(
     "OBR",
     "ServiceRequest",
     (
-        *(_NUMBERS["OBR", 2], _NUMBERS["OBR", 3]),
+        *(NUMBERS["OBR", 2], NUMBERS["OBR", 3]),
         one("OBR-4", "ServiceRequest.code", concept(), "OBR[ServiceRequest] 12", reuse=True),
         one("OBR-5", "ServiceRequest.priority", code(_PRIORITY), "OBR[ServiceRequest] 13", reuse=True),
         one("OBR-6", "ServiceRequest.occurrenceDateTime", date_time, "OBR[ServiceRequest] 14"),
@@ -131,6 +148,8 @@ SERVICE = Table(
             contact_point(),
             "OBR[ServiceRequest] 29, 30",
         ),
+        many("OBR-13", "ServiceRequest.extension", clinical_information, "OBR[ServiceRequest] 23, 24", part=_ABOUT),
+        many("OBR-29", "ServiceRequest.basedOn", parent_orders, "OBR[ServiceRequest] 42 to 46"),
         many("OBR-31", "ServiceRequest.reasonCode", concept(), "OBR[ServiceRequest] 48", reuse=True),
         many("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63", reuse=True),
         many("OBR-47", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 64", reuse=True),
@@ -138,53 +157,44 @@ SERVICE = Table(
     ),
     {
         1: "set id: position only",
+        11: "what to do with the specimen: G alone changes the order (a reflex order)",
+        26: "the guide leaves the parent result to a later edition",
+        28: "the guide leaves copies of the result to a later edition",
+        50: "the guide leaves the parent service to a later edition; OBR-29 numbers the parent",
+        54: "the guide leaves the parent of an order to a later edition",
         **dict.fromkeys(
             (12, 18, 19, 20, 21, 23, 30, 33, 36, 37, 38, 40, 41, 42, 43, 44, 45, 48, 49, 51, 52), _NO_TARGET
         ),
     },
 )
 
-REPORT = Table(
-    "OBR",
-    "DiagnosticReport",
-    (
-        _REPORT_CODE,
-        *(_OBSERVED, _OBSERVED_END),
-        one("OBR-22", "DiagnosticReport.issued", instant, "OBR[DiagnosticReport] 29", reuse=True),
-        many(
-            "OBR-24",
-            "DiagnosticReport.category",
-            concept(table("DiagnosticServiceSectionID")),
-            "OBR[DiagnosticReport] 31",
-            reuse=True,
-        ),
-        _REPORT_STATE,
-        many("OBR-32", "DiagnosticReport.resultsInterpreter", named_role, "OBR[DiagnosticReport] 40", reuse=True),
-        many("OBR-34", "DiagnosticReport.performer", named_role, "OBR[DiagnosticReport] 42", reuse=True),
-        many("OBR-35", "DiagnosticReport.performer", named_role, "OBR[DiagnosticReport] 46", reuse=True),
-    ),
-)
-
 
 def common_order(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     """ORC: the ServiceRequest of its group; its OBR completes it."""
     segment = node.segment
+    if frame.common is segment and frame.request is not None:  # it follows its OBR, which has taken it
+        add_order_event(segment, frame.request, scope)
+        return None
     detail = node.first("OBR")
     if is_drug_group(node, scope):
-        return drug_group(node, frame, lambda: _request(segment, None, frame, scope), scope)
+        return drug_group(node, frame, lambda: add_request(segment, None, frame, scope), scope)
+    if detail is None and node.first("RQD") is not None:
+        return frame.within(common=segment, request=None, remarks=None)
     if detail is None and len(node.children) and not any(node.all(name) for name in ("OBX", "NTE", "SPM", "TQ1")):
         return None  # an order of another kind: its own segment maps it
     if detail is None and not any(segment.fields[2:]):
         return None
-    request = _request(segment, detail.segment if detail else None, frame, scope)
-    return frame.within(request=request, remarks=request)
+    request = add_request(segment, detail.segment if detail else None, frame, scope)
+    add_order_event(segment, request, scope)
+    return frame.within(request=request, remarks=request, common=segment)
 
 
-def _request(orc: Segment | None, obr: Segment | None, frame: Frame, scope: Scope) -> Resource:
-    identifiers = _order_numbers(orc, obr, scope)
+def add_request(orc: Segment | None, obr: Segment | None, frame: Frame, scope: Scope) -> Resource:
+    """Add the ServiceRequest of an ORC, an OBR or both; return it."""
+    identifiers = order_numbers(orc, obr, scope)
     number = identifiers[0] if identifiers else None
     service = obr.text(4) if obr else ""
-    key = (*_key_of(number, scope), service) if number else (*_unnumbered(frame, scope), service)
+    key = (*key_of(number, scope), service) if number else (*unnumbered(frame, scope), service)
     resource: Resource = {"resourceType": "ServiceRequest", "id": scope.child_id("ServiceRequest", *key)}
     scope.add(resource)
     if identifiers:
@@ -195,12 +205,20 @@ def _request(orc: Segment | None, obr: Segment | None, frame: Frame, scope: Scop
     if obr is not None:
         _fill_service(resource, obr, scope)
     if orc is not None:
+        _add_orderer_address(resource, orc, scope)
         _add_facility(resource, orc, scope)
+    order_for(resource, frame)
     add_occurrence(resource, orc, obr, scope)
     resource["subject"] = frame.patient or _UNKNOWN
     if frame.encounter:
         resource["encounter"] = frame.encounter
     return resource
+
+
+def says_of_order(obr: Segment) -> bool:
+    """Tell whether the OBR of a result without an ORC says what only an order can hold (decision 0030)."""
+    fields = obr.fields
+    return any(fields[number] for number in _ORDER_ALONE if number < len(fields))
 
 
 def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
@@ -227,9 +245,22 @@ def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         resource["requester"] = orderer
 
 
+def _add_orderer_address(resource: Resource, orc: Segment, scope: Scope) -> None:
+    orderer, where = resource.get("requester"), values(_ORDERER_ADDRESS, orc, scope, resource)
+    if orderer and where:
+        number = orderer["reference"].removeprefix("urn:uuid:")
+        scope.add_or_complete({"resourceType": "Practitioner", "id": number, "address": where})
+
+
 def _add_facility(resource: Resource, orc: Segment, scope: Scope) -> None:
     """Let the orderer act for the facility of ORC-21; without an orderer the facility itself ordered."""
     facility = first(_FACILITY, orc, scope, resource)
+    rows = (("address", _FACILITY_ADDRESS), ("telecom", _FACILITY_TELECOM))
+    said = {element: found for element, row in rows if (found := values(row, orc, scope, resource))}
+    if said and facility:
+        complete_organization(facility["reference"], said, scope)
+    elif said:
+        facility = unnamed_organization(said, scope)
     if facility and "requester" in resource:
         facility = role_of(resource["requester"], scope, organization=facility)
     if facility:
@@ -240,97 +271,12 @@ def _fill_service(resource: Resource, obr: Segment, scope: Scope) -> None:
     fill(resource, obr, SERVICE, scope)
     if obr.text(11) == "G":
         resource["intent"] = "reflex-order"
+    if "orderDetail" in resource:
+        resource.setdefault("code", _UNKNOWN)  # prr-1: details of something
     orderer = first(_ORDERER["OBR"], obr, scope, resource)
     if orderer and resource.setdefault("requester", orderer) != orderer:
         scope.find("statement_differs", "ServiceRequest.requester: ORC-12 counts")
 
 
-def _order_numbers(orc: Segment | None, obr: Segment | None, scope: Scope) -> list[Resource]:
-    """Return placer and filler numbers, the OBR's own before the ORC's; one that both name once."""
-    found: list[Resource] = []
-    for number in (2, 3):
-        for name, segment in (("OBR", obr), ("ORC", orc)):
-            one_ = first(_NUMBERS[name, number], segment, scope, {}) if segment is not None else None
-            if one_ and one_ not in found:
-                found.append(one_)
-    return found
-
-
-def _key_of(number: Resource, scope: Scope) -> tuple[str, str, str]:
-    kind = number["type"]["coding"][0]["code"]
-    return kind, number.get("system", scope.assigner), number["value"]
-
-
-def _unnumbered(frame: Frame, scope: Scope) -> tuple[str, ...]:
-    """Return the key of an order without any number: it exists in this message only."""
-    of = frame.patient["reference"] if frame.patient else ""
-    return of, scope.assigner, scope.message.control_id, scope.message_time
-
-
-def observation_request(node: Node, frame: Frame, scope: Scope) -> Frame:
-    """OBR: in a result message the report of the results below, else the order itself."""
-    segment = node.segment
-    if scope.code not in RESULT_MESSAGES:
-        request = frame.request or _request(None, segment, frame, scope)
-        inner = frame.within(request=request, remarks=request, order=(request["id"],), specimen=None)
-        found = specimens_of(node, inner, scope)
-        if found:
-            request["specimen"] = found
-        return inner
-    return _report(node, frame, scope)
-
-
-def _report(node: Node, frame: Frame, scope: Scope) -> Frame:
-    segment = node.segment
-    own = {kind: first(_NUMBERS["OBR", number], segment, scope, {}) for kind, number in (("placer", 2), ("filler", 3))}
-    if frame.request:
-        for identifier in frame.request.get("identifier", ()):
-            kind = {"PLAC": "placer", "FILL": "filler"}.get(identifier["type"]["coding"][0]["code"], "")
-            own[kind] = own.get(kind) or identifier
-    number = own["filler"] or own["placer"]
-    order = (*(_key_of(number, scope) if number else _unnumbered(frame, scope)), segment.text(4))
-    resource: Resource = {"resourceType": "DiagnosticReport", "id": scope.child_id("DiagnosticReport", *order)}
-    scope.add(resource)
-    identifiers = [one_ for kind in ("placer", "filler") if (one_ := own[kind])]
-    if identifiers:
-        resource["identifier"] = identifiers
-    if frame.request:
-        resource["basedOn"] = [{"reference": "urn:uuid:" + frame.request["id"]}]
-    fill(resource, segment, REPORT, scope)
-    resource.setdefault("code", _UNKNOWN)
-    if frame.patient:
-        resource["subject"] = frame.patient
-    if frame.encounter:
-        resource["encounter"] = frame.encounter
-    effective = _set_times(resource, segment, scope)
-    status = _set_report_status(resource, segment, scope)
-    inner = frame.within(report=resource, remarks=resource, order=order, effective=effective, result_status=status)
-    found = specimens_of(node, inner, scope)
-    if found:
-        resource["specimen"] = found
-    inner.specimen = found[0] if len(found) == 1 else None
-    return inner
-
-
-def _set_times(resource: Resource, segment: Segment, scope: Scope) -> str:
-    start, end = first(_OBSERVED, segment, scope, resource), first(_OBSERVED_END, segment, scope, resource)
-    if start and end and end != start:
-        resource["effectivePeriod"] = {"start": start, "end": end}
-    elif start or end:
-        resource["effectiveDateTime"] = start or end
-    return start or end or ""
-
-
-def _set_report_status(resource: Resource, segment: Segment, scope: Scope) -> str:
-    """Set the report's status; return the one its results have where they name none."""
-    found = first(_REPORT_STATE, segment, scope, resource)
-    scope.noted(resource)["control"] = segment.text(25)
-    if isinstance(found, Unmapped):
-        resource["_status"] = found.extension
-        found = None
-    resource["status"] = found or "unknown"
-    return (_RESULT_STATUS.get(found) or found if found in _RESULT_STATUS else "") if found else ""
-
-
-TABLES = (COMMON, SERVICE, REPORT)
-HANDLERS: dict[str, Handler] = {"ORC": common_order, "OBR": observation_request}
+TABLES = (COMMON, SERVICE, EVENT)
+HANDLERS: dict[str, Handler] = {"ORC": common_order}

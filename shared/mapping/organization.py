@@ -12,6 +12,9 @@ from shared.mapping.rows import Resource, parts_of
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
+_UNKNOWN = {
+    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]
+}
 _UNIVERSAL_TYPES = V2 + "0301"
 # HL7 table 0301: the kinds that make a URI; without a kind the form of the id says it.
 _URI_TYPES = frozenset({"ISO", "UUID", "GUID", "DNS", "URI", ""})
@@ -116,6 +119,13 @@ def add_organization(found: Resource, scope: Scope) -> Resource:
     )
     url = "urn:uuid:" + scope.mint("Organization", *key)
     complete_organization(url, found, scope)
+    return {"reference": url}
+
+
+def unnamed_organization(found: Resource, scope: Scope) -> Resource:
+    """Return a reference to an Organization of which the sender says an address or telecom, and no name (org-1)."""
+    url = "urn:uuid:" + scope.mint("Organization", "unnamed", scope.assigner, repr(found))
+    complete_organization(url, {"_name": _UNKNOWN, **found}, scope)
     return {"reference": url}
 
 

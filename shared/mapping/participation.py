@@ -203,6 +203,30 @@ def _join_order(holder: Resource, said: Said, frame: Frame, scope: Scope) -> boo
     return True
 
 
+def _join_problem(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
+    """Who entered a problem is its recorder, who else is named first its asserter (decision 0033)."""
+    del frame
+    found = _practising(said, scope, coded=False)
+    element = "recorder" if "EP" in _codes(said) else "asserter"
+    return bool(found) and holder.setdefault(element, found) == found
+
+
+def _join_goal(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
+    """Who set the goal: R4 knows one (decision 0033)."""
+    del frame
+    found = _practising(said, scope, coded=False)
+    return bool(found) and holder.setdefault("expressedBy", found) == found
+
+
+def _join_plan(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
+    """Who contributes to the pathway (decision 0033)."""
+    del frame
+    found = _practising(said, scope)
+    if found:
+        holder.setdefault("contributor", []).append(found)
+    return bool(found)
+
+
 def _join_prescription(holder: Resource, said: Said, frame: Frame, scope: Scope) -> bool:
     """Who ordered or entered a prescription (decision 0020); the segment that names it by a field counts."""
     del frame
@@ -218,6 +242,9 @@ JOINS: dict[str, Callable[[Resource, Said, Frame, Scope], bool]] = {
     **dict.fromkeys(("Procedure", "Immunization", "MedicationAdministration", "MedicationDispense"), _join_act),
     "MedicationRequest": _join_prescription,
     "Observation": _join_result,
+    "CarePlan": _join_plan,
+    "Condition": _join_problem,
+    "Goal": _join_goal,
     "ServiceRequest": _join_order,
     "DiagnosticReport": _join_order,
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
+from shared.mapping.appointment import add_participant, standing
 from shared.mapping.claims import names_a_visit
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, coded_text, concept, fixed, text
@@ -236,10 +237,13 @@ def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
     segment = node.segment
     claim = scope.claim_of(segment)
     resource: Resource = {"resourceType": "Patient", "id": scope.resolve(claim)}
+    before = scope.entries.get("urn:uuid:" + resource["id"])
     url = scope.add(resource)
     reference = {"reference": url}
     scope.note_claim(resource, claim)
     fill(resource, segment, PATIENT, scope)
+    if before is not None:
+        _keep_numbers(resource, before["resource"])
     _add_group(resource, segment, _RACE, "race", scope)
     _add_group(resource, segment, _ETHNICITY, "ethnicity", scope)
     _add_county(resource, segment, scope)
@@ -248,7 +252,7 @@ def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
     _add_mother(segment, reference, resource, scope)
     _add_last_update(segment, reference, resource, scope)
     if frame.appointment is not None:
-        frame.appointment["participant"].append({"actor": reference, "status": "accepted"})
+        add_participant(frame.appointment, {"actor": reference, "status": standing(scope)}, scope)
     encounter = _encounter_of(node, scope)
     about = (encounter or reference)["reference"]
     return frame.within(
@@ -261,6 +265,12 @@ def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
         remarks=resource,
         order=(about,),
     )
+
+
+def _keep_numbers(resource: Resource, before: Resource) -> None:
+    """Keep the numbers of an earlier PID of the message that speaks of the same person; the later one says the rest."""
+    known = resource.setdefault("identifier", [])
+    known += [one_ for one_ in before.get("identifier", ()) if one_ not in known]
 
 
 def _encounter_of(node: Node, scope: Scope) -> Resource | None:

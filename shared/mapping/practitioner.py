@@ -11,6 +11,7 @@ from shared.mapping.datatypes.check_digit import add_check_digit
 from shared.mapping.datatypes.identifier import typed
 from shared.mapping.datatypes.person import add_validity, name_of
 from shared.mapping.datatypes.time import between
+from shared.mapping.location import LOCATION_PARTS, location
 from shared.mapping.organization import assigner
 from shared.mapping.rows import Build, Resource, parts_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _USES = table("NameType").targets
 _DEGREES = table("DegreeLicenseCertificate").targets
 _NO_TARGET = "the guide gives it no FHIR element"
-_XCN = {
+PRACTITIONER_PARTS = {
     1: "identifier.value",
     2: "name.family",
     3: "name.given",
@@ -42,7 +43,7 @@ _XCN = {
 _XCN_IGNORED = dict.fromkeys((14, 15, 16, 18, 22, 23, 24, 25), _NO_TARGET)
 
 
-@parts_of(_XCN, _XCN_IGNORED)
+@parts_of(PRACTITIONER_PARTS, _XCN_IGNORED)
 def practitioner(raw: str, scope: Scope) -> Resource | None:
     """Return a reference to the Practitioner of an XCN; equal text is one Practitioner."""
     return scope.reuse("XCN", raw, _of_field)
@@ -109,7 +110,7 @@ def role(system: str = "", code: str = "", display: str = "") -> Build:
         person = practitioner(raw, scope)
         return role_of(person, scope, code=meaning) if person else None
 
-    @parts_of(_XCN, _XCN_IGNORED)
+    @parts_of(PRACTITIONER_PARTS, _XCN_IGNORED)
     def practitioner_role(raw: str, scope: Scope) -> Resource | None:
         return scope.reuse("role " + code, raw, in_role)
 
@@ -133,9 +134,13 @@ def role_of(person: Resource | None, scope: Scope, **elements: Any) -> Resource:
     return found
 
 
-@parts_of({1: "practitioner", 2: "period.start", 3: "period.end"}, dict.fromkeys(range(4, 12), _NO_TARGET))
+@parts_of(
+    {1: "practitioner", 2: "period.start", 3: "period.end"}
+    | {part + 3: f"location.{path}" for part, path in LOCATION_PARTS.items() if part < 9},
+    {8: _NO_TARGET, 9: _NO_TARGET},
+)
 def named_role(raw: str, scope: Scope) -> Resource | None:
-    """Return a reference to the PractitionerRole of an NDL; its name is a CNN in subcomponents."""
+    """Return a reference to the PractitionerRole of an NDL: its name is a CNN in subcomponents, its place a PL."""
     return scope.reuse("NDL", raw, _of_name)
 
 
@@ -150,4 +155,5 @@ def _of_name(raw: str, scope: Scope) -> Resource | None:
     if person is None:
         return None
     period = between(parts[1], parts[2], scope) if parts[1] or parts[2] else None
-    return role_of(person, scope, period=period)
+    place = location(scope.component.join(parts[3:11]), scope) if any(parts[3:11]) else None
+    return role_of(person, scope, period=period, location=[place] if place else None)

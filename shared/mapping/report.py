@@ -155,6 +155,8 @@ def _untaken(leaf: _Leaf) -> Fate:
         reason = "no family maps this segment"
     elif key not in _DECLARED:
         reason = "no row for this field"
+    elif all(row.when is not None and not row.when(leaf.segment) for row in _DECLARED[key]):
+        return Fate(leaf.place, Outcome.IGNORED, reason="the guide takes it on a condition that does not hold here")
     elif leaf.repetition > 1 and not any(row.many for row in _DECLARED[key]):
         reason = "the element holds the first repetition only"
     else:

@@ -9,9 +9,10 @@ from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, codings_of, concept
 from shared.mapping.datatypes.identifier import cx, ei, eip
 from shared.mapping.datatypes.number import quantity
-from shared.mapping.datatypes.time import date_time, period
+from shared.mapping.datatypes.time import date_time, ordered, period
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
+from shared.mapping.note import remark
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import Resource, Table, fill, first, many, one, parts_of, values
 
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
 
 _NO_TARGET = "the guide gives it no FHIR element"
 _TYPES = table("SpecimenType")
-
-
-@parts_of({1: "text"})
-def annotation(raw: str, scope: Scope) -> Resource | None:
-    """Return an Annotation of a text."""
-    said = scope.text(raw)
-    return {"text": said} if said else None
 
 
 @parts_of({1: "collectedDateTime"}, {2: "empty here"})
@@ -40,6 +34,15 @@ def collected_at(raw: str, scope: Scope) -> str | None:
 def collected_from(raw: str, scope: Scope) -> dict[str, str] | None:
     """Return the Period of a DR that has an end."""
     return period(raw, scope) if scope.parts(raw)[1] else None
+
+
+_PARENT = eip("PGN", "FGN")
+
+
+@parts_of({1: "identifier", 2: "identifier"})
+def parents(raw: str, scope: Scope) -> list[Resource]:
+    """Return references to a parent by its numbers: it comes with another message."""
+    return [{"type": "Specimen", "identifier": number} for number in _PARENT(raw, scope)]
 
 
 _IDS = one("SPM-2", "Specimen.identifier", eip("PGN", "FGN"), "SPM[Specimen] 4, 5", placed=True)
@@ -57,6 +60,7 @@ SPECIMEN = Table(
     "Specimen",
     (
         _IDS,
+        many("SPM-3", "Specimen.parent", parents, "SPM[Specimen] 6, 7"),
         one("SPM-4", "Specimen.type", concept(_TYPES), "SPM[Specimen] 8", reuse=True),
         _ADDITIVE,
         one(
@@ -68,7 +72,7 @@ SPECIMEN = Table(
         ),
         one("SPM-8", "Specimen.collection.bodySite", concept(), "SPM[Specimen] 12", reuse=True),
         one("SPM-12", "Specimen.collection.quantity", quantity, "SPM[Specimen] 16"),
-        many("SPM-14", "Specimen.note", annotation, "SPM[Specimen] 18"),
+        many("SPM-14", "Specimen.note", remark, "SPM[Specimen] 18"),
         one("SPM-17", "Specimen.collection.collectedPeriod", collected_from, "SPM[Specimen] 21"),
         one("SPM-17", "Specimen.collection.collectedDateTime", collected_at, "SPM[Specimen] 22"),
         one("SPM-18", "Specimen.receivedTime", date_time, "SPM[Specimen] 23"),
@@ -112,18 +116,66 @@ _VOLUME = one("OBR-9", "Specimen.collection.quantity", quantity, "OBR[Specimen] 
 _COLLECTOR = one("OBR-10", "Specimen.collection.collector", practitioner, "OBR[Specimen] 13", reuse=True, placed=True)
 _RECEIVED = one("OBR-14", "Specimen.receivedTime", date_time, "OBR[Specimen] 18", placed=True)
 _SOURCE = one("OBR-15", "Specimen", source, "OBR[Specimen] 19", placed=True)
-_COMMENT = many("OBR-39", "Specimen.note", annotation, "OBR[Specimen] 45", placed=True)
+_COMMENT = many("OBR-39", "Specimen.note", remark, "OBR[Specimen] 45", placed=True)
 
-ORDERED_SPECIMEN = Table("OBR", "Specimen", (_VOLUME, _COLLECTOR, _RECEIVED, _SOURCE, _COMMENT))
+_COLLECTED = one("OBR-7", "Specimen.collection.collectedDateTime", date_time, "OBR[Specimen] 9, 10", placed=True)
+_COLLECTED_END = one("OBR-8", "Specimen.collection.collectedPeriod.end", date_time, "OBR[Specimen] 11", placed=True)
+
+ORDERED_SPECIMEN = Table(
+    "OBR", "Specimen", (_COLLECTED, _COLLECTED_END, _VOLUME, _COLLECTOR, _RECEIVED, _SOURCE, _COMMENT)
+)
+# Fields of an OBR that speak of a specimen; OBR-7 and OBR-8 alone say when something was observed.
+_OF_SPECIMEN = (9, 10, 14, 15, 39)
 
 
 def specimens_of(order: Node, frame: Frame, scope: Scope) -> list[Resource]:
-    """Return references to the specimens of an order, before its results are read: its SPMs, else the OBR's own."""
+    """Return references to the specimens of an order, before its results are read.
+
+    Its SPMs, or the SPM it stands below; else the one its OBR speaks of.
+    """
     found = [one_ for spm in order.all("SPM") if (one_ := _specimen(spm.segment, frame, scope))]
-    if found:
-        return found
-    own = _own_specimen(order.segment, frame, scope)
-    return [own] if own else []
+    if not found and frame.specimen:
+        found = [frame.specimen]
+    if not found:
+        own = _own_specimen(order.segment, frame, scope)
+        return [own] if own else []
+    said = _ordered(order.segment, scope)
+    for reference in found:  # guide: OBR[Specimen] for each; the SPM comes first
+        _complete(scope.entries[reference["reference"]]["resource"], said)
+    return found
+
+
+def _complete(specimen_: Resource, said: Resource) -> None:
+    """Add what the OBR says and the SPM does not."""
+    own: Resource = specimen_.get("collection", {})
+    is_timed = any(name.startswith("collected") for name in own)
+    more = {name: value for name, value in said.get("collection", {}).items() if not (is_timed and name in _WHEN)}
+    if more.keys() - own.keys():
+        specimen_["collection"] = {**more, **own}
+    for element in ("receivedTime", "note"):
+        if element in said:
+            specimen_.setdefault(element, said[element])
+
+
+_WHEN = frozenset({"collectedDateTime", "collectedPeriod"})
+
+
+def _ordered(segment: Segment, scope: Scope) -> Resource:
+    """Return what an OBR says of its specimens besides OBR-15."""
+    collection: Resource = {}
+    pairs = (("quantity", _VOLUME), ("collector", _COLLECTOR))
+    collection.update({name: value for name, row in pairs if (value := first(row, segment, scope, {}))})
+    start, end = first(_COLLECTED, segment, scope, {}), first(_COLLECTED_END, segment, scope, {})
+    lasted = ordered(start, end, scope) if end and end != start else None
+    if lasted:
+        collection["collectedPeriod"] = lasted
+    elif start or end:
+        collection["collectedDateTime"] = start or end
+    found: Resource = {"collection": collection} if collection else {}
+    received, notes = first(_RECEIVED, segment, scope, {}), values(_COMMENT, segment, scope, {})
+    if received:
+        found["receivedTime"] = received
+    return {**found, "note": notes} if notes else found
 
 
 def specimen(node: Node, frame: Frame, scope: Scope) -> Frame:
@@ -165,30 +217,20 @@ def _build(segment: Segment, frame: Frame, scope: Scope) -> Resource:
 
 
 def _own_specimen(segment: Segment, frame: Frame, scope: Scope) -> Resource | None:
-    if len(segment.fields) <= 15 or not segment.fields[15]:
+    fields = segment.fields
+    if not any(fields[number] for number in _OF_SPECIMEN if number < len(fields)):
         return None
     of = frame.patient["reference"] if frame.patient else scope.assigner
-    key = ("source", of, segment.fields[15], frame.effective)
+    key = ("source", of, fields[15] if len(fields) > 15 else "", frame.effective or segment.text(7))
     resource: Resource = {"resourceType": "Specimen", "id": scope.child_id("Specimen", *key)}
-    said = first(_SOURCE, segment, scope, resource)
-    if not said:
-        return None
-    collection: Resource = {}
-    pairs = (("quantity", _VOLUME), ("collector", _COLLECTOR))
-    collection.update({name: value for name, row in pairs if (value := first(row, segment, scope, resource))})
-    if "bodySite" in said:
-        collection["bodySite"] = said.pop("bodySite")
-    if frame.effective:
-        collection["collectedDateTime"] = frame.effective
-    resource.update(said)
-    if "condition" in resource:
-        resource["condition"] = [resource["condition"]]
-    received = first(_RECEIVED, segment, scope, resource)
-    if received:
-        resource["receivedTime"] = received
-    notes = [*resource.get("note", ()), *values(_COMMENT, segment, scope, resource)]
-    if notes:
-        resource["note"] = notes
+    source_said, said = first(_SOURCE, segment, scope, resource) or {}, _ordered(segment, scope)
+    collection = said.pop("collection", {})
+    if "bodySite" in source_said:
+        collection["bodySite"] = source_said.pop("bodySite")
+    if "condition" in source_said:
+        source_said["condition"] = [source_said["condition"]]
+    notes = [*source_said.get("note", ()), *said.get("note", ())]
+    resource.update({**source_said, **said, **({"note": notes} if notes else {})})
     if collection:
         resource["collection"] = collection
     if frame.patient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -9,11 +10,13 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.hl7.charset import codec_of
+from shared.mapping.custom import TARGETS, ValueType
 from shared.message.errors import CharsetUnsupported
 from shared.message.identifiers import DestinationId, InterfaceId
 from shared.registry.model import STAGES, Hl7Path, Model, Name, Names, SegmentName, Stage, TypePattern
 
 STEPS = "steps:"
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.ASCII)
 HL7_SHAPES = ("hl7", "hl7_from_fhir")
 _HL7_ONLY = ("version", "set", "drop", "charset")
 
@@ -32,6 +35,15 @@ def _is_charset(text: str) -> str:
     except CharsetUnsupported:
         raise ValueError("is not a character set of HL7 table 0211 such as UNICODE UTF-8 or 8859/1") from None
     return text
+
+
+def _is_uri(text: str) -> str:
+    if not _URI.fullmatch(text):
+        raise ValueError("is not an absolute URI such as https://example.org/fhir/bed-kind or urn:oid:1.2.3")
+    return text
+
+
+Uri = Annotated[str, AfterValidator(_is_uri)]
 
 
 def _is_written(text: str) -> str:
@@ -65,6 +77,33 @@ class Duplicate(Model):
     window_hours: float = Field(default=24 * 7, gt=0, description="How long the hub looks back")
 
 
+class CustomField(Model):
+    """A field that only this sender has, and where it goes."""
+
+    field: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2}-[1-9]\d*(\.[1-9]\d*)?$")] = Field(
+        description="`ZPI-3`, or `ZPI-3.2` for one component; any segment"
+    )
+    target: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+\.(extension|identifier)$")] = Field(
+        description="`Patient.extension` or `Patient.identifier`: the resource that the segment belongs to or follows"
+    )
+    url: Uri | None = Field(default=None, description="Of the extension")
+    type: ValueType = Field(default="string", description="FHIR type of the extension's value")
+    system: Uri | None = Field(default=None, description="Of the identifier; left out: as the field says it")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        resource, _, element = self.target.partition(".")
+        if resource not in TARGETS:
+            raise ValueError(f"`target` may be of {', '.join(sorted(TARGETS))}")
+        if (element == "extension") != (self.url is not None):
+            raise ValueError("an extension needs a `url`, and nothing else has one")
+        if self.system is not None and element != "identifier":
+            raise ValueError("`system` is for an identifier")
+        if element == "identifier" and resource == "MessageHeader":
+            raise ValueError("a MessageHeader has no identifier")
+        return self
+
+
 class MappingChoices(Model):
     """How the standard mapping is used."""
 
@@ -79,6 +118,9 @@ class MappingChoices(Model):
     repeats: Literal["snapshot", "action"] = Field(default="snapshot", description="The same for repeating fields")
     lost_budget: int | None = Field(
         default=None, ge=0, description="Values a sample may lose at most; left out: not checked"
+    )
+    custom: tuple[CustomField, ...] = Field(
+        default=(), description="Fields that only this sender has (Z-segments), and where they go"
     )
 
 

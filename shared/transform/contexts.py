@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shared.changes.notes import ListMode
 from shared.hl7 import parse
 from shared.mapping.context import CodeMap, MappingContext, NoCodeMap
+from shared.mapping.custom import by_segment, custom_field
 from shared.mapping.identity import MemoryResolver, Minter
 from shared.mapping.report import mapping_report
 from shared.message.identifiers import InterfaceId
@@ -59,6 +60,10 @@ def mapping_context(interface: Interface, codes: CodeMap, mint: Minter) -> Mappi
         codes=codes,
         lists={segment: ListMode(mode) for segment, mode in choices.lists.items()},
         repeats=ListMode(choices.repeats),
+        custom=by_segment(
+            custom_field(one.field, one.target, url=one.url or "", kind=one.type, system=one.system or "")
+            for one in choices.custom
+        ),
     )
     if choices.owns is None:
         return context

@@ -59,7 +59,7 @@ async def test_quarantined_message_is_sent_again_by_command_after_its_cause_is_m
     hub = await start_hub("store", "keyed")
     await send(hub, adt("A1", "A20"))
     message = (await hub.record("A1")).message
-    monkeypatch.setitem(rows._EVENTS, "ADT", frozenset({*encounter_state.ROWS, "A20"}))
+    monkeypatch.setitem(rows.EVENTS, "ADT", frozenset({*encounter_state.ROWS, "A20"}))
 
     await hub.hub.orders.resend(message, b'{"reason": "the table has a row now"}')
     await hub.work()

@@ -30,9 +30,9 @@ def encapsulated(raw: str, scope: Scope) -> Resource | None:
     parts = scope.parts(raw)
     data = _data(scope.lines(parts[4]), scope.text(parts[3]).lower(), scope)
     found: Resource = {}
-    media_type = _media_type(scope.text(parts[1]), scope.text(parts[2]))
-    if media_type:
-        found["contentType"] = media_type
+    kind = media_type(scope.text(parts[1]), scope.text(parts[2]))
+    if kind:
+        found["contentType"] = kind
     if data:
         found["data"] = data
     return found if data else None
@@ -45,8 +45,8 @@ def pointer(raw: str, scope: Scope) -> Resource | None:
     said = scope.text(parts[0])
     if not said:
         return None
-    media_type = _media_type(scope.text(parts[2]), scope.text(parts[3]))
-    return {**({"contentType": media_type} if media_type else {}), "url": quote(said, safe=":/?#[]@!$&'()*+,;=%~")}
+    kind = media_type(scope.text(parts[2]), scope.text(parts[3]))
+    return {**({"contentType": kind} if kind else {}), "url": quote(said, safe=":/?#[]@!$&'()*+,;=%~")}
 
 
 def _data(text: str, encoding: str, scope: Scope) -> str | None:
@@ -66,7 +66,7 @@ def _data(text: str, encoding: str, scope: Scope) -> str | None:
     return base64.b64encode(text.encode()).decode()
 
 
-def _media_type(kind: str, subtype: str) -> str:
+def media_type(kind: str, subtype: str) -> str:
     """Return the media type that HL7 tables 0191 and 0291 name; empty when they name none."""
     whole = f"{kind}/{subtype}".lower() if kind and subtype else ""
     if _MEDIA_TYPE.fullmatch(subtype or ""):

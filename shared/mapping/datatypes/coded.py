@@ -144,6 +144,22 @@ def coded_text(raw: str, scope: Scope) -> str | None:
     return scope.text(parts[8]) or scope.text(parts[1]) or scope.text(parts[0]) or None
 
 
+@parts_of(
+    {1: "identifier.value", 2: "display", 3: "identifier.system", 9: "display"},
+    dict.fromkeys((4, 5, 6, 7, 8), "a reference names one thing once"),
+)
+def coded_reference(raw: str, scope: Scope) -> Resource | None:
+    """Return a reference to what a code names, by its number: the thing itself is in no message."""
+    parts = scope.texts(raw)
+    system, shown = code_system(parts[2]), parts[8] or parts[1]
+    found: Resource = {}
+    if parts[0]:
+        found["identifier"] = {**({"system": system} if system else {}), "value": parts[0]}
+    if shown:
+        found["display"] = shown
+    return found or None
+
+
 def text(raw: str, scope: Scope) -> str | None:
     """Return a string (ST, TX, FT, ID, IS, NM as text), whole: a stray separator stays in it."""
     return scope.text(raw) or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.changes.appointment_state import APPOINTMENT
+from shared.changes.appointment_state import APPOINTMENT, REQUESTED
 from shared.changes.rows import has_row
 from tests.unit.changes.matrix import drawn, rows_of
 
@@ -62,3 +62,14 @@ def test_a_default_status_moves_nothing() -> None:
 def test_an_event_without_a_row_may_not_write(event: str) -> None:
     """S25 is a query; the others are no scheduling events."""
     assert not has_row("SIU", event)
+
+
+def test_a_request_creates_a_proposal_and_changes_nothing_that_is_booked() -> None:
+    """10.3: whether it is granted, the SIU says; a request that rewrote a booking would be acted upon."""
+    letters = {
+        "": "-", "proposed": "P", "pending": "W", "waitlist": "L", "booked": "B", "arrived": "A", "checked-in": "I",
+        "fulfilled": "F", "cancelled": "C", "noshow": "N", "entered-in-error": "E",
+    }  # fmt: skip
+    expected = {"S01": "PP........."} | {f"S{number:02}": "PPWLBAIFCN." for number in range(2, 12)}
+    assert drawn(REQUESTED, letters, "proposed") == expected
+    assert all(row.status_only for event, row in REQUESTED.rows.items() if event != "S01")

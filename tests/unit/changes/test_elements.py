@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import shared.fhir
-from shared.changes.elements import CHOICES, drop_replaced, remove
+from shared.changes.elements import CHOICES, compose, drop_replaced, remove
 
 R4 = Path(shared.fhir.__file__).parent / "r4"
 TYPES = (
@@ -108,3 +108,11 @@ def test_an_element_without_parts_is_gone() -> None:
     remove(resource, "hospitalization.admitSource")
 
     assert resource == {"resourceType": "Encounter"}
+
+
+def test_a_composite_element_keeps_one_type_of_a_choice() -> None:
+    """A specimen taken over ten minutes was not also taken at one: R4 allows one collected[x]."""
+    before = {"collectedDateTime": "2024-03-10", "collector": {"reference": "Practitioner/1"}}
+    sent = {"collectedPeriod": {"start": "2024-03-10"}}
+    assert compose("Specimen", "collection", before, sent) == {"collector": {"reference": "Practitioner/1"}, **sent}
+    assert compose("Coverage", "period", {"start": "2024"}, {"end": "2025"}) == {"start": "2024", "end": "2025"}

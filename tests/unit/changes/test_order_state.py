@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.changes.order_state import ORDER
+from shared.changes.order_state import ORDER, SUPPLY
 from tests.unit.changes.matrix import drawn
 
 LETTERS = {
@@ -49,3 +49,10 @@ def test_every_code_of_table_0119_has_a_row() -> None:
 def test_an_unknown_code_is_refused() -> None:
     """Nobody knows what it does to a running order."""
     assert all(ORDER.next_status("ZZ", stored, "active") is None for stored in ORDER.statuses)
+
+
+def test_an_order_of_things_moves_as_any_order_in_its_own_words() -> None:
+    """R4 suspends and cancels a SupplyRequest where it holds and revokes others."""
+    words = {**LETTERS, "suspended": "H", "cancelled": "R"}
+    assert drawn(SUPPLY, words, "completed") == EXPECTED
+    assert {"on-hold", "revoked"}.isdisjoint(SUPPLY.statuses)

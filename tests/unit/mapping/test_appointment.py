@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.fhir.validate import validate_bundle
 from tests.unit.mapping.samples import MSH_SIU, PID, converted, notes, only, resources
 
 SCH = (
@@ -60,3 +61,23 @@ def test_start_without_end_takes_its_length():
     sch = "SCH|A1^SCHED|B2^CLINIC||||||Normal|1|H|^^^20240401100000-0500"
     appointment = only(converted(MSH_SIU.format(event="S12"), sch, PID), "Appointment")
     assert appointment["end"] == "2024-04-01T11:00:00-05:00"
+
+
+def test_a_booking_without_any_time_or_anybody_is_proposed_and_valid():
+    """R4 app-3 and participant 1..*: a message that names neither must not be quarantined as invalid."""
+    conversion = converted(MSH_SIU.format(event="S12"), "SCH|A1^SCHED|B2^CLINIC" + "|" * 23 + "Booked")
+    assert validate_bundle(conversion.bundle, is_closed=True) == []
+    found = only(conversion, "Appointment")
+    assert (found["status"], found["participant"][0]["status"]) == ("proposed", "needs-action")
+    assert notes(conversion, found).initial == ("participant",)
+
+
+def test_a_booking_has_its_status_when_the_service_brings_the_time():
+    """AIS-4 says when, where SCH-11 is silent: it was booked all along."""
+    conversion = converted(
+        MSH_SIU.format(event="S12"), "SCH|A1^SCHED|B2^CLINIC" + "|" * 23 + "Booked", PID, "RGS|1",
+        "AIS|1||99213^Visit^C4|20240401100000-0500|||30|min",
+    )  # fmt: skip
+    found = only(conversion, "Appointment")
+    assert (found["status"], found["end"]) == ("booked", "2024-04-01T10:30:00-05:00")
+    assert len(found["participant"]) == 1

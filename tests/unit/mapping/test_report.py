@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bench.convert import ADT, ORU
@@ -49,9 +49,95 @@ DFT = (
     b"Boss^Bea|^WPN^PH^^1^555^5550104|||||||||||MB-1^^^HC||^PRN^PH^^1^555^5550177|^WPN^PH^^1^555^5550178\r"
     b"IN3|1||||||||||||||||||||Casey Manager\r"
 )
-SAMPLES = {"adt": ADT, "oru": ORU, "siu": SIU, "dft": DFT, **MEDICATION}
+_HEAD = b"MSH|^~\\&|EHR|GENHOSP|HUB|HUB|20240310080000-0500||%s|M6|P|2.5.1\r"
+_PID = b"PID|1||100001^^^GENHOSP^MR||Sample^Jane^Q||19800101|F\r"
+MDM = (
+    _HEAD % b"MDM^T10" + _PID + b"ORC|SC|P1^EHR|F1^LAB\rOBR|1|P1^EHR|F1^LAB|18842-5^Summary^LN\r"
+    b"TXA|1|DS^Summary^HL70270|TX|20240309090000-0500|5002^Cut^Cora|20240309100000-0500|20240309113000-0500|"
+    b"20240309120000-0500|4777^Attend^Ada|4778^Sign^Sue|1234^Klerk^Kim|D200^DICT|D100^DICT|P9^EHR|F9^LAB|d200.txt|AU|R|"
+    b"AV||Wrong side|4779^Seal^Sam^^^^^^^^^^^^20240309150000-0500|4780^Copy^Cy||Title|||SURG^Surgery^L\r"
+    b"OBX|1|TX|18842-5^Summary^LN||Came in ill.\rOBX|2|ED|PDF^Report^L||^application^pdf^Base64^JVBERi0=\r"
+)
+CARE = (
+    _HEAD % b"PPR^PC1"
+    + _PID
+    + b"PRB|AD|20240309080000-0500|44054006^Diabetes^SCT|PR1^CARE|E1|1|20240301|20240601||chronic^Chronic^L|||"
+    b"confirmed|active||20230501|after holidays||||||||V^Very^L|SEV^Severe^L\r"
+    b"VAR|V1|20240309090000-0500||4777^Attend^Ada|delay^Delay^L|Came late\r"
+    b"PTH|AD|DM^Pathway^L|W1^CARE|20240301|active|20240305080000-0500\r"
+    b"GOL|AD|20240309080000-0500|GL1^Walk^L|G1^CARE||1|20240301|20240901|nursing^Nursing^L|DIET^Diet^L||||||"
+    b"improving^Improving^L|Slow|active|20240305\r"
+)
+REF = (
+    _HEAD
+    % b"REF^I12"
+    + b"RF1|A|R^Routine|Med^Medical|WR^Report|O^Outpatient|R100^EHR|20240311|20240611|20240310|S^Second|X9^OTHER|||"
+    b"Old pain|3|||||4781^Auth^Al||||Note\r"
+    b"AUT|PPO^Plan^L|HC02^^L|Good Health|20240310|20240610|A77^PAYER|175&USD|3|2|20240309||||A^Approved|||Why|"
+    b"||||||||||Rem\r"
+    b"PRD|RT|Family^Fay|2 Clinic Rd^^Town|W9^1|^WPN^PH^^1^555^5550155||12^NPI|20240101|20241231|"
+    b"Town Clinic^^^^^^XX^^^TC1|3 Office St^^Town|W8^2|^WPN^PH^^1^555^5550166\r"
+    b"CTD|PR|Desk^Dora|4 St^^Town||^WPN^PH^^1^555^5550177\r" + _PID
+)
+STAFF = (
+    _HEAD % b"MFN^M02" + b"MFI|STF^Staff^HL70175||UPD|||AL\rMFE|MUP|1||4777|CE|20240301080000-0500|1234^Klerk^Kim\r"
+    b"STF|47|4777^^^GENHOSP^EI|Attend^Ada|MD^Physician|F|19700101|A|CARD^Cardiology|CAR^Cardiac|^WPN^PH^^1^555^5550100|"
+    b"1 Main^^Town|20010101^X|20301231||ada@example.org|||Senior|||||DL1^ST^20300101\r"
+    b"PRA|47|G1^Group|CS^Specialist||Cardiology^Board^C^20050101|1112^DEA\r"
+    b"ORG|1|U1^Ward|D^Dept||555^^^GENHOSP^XX|PH^Physician|CL^Class|SP^Spec|20200101^20250101\r"
+    b"AFF|1|Society^^^^^^XX^^^HS|2 Main^^Town|20100101^20200101\rLAN|1|es^Spanish\r"
+    b"EDU|1|MD^Doctor^HL70360|19900101^19960101|||Uni^^^^^^XX^^^U9||3 Main^^Town\r"
+    b"CER|1|LIC9||Board^^^^^^XX^^^SB||||||MED^License|||||||||||||20000101||||20301231\r"
+)
+PLACES = (
+    _HEAD % b"MFN^M05" + b"MFI|LOC^Place^HL70175||UPD|||AL\rMFE|MUP|1||W2|PL|20240301080000-0500|1234^Klerk^Kim\r"
+    b"LOC|W2^204^1^GENHOSP|Room|R^Room|GENHOSP^^^^^^XX^^^G1|1 Main^^Town|^WPN^PH^^1^555^5550101|L1^License^L\r"
+    b"LRL||A||PAR^Parent||W2^205^^GENHOSP\rLDP||CARD^Cardiology|CAR^Card|HEART^Heart||A||||MON^WED^0900^1700|"
+    b"^WPN^PH^^1^555^5550102\r"
+)
+SRM = (
+    _HEAD
+    % b"SRM^S01"
+    + b"ARQ|P55^PORTAL|F5^SCHED|||||ROUTINE^Routine^HL70276|NORMAL^Normal^HL70277|30|min|20240320090000-0500^"
+    b"20240320120000-0500|3|||4777^Attend^Ada||||1234^Klerk^Kim|||||P100^EHR|F9^LAB\r"
+    b"APR|PREFSTART^0900|RES^1|LOC^2|15|OVR^N\r" + _PID
+)
+ACK = (
+    _HEAD % b"ACK^R01" + b"MSA|AE|M2|Text|||101^Missing^HL70357\r"
+    b"ERR|PID^1^3^101&Missing&HL70357|PID^1^3^2^4^1|103^Table^HL70357|W|X1^Own^L|p1|stack|Please\r"
+)
+ORDER = (
+    _HEAD % b"OML^O21"
+    + _PID
+    + b"ORC|NW|P100^EHR|F100^LAB|G1^EHR|||||20240310074500-0500|1234^Klerk^Kim|1235^Check^Cy|4777^Attend^Ada|||"
+    b"20240310073000-0500||ENT^Office^L|TERM1^Terminal^L|4782^Act^Al||Clinic^^^^^^XX^^^C1|2 Rd^^Town|"
+    b"^WPN^PH^^1^555^5550155|9 Home St^^Town||||||||||||||FG1^LAB\r"
+    b"OBR|1|P100^EHR|F100^LAB|24323-8^Panel^LN||20240309|20240310070000-0500|20240310071000-0500|5^mL|5001^Draw^Dan|||"
+    b"FAST^Fasting^L|20240310080000-0500\r"
+    b"SPM|1|S1&EHR^S2&LAB|S0&EHR|BLD^Blood^HL70487\r"
+    b"SAC|A4^LAB|A5^LAB|C5^LAB|C4^LAB|||||RACK^Rack^L||||||||||||10|4|5|mL^millilitre^UCUM|||EDTA^EDTA^HL70371|"
+    b"|||||||||||||||FRAGILE^Fragile^L\r"
+)
+IMAGING = (
+    _HEAD % b"OMI^O23" + _PID + b"ORC|NW|P1^EHR\rOBR|1|P1^EHR||24725-4^CT head^LN\r"
+    b"IPC|A9^RIS|RP1^RIS|1.2.840.1|S1^RIS|CT^CT^DCM|HEAD^Head^L|STN1|ROOM1^Room 1^L|AET1\r"
+)
+SUPPLY = (
+    _HEAD % b"OMS^O05" + _PID + b"ORC|NW|P1^EHR|||||||20240310|||4777^Attend^Ada\r"
+    b"RQD|1|GLV^Gloves^L|4711^Glove^EXT|H7^Glove^HOSP|12|BOX^Box^L|||W2^Ward 2^L|20240312\r"
+    b"RQ1|9.90|MAKER^Maker^L|CAT1|VEND^Vendor^L|VC1|N|Y\r"
+)
+SAMPLES = {
+    "adt": ADT, "oru": ORU, "siu": SIU, "dft": DFT, "mdm": MDM, "care": CARE, "ref": REF, "staff": STAFF,
+    "places": PLACES, "srm": SRM, "ack": ACK, "order": ORDER, "imaging": IMAGING, "supply": SUPPLY, **MEDICATION,
+}  # fmt: skip
 # Nothing of them is carried, but they say how to read something else, or whether to.
-_GUIDES = re.compile(r"(OBX(\(\d+\))?-[24]|RXA-5|SCH-10|AI[SPGL]-8|PID-21|ROL-2).*")
+_GUIDES = re.compile(
+    r"(OBX(\(\d+\))?-[24]|RXA-5|SCH-10|AI[SPGL]-8|PID-21|ROL-2|ARQ-10|(GOL|PRB|PTH|MFE)-1|LRL-4|RF1-25|AUT-29).*"
+)
+
+# Carried where nothing better is said of the same element, and here something is; or read in another's words.
+_OUTDONE = re.compile(r"TXA-3|OBX\(2\)-5\.2|VAR-5\.1|AUT-9|AUT-14\.1|LDP-10\.[12]|SAC-23")
 
 
 def carried(raw: bytes, place: str = "", value: str | None = None) -> bytes:
@@ -90,15 +176,17 @@ def test_what_is_not_mapped_changes_nothing(name: str, drawn: int):
         for fate in mapping_report(parse(SAMPLES[name]), context()).fates
         if fate.outcome is not Outcome.MAPPED and not fate.place.startswith("MSH") and not _GUIDES.match(fate.place)
     ]
+    assume(fates)
     fate = fates[drawn % len(fates)]
     assert carried(SAMPLES[name], fate.place) == carried(SAMPLES[name])
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(["adt", "oru", "dft", *MEDICATION]), st.integers(0, 10_000))
+@given(st.sampled_from(sorted(SAMPLES.keys() - {"siu"})), st.integers(0, 10_000))
 def test_what_is_mapped_shows_in_the_bundle(name: str, drawn: int):
     """The account is true: with another value in its place the bundle is another."""
-    fates = [f for f in mapping_report(parse(SAMPLES[name]), context()).fates if f.outcome is Outcome.MAPPED]
+    report = mapping_report(parse(SAMPLES[name]), context())
+    fates = [fate for fate in report.fates if fate.outcome is Outcome.MAPPED and not _OUTDONE.match(fate.place)]
     fate = fates[drawn % len(fates)]
     other = f"{parse(SAMPLES[name]).get(fate.place)}9"
     assert carried(SAMPLES[name], fate.place, other) != carried(SAMPLES[name])

@@ -49,6 +49,37 @@ def test_a_fault_of_an_interface_is_found_where_it_is_written(files, old, new, l
     assert words in found[0][2]
 
 
+CUSTOM = """
+[[mapping.custom]]
+field = "ZPI-3"
+target = "Patient.extension"
+url = "https://ward.example/fhir/diet"
+type = "CodeableConcept"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ('"ZPI-3"', '"ZPI3"', 19, "`mapping.custom[1].field` has the wrong form"),
+        ('"Patient.extension"', '"Patient.name"', 20, "`mapping.custom[1].target` has the wrong form"),
+        ('"Patient.extension"', '"Bundle.extension"', 18, "`target` may be of Account"),
+        ('"https://ward.example/fhir/diet"', '"diet"', 21, "is not an absolute URI"),
+        ('url = "https://ward.example/fhir/diet"', "", 18, "an extension needs a `url`"),
+        ('"CodeableConcept"', '"Concept"', 22, "`mapping.custom[1].type`"),
+        ('type = "CodeableConcept"', 'system = "urn:oid:1.2"', 18, "`system` is for an identifier"),
+    ],
+)
+def test_a_fault_of_a_custom_field_is_found_where_it_is_written(files, old, new, line, words):
+    """A local field that goes nowhere is lost in silence; the analyst sees the line before the first message."""
+    file = files.root / "ward" / "interface.toml"
+    file.write_text(INTERFACE + CUSTOM, "utf-8")
+    assert told(files.root) == []
+    file.write_text(INTERFACE + CUSTOM.replace(old, new), "utf-8")
+    ((_, at, text),) = told(files.root)
+    assert (at, words in text) == (line, True), text
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
