@@ -503,6 +503,33 @@ class SettingInvalid(IntegrationError):
     next_step = "set it and start again; docs/settings.md lists every setting"
 
 
+class StackInvalid(IntegrationError):
+    """The configuration of a stack cannot be used; the place names the file, the key and the fault."""
+
+    code = "INFRA-001"
+    what = "the configuration of the stack cannot be used"
+    disposition = Disposition.REFUSE
+    next_step = "mend the file; docs/deploy.md lists every key"
+
+
+class PackageNotBuilt(IntegrationError):
+    """The code could not be packaged for the Function App; nothing was sent."""
+
+    code = "INFRA-002"
+    what = "the code could not be packaged"
+    disposition = Disposition.REFUSE
+    next_step = "run the named command by hand to see all it says"
+
+
+class DeploymentFailed(IntegrationError):
+    """Azure did not take the code or a call beside it, or the hub did not answer afterwards."""
+
+    code = "INFRA-003"
+    what = "the deployment did not end with a hub that answers"
+    disposition = Disposition.REFUSE
+    next_step = "read the runbook; running it again is safe"
+
+
 def reason_of(code: str) -> str:
     """Return what an error's code means and what to do next; empty for a code that is not of this tree."""
     found = _by_code().get(code)

@@ -1,0 +1,1 @@
+"""What a hub is made of in Azure: one component, one file."""

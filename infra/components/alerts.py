@@ -1,0 +1,175 @@
+"""What wakes somebody: dead letters, failures, and interfaces that fell silent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_azure_native import consumption, monitor, servicebus, web
+
+from infra.components.observability import Observability
+from infra.place import Place, child
+from shared.registry import Interface
+
+# Windows that Azure takes for a log alert, in minutes (Microsoft.Insights/scheduledQueryRules).
+_WINDOWS = (5, 10, 15, 30, 45, 60, 120, 180, 240, 300, 360, 1440, 2880)
+CRITICAL, ERROR, WARNING = 0, 1, 2
+
+
+class Alerts(pulumi.ComponentResource):
+    """One action group, and the rules that use it."""
+
+    def __init__(self, place: Place, observability: Observability) -> None:
+        super().__init__("caduceus:Alerts", "alerts")
+        self._place, self._workspace = place, observability.workspace
+        self.group = monitor.ActionGroup(
+            "on-call",
+            resource_group_name=place.group,
+            action_group_name=place.names.of("ag"),
+            location="Global",
+            group_short_name="caduceus",
+            enabled=True,
+            email_receivers=[
+                monitor.MicrosoftCommonEmailReceiverArgs(name=f"mail-{n}", email_address=address, use_common_alert_schema=True)
+                for n, address in enumerate(place.stack.alert_emails, 1)
+            ],
+            tags=place.tags,
+            opts=child(self),
+        )
+        self.register_outputs({})
+
+    def watch_broker(self, namespace: servicebus.Namespace, queues: Sequence[str]) -> None:
+        """A dead letter of a stage is a fault of ours (rule R5); a queue that grows is a hub that falls behind."""
+        stages = {"EntityName": list(queues)}
+        self._metric("dead-letters", CRITICAL, namespace, "DeadletteredMessages", ("Maximum", 0), stages)
+        self._metric("backlog", WARNING, namespace, "ActiveMessages", ("Average", 1000), stages)
+        self._metric("throttled", WARNING, namespace, "ThrottledRequests", ("Total", 10), {})
+
+    def watch_hub(self, app: web.WebApp) -> None:
+        """Answers of 5xx: senders keep their messages, but not for ever."""
+        self._metric("hub-fails", ERROR, app, "Http5xx", ("Total", 10), {})
+
+    def watch_codes(self) -> None:
+        """What the hub logs when it needs a person."""
+        event = 'AppTraces | extend e = parse_json(Message) | where tostring(e.event) == "{}"'
+        self._query("quarantined", ERROR, event.format("message_quarantined"), minutes=15, below=None)
+        self._query("dead-letters-recorded", CRITICAL, event.format("dead_letters"), minutes=15, below=None)
+        self._query("breaker-open", WARNING, event.format("breaker_opened"), minutes=15, below=None)
+        self._query("unhealthy", CRITICAL, 'AppRequests | where Name == "health" and Success == false', 15, below=None)
+
+    def watch_silence(self, interfaces: Sequence[Interface]) -> None:
+        """An interface that usually speaks and does not is as broken as one that fails."""
+        for one in interfaces:
+            if one.traffic is not None:
+                calls = f'AppRequests | where Name == "ingest" and Url endswith "/ingest/{one.id}"'
+                self._query(
+                    f"silence-{one.id}", ERROR, calls, window_minutes(one.traffic.silent_after_minutes), below=1
+                )
+
+    def watch_bill(self, subscription: str, month: str) -> None:
+        """Mail at 80 % of the month's budget, and when its end is forecast to be above it.
+
+        Args:
+            month: First day of the month in which the budget begins; it keeps it.
+        """
+        stack, emails = self._place.stack, list(self._place.stack.alert_emails)
+
+        def mail(kind: str, percent: int) -> consumption.NotificationArgs:
+            return consumption.NotificationArgs(
+                enabled=True, operator="GreaterThan", threshold=percent, threshold_type=kind, contact_emails=emails
+            )
+
+        consumption.Budget(
+            "budget",
+            scope=pulumi.Output.concat(f"/subscriptions/{subscription}/resourceGroups/", self._place.group),
+            budget_name=self._place.names.of("budget"),
+            category="Cost",
+            amount=stack.monthly_budget,
+            time_grain="Monthly",
+            time_period=consumption.BudgetTimePeriodArgs(start_date=month),
+            notifications={"spent-80": mail("Actual", 80), "forecast-100": mail("Forecasted", 100)},
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["timePeriod"]),
+        )
+
+    def _metric(
+        self,
+        name: str,
+        severity: int,
+        resource: pulumi.CustomResource,
+        metric: str,
+        limit: tuple[str, float],
+        dimensions: dict[str, list[str]],
+    ) -> None:
+        aggregation, threshold = limit
+        criterion = monitor.MetricCriteriaArgs(
+            criterion_type="StaticThresholdCriterion",
+            name=name,
+            metric_name=metric,
+            time_aggregation=aggregation,
+            operator="GreaterThan",
+            threshold=threshold,
+            dimensions=[
+                monitor.MetricDimensionArgs(name=key, operator="Include", values=values)
+                for key, values in dimensions.items()
+            ],
+        )
+        monitor.MetricAlert(
+            f"metric-{name}",
+            resource_group_name=self._place.group,
+            rule_name=f"{self._place.names.of('alert')}-{name}",
+            location="global",
+            description=name,
+            severity=severity,
+            enabled=True,
+            scopes=[resource.id],
+            evaluation_frequency="PT5M",
+            window_size="PT5M",
+            criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
+                odata_type="Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria", all_of=[criterion]
+            ),
+            actions=[monitor.MetricAlertActionArgs(action_group_id=self.group.id)],
+            tags=self._place.tags,
+            opts=child(self),
+        )
+
+    def _query(self, name: str, severity: int, query: str, minutes: int, below: int | None) -> None:
+        """Ask the workspace: alert when there are rows, or, with ``below``, when there are fewer than that."""
+        condition = monitor.ConditionArgs(
+            query=query,
+            time_aggregation="Count",
+            operator="GreaterThan" if below is None else "LessThan",
+            threshold=0 if below is None else below,
+            failing_periods=monitor.ConditionFailingPeriodsArgs(
+                number_of_evaluation_periods=1, min_failing_periods_to_alert=1
+            ),
+        )
+        monitor.ScheduledQueryRule(
+            f"query-{name}",
+            resource_group_name=self._place.group,
+            rule_name=f"{self._place.names.of('alert')}-{name}",
+            location=self._place.stack.location,
+            kind="LogAlert",
+            display_name=name,
+            severity=severity,
+            enabled=True,
+            scopes=[self._workspace.id],
+            evaluation_frequency=_period(min(minutes, 15)),
+            window_size=_period(minutes),
+            criteria=monitor.ScheduledQueryRuleCriteriaArgs(all_of=[condition]),
+            actions=monitor.ActionsArgs(action_groups=[self.group.id]),
+            auto_mitigate=True,
+            tags=self._place.tags,
+            opts=child(self),
+        )
+
+
+def window_minutes(wanted: float) -> int:
+    """Return the window Azure takes that is long enough; two days are the longest."""
+    return next((window for window in _WINDOWS if window >= wanted), _WINDOWS[-1])
+
+
+def _period(minutes: int) -> str:
+    if minutes >= 1440:
+        return f"P{minutes // 1440}D"
+    return f"PT{minutes // 60}H" if minutes % 60 == 0 else f"PT{minutes}M"
+

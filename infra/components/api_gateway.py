@@ -1,0 +1,165 @@
+"""The one door for callers: API Management, and what it keeps out."""
+
+from __future__ import annotations
+
+import pulumi
+from pulumi_azure_native import apimanagement, applicationinsights
+
+from infra.gateway.policies import global_policy
+from infra.gateway.tiers import TIERS
+from infra.place import Place, child
+
+BACKEND, ACCESS_KEY = "hub", "hub-access"
+
+
+class ApiGateway(pulumi.ComponentResource):
+    """The service, its backend and its logs. The APIs are in `apis.py`."""
+
+    service: apimanagement.ApiManagementService
+    backend: apimanagement.Backend
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        hub_url: pulumi.Input[str],
+        insights: applicationinsights.Component,
+        subnet: pulumi.Input[str] | None,
+    ) -> None:
+        super().__init__("caduceus:ApiGateway", "api-gateway")
+        self._place = place
+        self.tier = TIERS[place.stack.gateway.tier]
+        self.service = self._service(subnet)
+        self.backend = self._backend(hub_url)
+        self._log(insights)
+        self.register_outputs({})
+
+    @property
+    def principal(self) -> pulumi.Output[str]:
+        """Who the gateway is, for the hub and for Key Vault."""
+        return self.service.identity.apply(lambda identity: identity.principal_id if identity else "")
+
+    def read_key(self, secret_url: pulumi.Input[str], after: list[pulumi.Resource]) -> apimanagement.NamedValue:
+        """Have the gateway read its access key of the hub from Key Vault, and again every four hours."""
+        return apimanagement.NamedValue(
+            "access-key",
+            resource_group_name=self._place.group,
+            service_name=self.service.name,
+            named_value_id=ACCESS_KEY,
+            display_name=ACCESS_KEY,
+            secret=True,
+            key_vault=apimanagement.KeyVaultContractCreatePropertiesArgs(secret_identifier=secret_url),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+        )
+
+    def guard(self, after: pulumi.Resource) -> apimanagement.Policy:
+        """Apply what holds for every call."""
+        return apimanagement.Policy(
+            "global-policy",
+            resource_group_name=self._place.group,
+            service_name=self.service.name,
+            policy_id="policy",
+            format="rawxml",
+            value=global_policy(),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
+        )
+
+    def _service(self, subnet: pulumi.Input[str] | None) -> apimanagement.ApiManagementService:
+        place, gateway = self._place, self._place.stack.gateway
+        is_consumption = gateway.tier == "Consumption"
+        return apimanagement.ApiManagementService(
+            "service",
+            resource_group_name=place.group,
+            service_name=place.names.of("apim"),
+            location=place.stack.location,
+            publisher_name=gateway.publisher_name,
+            publisher_email=gateway.publisher_email,
+            sku=apimanagement.ApiManagementServiceSkuPropertiesArgs(
+                name=gateway.tier, capacity=0 if is_consumption else gateway.units
+            ),
+            identity=apimanagement.ApiManagementServiceIdentityArgs(type="SystemAssigned"),
+            enable_client_certificate=True if is_consumption and gateway.partner_certificates else None,
+            virtual_network_type="External" if subnet is not None else None,
+            virtual_network_configuration=apimanagement.VirtualNetworkConfigurationArgs(subnet_resource_id=subnet)
+            if subnet is not None
+            else None,
+            # Azure refuses to create it closed. `close_door` does it once its private endpoint is there.
+            public_network_access="Enabled",
+            tags=place.tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=place.stack.protect,
+                ignore_changes=[] if place.stack.gateway_public else ["publicNetworkAccess"],
+            ),
+        )
+
+    def _backend(self, hub_url: pulumi.Input[str]) -> apimanagement.Backend:
+        """Declare the hub as backend; when it fails again and again, callers hear so at once."""
+        rule = apimanagement.CircuitBreakerRuleArgs(
+            name="hub-fails",
+            failure_condition=apimanagement.CircuitBreakerFailureConditionArgs(
+                count=20,
+                interval="PT1M",
+                status_code_ranges=[apimanagement.FailureStatusCodeRangeArgs(min=502, max=504)],
+            ),
+            trip_duration="PT30S",
+            accept_retry_after=True,
+        )
+        return apimanagement.Backend(
+            "backend",
+            resource_group_name=self._place.group,
+            service_name=self.service.name,
+            backend_id=BACKEND,
+            protocol="http",
+            url=hub_url,
+            tls=apimanagement.BackendTlsPropertiesArgs(
+                validate_certificate_chain=True, validate_certificate_name=True
+            ),
+            circuit_breaker=apimanagement.BackendCircuitBreakerArgs(rules=[rule]) if self.tier.has_breaker else None,
+            opts=child(self),
+        )
+
+    def _log(self, insights: applicationinsights.Component) -> None:
+        """Log calls by operation: no body, no header, no query, no address of a caller."""
+        logger = apimanagement.Logger(
+            "logger",
+            resource_group_name=self._place.group,
+            service_name=self.service.name,
+            logger_id="insights",
+            logger_type="applicationInsights",
+            resource_id=insights.id,
+            credentials={"connectionString": insights.connection_string, "identityClientId": "SystemAssigned"},
+            opts=child(self),
+        )
+        silent = apimanagement.PipelineDiagnosticSettingsArgs(request=_nothing_of(), response=_nothing_of())
+        for name in ("applicationinsights", "azuremonitor"):
+            apimanagement.Diagnostic(
+                f"logs-{name}",
+                resource_group_name=self._place.group,
+                service_name=self.service.name,
+                diagnostic_id=name,
+                logger_id=logger.id if name == "applicationinsights" else _built_in(self.service, "azuremonitor"),
+                always_log="allErrors",
+                log_client_ip=False,
+                verbosity="error",
+                operation_name_format="Name",
+                http_correlation_protocol="W3C",
+                sampling=apimanagement.SamplingSettingsArgs(sampling_type="fixed", percentage=100),
+                frontend=silent,
+                backend=silent,
+                opts=child(self),
+            )
+
+
+def _nothing_of() -> apimanagement.HttpMessageDiagnosticArgs:
+    """Return a message's share of the log: none of its body and headers, and every query value hidden."""
+    hidden = apimanagement.DataMaskingEntityArgs(mode="Hide", value="*")
+    return apimanagement.HttpMessageDiagnosticArgs(
+        body=apimanagement.BodyDiagnosticSettingsArgs(bytes=0),
+        headers=[],
+        data_masking=apimanagement.DataMaskingArgs(headers=[hidden], query_params=[hidden]),
+    )
+
+
+def _built_in(service: apimanagement.ApiManagementService, logger: str) -> pulumi.Output[str]:
+    return pulumi.Output.concat(service.id, "/loggers/", logger)

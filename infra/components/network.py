@@ -1,0 +1,140 @@
+"""The network of a private stack: four subnets, their rules, and one fixed address for what leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+import pulumi
+from pulumi_azure_native import network
+
+from infra.place import Place, child
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetPlan:
+    """One subnet: who may put interfaces into it, and whether it reaches the internet."""
+
+    name: str
+    delegated_to: str | None
+    has_exit: bool
+
+
+# No underscores: Flex Consumption refuses them. The order fixes the addresses; append, never reorder.
+SUBNETS = (
+    SubnetPlan("functions", "Microsoft.App/environments", has_exit=True),
+    SubnetPlan("gateway", "Microsoft.Web/serverFarms", has_exit=True),
+    SubnetPlan("listener", "Microsoft.App/environments", has_exit=True),
+    SubnetPlan("endpoints", None, has_exit=False),
+)
+
+
+class Network(pulumi.ComponentResource):
+    """The virtual network; ``subnets`` holds each subnet's id."""
+
+    virtual_network: network.VirtualNetwork
+    subnets: dict[str, pulumi.Output[str]]
+
+    def __init__(self, place: Place) -> None:
+        super().__init__("caduceus:Network", "network")
+        self._place = place
+        whole = IPv4Network(place.stack.network)
+        parts = whole.subnets(new_prefix=max(24, whole.prefixlen + 2))
+        exit_, rules = self._exit(), self._rules()
+        self.virtual_network = network.VirtualNetwork(
+            "virtual-network",
+            resource_group_name=place.group,
+            virtual_network_name=place.names.of("vnet"),
+            location=place.stack.location,
+            address_space=network.AddressSpaceArgs(address_prefixes=[str(whole)]),
+            subnets=[_subnet(plan, str(next(parts)), exit_, rules[plan.name]) for plan in SUBNETS],
+            tags=place.tags,
+            opts=child(self),
+        )
+        self.subnets = {
+            plan.name: pulumi.Output.concat(self.virtual_network.id, "/subnets/", plan.name) for plan in SUBNETS
+        }
+        self.register_outputs({})
+
+    def _exit(self) -> network.NatGateway:
+        """Return what gives outgoing connections one fixed address, which partners can put on their lists."""
+        place = self._place
+        zones = {"zones": ["1"]} if place.stack.zone_redundant else {}
+        address = network.PublicIPAddress(
+            "exit-address",
+            resource_group_name=place.group,
+            public_ip_address_name=place.names.of("pip"),
+            location=place.stack.location,
+            sku=network.PublicIPAddressSkuArgs(name="Standard"),
+            public_ip_allocation_method="Static",
+            **zones,
+            tags=place.tags,
+            opts=child(self),
+        )
+        return network.NatGateway(
+            "exit",
+            resource_group_name=place.group,
+            nat_gateway_name=place.names.of("ng"),
+            location=place.stack.location,
+            sku=network.NatGatewaySkuArgs(name="Standard"),
+            public_ip_addresses=[network.SubResourceArgs(id=address.id)],
+            idle_timeout_in_minutes=10,
+            **zones,
+            tags=place.tags,
+            opts=child(self),
+        )
+
+    def _rules(self) -> dict[str, network.NetworkSecurityGroup]:
+        return {
+            plan.name: network.NetworkSecurityGroup(
+                f"rules-{plan.name}",
+                resource_group_name=self._place.group,
+                network_security_group_name=f"{self._place.names.of('nsg')}-{plan.name}",
+                location=self._place.stack.location,
+                security_rules=_ENDPOINT_RULES if plan.name == "endpoints" else [],
+                tags=self._place.tags,
+                opts=child(self),
+            )
+            for plan in SUBNETS
+        }
+
+
+def _subnet(
+    plan: SubnetPlan, prefix: str, exit_: network.NatGateway, rules: network.NetworkSecurityGroup
+) -> network.SubnetArgs:
+    delegation = network.DelegationArgs(name=plan.name, service_name=plan.delegated_to)
+    return network.SubnetArgs(
+        name=plan.name,
+        address_prefix=prefix,
+        delegations=[delegation] if plan.delegated_to else [],
+        nat_gateway=network.SubResourceArgs(id=exit_.id) if plan.has_exit else None,
+        network_security_group=network.NetworkSecurityGroupArgs(id=rules.id),
+        default_outbound_access=False,
+        private_endpoint_network_policies="Enabled",  # or the rules of the subnet would not hold for endpoints
+    )
+
+
+_ENDPOINT_RULES = [
+    network.SecurityRuleArgs(
+        name="from-the-network",
+        priority=100,
+        direction="Inbound",
+        access="Allow",
+        protocol="Tcp",
+        source_address_prefix="VirtualNetwork",
+        source_port_range="*",
+        destination_address_prefix="VirtualNetwork",
+        destination_port_ranges=["443", "5671-5672"],  # HTTPS and AMQP over TLS
+    ),
+    network.SecurityRuleArgs(
+        name="nothing-else",
+        priority=4000,
+        direction="Inbound",
+        access="Deny",
+        protocol="*",
+        source_address_prefix="*",
+        source_port_range="*",
+        destination_address_prefix="*",
+        destination_port_range="*",
+    ),
+]

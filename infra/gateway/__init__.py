@@ -1,0 +1,1 @@
+"""What API Management asks of every call: policies as strict XML, and the operations that exist."""

@@ -1,0 +1,46 @@
+"""The operations of each API. A route of the hub that is not listed here is not reachable through the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path of the hub; ``{name}`` is a parameter."""
+
+    id: str
+    method: Literal["GET", "POST"]
+    path: str
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names in the path."""
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
+
+
+INGEST = Operation("ingest", "POST", "/")
+
+FHIR = (
+    Operation("search", "GET", "/{type}"),
+    Operation("read", "GET", "/{type}/{id}"),
+)
+
+HUB = (
+    Operation("summary", "GET", "/hub/summary"),
+    Operation("messages", "GET", "/hub/messages"),
+    Operation("message", "GET", "/hub/messages/{name}"),
+    Operation("message-raw", "GET", "/hub/messages/{name}/raw"),
+    Operation("message-canonical", "GET", "/hub/messages/{name}/canonical"),
+    Operation("message-report", "GET", "/hub/messages/{name}/report"),
+    Operation("message-resend", "POST", "/hub/messages/{name}/resend"),
+    Operation("quarantine", "GET", "/hub/quarantine"),
+    Operation("destinations", "GET", "/hub/destinations"),
+    Operation("destination-order", "POST", "/hub/destinations/{destination}/{order}"),
+    Operation("interfaces", "GET", "/hub/interfaces"),
+    Operation("health", "GET", "/health"),
+)
+
+# Answers that say how the hub is set up, and hold nothing of a patient: the only ones the gateway keeps for a while.
+CACHEABLE = frozenset({"interfaces"})

@@ -1,0 +1,107 @@
+"""The policy documents, filled in: text of a stack is escaped, so that it can never become markup or an expression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from string import Template
+from xml.sax.saxutils import escape
+
+from infra.config import Deprecation, Entra
+
+BODY_LIMIT_BYTES = 100 * 1024 * 1024  # the largest body a Function App takes
+
+_ROLE_CLAIM = """
+      <required-claims>
+        <claim name="roles" match="any">
+          <value>{role}</value>
+        </claim>
+      </required-claims>"""
+
+
+def global_policy() -> str:
+    """Return what holds for every call."""
+    return _fill("global", limit_bytes=BODY_LIMIT_BYTES)
+
+
+def ingest_policy(entra: Entra, interface: str, thumbprints: Sequence[str]) -> str:
+    """Return what a sender of one interface must show; with thumbprints, one of these certificates too."""
+    identities = "\n".join(f'        <identity thumbprint="{_text(one.upper())}" />' for one in thumbprints)
+    return _fill(
+        "ingest",
+        interface=_text(interface),
+        mutual_tls=_fill("mutual_tls", identities=identities) if thumbprints else "",
+        sign_in=_sign_in(entra, "Hub.Ingest"),
+        backend=_backend(entra),
+    )
+
+
+def fhir_policy(entra: Entra, deprecation: Deprecation | None) -> str:
+    """Return what a reader of FHIR must show: a SMART scope for the resource type and the interaction."""
+    return _fill(
+        "fhir", sign_in=_sign_in(entra, None), backend=_backend(entra), deprecation=_deprecation_headers(deprecation)
+    )
+
+
+def hub_policy(entra: Entra, deprecation: Deprecation | None) -> str:
+    """Return what an operator must show."""
+    return _fill(
+        "hub",
+        sign_in=_sign_in(entra, "Hub.Operate"),
+        backend=_backend(entra),
+        deprecation=_deprecation_headers(deprecation),
+    )
+
+
+def cached_policy() -> str:
+    """Return what an operation has whose answer holds nothing of a patient."""
+    return _fill("cached")
+
+
+def product_policy(calls_per_minute: int, calls_per_day: int) -> str:
+    """Return what one subscription may ask for."""
+    return _fill("product", calls=calls_per_minute, quota=calls_per_day)
+
+
+def _sign_in(entra: Entra, role: str | None) -> str:
+    claims = _ROLE_CLAIM.format(role=role) if role else ""
+    return _fill("sign_in", tenant_id=_text(entra.tenant_id), audience=_text(entra.audience), claims=claims)
+
+
+def _backend(entra: Entra) -> str:
+    return _fill("backend", audience=_text(entra.audience))
+
+
+def _deprecation_headers(deprecation: Deprecation | None) -> str:
+    if deprecation is None:
+        return ""
+    since, sunset = _midnight(deprecation.since), _midnight(deprecation.sunset)
+    return _fill(
+        "deprecation",
+        since=int(since.timestamp()),
+        sunset=format_datetime(sunset, usegmt=True),
+        link=_text(deprecation.link),
+    )
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.combine(date.fromisoformat(day), time(), UTC)
+
+
+def _text(value: str) -> str:
+    """Return a value as XML text or attribute; what would begin an expression of the gateway is refused."""
+    if value.startswith("@") or "{{" in value:
+        raise ValueError("would be an expression of the gateway")
+    return escape(value, {'"': "&quot;"})
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((Path(__file__).parent / f"{name}.xml").read_text("utf-8"))
+
+
+def _fill(name: str, **values: object) -> str:
+    return _template(name).substitute(values)

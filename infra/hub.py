@@ -1,0 +1,292 @@
+"""One hub, put together: components in the order in which they need each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import managedidentity, resources
+
+from infra.components import role_grants
+from infra.components.alerts import Alerts
+from infra.components.api_gateway import ACCESS_KEY, ApiGateway
+from infra.components.apis import Apis
+from infra.components.app_settings import Surroundings, app_settings
+from infra.components.events import Events
+from infra.components.fhir import Fhir
+from infra.components.function_app import FunctionApp
+from infra.components.messaging import Messaging, event_queue
+from infra.components.network import Network
+from infra.components.observability import Observability
+from infra.components.private_access import PrivateAccess, Target
+from infra.components.relay import Listener, Relay
+from infra.components.role_grants import Grant, RoleGrants
+from infra.components.storage import ARCHIVE, DEAD_EVENTS, Encryption, Storage
+from infra.components.vault import Vault
+from infra.components.workbook import Workbook
+from infra.config import Stack
+from infra.deployment.resources import Action
+from infra.names import Names
+from infra.place import Place
+from shared.registry import Interface, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What the files do not say.
+
+    Attributes:
+        code: Digest of the code; another one sends it.
+        month: Where a new budget begins.
+    """
+
+    subscription: str
+    tenant: str
+    code: str
+    month: str
+
+
+class Hub:
+    """Every component of one stack."""
+
+    def __init__(self, stack: Stack, registry: Registry, occasion: Occasion) -> None:
+        self.stack, self.occasion = stack, occasion
+        self.interfaces = interfaces_of(registry)
+        self.subscribers = event_destinations(registry)
+        self.place = _place(stack)
+        self._declare_ground()
+        self._declare_data()
+        self._declare_app()
+        self._declare_gateway()
+        ready = self._declare_grants()
+        doors = self._declare_private_access()
+        self._bring_to_life(ready, doors)
+        self._watch()
+
+    def _declare_ground(self) -> None:
+        """Identities, logs, network, vault; and the key, where the stack wants its own."""
+        self.identity = self._identity("hub")
+        self.observability = Observability(self.place)
+        self.network = Network(self.place) if self.stack.private else None
+        self.vault = Vault(self.place, self.occasion.tenant)
+        self.grants = RoleGrants(self.occasion.subscription)
+        self.encryption: Encryption | None = None
+        if self.stack.customer_managed_keys:
+            owner = self._identity("encryption")
+            self.encryption = Encryption(self.vault.vault, owner)
+            self.grants.give(
+                role_grants.WITH_OWN_KEY, {"encryption": owner.principal_id}, {"vault": self.vault.vault.id}
+            )
+
+    def _declare_data(self) -> None:
+        """Everything a message passes through or rests in."""
+        self.storage = Storage(self.place, self.encryption)
+        self.messaging = Messaging(self.place, self.subscribers, self.encryption)
+        self.events = Events(self.place)
+        self.relay = Relay(self.place)
+        self.fhir = Fhir(self.place) if self.stack.fhir.managed else None
+
+    def _declare_app(self) -> None:
+        around = Surroundings(
+            client_id=self.identity.client_id,
+            host_account=self.storage.host.name,
+            data_account=self.storage.data.name,
+            service_bus=self.messaging.host,
+            topic=self.events.topic.endpoint,
+            vault=self.vault.vault.properties.apply(lambda properties: properties.vault_uri or ""),
+            insights=self.observability.insights.connection_string,
+            relay=self.relay.host,
+            fhir=pulumi.Output.from_input(self.fhir.url if self.fhir else self.stack.fhir.url or ""),
+        )
+        self.app = FunctionApp(
+            self.place,
+            identity=self.identity,
+            host=self.storage.host,
+            settings=app_settings(self.stack.stage, around),
+            subnet=self._subnet("functions"),
+        )
+
+    def _declare_gateway(self) -> None:
+        self.gateway = ApiGateway(
+            self.place,
+            hub_url=self.app.url,
+            insights=self.observability.insights,
+            subnet=self._subnet("gateway"),
+        )
+        self.listener_identity = self._identity("listener") if self.stack.relay.listener_image else None
+        callers = [self.gateway.principal]
+        if self.listener_identity is not None:
+            callers.append(self.listener_identity.principal_id)
+        self.app.admit(callers)
+
+    def _declare_grants(self) -> list[pulumi.Resource]:
+        """Give every role of the table; return the assignments."""
+        return self.grants.give(self._table(), self._principals(), self._scopes())
+
+    def _table(self) -> tuple[Grant, ...]:
+        has_listener = self.listener_identity is not None
+        rows = [*role_grants.ALWAYS]
+        rows += role_grants.WITH_FHIR if self.fhir else ()
+        rows += role_grants.WITH_LISTENER if has_listener else ()
+        for connector in self.stack.relay.connectors:
+            rows += role_grants.connector_grants(connector, has_listener=has_listener)
+        for name in self.subscribers:
+            rows += role_grants.event_grants(name, has_subscriber=name in self.stack.event_subscribers)
+        return tuple(rows)
+
+    def _principals(self) -> dict[str, pulumi.Input[str]]:
+        found: dict[str, pulumi.Input[str]] = {
+            "hub": self.identity.principal_id,
+            "gateway": self.gateway.principal,
+            "topic": self.events.principal,
+        }
+        if self.listener_identity is not None:
+            found["listener"] = self.listener_identity.principal_id
+        found |= {f"connector {name}": principal for name, principal in self.stack.relay.connectors.items()}
+        return found | {f"subscriber {name}": principal for name, principal in self.stack.event_subscribers.items()}
+
+    def _scopes(self) -> dict[str, pulumi.Input[str]]:
+        queues = self.messaging.stages | {event_queue(name): queue for name, queue in self.messaging.events.items()}
+        found: dict[str, pulumi.Input[str]] = {
+            "host account": self.storage.host.id,
+            "data account": self.storage.data.id,
+            "archive": self.storage.containers[ARCHIVE].id,
+            "dead events": self.storage.containers[DEAD_EVENTS].id,
+            "topic": self.events.topic.id,
+            "vault": self.vault.vault.id,
+            f"secret {ACCESS_KEY}": pulumi.Output.concat(self.vault.vault.id, "/secrets/", ACCESS_KEY),
+            "insights": self.observability.insights.id,
+        }
+        if self.fhir is not None:
+            found["fhir"] = self.fhir.service.id
+        found |= {f"queue {name}": queue.id for name, queue in queues.items()}
+        return found | {
+            f"connection {connector}-{way}": connection.id
+            for (connector, way), connection in self.relay.connections.items()
+        }
+
+    def _declare_private_access(self) -> list[pulumi.Resource]:
+        """Return the endpoints, and their names: none in a stack that is not private."""
+        if self.network is None:
+            return []
+        targets = [
+            Target("archive", self.storage.data, "blob"),
+            Target("ledger", self.storage.data, "table"),
+            Target("host", self.storage.host, "blob"),
+            Target("broker", self.messaging.namespace, "namespace"),
+            Target("topic", self.events.topic, "topic"),
+            Target("vault", self.vault.vault, "vault"),
+            Target("hub", self.app.app, "sites"),
+            Target("gateway", self.gateway.service, "Gateway"),
+        ]
+        if self.fhir is not None:
+            targets.append(Target("fhir", self.fhir.workspace, "healthcareworkspace"))
+        access = PrivateAccess(self.place, self.network, targets)
+        if not self.stack.gateway_public:
+            self._act("close-door", {"service_id": self.gateway.service.id}, [access.endpoints["gateway"]])
+        return [*access.endpoints.values(), *access.names]
+
+    def _bring_to_life(self, ready: list[pulumi.Resource], doors: list[pulumi.Resource]) -> None:
+        """Send the code once everything it needs is there; then let callers in."""
+        vault = {"vault_id": self.vault.vault.id}
+        key = self._act("make-hub-key", vault, doors)
+        code = {"hub_url": self.app.url, "scm_url": _scm_url(self.place.names)}
+        alive = self._act("send-code", code, [key, *ready, *doors], revision=self.occasion.code)
+        access = {**vault, "app_id": self.app.app.id, "name": ACCESS_KEY}
+        made = self._act("make-access-key", access, [alive])
+        key_url = pulumi.Output.concat(
+            self.vault.vault.properties.apply(lambda properties: properties.vault_uri or ""), "secrets/", ACCESS_KEY
+        )
+        named = self.gateway.read_key(key_url, [made, *ready])
+        self.gateway.guard(named)
+        Apis(self.place, self.gateway, self.interfaces, [named])
+        self.events.deliver(self.messaging.events, self.storage.data, ready)
+        self._listen(key_url, [made, *ready])
+
+    def _listen(self, key_url: pulumi.Input[str], after: list[pulumi.Resource]) -> None:
+        image = self.stack.relay.listener_image
+        if image is None or self.listener_identity is None:
+            return
+        Listener(
+            self.place,
+            image=image,
+            identity=self.listener_identity,
+            observability=self.observability,
+            subnet=self._subnet("listener"),
+            variables={
+                "AZURE_CLIENT_ID": self.listener_identity.client_id,
+                "RELAY_BRIDGE_CONNECTIONS": ",".join(f"{name}-up" for name in self.stack.relay.connectors),
+                "RELAY_BRIDGE_HUB": self.app.url,
+                "RELAY_BRIDGE_HUB_AUDIENCE": self.stack.entra.audience,
+                "RELAY_BRIDGE_NAMESPACE": self.relay.host,
+            },
+            key_url=key_url,
+            after=after,
+        )
+
+    def _watch(self) -> None:
+        watched: dict[str, pulumi.CustomResource] = {
+            "broker": self.messaging.namespace,
+            "topic": self.events.topic,
+            "vault": self.vault.vault,
+            "relay": self.relay.namespace,
+            "gateway": self.gateway.service,
+            "hub": self.app.app,
+        }
+        if self.fhir is not None:
+            watched["fhir"] = self.fhir.service
+        for name, resource in watched.items():
+            self.observability.diagnose(name, resource)
+        alerts = Alerts(self.place, self.observability)
+        alerts.watch_broker(self.messaging.namespace, list(self.messaging.stages))
+        alerts.watch_hub(self.app.app)
+        alerts.watch_codes()
+        alerts.watch_silence(self.interfaces)
+        alerts.watch_bill(self.occasion.subscription, self.occasion.month)
+        Workbook(self.place, self.observability)
+
+    def _identity(self, name: str) -> managedidentity.UserAssignedIdentity:
+        return managedidentity.UserAssignedIdentity(
+            f"identity-{name}",
+            resource_group_name=self.place.group,
+            resource_name_=f"{self.place.names.of('id')}-{name}",
+            location=self.stack.location,
+            tags=self.place.tags,
+        )
+
+    def _subnet(self, name: str) -> pulumi.Output[str] | None:
+        return self.network.subnets[name] if self.network else None
+
+    def _act(
+        self, action: str, props: dict[str, pulumi.Input[str]], after: list[pulumi.Resource], revision: str = "1"
+    ) -> Action:
+        return Action(action, action, revision, props, pulumi.ResourceOptions(depends_on=after))
+
+
+def interfaces_of(registry: Registry) -> list[Interface]:
+    """Return the interfaces that take messages in this stage, by name."""
+    living = [one for one in registry.interfaces.values() if one.lifecycle != "retired"]
+    return sorted(living, key=lambda one: one.id)
+
+
+def event_destinations(registry: Registry) -> list[str]:
+    """Return the destinations that hear of messages by event, by name."""
+    return sorted(name for name, one in registry.destinations.items() if one.kind == "event")
+
+
+def _place(stack: Stack) -> Place:
+    names = Names(stack.prefix, stack.stage)
+    tags = {"application": "caduceus", "data": "health", "managed-by": "pulumi", "stage": stack.stage}
+    group = resources.ResourceGroup(
+        "group",
+        resource_group_name=names.of("rg"),
+        location=stack.location,
+        tags=tags,
+        opts=pulumi.ResourceOptions(protect=stack.protect),
+    )
+    return Place(stack=stack, names=names, group=group.name, tags=tags)
+
+
+def _scm_url(names: Names) -> str:
+    """Return where the app takes its code."""
+    return f"https://{names.of('func')}.scm.azurewebsites.net"
