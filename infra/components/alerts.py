@@ -118,7 +118,6 @@ class Alerts(pulumi.ComponentResource):
             resource_group_name=self._place.group,
             rule_name=f"{self._place.names.of('alert')}-{name}",
             location="global",
-            description=name,
             severity=severity,
             enabled=True,
             scopes=[resource.id],

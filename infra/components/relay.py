@@ -88,7 +88,8 @@ class Listener(pulumi.ComponentResource):
             if subnet is not None
             else None,
             public_network_access=place.public_access,
-            workload_profiles=[app.WorkloadProfileArgs(name="Consumption", workload_profile_type="Consumption")],
+            # A plain dict: WorkloadProfileArgs adds enableFips, which the service's own API does not know.
+            workload_profiles=[{"name": "Consumption", "workload_profile_type": "Consumption"}],
             zone_redundant=stack.zone_redundant,
             tags=place.tags,
             opts=child(self),

@@ -13,7 +13,7 @@ class AzureType:
         arm: Type in Azure Resource Manager.
         named_by: Inputs that are segments of its id, outermost first; ``=default`` is that word.
         package: Of PyPI's azure-mgmt-*, without that; with a version where the newest has moved.
-        model: Class of its body.
+        model: Class of its body; empty where the SDK has none.
         scoped_by: Input that holds the id it is attached to.
     """
 
@@ -103,7 +103,7 @@ AZURE_TYPES: dict[str, AzureType] = {
         ("managedidentity:UserAssignedIdentity", "userAssignedIdentities", "resourceName", "Identity"),
     ),
     "azure-native:monitor:DiagnosticSetting": AzureType(
-        "Microsoft.Insights/diagnosticSettings", ("name",), "monitor", "DiagnosticSettingsResource", "resourceUri"
+        "Microsoft.Insights/diagnosticSettings", ("name",), "monitor", "", "resourceUri"
     ),
     **_in(
         "monitor",

@@ -1,0 +1,8 @@
+"""What every stack must keep to, as plain Python: the tests ask it, and so does `pulumi preview --policy-pack infra/policy`."""
+
+from infra.policy import exposure, gateway, identity, services
+from infra.policy.rule import Finding, Resource, Rule
+
+RULES: tuple[Rule, ...] = (*exposure.RULES, *identity.RULES, *services.RULES, *gateway.RULES)
+
+__all__ = ["RULES", "Finding", "Resource", "Rule"]

@@ -1,0 +1,88 @@
+"""Every resource against Azure's own definitions: Microsoft's SDK models always, the published schemas where they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.infra.azure_types import AZURE_TYPES
+from tests.infra.model_check import check
+from tests.infra.recorder import Graph
+
+# Names that Pulumi and Microsoft's SDKs share and the schemas spell otherwise (x-ms-client-name in the specifications).
+OTHER_SPELLINGS = (
+    "disableLocalAuth", "criteria.odata.type", "encryption.keyVaultProperties", "encryption.encryptionIdentity",
+)  # fmt: skip
+
+_VALIDATE = """
+import json, sys
+from validate import validate, arm_template
+from rules import rules
+found, templates = [], []
+for one in json.load(sys.stdin):
+    faults, template = validate(one)
+    templates.append(template)
+    found += [[fault["kind"], one["token"], one["name"], fault["path"], fault["msg"]] for fault in faults]
+template = arm_template(templates)
+found += [["rule", *fault] for fault in rules(template)]
+json.dump({"found": found, "template": template}, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="session")
+def validator() -> Path:
+    """The folder of schemas beside the checkout."""
+    shared = Path(os.environ.get("CADUCEUS_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+    folder = shared / "tools" / "azure-validator"
+    if not (folder / "validate.py").exists():
+        pytest.skip("needs Azure's published schemas in ../shared/tools, which are not beside this checkout")
+    return folder
+
+
+def run_validator(folder: Path, program: str, *arguments: str, given: str = "") -> str:
+    """Return what a program says that runs among the validator's modules."""
+    done = subprocess.run(
+        [sys.executable, *(("-c", program) if program else ()), *arguments],
+        input=given, capture_output=True, text=True, check=False, cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def validated(folder: Path, graph: Graph) -> dict[str, list[list[str]]]:
+    resources = [
+        {"token": one.token, "name": one.name, "inputs": one.inputs}
+        for one in graph.resources
+        if one.token.startswith("azure-native:")
+    ]
+    return json.loads(run_validator(folder, _VALIDATE, given=json.dumps(resources)))
+
+
+def test_every_resource_is_of_its_model(graph):
+    """A name, a nesting or a word that Microsoft's own SDK does not know is a mistake of ours."""
+    assert [fault for one in graph.resources for fault in check(one)] == []
+
+
+def test_every_kind_of_resource_has_a_type(graph):
+    """A kind without one would pass unchecked."""
+    kinds = {one.token for one in graph.resources if one.token.startswith("azure-native:")}
+    assert kinds <= set(AZURE_TYPES)
+    assert [kind for kind in sorted(kinds) if not AZURE_TYPES[kind].model] == [
+        "azure-native:apimanagement:ProductApi",  # it has no body
+        "azure-native:monitor:DiagnosticSetting",  # left out of azure-mgmt-monitor 7; the schemas have it
+    ]
+
+
+def test_every_resource_is_of_its_schema(graph, validator):
+    """The second opinion: Azure's published schemas, and rules learned from failed deployments."""
+    found = validated(validator, graph)["found"]
+    unknown_kinds = {one[1] for one in found if one[0] == "no-mapping"}
+    faults = [one for one in found if one[0] != "no-mapping" and not one[3].endswith(OTHER_SPELLINGS)]
+    assert faults == []
+    assert all(AZURE_TYPES[kind].model for kind in unknown_kinds), "a kind that neither opinion checks"
