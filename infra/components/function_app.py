@@ -52,6 +52,7 @@ class FunctionApp(pulumi.ComponentResource):
             https_only=True,
             public_network_access=place.public_access,
             virtual_network_subnet_id=subnet,
+            ssh_enabled=False,
             identity=web.ManagedServiceIdentityArgs(type="UserAssigned", user_assigned_identities=[identity.id]),
             function_app_config=self._flex(identity, host),
             # A plain dict: SiteConfigArgs adds netFrameworkVersion, which Flex Consumption refuses.
