@@ -15,7 +15,6 @@ from shared.deliver.reshape import hl7_to_hl7
 from shared.fhir import exact_json
 from shared.hl7 import Message
 from shared.message.delivery import Delivery
-from shared.message.envelope import Item
 from shared.message.errors import IntegrationError, ShapeFailed
 from shared.message.finding import Finding
 from shared.message.identifiers import DeliveryId
@@ -75,7 +74,7 @@ def shape(
     if route.shape == "fhir":
         return Shaped(exact_json.dumps(bundle))
     if route.shape == "event":
-        return Shaped(orjson.dumps(thin_event(interface, row.item, bundle, row.id)))
+        return Shaped(orjson.dumps(thin_event(interface, bundle, row)))
     assert message is not None
     return Shaped(_by_function(route, interface, bundle, message))
 
@@ -94,8 +93,12 @@ def control_id_of(delivery: DeliveryId) -> str:
     return delivery.partition("-")[2][:_CONTROL_ID_LENGTH].upper()
 
 
-def thin_event(interface: Interface, item: Item, bundle: Mapping[str, Any], delivery: DeliveryId) -> dict[str, Any]:
-    """Return a CloudEvent 1.0 that says which resources about a patient a message carried: ids, never content."""
+def thin_event(interface: Interface, bundle: Mapping[str, Any], row: Delivery) -> dict[str, Any]:
+    """Return a CloudEvent 1.0 that says which resources about a patient a message carried: ids, never content.
+
+    It names its destination: one topic carries the events of all, and each subscriber filters by that.
+    """
+    item = row.item
     resources = (entry["resource"] for entry in bundle.get("entry", ()))
     references = [_reference(resource) for resource in resources if resource["resourceType"] not in _AROUND]
     patients = (reference for reference in references if reference.startswith("Patient/"))
@@ -103,12 +106,12 @@ def thin_event(interface: Interface, item: Item, bundle: Mapping[str, Any], deli
     about = {"subject": subject} if (subject := next(patients, None)) else {}
     return {
         "specversion": "1.0",
-        "id": delivery,
+        "id": row.id,
         "source": f"/interfaces/{interface.id}",
         "type": f"caduceus.{interface.id}.{event or code}",
         **about,
         "datacontenttype": JSON,
-        "data": {"message": item.message, "resources": references},
+        "data": {"destination": row.destination, "message": item.message, "resources": references},
     }
 
 

@@ -15,7 +15,16 @@ from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef, Item
 from shared.message.errors import SegmentAbsent, ShapeFailed, TextNotEncodable
 from shared.message.finding import Finding
-from shared.message.identifiers import LIVE, DeliveryId, InterfaceId, MessageId, OrderingKey, Sequence, SessionId
+from shared.message.identifiers import (
+    LIVE,
+    DeliveryId,
+    DestinationId,
+    InterfaceId,
+    MessageId,
+    OrderingKey,
+    Sequence,
+    SessionId,
+)
 from shared.message.state import DeliveryState
 from shared.registry.interface import Interface, Route
 
@@ -28,6 +37,7 @@ ITEM = Item(
     type="ADT^A01",
     mapping="1",
     raw=ArchiveRef("", 0, ""),
+    destination=DestinationId("app"),
 )
 ROW = Delivery(
     id=DeliveryId("3-00112233445566778899aabbccddeeff"),
@@ -86,7 +96,7 @@ def test_an_event_carries_ids_and_no_content():
         "type": "caduceus.ward.A01",
         "subject": "Patient/p1",
         "datacontenttype": "application/json",
-        "data": {"message": "3-0195", "resources": ["Encounter/e1", "Patient/p1"]},
+        "data": {"destination": "app", "message": "3-0195", "resources": ["Encounter/e1", "Patient/p1"]},
     }
 
 
