@@ -1,9 +1,10 @@
-# The four things a developer does. `make run` needs Python 3.11 or later and nothing else.
+# What a developer does, and a cloud team (install-infra, deploy). `make run` needs Python 3.11 or later and nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+STACK ?= dev
 
-.PHONY: help install install-dev run test lint bench clean
+.PHONY: help install install-dev install-infra run test lint bench deploy clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -11,6 +12,8 @@ help:  ## Say what can be made
 install: $(VENV)/.installed  ## Make .venv with the hub and its command line
 
 install-dev: $(VENV)/.installed-dev  ## The same, with what the tests and checks need
+
+install-infra: .venv-infra/.installed  ## Make .venv-infra with what `pulumi up` needs
 
 run: install  ## Start the hub on this machine and send the samples (ARGS="--fresh" begins anew)
 	@$(BIN)/caduceus up $(ARGS)
@@ -27,8 +30,11 @@ lint: install-dev  ## Check style, types and layers
 bench: install-dev  ## Print the measured ratios of this machine
 	@$(BIN)/python -m bench $(ARGS)
 
-clean:  ## Remove .venv; the data in .caduceus stays
-	rm -rf $(VENV)
+deploy: install-infra  ## Send the code of this folder to a hub in Azure that exists (STACK=dev)
+	@.venv-infra/bin/python -m infra.deployment --stack $(STACK)
+
+clean:  ## Remove .venv and .venv-infra; the data in .caduceus stays
+	rm -rf $(VENV) .venv-infra
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -42,4 +48,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# Azure runs Python 3.12, and so does what makes its package, if it is here.
+.venv-infra/.installed: infra/requirements.txt requirements.txt
+	@echo "installing into .venv-infra (about a minute the first time)"
+	@$(shell command -v python3.12 || echo $(PYTHON)) -m venv .venv-infra
+	@.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --requirement infra/requirements.txt
 	@touch $@

@@ -9,10 +9,15 @@ from urllib.parse import quote, urlencode
 
 
 class HubClient:
-    """Asks one hub."""
+    """Asks one hub.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        headers: Sent with every request: what a gateway before the hub asks for.
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
         self._url = url.rstrip("/")
+        self._headers = dict(headers or {})
 
     def get(self, path: str, query: Mapping[str, object] | None = None, accept: Collection[int] = ()) -> Any:
         """Return the JSON answer.
@@ -33,10 +38,21 @@ class HubClient:
         """
         return self._ask(path, json.dumps(body or {}).encode(), ())
 
+    def ingest(self, interface: str, message: bytes) -> bytes:
+        """Return the acknowledgement of an HL7 v2 message; empty when there is none.
+
+        Raises:
+            CommandFailed: the hub is not there, or refused the call itself.
+        """
+        from cli.hub_exchange import exchange
+
+        headers = {"Content-Type": "application/hl7-v2", **self._headers}
+        return exchange(self._url, f"/ingest/{segment(interface)}", message, (400, 422), headers)
+
     def _ask(self, path: str, body: bytes | None, accept: Collection[int]) -> Any:
         from cli.hub_exchange import ask  # urllib takes longer to import than `--help` may take
 
-        return ask(self._url, path, body, accept)
+        return ask(self._url, path, body, accept, self._headers)
 
 
 def segment(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -16,20 +16,33 @@ _TIMEOUT_SECONDS = 30
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def ask(hub: str, path: str, body: bytes | None, accept: Collection[int]) -> Any:
+def ask(
+    hub: str, path: str, body: bytes | None, accept: Collection[int], headers: Mapping[str, str] | None = None
+) -> Any:
     """Return the JSON answer of a hub to GET, or to POST if there is a body.
 
     Raises:
         CommandFailed: it is not there, it is no hub, or it refused.
     """
+    sent = {**({"Content-Type": "application/json"} if body else {}), **(headers or {})}
+    try:
+        return json.loads(exchange(hub, path, body, accept, sent))
+    except ValueError:
+        raise CommandFailed(f"{hub} answers, but not as a hub does; check --hub", UNREACHABLE) from None
+
+
+def exchange(hub: str, path: str, body: bytes | None, accept: Collection[int], headers: Mapping[str, str]) -> bytes:
+    """Return the bytes a hub answers.
+
+    Raises:
+        CommandFailed: it is not there, or it refused.
+    """
     parts = urlsplit(hub)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise CommandFailed(f"--hub {hub}: that is no URL of a hub; it looks like http://127.0.0.1:7071", UNREACHABLE)
-    request = Request(hub + path, data=body, headers={"Content-Type": "application/json"} if body else {})  # noqa: S310
+    request = Request(hub + path, data=body, headers=dict(headers))  # noqa: S310
     try:
-        return json.loads(_read(request, parts.hostname in _LOOPBACK, accept))
-    except ValueError:
-        raise CommandFailed(f"{hub} answers, but not as a hub does; check --hub", UNREACHABLE) from None
+        return _read(request, parts.hostname in _LOOPBACK, accept)
     except (OSError, HTTPException) as error:
         reason = _in_words(error.reason if isinstance(error, URLError) else error)
         advice = "start one with `caduceus up`, or name it with --hub"

@@ -17,6 +17,7 @@ from cli.messages import messages, quarantine, resend, trace
 from cli.receivers import receiver, receivers
 from cli.render import render
 from cli.send import send
+from cli.smoke import smoke
 from cli.up import up
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ RUN, SEND, FIND, ACT, SHAPE = "Run", "Send and convert", "Find out", "Act", "Int
 
 app.command(rich_help_panel=RUN, epilog="Example: caduceus up --home /srv/hub --no-seed")(up)
 app.command(rich_help_panel=RUN, epilog="Example: caduceus health")(health)
+app.command(rich_help_panel=RUN, epilog="Example: caduceus smoke http://127.0.0.1:7071")(smoke)
 app.command(rich_help_panel=SEND, epilog="Example: caduceus send interfaces/hospital_adt/samples")(send)
 app.command(rich_help_panel=SEND, epilog="Example: caduceus convert messages/ --out bundles/ --workers 4")(convert)
 app.command(rich_help_panel=SEND, epilog="Example: caduceus render bundle.json --type ADT^A08")(render)

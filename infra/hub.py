@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -93,7 +94,7 @@ class Hub:
             data_account=self.storage.data.name,
             service_bus=self.messaging.host,
             topic=self.events.topic.endpoint,
-            vault=self.vault.vault.properties.apply(lambda properties: properties.vault_uri or ""),
+            vault=self.vault.url,
             insights=self.observability.insights.connection_string,
             relay=self.relay.host,
             fhir=pulumi.Output.from_input(self.fhir.url if self.fhir else self.stack.fhir.url or ""),
@@ -188,15 +189,13 @@ class Hub:
 
     def _bring_to_life(self, ready: list[pulumi.Resource], doors: list[pulumi.Resource]) -> None:
         """Send the code once everything it needs is there; then let callers in."""
-        vault = {"vault_id": self.vault.vault.id}
+        vault: dict[str, pulumi.Input[str]] = {"vault_id": self.vault.vault.id}
         key = self._act("make-hub-key", vault, doors)
-        code = {"hub_url": self.app.url, "scm_url": _scm_url(self.place.names)}
+        code: dict[str, pulumi.Input[str]] = {"hub_url": self.app.url, "scm_url": _scm_url(self.place.names)}
         alive = self._act("send-code", code, [key, *ready, *doors], revision=self.occasion.code)
         access = {**vault, "app_id": self.app.app.id, "name": ACCESS_KEY}
         made = self._act("make-access-key", access, [alive])
-        key_url = pulumi.Output.concat(
-            self.vault.vault.properties.apply(lambda properties: properties.vault_uri or ""), "secrets/", ACCESS_KEY
-        )
+        key_url = pulumi.Output.concat(self.vault.url, "secrets/", ACCESS_KEY)
         named = self.gateway.read_key(key_url, [made, *ready])
         self.gateway.guard(named)
         Apis(self.place, self.gateway, self.interfaces, [named])
@@ -258,7 +257,7 @@ class Hub:
         return self.network.subnets[name] if self.network else None
 
     def _act(
-        self, action: str, props: dict[str, pulumi.Input[str]], after: list[pulumi.Resource], revision: str = "1"
+        self, action: str, props: Mapping[str, pulumi.Input[str]], after: list[pulumi.Resource], revision: str = "1"
     ) -> Action:
         return Action(action, action, revision, props, pulumi.ResourceOptions(depends_on=after))
 

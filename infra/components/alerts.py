@@ -30,7 +30,9 @@ class Alerts(pulumi.ComponentResource):
             group_short_name="caduceus",
             enabled=True,
             email_receivers=[
-                monitor.MicrosoftCommonEmailReceiverArgs(name=f"mail-{n}", email_address=address, use_common_alert_schema=True)
+                monitor.MicrosoftCommonEmailReceiverArgs(
+                    name=f"mail-{n}", email_address=address, use_common_alert_schema=True
+                )
                 for n, address in enumerate(place.stack.alert_emails, 1)
             ],
             tags=place.tags,
@@ -171,4 +173,3 @@ def _period(minutes: int) -> str:
     if minutes >= 1440:
         return f"P{minutes // 1440}D"
     return f"PT{minutes // 60}H" if minutes % 60 == 0 else f"PT{minutes}M"
-

@@ -37,7 +37,8 @@ class ApiGateway(pulumi.ComponentResource):
     @property
     def principal(self) -> pulumi.Output[str]:
         """Who the gateway is, for the hub and for Key Vault."""
-        return self.service.identity.apply(lambda identity: identity.principal_id if identity else "")
+        found: pulumi.Output[str] = self.service.identity.principal_id
+        return found
 
     def read_key(self, secret_url: pulumi.Input[str], after: list[pulumi.Resource]) -> apimanagement.NamedValue:
         """Have the gateway read its access key of the hub from Key Vault, and again every four hours."""
@@ -112,9 +113,7 @@ class ApiGateway(pulumi.ComponentResource):
             backend_id=BACKEND,
             protocol="http",
             url=hub_url,
-            tls=apimanagement.BackendTlsPropertiesArgs(
-                validate_certificate_chain=True, validate_certificate_name=True
-            ),
+            tls=apimanagement.BackendTlsPropertiesArgs(validate_certificate_chain=True, validate_certificate_name=True),
             circuit_breaker=apimanagement.BackendCircuitBreakerArgs(rules=[rule]) if self.tier.has_breaker else None,
             opts=child(self),
         )

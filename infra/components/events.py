@@ -40,7 +40,8 @@ class Events(pulumi.ComponentResource):
     @property
     def principal(self) -> pulumi.Output[str]:
         """Who delivers."""
-        return self.topic.identity.apply(lambda identity: identity.principal_id if identity else "")
+        found: pulumi.Output[str] = self.topic.identity.principal_id
+        return found
 
     def deliver(
         self, queues: Mapping[str, servicebus.Queue], dead: storage.StorageAccount, after: list[pulumi.Resource]

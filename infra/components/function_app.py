@@ -56,7 +56,7 @@ class FunctionApp(pulumi.ComponentResource):
             identity=web.ManagedServiceIdentityArgs(type="UserAssigned", user_assigned_identities=[identity.id]),
             function_app_config=self._flex(identity, host),
             # A plain dict: SiteConfigArgs adds netFrameworkVersion, which Flex Consumption refuses.
-            site_config={  # type: ignore[arg-type]
+            site_config={
                 "min_tls_version": "1.2",
                 "scm_min_tls_version": "1.2",
                 "http20_enabled": True,

@@ -58,7 +58,7 @@ class Messaging(pulumi.ComponentResource):
         )
 
     def _stage_queue(self, name: str) -> servicebus.Queue:
-        """Declare the queue of a stage; the hub settles each message by itself, so a dead letter is a fault of ours (R5)."""
+        """Return the queue of a stage; the hub settles each message by itself, so a dead letter is our fault (R5)."""
         return servicebus.Queue(
             f"queue-{name}",
             resource_group_name=self._place.group,

@@ -20,7 +20,10 @@ ZONES = {
     "vault": ("privatelink.vaultcore.azure.net",),
     "sites": ("privatelink.azurewebsites.net",),
     "Gateway": ("privatelink.azure-api.net",),
-    "healthcareworkspace": ("privatelink.workspace.azurehealthcareapis.com", "privatelink.fhir.azurehealthcareapis.com"),
+    "healthcareworkspace": (
+        "privatelink.workspace.azurehealthcareapis.com",
+        "privatelink.fhir.azurehealthcareapis.com",
+    ),
 }
 
 

@@ -14,9 +14,9 @@ UP, DOWN = "up", "down"
 class Relay(pulumi.ComponentResource):
     """The namespace, and two hybrid connections for each connector.
 
-    ``up`` carries messages to ingest: the connector sends, our listener takes. ``down`` carries deliveries: the hub sends,
-    the connector takes. The namespace has a public address by design: connectors reach it from hospitals, outbound 443
-    only, and sign in with Entra.
+    ``up`` carries messages to ingest: the connector sends, our listener takes. ``down`` carries deliveries: the hub
+    sends, the connector takes. The namespace has a public address by design: connectors reach it from hospitals,
+    outbound 443 only, and sign in with Entra.
     """
 
     namespace: relay.Namespace

@@ -13,7 +13,7 @@ KEY_NAME = "hub-encryption"
 class Vault(pulumi.ComponentResource):
     """The vault, and the key that encrypts storage and broker where the stack wants its own.
 
-    The hub's own key lies here too and must survive: it mints resource ids and is never rotated. So what was deleted can
+    The hub's own key lies here too and must survive: it mints resource ids and is never rotated. What was deleted can
     be brought back for 90 days, and in a protected stack nobody can shorten that.
     """
 
@@ -46,6 +46,12 @@ class Vault(pulumi.ComponentResource):
         )
         self.key = self._key(place) if stack.customer_managed_keys else None
         self.register_outputs({})
+
+    @property
+    def url(self) -> pulumi.Output[str]:
+        """Where the vault answers; it ends with a slash."""
+        found: pulumi.Output[str] = self.vault.properties.vault_uri
+        return found
 
     def _key(self, place: Place) -> keyvault.Key:
         rotate = keyvault.LifetimeActionArgs(

@@ -29,7 +29,7 @@ def send_hub_code(props: Mapping[str, Any]) -> None:
 
 
 def make_hub_key(props: Mapping[str, Any]) -> None:
-    """Give the hub its key, once: with another one every resource id would change. The value is kept in the vault alone."""
+    """Give the hub its key, once: with another one every resource id would change. Only the vault has it."""
     azure, path = _management(props), f"{props['vault_id']}/secrets/{HUB_KEY}?{SECRETS_VERSION}"
     if azure.ask("GET", path) is None:
         _put_secret(azure, path, secrets.token_hex(HUB_KEY_BYTES), "made once, never rotated; keep a copy in escrow")

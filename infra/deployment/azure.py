@@ -22,7 +22,9 @@ class Azure:
     """One host of Azure's, called with the credential of whoever runs the deployment."""
 
     def __init__(self, host: str, credential: TokenCredential) -> None:
-        sign_in: BearerTokenCredentialPolicy = BearerTokenCredentialPolicy(credential, _SCOPE)
+        sign_in: BearerTokenCredentialPolicy[HttpRequest, HttpResponse] = BearerTokenCredentialPolicy(
+            credential, _SCOPE
+        )
         self._host = host.rstrip("/")
         self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
             self._host, policies=[RetryPolicy(retry_total=5), sign_in]

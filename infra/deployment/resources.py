@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ class Action(Resource, module="caduceus", name="Action"):
         name: str,
         action: str,
         revision: str,
-        props: dict[str, pulumi.Input[str]],
+        props: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         inputs = {**props, "revision": revision, "repository": str(REPOSITORY)}
@@ -32,8 +33,8 @@ class Action(Resource, module="caduceus", name="Action"):
 def provider_of(action: str) -> ResourceProvider:
     """Return the provider of an action.
 
-    Pulumi pickles it and runs it in another process, which knows nothing of this repository. A class inside a function is
-    pickled as a whole; it finds the rest by the path it is given.
+    Pulumi pickles it and runs it in another process, which knows nothing of this repository. A class inside a function
+    is pickled as a whole; it finds the rest by the path it is given.
     """
 
     class Provider(ResourceProvider):

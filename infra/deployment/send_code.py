@@ -14,7 +14,9 @@ from shared.message.errors import DeploymentFailed
 
 _PUBLISH = "/api/publish?RemoteBuild=false&Deployer=caduceus"
 _FAILED, _SUCCEEDED = 3, 4  # status of a deployment (Kudu); lower ones are still under way
-_FINAL = frozenset({-1, _FAILED, _SUCCEEDED, 5, 6})  # -1 cancelled, 5 in conflict with another, 6 on some instances only
+_FINAL = frozenset(
+    {-1, _FAILED, _SUCCEEDED, 5, 6}
+)  # -1 cancelled, 5 in conflict with another, 6 on some instances only
 # Roles of a new hub take minutes to reach storage; until then a package is refused or its deployment fails.
 _TRY_AGAIN = frozenset({403, 404, 409, 429, 500, 502, 503, 504})
 

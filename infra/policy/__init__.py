@@ -1,4 +1,4 @@
-"""What every stack must keep to, as plain Python: the tests ask it, and so does `pulumi preview --policy-pack infra/policy`."""
+"""What every stack must keep to, as plain Python: for the tests and for `pulumi preview --policy-pack infra/policy`."""
 
 from infra.policy import exposure, gateway, identity, services
 from infra.policy.rule import Finding, Resource, Rule

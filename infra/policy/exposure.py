@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from infra.components.private_access import ZONES
 from infra.policy.rule import Finding, Resources, Rule, at, where
 
-# Where each service says whether it has a public address. The Relay is meant to have one; the gateway is closed afterwards.
+# Where each service says whether it has a public address. The Relay is meant to have one; the gateway is closed later.
 _DOORS = {
     "storage:StorageAccount": "publicNetworkAccess",
     "servicebus:Namespace": "publicNetworkAccess",
@@ -37,7 +37,9 @@ def _closed(resources: Resources) -> Iterator[Finding]:
 def _reached_privately(resources: Resources) -> Iterator[Finding]:
     if not resources.is_private:
         return
-    links = [link for one in resources.of("network:PrivateEndpoint") for link in one.inputs["privateLinkServiceConnections"]]
+    links = [
+        link for one in resources.of("network:PrivateEndpoint") for link in one.inputs["privateLinkServiceConnections"]
+    ]
     joined = {(link["privateLinkServiceId"], group) for link in links for group in link["groupIds"]}
     for kind, group in _NEED_ENDPOINT.items():
         for one in resources.of(kind):
@@ -78,7 +80,12 @@ def _firewalled(resources: Resources) -> Iterator[Finding]:
 RULES = (
     Rule("closed", "In a private stack no service has a public address.", _closed),
     Rule("firewalled", "In a private stack storage and vault refuse whom they do not know.", _firewalled),
-    Rule("reached-privately", "In a private stack every service has a private endpoint.", _reached_privately, joins_ids=True),
+    Rule(
+        "reached-privately",
+        "In a private stack every service has a private endpoint.",
+        _reached_privately,
+        joins_ids=True,
+    ),
     Rule("named-privately", "A private endpoint has its zone and its entry in it.", _named_privately),
     Rule("subnets", "Subnets have rules, and names that every service takes.", _subnets),
     Rule(

@@ -9,7 +9,8 @@ from infra.gateway.tiers import TIERS
 from infra.policy.rule import Finding, Resource, Resources, Rule, at, where
 
 _POLICIES = (
-    "apimanagement:Policy", "apimanagement:ApiPolicy", "apimanagement:ApiOperationPolicy", "apimanagement:ProductPolicy",
+    "apimanagement:Policy", "apimanagement:ApiPolicy", "apimanagement:ApiOperationPolicy",
+    "apimanagement:ProductPolicy",
 )  # fmt: skip
 _SECTIONS = ["inbound", "backend", "outbound", "on-error"]
 # They copy requests to where nobody expects patient data.

@@ -11,7 +11,7 @@ Finding = tuple[str, str]  # name of the resource, what is wrong
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource: its type without the provider (``servicebus:Queue``), its name, and its inputs as Azure gets them."""
+    """One resource: its type without the provider (``servicebus:Queue``), its name, its inputs as Azure gets them."""
 
     kind: str
     name: str

@@ -10,7 +10,10 @@ from infra.policy.rule import Finding, Resources, Rule, at, where
 
 # Refused on Flex Consumption, region by region (ARM error 51021).
 _NOT_ON_FLEX = frozenset(
-    {"netFrameworkVersion", "linuxFxVersion", "windowsFxVersion", "ftpsState", "use32BitWorkerProcess", "preWarmedInstanceCount"}
+    {
+        "netFrameworkVersion", "linuxFxVersion", "windowsFxVersion", "ftpsState", "use32BitWorkerProcess",
+        "preWarmedInstanceCount",
+    }
 )  # fmt: skip
 _NO_FLEX_SETTINGS = frozenset(
     {
@@ -20,8 +23,8 @@ _NO_FLEX_SETTINGS = frozenset(
     }
 )  # fmt: skip
 _LOGGED = (
-    "servicebus:Namespace", "eventgrid:Topic", "keyvault:Vault", "relay:Namespace", "apimanagement:ApiManagementService",
-    "web:WebApp", "healthcareapis:FhirService", "app:ManagedEnvironment",
+    "servicebus:Namespace", "eventgrid:Topic", "keyvault:Vault", "relay:Namespace",
+    "apimanagement:ApiManagementService", "web:WebApp", "healthcareapis:FhirService", "app:ManagedEnvironment",
 )  # fmt: skip
 
 

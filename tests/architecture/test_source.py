@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-PACKAGES = ("shared", "functions", "local", "cli")
+PACKAGES = ("shared", "functions", "local", "cli", "infra")
 MODULES = sorted(
     [path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py")] + [REPOSITORY / "function_app.py"]
 )

@@ -25,6 +25,7 @@ COMMANDS = [
     "destination pause",
     "destination resume",
     "health",
+    "smoke",
 ]
 
 

@@ -93,13 +93,13 @@ def outcome(interface: Interface, message: Message, bundle: dict[str, Any]) -> d
 def _readable(route: Route, interface: Interface, message: Message, bundle: dict[str, Any]) -> Any:
     if route.shape == "fhir":
         return "fhir"
-    body = shape(route, interface, bundle, message, _row(interface, message)).body.decode(message.charset)
+    body = shape(route, interface, bundle, message, _row(route, interface, message)).body.decode(message.charset)
     if route.shape == "hl7":
         return body.split("\r")[:-1]
     return json.loads(UUID.sub("<id>", body))
 
 
-def _row(interface: Interface, message: Message) -> Delivery:
+def _row(route: Route, interface: Interface, message: Message) -> Delivery:
     item = Item(
         message=MessageId("0-1"),
         interface=interface.id,
@@ -109,6 +109,7 @@ def _row(interface: Interface, message: Message) -> Delivery:
         type=message.type,
         mapping="1",
         raw=ArchiveRef("", 0, ""),
+        destination=route.to,
     )
     offered = datetime(2025, 3, 10, tzinfo=UTC)
     return Delivery(DELIVERY, SessionId("s"), "l", item, DeliveryState.INTENT, offered)

@@ -1,7 +1,7 @@
 """The parts of Azure that a deployment calls: one-deploy endpoint, management API, and the hub's `/health` afterwards.
 
-Behaviour of the endpoint as its public clients know it (azure-cli and Core Tools): 202 with the deployment's id as a JSON text,
-then a status: below 3 under way, 3 failed, 4 succeeded.
+Behaviour of the endpoint as its public clients know it (azure-cli and Core Tools): 202 with the deployment's id as a
+JSON text, then a status: below 3 under way, 3 failed, 4 succeeded.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def azure_double() -> Iterator[AzureDouble]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_PATCH = _reply
+        do_GET = do_POST = do_PUT = do_PATCH = _reply  # noqa: N815  # the names http.server looks for
 
         def log_message(self, *_: object) -> None:
             pass

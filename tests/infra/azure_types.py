@@ -1,4 +1,4 @@
-"""Azure's own types: for each kind of resource we declare, its ARM type, what names it, and its model in Microsoft's SDK."""
+"""Azure's own types: for each kind of resource, its ARM type, what names it, and its model in Microsoft's SDK."""
 
 from __future__ import annotations
 
@@ -146,7 +146,12 @@ AZURE_TYPES: dict[str, AzureType] = {
     **_in(
         "relay",
         "Microsoft.Relay",
-        ("relay:HybridConnection", "namespaces/hybridConnections", "namespaceName hybridConnectionName", "HybridConnection"),
+        (
+            "relay:HybridConnection",
+            "namespaces/hybridConnections",
+            "namespaceName hybridConnectionName",
+            "HybridConnection",
+        ),
         ("relay:Namespace", "namespaces", "namespaceName", "RelayNamespace"),
     ),
     **_in(

@@ -1,4 +1,4 @@
-"""The C# of the gateway's policies, compiled and run: expressions are found, wrapped in what the gateway gives them, and asked."""
+"""The C# of the gateway's policies: found, wrapped in what the gateway gives it, compiled and run."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ public class Request {
   public Dictionary<string, string> MatchedParameters = new Dictionary<string, string>();
 }
 public class Response { public int StatusCode = 500; }
-public class LastError { public string Source = "forward-request"; public string Reason = "Timeout"; public string Message = "PATIENT"; }
+public class LastError { public string Source = "forward-request"; public string Reason = "Timeout";
+  public string Message = "PATIENT"; }
 public class Context {
-  public Guid RequestId = Guid.Empty; public Request Request = new Request(); public Response Response = new Response();
-  public LastError LastError = new LastError(); public Dictionary<string, object> Variables = new Dictionary<string, object>();
+  public Guid RequestId = Guid.Empty; public Request Request = new Request();
+  public Response Response = new Response();
+  public LastError LastError = new LastError();
+  public Dictionary<string, object> Variables = new Dictionary<string, object>();
 }
 public static class Extensions {
   public static string GetValueOrDefault(this IReadOnlyDictionary<string, string[]> d, string key, string other) {

@@ -44,7 +44,9 @@ def _object(models: ModuleType, model: type, value: object, path: str) -> Iterat
         return
     model = _subtype(models, model, value)
     known = _fields(models, model)
-    inside = known.get("properties") or next((kind for name, kind in known.items() if name.endswith("Properties")), None)
+    inside = known.get("properties") or next(
+        (kind for name, kind in known.items() if name.endswith("Properties")), None
+    )
     # What Azure nests under `properties`, Pulumi takes flat.
     flat = _fields(models, inside) if isinstance(inside, type) else {}
     for key, given in value.items():

@@ -127,7 +127,10 @@ def _outputs(args: MockResourceArgs, name: str) -> dict[str, Any]:
         case "web:WebApp":
             return {"defaultHostName": f"{name}.azurewebsites.net"}
         case "eventgrid:Topic":
-            return {"endpoint": f"https://{name}.eventgrid.azure.net/api/events", "identity": {**args.inputs["identity"], **own}}
+            return {
+                "endpoint": f"https://{name}.eventgrid.azure.net/api/events",
+                "identity": {**args.inputs["identity"], **own},
+            }
         case "keyvault:Vault":
             return {"properties": {**args.inputs["properties"], "vaultUri": f"https://{name}.vault.azure.net/"}}
         case "applicationinsights:Component":

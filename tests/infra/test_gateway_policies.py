@@ -60,7 +60,10 @@ def test_a_policy_is_strict_xml_with_four_sections(name):
 def test_a_sender_is_known_by_entra_before_anything_reaches_the_hub():
     """Its token is read first, and replaced by the gateway's own after that."""
     steps = tags(POLICIES["ingest"])
-    order = [steps.index(tag) for tag in ("validate-azure-ad-token", "set-backend-service", "authentication-managed-identity")]
+    order = [
+        steps.index(tag)
+        for tag in ("validate-azure-ad-token", "set-backend-service", "authentication-managed-identity")
+    ]
     assert order == sorted(order)
     token = next(step for step in inbound(POLICIES["ingest"]) if step.tag == "validate-azure-ad-token")
     assert token.get("tenant-id") == ENTRA.tenant_id
@@ -99,7 +102,7 @@ def test_a_caller_cannot_hand_in_the_gateways_own_headers():
 
 
 def test_the_body_limit_is_that_of_the_function_app():
-    """A Function App takes 100 MB (Microsoft Learn, "Azure Functions HTTP trigger: limits"); what it would cut off is refused."""
+    """A Function App takes 100 MB (Microsoft Learn, "Azure Functions HTTP trigger: limits"); more is refused here."""
     assert BODY_LIMIT_BYTES == 104_857_600
     assert f"&gt; {BODY_LIMIT_BYTES}L" in POLICIES["global"]
 
@@ -143,7 +146,9 @@ def test_text_of_a_stack_never_becomes_an_expression(text):
 def test_text_of_a_stack_is_escaped():
     """An audience with a quote must not end its attribute."""
     audience = 'api://a"&<b'
-    root = ElementTree.fromstring(hub_policy(Entra(tenantId=ENTRA.tenant_id, clientId=ENTRA.client_id, audience=audience), None))
+    root = ElementTree.fromstring(
+        hub_policy(Entra(tenantId=ENTRA.tenant_id, clientId=ENTRA.client_id, audience=audience), None)
+    )
     assert root.find("inbound/validate-azure-ad-token/audiences/audience").text == audience
 
 
@@ -206,32 +211,34 @@ SCOPES = [
 ]
 
 
-@needs_csharp
-def test_smart_scopes_permit_what_they_say_and_nothing_else(tmp_path):
-    """The table is the contract of every reader of FHIR; it is run in C#, as the gateway runs it."""
-    lines = ["Context c;"]
-    for granted, kind, has_id, _ in SCOPES:
+def permitted(tmp_path, calls):
+    """Run the scope check of the FHIR policy for each (claim, its values, resource type, whether an id is given)."""
+    lines = ["Context c; Dictionary<string, string[]> claims;"]
+    for claim, values, kind, has_id in calls:
+        said = ", ".join(f'"{value}"' for value in values)
         lines += [
-            "c = new Context();",
-            'c.Variables["token"] = new Jwt { Claims = new Dictionary<string, string[]> { { "scp", new [] { "%s" } } } };'
-            % granted,
+            "c = new Context(); claims = new Dictionary<string, string[]>();",
+            f'claims["{claim}"] = new string[] {{ {said} }};',
+            'c.Variables["token"] = new Jwt { Claims = claims };',
             f'c.Request.MatchedParameters["type"] = "{kind}";',
             'c.Request.MatchedParameters["id"] = "1";' if has_id else "",
             "Console.WriteLine(Permitted(c));",
         ]
-    said = compile_and_run({"Permitted": variable_of(POLICIES["fhir"], "permitted")}, main_of(lines), tmp_path)
-    assert [line == "True" for line in said] == [permitted for _, _, _, permitted in SCOPES]
+    methods = {"Permitted": variable_of(POLICIES["fhir"], "permitted")}
+    return [line == "True" for line in compile_and_run(methods, main_of(lines), tmp_path)]
+
+
+@needs_csharp
+def test_smart_scopes_permit_what_they_say_and_nothing_else(tmp_path):
+    """The table is the contract of every reader of FHIR; it is run in C#, as the gateway runs it."""
+    said = permitted(tmp_path, [("scp", [granted], kind, has_id) for granted, kind, has_id, _ in SCOPES])
+    assert said == [expected for _, _, _, expected in SCOPES]
 
 
 @needs_csharp
 def test_application_roles_count_as_scopes(tmp_path):
     """A service has roles where a person has scopes."""
-    lines = [
-        'var c = new Context(); c.Request.MatchedParameters["type"] = "Patient";',
-        'c.Variables["token"] = new Jwt { Claims = new Dictionary<string, string[]> { { "roles", new [] { "x", "system.Patient.rs" } } } };',
-        "Console.WriteLine(Permitted(c));",
-    ]
-    assert compile_and_run({"Permitted": variable_of(POLICIES["fhir"], "permitted")}, main_of(lines), tmp_path) == ["True"]
+    assert permitted(tmp_path, [("roles", ["x", "system.Patient.rs"], "Patient", False)]) == [True]
 
 
 @needs_csharp

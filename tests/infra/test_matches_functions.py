@@ -82,7 +82,10 @@ def test_the_gateway_offers_the_routes_of_the_hub_and_no_others():
     A new route of the hub gets its row in `infra/gateway/operations.py`. The console is for the private network.
     """
     served = {
-        f"{method} /{one.trigger['route']}" for one in FUNCTIONS if one.kind == HTTP for method in one.trigger["methods"]
+        f"{method} /{one.trigger['route']}"
+        for one in FUNCTIONS
+        if one.kind == HTTP
+        for method in one.trigger["methods"]
     }
     offered = {f"{one.method} {one.path}" for one in HUB} | {f"{one.method} /fhir{one.path}" for one in FHIR}
     offered |= {f"{INGEST.method} /ingest/{{interface?}}"}
@@ -91,7 +94,7 @@ def test_the_gateway_offers_the_routes_of_the_hub_and_no_others():
 
 def test_only_answers_without_a_patient_are_kept_by_the_gateway():
     """A cache is a copy that no audit sees. This list grows by a decision only."""
-    assert CACHEABLE == {"interfaces"}
+    assert {"interfaces"} == CACHEABLE
 
 
 def test_always_ready_instances_are_of_functions_that_exist(graph):

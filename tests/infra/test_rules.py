@@ -73,6 +73,9 @@ def gone(_: Inputs) -> bool:
     return True
 
 
+CONTRIBUTOR = "/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
+DEPLOYMENT = "functionAppConfig.deployment.storage"
+
 BY_RULE = [
     ("closed", "storage:StorageAccount", put("publicNetworkAccess", "Enabled")),
     ("closed", "keyvault:Vault", put("properties.publicNetworkAccess", "Enabled")),
@@ -84,7 +87,7 @@ BY_RULE = [
     ("no-public-blobs", "storage:StorageAccount", put("allowBlobPublicAccess", True)),
     ("https-only", "web:WebApp", put("httpsOnly", False)),
     ("no-secrets", "web:WebApp", put("siteConfig.appSettings.0.value", "DefaultEndpointsProtocol=https;AccountKey=x")),
-    ("narrow-roles", "authorization:RoleAssignment", put("roleDefinitionId", "/x/b24988ac-6180-42a0-ab88-20f7382dd24c")),
+    ("narrow-roles", "authorization:RoleAssignment", put("roleDefinitionId", CONTRIBUTOR)),
     ("narrow-roles", "authorization:RoleAssignment", put("scope", "/subscriptions/1/resourceGroups/rg-contoso-prod")),
     ("signed-in-callers", "web:WebAppAuthSettingsV2", gone),
     ("signed-in-callers", "web:WebAppAuthSettingsV2", put("globalValidation.excludedPaths", ["/health", "/hub"])),
@@ -99,7 +102,7 @@ BY_RULE = [
     ("stage-queues", "servicebus:Queue", lambda it: it.update(queueName="deliver", defaultMessageTimeToLive="P14D")),
     ("dead-events", "eventgrid:EventSubscription", lambda it: it.pop("deadLetterWithResourceIdentity") and None),
     ("flex", "web:WebApp", put("siteConfig.netFrameworkVersion", "v4.6")),
-    ("flex", "web:WebApp", put("functionAppConfig.deployment.storage.authentication.type", "StorageAccountConnectionString")),
+    ("flex", "web:WebApp", put(f"{DEPLOYMENT}.authentication.type", "StorageAccountConnectionString")),
     ("logged", "monitor:DiagnosticSetting", gone),
     ("tls", "eventgrid:Topic", put("minimumTlsVersionAllowed", "1.0")),
     ("vault-remembers", "keyvault:Vault", put("properties.enableSoftDelete", False)),
@@ -107,7 +110,7 @@ BY_RULE = [
     ("well-formed", "apimanagement:Policy", rewrite("&quot;", '"')),
     ("well-formed", "apimanagement:ApiPolicy", rewrite("<base />", "")),
     ("signed-in", "apimanagement:ApiPolicy", rewrite("validate-azure-ad-token", "validate-jwt")),
-    ("silent", "apimanagement:Policy", rewrite("<outbound>", '<outbound><trace source="x"><message>x</message></trace>')),
+    ("silent", "apimanagement:Policy", rewrite("<outbound>", '<outbound><trace source="x" />')),
     ("silent", "apimanagement:Diagnostic", put("frontend.request.body.bytes", 512)),
     ("silent", "apimanagement:Diagnostic", put("backend.request.dataMasking.queryParams", [])),
     ("fits-tier", "apimanagement:ProductPolicy", rewrite("<quota ", "<quota-by-key ")),

@@ -1,0 +1,35 @@
+"""What each stack declares, whole: a change of it is seen in review, resource by resource."""
+
+from __future__ import annotations
+
+import tomllib
+
+from tests.infra.recorder import REPOSITORY, record_file
+from tests.infra.snapshot import FOLDER, lines_of
+
+
+def test_a_stack_declares_what_was_reviewed(graph):
+    """If it is wanted: `python -m tests.infra.snapshot` writes it anew; read the diff before you commit it."""
+    assert lines_of(graph).splitlines() == (FOLDER / f"{graph.stack.stage}.txt").read_text("utf-8").splitlines()
+
+
+def test_declaring_twice_declares_the_same(dev):
+    """A name or a value that changes by itself is a resource replaced at the next `pulumi up`."""
+    assert lines_of(record_file("dev")) == lines_of(dev)
+
+
+def test_production_keeps_what_test_keeps(graphs):
+    """A kind of resource that only production has was never tried; each one is listed here with its reason."""
+    kinds = {name: {one.kind for one in graph.resources} for name, graph in graphs.items()}
+    assert kinds["prod"] - kinds["test"] == {
+        "app:ContainerApp", "app:ManagedEnvironment", "relay:HybridConnection",  # test has no connector
+        "keyvault:Key",  # customer-managed keys need a vault nobody can purge
+        "storage:BlobContainerImmutabilityPolicy",  # what test keeps must be deletable
+    }  # fmt: skip
+
+
+def test_what_pulumi_up_needs_is_in_both_lists():
+    """The tests install by pyproject.toml, Pulumi by infra/requirements.txt."""
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    lines = (REPOSITORY / "infra" / "requirements.txt").read_text("utf-8").splitlines()
+    assert sorted(line for line in lines if line and line[0] not in "#-") == sorted(extras["infra"])
