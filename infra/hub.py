@@ -11,7 +11,7 @@ from pulumi_azure_native import managedidentity, resources
 from infra.components import role_grants
 from infra.components.alerts import Alerts
 from infra.components.api_gateway import ACCESS_KEY, ApiGateway
-from infra.components.apis import Apis
+from infra.components.apis import CONNECTOR_PATH, Apis
 from infra.components.app_settings import Surroundings, app_settings
 from infra.components.events import Events
 from infra.components.fhir import Fhir
@@ -88,15 +88,16 @@ class Hub:
         self.fhir = Fhir(self.place) if self.stack.fhir.managed else None
 
     def _declare_app(self) -> None:
+        endpoints = self.storage.data.primary_endpoints
         around = Surroundings(
             client_id=self.identity.client_id,
             host_account=self.storage.host.name,
-            data_account=self.storage.data.name,
+            tables=endpoints.table,
+            blobs=endpoints.blob,
             service_bus=self.messaging.host,
-            topic=self.events.topic.endpoint,
-            vault=self.vault.url,
+            event_topic=self.events.topic.endpoint,
+            key_vault=self.vault.url,
             insights=self.observability.insights.connection_string,
-            relay=self.relay.host,
             fhir=pulumi.Output.from_input(self.fhir.url if self.fhir else self.stack.fhir.url or ""),
         )
         self.app = FunctionApp(
@@ -115,10 +116,7 @@ class Hub:
             subnet=self._subnet("gateway"),
         )
         self.listener_identity = self._identity("listener") if self.stack.relay.listener_image else None
-        callers = [self.gateway.principal]
-        if self.listener_identity is not None:
-            callers.append(self.listener_identity.principal_id)
-        self.app.admit(callers)
+        self.app.admit([self.gateway.principal])
 
     def _declare_grants(self) -> list[pulumi.Resource]:
         """Give every role of the table; return the assignments."""
@@ -128,7 +126,6 @@ class Hub:
         has_listener = self.listener_identity is not None
         rows = [*role_grants.ALWAYS]
         rows += role_grants.WITH_FHIR if self.fhir else ()
-        rows += role_grants.WITH_LISTENER if has_listener else ()
         for connector in self.stack.relay.connectors:
             rows += role_grants.connector_grants(connector, has_listener=has_listener)
         for name in self.subscribers:
@@ -198,11 +195,16 @@ class Hub:
         key_url = pulumi.Output.concat(self.vault.url, "secrets/", ACCESS_KEY)
         named = self.gateway.read_key(key_url, [made, *ready])
         self.gateway.guard(named)
-        Apis(self.place, self.gateway, self.interfaces, [named])
+        Apis(self.place, self.gateway, self.interfaces, self._connector_principals(), [named])
         self.events.deliver(self.messaging.events, self.storage.data, ready)
-        self._listen(key_url, [made, *ready])
+        self._listen(ready)
 
-    def _listen(self, key_url: pulumi.Input[str], after: list[pulumi.Resource]) -> None:
+    def _connector_principals(self) -> list[pulumi.Input[str]]:
+        """Return who sends for connectors: they themselves over HTTPS, and the listener for what comes by Relay."""
+        listener = [self.listener_identity.principal_id] if self.listener_identity is not None else []
+        return [*self.stack.relay.connectors.values(), *listener]
+
+    def _listen(self, after: list[pulumi.Resource]) -> None:
         image = self.stack.relay.listener_image
         if image is None or self.listener_identity is None:
             return
@@ -212,14 +214,9 @@ class Hub:
             identity=self.listener_identity,
             observability=self.observability,
             subnet=self._subnet("listener"),
-            variables={
-                "AZURE_CLIENT_ID": self.listener_identity.client_id,
-                "RELAY_BRIDGE_CONNECTIONS": ",".join(f"{name}-up" for name in self.stack.relay.connectors),
-                "RELAY_BRIDGE_HUB": self.app.url,
-                "RELAY_BRIDGE_HUB_AUDIENCE": self.stack.entra.audience,
-                "RELAY_BRIDGE_NAMESPACE": self.relay.host,
-            },
-            key_url=key_url,
+            client_id=self.listener_identity.client_id,
+            relay_host=self.relay.host,
+            hub_url=pulumi.Output.concat(self.gateway.service.gateway_url, "/", CONNECTOR_PATH),
             after=after,
         )
 

@@ -9,10 +9,19 @@ import pulumi
 from pulumi_azure_native import apimanagement
 
 from infra.components.api_gateway import ApiGateway
-from infra.gateway.operations import CACHEABLE, FHIR, HUB, INGEST, Operation
-from infra.gateway.policies import cached_policy, fhir_policy, hub_policy, ingest_policy, product_policy
+from infra.gateway.operations import CACHEABLE, CONNECTOR, FHIR, HUB, INGEST, Operation
+from infra.gateway.policies import (
+    cached_policy,
+    connector_policy,
+    fhir_policy,
+    hub_policy,
+    ingest_policy,
+    product_policy,
+)
 from infra.place import Place, child
 from shared.registry import Interface
+
+CONNECTOR_PATH = "connector"
 
 # A feed is allowed ten times its common hour, so that a backlog drains; one without a figure, and people, get these.
 _BURST = 10
@@ -24,7 +33,12 @@ class Apis(pulumi.ComponentResource):
     """APIs, their operations and policies, and one product for each kind of subscriber."""
 
     def __init__(
-        self, place: Place, gateway: ApiGateway, interfaces: Sequence[Interface], after: list[pulumi.Resource]
+        self,
+        place: Place,
+        gateway: ApiGateway,
+        interfaces: Sequence[Interface],
+        connectors: Sequence[pulumi.Input[str]],
+        after: list[pulumi.Resource],
     ) -> None:
         super().__init__("caduceus:Apis", "apis")
         self._place, self._gateway, self._after = place, gateway, after
@@ -33,13 +47,25 @@ class Apis(pulumi.ComponentResource):
             policy = ingest_policy(entra, one.id, config.partner_certificates.get(one.id, ()))
             api = self._api(f"ingest-{_id(one.id)}", one.title, f"ingest/{one.id}", [INGEST], policy)
             self._product(f"partner-{_id(one.id)}", one.title, api, *calls_allowed(one), is_approved_by_hand=True)
+        if connectors:
+            policies = pulumi.Output.all(*connectors).apply(lambda found: connector_policy(entra, found))
+            self._api("connector", "Connectors on premises", CONNECTOR_PATH, [CONNECTOR], policies, is_subscribed=False)
         fhir = self._api("fhir", "FHIR R4", "fhir", FHIR, fhir_policy(entra, config.deprecations.get("fhir")))
         self._product("clinical", "Readers of FHIR", fhir, *_CLINICAL, is_approved_by_hand=True)
         hub = self._api("hub", "Operators", "", HUB, hub_policy(entra, config.deprecations.get("hub")))
         self._product("operations", "Operators", hub, *_OPERATIONS, is_approved_by_hand=True)
         self.register_outputs({})
 
-    def _api(self, name: str, title: str, path: str, operations: Sequence[Operation], policy: str) -> apimanagement.Api:
+    def _api(
+        self,
+        name: str,
+        title: str,
+        path: str,
+        operations: Sequence[Operation],
+        policy: pulumi.Input[str],
+        *,
+        is_subscribed: bool = True,
+    ) -> apimanagement.Api:
         versions = apimanagement.ApiVersionSet(
             f"versions-{name}",
             resource_group_name=self._place.group,
@@ -61,7 +87,7 @@ class Apis(pulumi.ComponentResource):
             api_type="http",
             # The first version answers without the header; the next one is asked for by name.
             api_version_set_id=versions.id,
-            subscription_required=True,
+            subscription_required=is_subscribed,
             subscription_key_parameter_names=apimanagement.SubscriptionKeyParameterNamesContractArgs(
                 header="Ocp-Apim-Subscription-Key",
                 query="subscription-key-in-header-only",  # a key in an URL ends in logs

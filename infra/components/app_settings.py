@@ -14,19 +14,19 @@ class Surroundings:
 
     Attributes:
         client_id: Of the hub's identity, which signs in everywhere.
+        host_account: Name of the account that the Functions host keeps its own things in.
+        service_bus: Name of the namespace in the network.
         insights: Connection string of Application Insights; it names a place and is no secret.
-        relay: Name of the Relay namespace in the network.
-        fhir: Base URL of the FHIR store.
     """
 
     client_id: pulumi.Output[str]
     host_account: pulumi.Output[str]
-    data_account: pulumi.Output[str]
+    tables: pulumi.Output[str]
+    blobs: pulumi.Output[str]
     service_bus: pulumi.Output[str]
-    topic: pulumi.Output[str]
-    vault: pulumi.Output[str]
+    event_topic: pulumi.Output[str]
+    key_vault: pulumi.Output[str]
     insights: pulumi.Output[str]
-    relay: pulumi.Output[str]
     fhir: pulumi.Output[str]
 
 
@@ -36,22 +36,20 @@ def app_settings(stage: str, around: Surroundings) -> Mapping[str, pulumi.Input[
         "AZURE_CLIENT_ID": around.client_id,
         "AzureWebJobsStorage__accountName": around.host_account,
         **_signed_in("AzureWebJobsStorage", around.client_id),
-        # `connection="SERVICE_BUS"` in functions/.
+        # `connection="SERVICE_BUS"` in functions/; the hub's own sender reads the first of them too.
         "SERVICE_BUS__fullyQualifiedNamespace": around.service_bus,
         **_signed_in("SERVICE_BUS", around.client_id),
         "APPLICATIONINSIGHTS_CONNECTION_STRING": around.insights,
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": around.client_id.apply(
             lambda client: f"ClientId={client};Authorization=AAD"
         ),
-        "PYTHON_ENABLE_INIT_INDEXING": "1",
         "CADUCEUS_ADAPTERS": "azure",
         "CADUCEUS_STAGE": stage,
-        "CADUCEUS_SERVICE_BUS": around.service_bus,
-        "CADUCEUS_STORAGE_ACCOUNT": around.data_account,
-        "CADUCEUS_EVENT_GRID": around.topic,
-        "CADUCEUS_KEY_VAULT": around.vault,
-        "CADUCEUS_RELAY": around.relay,
-        "CADUCEUS_FHIR_URL": around.fhir,
+        "CADUCEUS_TABLES": around.tables,
+        "CADUCEUS_BLOBS": around.blobs,
+        "CADUCEUS_EVENT_TOPIC": around.event_topic,
+        "CADUCEUS_KEY_VAULT": around.key_vault,
+        "CADUCEUS_FHIR": around.fhir,
     }
 
 

@@ -72,8 +72,9 @@ class Listener(pulumi.ComponentResource):
         identity: managedidentity.UserAssignedIdentity,
         observability: Observability,
         subnet: pulumi.Input[str] | None,
-        variables: dict[str, pulumi.Input[str]],
-        key_url: pulumi.Input[str],
+        client_id: pulumi.Output[str],
+        relay_host: pulumi.Output[str],
+        hub_url: pulumi.Output[str],
         after: list[pulumi.Resource],
     ) -> None:
         super().__init__("caduceus:Listener", "listener")
@@ -104,12 +105,12 @@ class Listener(pulumi.ComponentResource):
             environment_id=self.environment.id,
             workload_profile_name="Consumption",
             identity=app.ManagedServiceIdentityArgs(type="UserAssigned", user_assigned_identities=[identity.id]),
-            configuration=app.ConfigurationArgs(
-                active_revisions_mode="Single",
-                secrets=[app.SecretArgs(name="hub-key", key_vault_url=key_url, identity=identity.id)],
-            ),
+            configuration=app.ConfigurationArgs(active_revisions_mode="Single"),
             template=app.TemplateArgs(
-                containers=[_container(image, variables)],
+                containers=[
+                    _container(place, image, connector, client_id, relay_host, hub_url)
+                    for connector in stack.relay.connectors
+                ],
                 # Always the same number: it waits on connections, and there is no queue to scale by.
                 scale=app.ScaleArgs(min_replicas=replicas, max_replicas=replicas),
             ),
@@ -119,12 +120,21 @@ class Listener(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _container(image: str, variables: dict[str, pulumi.Input[str]]) -> app.ContainerArgs:
-    named = [app.EnvironmentVarArgs(name=name, value=value) for name, value in sorted(variables.items())]
+def _container(
+    place: Place,
+    image: str,
+    connector: str,
+    client_id: pulumi.Output[str],
+    relay_host: pulumi.Output[str],
+    hub_url: pulumi.Output[str],
+) -> app.ContainerArgs:
+    where = pulumi.Output.concat("sb://", relay_host, f"/{connector}-{UP}")
+    scope = f"{place.stack.entra.audience}/.default"
     return app.ContainerArgs(
-        name="listener",
+        name=connector,
         image=image,
         command=["python", "-m", "relay.bridge"],
-        env=[*named, app.EnvironmentVarArgs(name="RELAY_BRIDGE_HUB_KEY", secret_ref="hub-key")],  # noqa: S106
-        resources=app.ContainerResourcesArgs(cpu=0.5, memory="1Gi"),
+        args=["--relay", where, "--hub", hub_url, "--scope", scope],
+        env=[app.EnvironmentVarArgs(name="AZURE_CLIENT_ID", value=client_id)],
+        resources=app.ContainerResourcesArgs(cpu=0.25, memory="0.5Gi"),
     )

@@ -62,7 +62,6 @@ ALWAYS = (
 )
 WITH_FHIR = (Grant("hub", "FHIR Data Contributor", "fhir"),)
 WITH_OWN_KEY = (Grant("encryption", "Key Vault Crypto Service Encryption User", "vault"),)
-WITH_LISTENER = (Grant("listener", "Key Vault Secrets User", "secret hub-access"),)
 
 
 def connector_grants(connector: str, *, has_listener: bool) -> tuple[Grant, ...]:

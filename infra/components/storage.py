@@ -11,6 +11,7 @@ from infra.components.vault import KEY_NAME
 from infra.place import Place, child
 
 ARCHIVE, DEAD_EVENTS, DEPLOYMENTS = "archive", "dead-events", "deployments"
+TABLES = ("identities", "lanes", "ledger", "names")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Storage(pulumi.ComponentResource):
             DEAD_EVENTS: self._container(self.data, DEAD_EVENTS, protect=False),
             DEPLOYMENTS: self._container(self.host, DEPLOYMENTS, protect=False),
         }
+        for table in TABLES:
+            self._table(table)
         if stack.archive_immutable_days:
             self._forbid_change(stack.archive_immutable_days)
         self._age_out()
@@ -98,6 +101,15 @@ class Storage(pulumi.ComponentResource):
             container_name=name,
             public_access="None",
             opts=child(self, protect=protect),
+        )
+
+    def _table(self, name: str) -> None:
+        storage.Table(
+            f"table-{name}",
+            resource_group_name=self._place.group,
+            account_name=self.data.name,
+            table_name=name,
+            opts=child(self, protect=self._place.stack.protect),
         )
 
     def _forbid_change(self, days: int) -> None:

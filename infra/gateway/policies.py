@@ -14,10 +14,10 @@ from infra.config import Deprecation, Entra
 
 BODY_LIMIT_BYTES = 100 * 1024 * 1024  # the largest body a Function App takes
 
-_ROLE_CLAIM = """
+_CLAIM = """
       <required-claims>
-        <claim name="roles" match="any">
-          <value>{role}</value>
+        <claim name="{name}" match="any">
+{values}
         </claim>
       </required-claims>"""
 
@@ -34,15 +34,20 @@ def ingest_policy(entra: Entra, interface: str, thumbprints: Sequence[str]) -> s
         "ingest",
         interface=_text(interface),
         mutual_tls=_fill("mutual_tls", identities=identities) if thumbprints else "",
-        sign_in=_sign_in(entra, "Hub.Ingest"),
+        sign_in=_sign_in(entra, "roles", ["Hub.Ingest"]),
         backend=_backend(entra),
     )
+
+
+def connector_policy(entra: Entra, principals: Sequence[str]) -> str:
+    """Return what a connector must show: that it is one of these principals. It may send for any interface."""
+    return _fill("connector", sign_in=_sign_in(entra, "oid", principals), backend=_backend(entra))
 
 
 def fhir_policy(entra: Entra, deprecation: Deprecation | None) -> str:
     """Return what a reader of FHIR must show: a SMART scope for the resource type and the interaction."""
     return _fill(
-        "fhir", sign_in=_sign_in(entra, None), backend=_backend(entra), deprecation=_deprecation_headers(deprecation)
+        "fhir", sign_in=_sign_in(entra), backend=_backend(entra), deprecation=_deprecation_headers(deprecation)
     )
 
 
@@ -50,7 +55,7 @@ def hub_policy(entra: Entra, deprecation: Deprecation | None) -> str:
     """Return what an operator must show."""
     return _fill(
         "hub",
-        sign_in=_sign_in(entra, "Hub.Operate"),
+        sign_in=_sign_in(entra, "roles", ["Hub.Operate"]),
         backend=_backend(entra),
         deprecation=_deprecation_headers(deprecation),
     )
@@ -66,8 +71,9 @@ def product_policy(calls_per_minute: int, calls_per_day: int) -> str:
     return _fill("product", calls=calls_per_minute, quota=calls_per_day)
 
 
-def _sign_in(entra: Entra, role: str | None) -> str:
-    claims = _ROLE_CLAIM.format(role=role) if role else ""
+def _sign_in(entra: Entra, claim: str = "", values: Sequence[str] = ()) -> str:
+    listed = "\n".join(f"          <value>{_text(value)}</value>" for value in values)
+    claims = _CLAIM.format(name=claim, values=listed) if claim else ""
     return _fill("sign_in", tenant_id=_text(entra.tenant_id), audience=_text(entra.audience), claims=claims)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree  # the documents are our own
 
 from infra.gateway.tiers import TIERS
-from infra.policy.rule import Finding, Resource, Resources, Rule, at, where
+from infra.policy.rule import Finding, Resource, Resources, Rule, at
 
 _POLICIES = (
     "apimanagement:Policy", "apimanagement:ApiPolicy", "apimanagement:ApiOperationPolicy",
@@ -94,19 +94,25 @@ def _limited(resources: Resources) -> Iterator[Finding]:
             yield one.name, "a subscription without rate limit and quota"
 
 
+def _subscribed(resources: Resources) -> Iterator[Finding]:
+    named = {one.inputs["apiId"] for one in resources.of("apimanagement:ApiPolicy") if _names_callers(parsed(one))}
+    for one in resources.of("apimanagement:Api"):
+        if one.inputs.get("subscriptionRequired") is not True and one.inputs["apiId"] not in named:
+            yield one.name, "open to every caller of the tenant"
+        if list(one.inputs.get("protocols", ())) != ["https"]:
+            yield one.name, "not HTTPS only"
+
+
+def _names_callers(root: ElementTree.Element | None) -> bool:
+    claims = root.iter("claim") if root is not None else ()
+    return any(claim.get("name") == "oid" and len(claim) > 0 for claim in claims)
+
+
 RULES = (
     Rule("well-formed", "Policies are strict XML with all sections.", _well_formed),
     Rule("signed-in", "Every API asks for a token, and goes on with the gateway's own.", _signed_in),
     Rule("silent", "Nothing of a request or answer is written down.", _silent),
     Rule("fits-tier", "Only what the tier has.", _fits_tier),
     Rule("limited", "Every product has a rate limit and a quota.", _limited),
-    Rule(
-        "subscribed",
-        "Every API needs a subscription, over HTTPS.",
-        where(
-            "apimanagement:Api",
-            lambda it: it.get("subscriptionRequired") is True and list(it.get("protocols", ())) == ["https"],
-            "open, or not HTTPS only",
-        ),
-    ),
+    Rule("subscribed", "Every API needs a subscription, or names its callers one by one; HTTPS only.", _subscribed),
 )

@@ -182,6 +182,7 @@ AZURE_TYPES: dict[str, AzureType] = {
             "accountName managementPolicyName",
             "ManagementPolicy",
         ),
+        ("storage:Table", "storageAccounts/tableServices/tables", "accountName =default tableName", "Table"),
         ("storage:StorageAccount", "storageAccounts", "accountName", "StorageAccountCreateParameters"),
     ),
     **_in(

@@ -123,7 +123,9 @@ def _outputs(args: MockResourceArgs, name: str) -> dict[str, Any]:
         case "managedidentity:UserAssignedIdentity":
             return {**own, "clientId": f"client of {args.name}"}
         case "storage:StorageAccount":
-            return {"primaryEndpoints": {"blob": f"https://{name}.blob.core.windows.net/"}}
+            return {
+                "primaryEndpoints": {kind: f"https://{name}.{kind}.core.windows.net/" for kind in ("blob", "table")}
+            }
         case "web:WebApp":
             return {"defaultHostName": f"{name}.azurewebsites.net"}
         case "eventgrid:Topic":

@@ -12,6 +12,7 @@ from infra.config import Deprecation, Entra
 from infra.gateway.policies import (
     BODY_LIMIT_BYTES,
     cached_policy,
+    connector_policy,
     fhir_policy,
     global_policy,
     hub_policy,
@@ -29,6 +30,7 @@ POLICIES = {
     "global": global_policy(),
     "ingest": ingest_policy(ENTRA, "hospital_adt", ()),
     "ingest with certificate": ingest_policy(ENTRA, "hospital_lab", ["a" * 40]),
+    "connector": connector_policy(ENTRA, ["55555555-5555-5555-5555-555555555555"]),
     "fhir": fhir_policy(ENTRA, None),
     "fhir deprecated": fhir_policy(ENTRA, SUNSET),
     "hub": hub_policy(ENTRA, None),
@@ -69,6 +71,28 @@ def test_a_sender_is_known_by_entra_before_anything_reaches_the_hub():
     assert token.get("tenant-id") == ENTRA.tenant_id
     assert [one.text for one in token.iter("audience")] == ["api://caduceus-prod"]
     assert [one.text for one in token.iter("value")] == ["Hub.Ingest"]
+
+
+def test_a_connector_is_known_by_name_and_needs_no_subscription(prod):
+    """The principals of the stack's connectors, and the listener's own; nobody else of the tenant."""
+    assert prod.one("apimanagement:Api", "api-connector").inputs["subscriptionRequired"] is False
+    policy = prod.one("apimanagement:ApiPolicy", "policy-connector").inputs["value"]
+    [claim] = ElementTree.fromstring(policy).iter("claim")
+    assert claim.get("name") == "oid"
+    assert [one.text for one in claim] == [
+        "00000000-0000-0000-0000-000000000000", "principal of identity-listener",
+    ]  # fmt: skip
+
+
+def test_the_listener_speaks_to_the_gateway_as_connectors_do(prod):
+    """One bridge for each connector, with the arguments that `relay.bridge` takes."""
+    [container] = prod.one("app:ContainerApp").inputs["template"]["containers"]
+    assert container["command"] == ["python", "-m", "relay.bridge"]
+    assert container["args"] == [
+        "--relay", "sb://relay-contoso-prod.servicebus.windows.net/northgate-up",
+        "--hub", "https://apim-contoso-prod.azure-api.net/connector",
+        "--scope", "api://caduceus-prod/.default",
+    ]  # fmt: skip
 
 
 def test_an_operator_needs_the_role_of_operators():

@@ -32,7 +32,6 @@ PRODUCTION = {
     ("topic", "Azure Service Bus Data Sender",
      "Microsoft.ServiceBus/namespaces/sb-contoso-prod/queues/events-patient_app"),
     ("encryption", "Key Vault Crypto Service Encryption User", "Microsoft.KeyVault/vaults/kv-contoso-prod"),
-    ("listener", "Key Vault Secrets User", "Microsoft.KeyVault/vaults/kv-contoso-prod/secrets/hub-access"),
     ("listener", "Azure Relay Listener",
      "Microsoft.Relay/namespaces/relay-contoso-prod/hybridConnections/northgate-up"),
     (_CONNECTOR, "Azure Relay Sender", "Microsoft.Relay/namespaces/relay-contoso-prod/hybridConnections/northgate-up"),

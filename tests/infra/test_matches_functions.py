@@ -6,16 +6,20 @@ import json
 import re
 from datetime import timedelta
 
+import pytest
+
 from infra.components.messaging import STAGE_QUEUES
 from infra.deployment.actions import HUB_KEY
 from infra.gateway.operations import CACHEABLE, FHIR, HUB, INGEST
 from local.functions import HTTP, QUEUE, load_functions
 from shared.adapters.local import secrets
+from shared.settings import ROWS, read_settings
 from tests.infra.recorder import REPOSITORY
 
 FUNCTIONS = load_functions()
 HOST = json.loads((REPOSITORY / "host.json").read_text("utf-8"))
-HOST_SETTINGS = {"AZURE_CLIENT_ID", "AzureWebJobsStorage", "APPLICATIONINSIGHTS_CONNECTION_STRING"}
+# Told to the hub, and read once the adapters for Azure are there.
+FOR_ADAPTERS = {"CADUCEUS_TABLES", "CADUCEUS_BLOBS", "CADUCEUS_EVENT_TOPIC", "CADUCEUS_KEY_VAULT", "CADUCEUS_FHIR"}
 
 
 def settings_of(graph):
@@ -57,6 +61,25 @@ def test_every_placeholder_of_a_binding_is_a_setting(graph):
     """``%NAME%`` in a binding is looked up when the host starts; a missing one stops it."""
     bindings = json.dumps([dict(one.trigger) for one in FUNCTIONS], default=str)
     assert set(re.findall(r"%([A-Za-z_]+)%", bindings)) <= set(settings_of(graph))
+
+
+def test_the_hub_starts_with_the_settings_it_is_given(graph):
+    """A missing or unreadable one stops the start; here it stops the deployment."""
+    settings = read_settings(settings_of(graph))
+    assert (settings.adapters, settings.stage) == ("azure", graph.stack.stage)
+
+
+def test_every_setting_of_the_hub_is_one_it_reads(graph):
+    """A misspelt name is a setting nobody reads."""
+    ours = {name for name in settings_of(graph) if name.startswith("CADUCEUS_")}
+    assert ours - {row.variable for row in ROWS.values()} <= FOR_ADAPTERS
+
+
+def test_the_tables_of_the_adapters_are_there(graph):
+    """The hub may read and write rows; that it may make a table is nothing to rely on."""
+    adapters = pytest.importorskip("shared.adapters.azure.open", reason="the adapters for Azure are not here yet")
+    assert {one.inputs["tableName"] for one in graph.of("storage:Table")} == set(adapters.TABLES)
+    assert adapters.CONTAINER in {one.inputs["containerName"] for one in graph.of("storage:BlobContainer")}
 
 
 def test_no_setting_is_a_key(graph):

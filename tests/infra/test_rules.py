@@ -116,7 +116,7 @@ BY_RULE = [
     ("fits-tier", "apimanagement:ProductPolicy", rewrite("<quota ", "<quota-by-key ")),
     ("fits-tier", "apimanagement:ApiManagementService", put("sku.name", "Consumption")),
     ("limited", "apimanagement:ProductPolicy", gone),
-    ("subscribed", "apimanagement:Api", put("subscriptionRequired", False)),
+    ("subscribed", "apimanagement:Api", lambda it: it.update(apiId="hub", subscriptionRequired=False)),
     ("subscribed", "apimanagement:Api", put("protocols", ["http", "https"])),
 ]  # fmt: skip
 
