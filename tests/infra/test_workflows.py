@@ -1,0 +1,88 @@
+"""The adopter's pipeline: it signs in without a secret, in the right order, with commands that exist."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from tests.infra.recorder import REPOSITORY, STACKS
+
+FOLDER = REPOSITORY / ".github" / "workflows"
+FILES = sorted(FOLDER.glob("*.yml"))
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in FILES}
+ACTION = yaml.safe_load((REPOSITORY / ".github" / "actions" / "azure" / "action.yml").read_text("utf-8"))
+each_workflow = pytest.mark.parametrize("name", WORKFLOWS)
+
+
+def jobs_of(name):
+    return WORKFLOWS[name]["jobs"].values()
+
+
+def commands():
+    """Every line a pipeline runs."""
+    steps = [step for name in WORKFLOWS for job in jobs_of(name) for step in job.get("steps", [])]
+    return [step["run"] for step in [*steps, *ACTION["runs"]["steps"]] if "run" in step]
+
+
+@each_workflow
+def test_a_workflow_may_read_the_code_and_a_job_says_what_more_it_needs(name):
+    """A pipeline that may write is a way into the repository."""
+    assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
+    for job in jobs_of(name):
+        assert set(job.get("permissions", {})) <= {"contents", "id-token"}
+
+
+@each_workflow
+def test_whoever_signs_in_to_azure_does_so_under_an_environment(name):
+    """The environment is what Entra trusts, and where reviewers are asked."""
+    for job in jobs_of(name):
+        if job.get("permissions", {}).get("id-token") == "write" and "uses" not in job:
+            assert job["environment"]
+
+
+def test_the_only_secret_is_the_gateways_key():
+    """Azure is entered with a token of GitHub's; nothing that lasts lies in the settings of a repository."""
+    named = {secret for path in FILES for secret in re.findall(r"secrets\.(\w+)", path.read_text("utf-8"))}
+    assert named == {"GATEWAY_KEY"}
+
+
+def test_stacks_follow_one_another_and_production_is_last():
+    """What failed in test never reaches production."""
+    jobs = WORKFLOWS["deploy"]["jobs"]
+    assert list(jobs) == list(STACKS)
+    assert [job.get("needs") for job in jobs.values()] == [None, "dev", "test"]
+
+
+def test_up_follows_a_preview_under_the_rules_and_ends_with_a_message_all_the_way():
+    """A deployment is done when a message has arrived, and not before."""
+    jobs = WORKFLOWS["stack"]["jobs"]
+    assert jobs["up"]["needs"] == "preview"
+    assert jobs["preview"]["environment"] != jobs["up"]["environment"]
+    runs = [step["run"] for step in jobs["up"]["steps"] if "run" in step]
+    assert "--policy-pack infra/policy" in jobs["preview"]["steps"][-1]["run"]
+    assert runs[0].startswith("pulumi up")
+    assert "caduceus smoke" in runs[-1]
+
+
+def test_the_check_at_night_fails_on_any_difference():
+    """A change by hand is found within a day."""
+    [job] = jobs_of("drift")
+    assert job["strategy"]["matrix"]["stack"] == list(STACKS)
+    assert "--refresh --expect-no-changes" in job["steps"][-1]["run"]
+
+
+def test_every_target_of_make_and_every_command_exists():
+    """A pipeline that fails for a word is debugged one push at a time."""
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE))
+    used = {target for command in commands() for target in re.findall(r"\bmake ([a-z-]+)", command)}
+    assert {"lint", "test", "install-infra", "deploy"} <= used <= targets
+    assert (REPOSITORY / "infra" / "policy" / "PulumiPolicy.yaml").exists()
+
+
+def test_nothing_that_a_stranger_writes_is_run_by_a_shell():
+    """A title of a pull request in a script is a script of whoever wrote it. Choices and file names are not."""
+    harmless = {"inputs.stack"}
+    written = {name.strip() for command in commands() for name in re.findall(r"\$\{\{(.*?)\}\}", command)}
+    assert written <= harmless
