@@ -1,0 +1,260 @@
+"""What a hub in Azure costs and bears at three sizes: a model, fed by counted operations. ``python -m bench.scale``.
+
+It is arithmetic, not a measurement: every number it starts from is below, with where it comes from. The counts of
+operations are measured by `bench/azure_operations.py` where that can run; the processor time is the README's. The FHIR
+server is not in it: whoever sells it charges by its own measure, and at size it is the largest line of all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from bench.measure import Row
+from bench.prices import price
+
+DAY_SECONDS, MONTH_DAYS = 86_400, 30.4
+MONTH_SECONDS = DAY_SECONDS * MONTH_DAYS
+STAGES = 3  # queues a message passes; ingest is called
+LINGER_SECONDS = 2.0  # a connector fills an envelope for so long (rule R2)
+ENVELOPE_LIMIT = 50  # messages of 1 kB in 64 kB, with their heads
+COUNTED_ENVELOPE = 25  # messages in an envelope where the operations are counted
+BUSY = 3.0  # the busy hour has three times the mean
+CORES_PER_GB = 0.5  # Flex Consumption: one core for 2,048 MB
+BUSY_SHARE = 0.5  # an instance is used by half, so that it bears a burst
+SHORTEST_SECONDS = 1.0  # an execution is billed for a second at least (Microsoft Learn, Flex Consumption billing)
+MESSAGE_KB, TELEMETRY_BYTES = 1.0, 100  # metrics and errors, not a line for each message
+TIMER_SECONDS = 30  # the retry function looks so often
+
+# Limits that are published (Microsoft Learn: Service Bus quotas and throttling, scalability targets of Table Storage).
+STANDARD_OPERATIONS = 1_000  # credits a second and namespace
+PREMIUM_KB_PER_UNIT = 4_000  # a second, in and out
+TABLE_ENTITIES_PER_ACCOUNT = 20_000  # a second
+ENTITIES_PER_MESSAGE = 5  # message, duplicate key, index, two deliveries
+PARTITION_MESSAGES = 250  # a second: one envelope of 25 in 100 ms, one session at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one message asks for, where an envelope holds `COUNTED_ENVELOPE`.
+
+    Attributes:
+        source: Where the counts are from.
+        cpu_seconds: From ingest to the last delivery.
+    """
+
+    source: str
+    bus_operations: float
+    table_transactions: float
+    blob_writes: float
+    cpu_seconds: float = 0.00387  # README, durable end to end
+
+
+RECORDED = Counted("recorded with the adapters of 2026-11-29", 0.320, 0.657, 0.067)
+GOAL = Counted("the goal", 0.15, 0.5, 0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Who it is for, how much comes in a day, and how the stack is set for it."""
+
+    name: str
+    messages_a_day: int
+    partitions: int
+    memory_mb: int
+    tier: str
+
+    @property
+    def mean(self) -> float:
+        """Messages a second."""
+        return self.messages_a_day / DAY_SECONDS
+
+    @property
+    def busy(self) -> float:
+        """Messages a second in the busy hour."""
+        return self.mean * BUSY
+
+
+SIZES = (
+    Size("clinic", 10_000, 4, 512, "Standard"),
+    Size("hospital network", 1_000_000, 4, 512, "Premium"),
+    Size("region", 100_000_000, 64, 2048, "Premium"),
+)
+
+
+class Bill(NamedTuple):
+    """Dollars a month, by what causes them; fees of use only, not what a stack costs by being there."""
+
+    bus: float
+    tables: float
+    blobs: float
+    executions: float
+    compute: float
+    telemetry: float
+
+    @property
+    def total(self) -> float:
+        return sum(self)
+
+
+class Load(NamedTuple):
+    """How hard each tier works in the busy hour, as a share of what it bears; above 1 it does not."""
+
+    instances: float
+    broker: float
+    sessions: float
+    tables: float
+    messaging_units: int
+
+
+def counted() -> Counted:
+    """Return the operations counted in this checkout, or those recorded where they cannot be counted."""
+    try:
+        rows = importlib.import_module("bench.azure_operations").run()
+    except ModuleNotFoundError:
+        return RECORDED
+    found = {row.what.removesuffix(" for each message"): row.ours for row in rows}
+    if "Service Bus operations" not in found:
+        return RECORDED  # no Azurite here
+    bus, tables, blobs = (found[name] for name in ("Service Bus operations", "table transactions", "blob writes"))
+    return Counted("counted in this run", float(bus), float(tables), float(blobs))
+
+
+def envelope(size: Size) -> float:
+    """Return how many messages share an envelope: what comes for one partition while the connector lingers."""
+    return min(ENVELOPE_LIMIT, max(1.0, size.mean * LINGER_SECONDS / size.partitions))
+
+
+def bill(size: Size, each: Counted) -> Bill:
+    """Return what a month's messages cost.
+
+    Every operation is taken to be one of an envelope: twice as many messages in it halve the operations of each. That
+    is dear for small envelopes, where some operations are one of a message.
+    """
+    messages = size.messages_a_day * MONTH_DAYS
+    scale = COUNTED_ENVELOPE / envelope(size)
+    bus = messages * each.bus_operations * scale if size.tier == "Standard" else 0.0  # Premium is paid by the unit
+    executions = messages * executions_of_message(size) + MONTH_SECONDS / TIMER_SECONDS
+    return Bill(
+        bus=bus / 1e6 * price("service_bus.million_operations"),
+        tables=messages * each.table_transactions * scale / 1e4 * price("storage.ten_thousand_table_transactions"),
+        blobs=messages * each.blob_writes * scale / 1e4 * price("storage.ten_thousand_blob_writes"),
+        executions=executions / 1e6 * price("functions.million_executions"),
+        compute=MONTH_SECONDS * instances(size, each) * size.memory_mb / 1024 * price("functions.gb_second"),
+        telemetry=messages * TELEMETRY_BYTES / 1e9 * price("logs.gb"),
+    )
+
+
+def executions_of_message(size: Size) -> float:
+    """Return how many times a function runs for one message: each stage once for an envelope, ingest for a request."""
+    return STAGES / envelope(size) + 1 / (envelope(size) * size.partitions)
+
+
+def instances(size: Size, each: Counted) -> float:
+    """Return how many instances execute on average.
+
+    Each function has its own. While little comes, one is up for the second that is billed at least; while much comes,
+    processor time decides.
+    """
+    cores = size.memory_mb / 1024 * CORES_PER_GB
+    by_work = size.mean * each.cpu_seconds / (cores * BUSY_SHARE)
+    envelopes = size.mean / envelope(size)
+    by_calls = (STAGES + 1) * (1 - math.exp(-envelopes * SHORTEST_SECONDS)) + SHORTEST_SECONDS / TIMER_SECONDS
+    return max(by_work, by_calls)
+
+
+def load(size: Size, each: Counted, maximum_instances: int = 100) -> Load:
+    """Return how hard each tier works in the busy hour."""
+    cores = size.memory_mb / 1024 * CORES_PER_GB
+    kilobytes = size.busy * MESSAGE_KB * STAGES * 2
+    units = max(1, math.ceil(kilobytes / PREMIUM_KB_PER_UNIT))
+    busy_envelope = min(ENVELOPE_LIMIT, max(1.0, size.busy * LINGER_SECONDS / size.partitions))
+    operations = size.busy * each.bus_operations * COUNTED_ENVELOPE / busy_envelope
+    return Load(
+        instances=size.busy * each.cpu_seconds / (cores * BUSY_SHARE) / maximum_instances,
+        broker=operations / STANDARD_OPERATIONS
+        if size.tier == "Standard"
+        else kilobytes / (units * PREMIUM_KB_PER_UNIT),
+        sessions=size.busy / (size.partitions * PARTITION_MESSAGES),
+        tables=size.busy * ENTITIES_PER_MESSAGE / TABLE_ENTITIES_PER_ACCOUNT,
+        messaging_units=units if size.tier == "Premium" else 0,
+    )
+
+
+def container_compute(size: Size, each: Counted) -> float:
+    """Return what the same processor time costs in a container that is always there: at least a quarter of a core."""
+    cores = max(0.25, size.busy * each.cpu_seconds / BUSY_SHARE)
+    second = price("containers.vcpu_second") + 2 * price("containers.gib_second")
+    return cores * second * MONTH_SECONDS
+
+
+def per_million(size: Size, each: Counted) -> float:
+    """Return the fees for a million messages."""
+    return bill(size, each).total / (size.messages_a_day * MONTH_DAYS) * 1e6
+
+
+def at_fifty(each: Counted) -> float:
+    """Return the fees for a million messages at 50 a second over four partitions: what the budget is about."""
+    return per_million(Size("50 a second", 50 * DAY_SECONDS, 4, 512, "Standard"), each)
+
+
+def cost_table(each: Counted) -> str:
+    """Return a month of each size as a table in Markdown."""
+    head = (
+        "| a month, in US dollars | " + " | ".join(f"{one.name}, {one.messages_a_day:,} a day" for one in SIZES) + " |"
+    )
+    rows = [head, "|---|" + "---:|" * len(SIZES)]
+    bills = [bill(one, each) for one in SIZES]
+    names = ("Service Bus operations", "table transactions", "blob writes", "executions", "compute", "telemetry")
+    for name, values in zip(names, zip(*bills, strict=True), strict=True):
+        rows.append(f"| {name} | " + " | ".join(f"{value:,.2f}" for value in values) + " |")
+    rows.append("| **fees** | " + " | ".join(f"**{one.total:,.2f}**" for one in bills) + " |")
+    rows.append("| for a million messages | " + " | ".join(f"{per_million(one, each):,.2f}" for one in SIZES) + " |")
+    containers = " | ".join(f"{container_compute(one, each):,.2f}" for one in SIZES)
+    rows.append(f"| the same compute in containers | {containers} |")
+    return "\n".join(rows)
+
+
+def load_table(each: Counted) -> str:
+    """Return how hard each tier works in the busy hour, as a table in Markdown."""
+    rows = ["| in the busy hour | " + " | ".join(one.name for one in SIZES) + " |", "|---|" + "---:|" * len(SIZES)]
+    loads = [load(one, each) for one in SIZES]
+    rows.append("| messages a second | " + " | ".join(f"{one.busy:,.1f}" for one in SIZES) + " |")
+    rows.append(
+        "| messages in an envelope, on average | " + " | ".join(f"{envelope(one):,.1f}" for one in SIZES) + " |"
+    )
+    for name, values in (
+        ("100 instances", [one.instances for one in loads]),
+        ("the broker", [one.broker for one in loads]),
+        ("sessions (partitions)", [one.sessions for one in loads]),
+        ("one account's tables", [one.tables for one in loads]),
+    ):
+        rows.append(f"| {name}, used by | " + " | ".join(f"{value:.1%}" for value in values) + " |")
+    rows.append("| messaging units | " + " | ".join(str(one.messaging_units or "Standard") for one in loads) + " |")
+    return "\n".join(rows)
+
+
+def run() -> list[Row]:
+    """Return the budget's row: a million messages at 50 a second."""
+    each = counted()
+    dollars, goal = at_fifty(each), at_fifty(replace(GOAL, cpu_seconds=each.cpu_seconds))
+    return [
+        Row(
+            "a million messages in Azure at 50/s (model)",
+            f"${dollars:.2f}, operations {each.source}",
+            f"${goal:.2f} with the operations of the goal",
+            None,
+            "at most $1",
+            met=dollars <= 1,
+        )
+    ]
+
+
+if __name__ == "__main__":
+    found = counted()
+    print(f"operations: {found.source}\n\n{cost_table(found)}\n\n{load_table(found)}\n")
+    print(f"at 50 a second: ${at_fifty(found):.2f} for a million messages")
+    sys.exit(0)

@@ -1,0 +1,107 @@
+"""What a stack costs in a month in which nothing happens, line by line, with what drives each line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.prices import price
+from infra.components.messaging import STAGE_QUEUES
+from infra.components.private_access import ZONES
+from infra.config import Stack, read_stack_file
+
+REPOSITORY = Path(__file__).parents[1]
+MONTH_SECONDS = 730 * 3600
+_QUERY_RULES, _METRIC_RULES = 7, 4  # three interfaces that expect traffic, and the hub's own
+
+
+class Line(NamedTuple):
+    """One line of a bill."""
+
+    what: str
+    dollars: float
+    driver: str
+
+
+def fixed_costs(stack: Stack) -> list[Line]:
+    """Return what is paid for being there."""
+    return [*_gateway(stack), *_broker(stack), *_functions(stack), *_network(stack), *_relay(stack), *_watching(stack)]
+
+
+def stack_of(name: str) -> Stack:
+    """Return a stack of the repository."""
+    return read_stack_file(REPOSITORY, name)
+
+
+def _gateway(stack: Stack) -> Iterator[Line]:
+    tier, units = stack.gateway.tier, stack.gateway.units
+    base = price(f"gateway.{tier}_month")
+    more = price(f"gateway.{tier}_unit_month") * (units - 1) if units > 1 else 0.0
+    yield Line("gateway", base + more, f"`gateway.tier` {tier}, `gateway.units` {units}")
+
+
+def _broker(stack: Stack) -> Iterator[Line]:
+    if stack.service_bus.tier == "Standard":
+        yield Line("broker", price("service_bus.standard_month"), "`serviceBus.tier` Standard")
+        return
+    places = 2 if stack.geo_location else 1
+    units = stack.service_bus.messaging_units
+    driver = f"`serviceBus.messagingUnits` {units}" + (", twice for `geoLocation`" if places == 2 else "")
+    yield Line("broker", units * places * price("service_bus.premium_unit_month"), driver)
+
+
+def _functions(stack: Stack) -> Iterator[Line]:
+    ready = stack.functions.always_ready_ingest + stack.functions.always_ready_stages * len(STAGE_QUEUES)
+    gigabytes = stack.functions.memory_mb / 1024
+    dollars = ready * gigabytes * MONTH_SECONDS * price("functions.ready_gb_second")
+    yield Line("functions that are ready", dollars, f"{ready} instances of {stack.functions.memory_mb} MB")
+
+
+def _network(stack: Stack) -> Iterator[Line]:
+    if not stack.private:
+        return
+    endpoints = 9 if stack.fhir.managed else 8
+    zones = sum(len(names) for names in ZONES.values()) - (0 if stack.fhir.managed else 2)
+    dollars = endpoints * price("network.endpoint_month") + zones * price("network.zone_month")
+    yield Line("private endpoints and names", dollars, f"{endpoints} endpoints, {zones} zones: `private`")
+    yield Line("exit with a fixed address", price("network.exit_month"), "`private`")
+
+
+def _relay(stack: Stack) -> Iterator[Line]:
+    relay = stack.relay
+    if relay.connectors:
+        # A connector listens on its way down; with a listener, each replica listens twice on its way up.
+        listeners = len(relay.connectors) * (1 + (2 * relay.listener_replicas if relay.listener_image else 0))
+        yield Line("relay", listeners * price("relay.listener_month"), f"{listeners} listeners: `relay.connectors`")
+    if relay.listener_image:
+        count = len(relay.connectors) * relay.listener_replicas
+        second = 0.25 * price("containers.vcpu_second") + 0.5 * price("containers.gib_second")
+        yield Line(
+            "listener", count * MONTH_SECONDS * second, f"{count} containers of 0.25 cores: `relay.listenerReplicas`"
+        )
+
+
+def _watching(stack: Stack) -> Iterator[Line]:
+    dollars = _QUERY_RULES * price("logs.query_rule_month") + _METRIC_RULES * price("logs.metric_rule_month")
+    keys = price("vault.key_month") if stack.customer_managed_keys else 0.0
+    yield Line("alerts" + (" and a key" if keys else ""), dollars + keys, "one query for each interface with `traffic`")
+
+
+def table() -> str:
+    """Return the costs of the three stacks as a table in Markdown."""
+    bills = {name: {line.what: line for line in fixed_costs(stack_of(name))} for name in ("dev", "test", "prod")}
+    order = list(dict.fromkeys(what.split(" and a key")[0] for bill in bills.values() for what in bill))
+    rows = ["| a month, in US dollars | dev | test | prod | driven by (prod) |", "|---|---:|---:|---:|---|"]
+    for what in order:
+        lines = [next((line for key, line in bill.items() if key.startswith(what)), None) for bill in bills.values()]
+        cells = " | ".join(f"{line.dollars:,.0f}" if line else "" for line in lines)
+        driver = lines[2].driver if lines[2] else ""
+        rows.append(f"| {what} | {cells} | {driver} |")
+    totals = " | ".join(f"**{sum(line.dollars for line in bill.values()):,.0f}**" for bill in bills.values())
+    rows.append(f"| **before the first message** | {totals} | |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(table())

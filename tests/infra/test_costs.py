@@ -1,0 +1,109 @@
+"""The pages say what the tables of prices and the stacks give, and the model is right where a hand can check it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from pydantic.alias_generators import to_camel
+
+from bench import scale
+from bench.prices import prices
+from bench.scale import GOAL, RECORDED, SIZES, Size, bill, envelope, instances, load
+from bench.stack_cost import fixed_costs, stack_of, table
+from infra import config
+from tests.infra.recorder import REPOSITORY
+
+DEPLOY = (REPOSITORY / "docs" / "deploy.md").read_text("utf-8")
+SCALE = (REPOSITORY / "docs" / "scale.md").read_text("utf-8")
+
+
+def test_the_pages_have_the_tables_that_the_prices_give():
+    """A cost in a page that no table gives is out of date by the next price."""
+    assert table() in DEPLOY
+    assert scale.cost_table(RECORDED) in SCALE
+    assert scale.load_table(RECORDED) in SCALE
+    assert f"dated {prices()['as_of'].isoformat()}" in DEPLOY
+
+
+def test_the_readme_has_the_totals():
+    """Whoever decides reads that far."""
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    for name in ("dev", "test", "prod"):
+        total = sum(line.dollars for line in fixed_costs(stack_of(name)))
+        assert f"| {name} | ${total:,.0f} |" in readme
+
+
+def test_the_budget_of_a_stack_covers_what_it_costs_by_being_there(graph):
+    """A budget that is spent on the first of the month warns of nothing."""
+    assert graph.stack.monthly_budget > sum(line.dollars for line in fixed_costs(graph.stack))
+
+
+def test_what_is_counted_in_the_bill_is_what_is_declared(prod):
+    """Endpoints, zones and alert rules are priced one by one."""
+    drivers = {line.what: line.driver for line in fixed_costs(prod.stack)}
+    counts = (len(prod.of("network:PrivateEndpoint")), len(prod.of("privatedns:PrivateZone")))
+    assert drivers["private endpoints and names"].startswith("{} endpoints, {} zones".format(*counts))
+    assert (len(prod.of("monitor:ScheduledQueryRule")), len(prod.of("monitor:MetricAlert"))) == (7, 4)
+
+
+def keys_of(model, prefix=""):
+    """Yield every key of a stack's file."""
+    for field in dataclasses.fields(model):
+        inner = getattr(config, str(field.type).removesuffix(" | None"), None)
+        name = prefix + to_camel(field.name)
+        if dataclasses.is_dataclass(inner):
+            yield from keys_of(inner, f"{name}.")
+        else:
+            yield name
+
+
+def test_every_key_of_a_stacks_file_is_on_the_page_and_no_other():
+    """A key that is on no page is found by reading code; a row of one that is gone is refused by the stack."""
+    rows = [line.split("|")[1] for line in DEPLOY.splitlines() if re.match(r"\| `[a-z]", line)]
+    listed = {key for row in rows for key in re.findall(r"`([a-zA-Z.]+)`", row)}
+    keys = set(keys_of(config.Stack))
+    assert keys - listed == set()
+    assert {key for key in listed if "." in key} - keys == set()
+
+
+def test_an_envelope_holds_what_comes_while_the_connector_waits():
+    """50 a second, two seconds, four partitions: 25. A clinic's message rides alone; 50 are the most. By hand."""
+    assert envelope(Size("", 50 * 86_400, 4, 512, "Standard")) == 25
+    assert envelope(SIZES[0]) == 1
+    assert envelope(Size("", 86_400 * 10_000, 64, 512, "Premium")) == 50
+
+
+def test_fees_at_fifty_a_second_are_those_of_a_hand_calculation():
+    """A million: 320,000 operations at $0.80 a million are $0.256; 67,000 blob writes at $0.055 for 10,000, $0.3685."""
+    size = Size("", 50 * 86_400, 4, 512, "Standard")
+    millions = size.messages_a_day * scale.MONTH_DAYS / 1e6
+    assert bill(size, RECORDED).bus / millions == pytest.approx(0.256)
+    assert bill(size, RECORDED).blobs / millions == pytest.approx(0.3685)
+
+
+def test_work_decides_where_much_comes_and_calls_where_little_does():
+    """1,157 a second at 3.87 ms on half-used cores are 8.96 instances; at 50 a second four functions never sleep."""
+    assert instances(SIZES[2], RECORDED) == pytest.approx(100e6 / 86_400 * 0.00387 / 0.5)
+    assert instances(Size("", 50 * 86_400, 4, 512, "Standard"), RECORDED) == pytest.approx(4, abs=0.6)
+
+
+def test_a_message_costs_less_the_more_there_are():
+    """What is shared is the point of envelopes."""
+    each = [scale.per_million(size, RECORDED) for size in SIZES]
+    assert each == sorted(each, reverse=True)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: size.name)
+def test_no_size_asks_more_of_a_tier_than_it_bears(size):
+    """A page that recommends a stack which saturates is worse than none."""
+    found = load(size, RECORDED)
+    assert max(found.instances, found.broker, found.sessions, found.tables) < 1
+
+
+def test_the_page_says_what_the_budget_row_says():
+    """The goal of the design is missed, and the page says by how much."""
+    assert f"${scale.at_fifty(RECORDED):.2f}**" in SCALE
+    goal = scale.at_fifty(dataclasses.replace(GOAL, cpu_seconds=RECORDED.cpu_seconds))
+    assert f"${goal:.2f} with the operations of the goal" in SCALE
