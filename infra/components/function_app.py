@@ -123,6 +123,8 @@ class FunctionApp(pulumi.ComponentResource):
                     ),
                 )
             ),
+            # New code starts beside the old, which finishes what it holds; rule R3 keeps the two apart (R12).
+            site_update_strategy=web.FunctionsSiteUpdateStrategyArgs(type="RollingUpdate"),
             scale_and_concurrency=web.FunctionsScaleAndConcurrencyArgs(
                 instance_memory_mb=scale.memory_mb,
                 maximum_instance_count=scale.maximum_instances,
