@@ -23,7 +23,7 @@ _LINES = (
     r"MSH|^~\&|CADUCEUS|SMOKE|CADUCEUS|HUB|{now}||ADT^A04^ADT_A01|{id}|T|2.5.1",
     "EVN|A04|{now}",
     "PID|1||SMOKE-1^^^SMOKE^MR||Smoke^Test||19700101|U",
-    "PV1|1|O|NOWHERE^^^SMOKE|||||||||||||||||SMOKE-1^^^SMOKE^VN",
+    "PV1|1|O|NOWHERE^^^SMOKE||||||||||||||||SMOKE-1^^^SMOKE^VN",
 )
 
 

@@ -102,6 +102,13 @@ def test_the_message_belongs_to_the_smoke_interface_and_ends_at_a_null_destinati
     assert [registry.destinations[route.to].kind for route in interface.routes] == ["null"]
 
 
+def test_the_message_is_the_sample_of_its_interface():
+    """The sample is checked field by field; what is sent must be the same but for time and id."""
+    sample = (INTERFACES / INTERFACE / "samples" / "01-smoke.hl7").read_text("utf-8").replace("\r", "\n").strip()
+    sent = "\n".join(line.format(now="20260101120000+0000", id="SMOKE-0") for line in command._LINES)
+    assert sample == sent
+
+
 @pytest.fixture
 def laptop(tmp_path, monkeypatch) -> Iterator[str]:
     """The URL of a hub that really runs, beside the test."""
