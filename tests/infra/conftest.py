@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.infra.recorder import STACKS, Graph, record_file
+from tests.infra.graph import STACKS, Graph, declare
 
 
 @pytest.fixture(scope="session")
 def graphs() -> Mapping[str, Graph]:
     """What each stack declares, by its name."""
-    return {name: record_file(name) for name in STACKS}
+    return declare(*STACKS)
 
 
 @pytest.fixture(params=STACKS)

@@ -18,7 +18,7 @@ from types import ModuleType, UnionType
 from typing import Any
 
 from tests.infra.azure_types import AZURE_TYPES
-from tests.infra.recorder import Declared
+from tests.infra.graph import Declared
 
 _LISTS = re.compile(r"^\[(.+)\]$")
 _MAPS = re.compile(r"^\{(.+)\}$")

@@ -1,39 +1,21 @@
-"""What a stack declares, without Pulumi's engine and without Azure: each resource with what would go over the wire."""
+"""The program under Pulumi's mocks: ``python -m tests.infra.recorder dev prod`` prints what these stacks declare."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pulumi
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
-from infra.config import Stack, read_stack_file
+from infra.config import read_stack_file
 from infra.hub import Hub, Occasion
 from shared.registry import load_registry
 from tests.infra.azure_types import AZURE_TYPES
-
-REPOSITORY = Path(__file__).parents[2]
-SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
-TENANT = "22222222-2222-2222-2222-222222222222"
-STACKS = ("dev", "test", "prod")
-
-
-@dataclass(frozen=True)
-class Declared:
-    """One resource: its Pulumi type and name, its inputs, and the id Azure would give it."""
-
-    token: str
-    name: str
-    inputs: Mapping[str, Any]
-    id: str
-
-    @property
-    def kind(self) -> str:
-        """The type, in short: ``servicebus:Queue``."""
-        return self.token.removeprefix("azure-native:")
+from tests.infra.graph import REPOSITORY, SUBSCRIPTION, TENANT, Declared
 
 
 @dataclass
@@ -55,40 +37,18 @@ class Recorder(Mocks):
         return {}
 
 
-@dataclass(frozen=True)
-class Graph:
-    """All resources of one stack."""
-
-    stack: Stack
-    resources: tuple[Declared, ...]
-
-    def of(self, kind: str) -> list[Declared]:
-        """Return the resources of a type such as ``servicebus:Queue``."""
-        return [one for one in self.resources if one.kind == kind]
-
-    def one(self, kind: str, name: str = "") -> Declared:
-        """Return the only resource of a type, or the one with a name."""
-        [found] = [one for one in self.of(kind) if not name or one.name == name]
-        return found
-
-
-def record(stack: Stack, code: str = "c0de") -> Graph:
-    """Return what a stack declares."""
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="caduceus", stack=stack.stage, preview=False)
-    occasion = Occasion(SUBSCRIPTION, TENANT, code, "2026-01-01T00:00:00Z")
+def record(name: str) -> list[Declared]:
+    """Return what the stack of a file declares."""
+    recorder, stack = Recorder(), read_stack_file(REPOSITORY, name)
+    pulumi.runtime.set_mocks(recorder, project="caduceus", stack=name, preview=False)
+    occasion = Occasion(SUBSCRIPTION, TENANT, "c0de", "2026-01-01T00:00:00Z")
 
     @pulumi.runtime.test
     def program() -> None:
-        Hub(stack, load_registry(REPOSITORY / "interfaces", stack.stage), occasion)
+        Hub(stack, load_registry(REPOSITORY / "interfaces", name), occasion)
 
     program()
-    return Graph(stack, tuple(sorted(recorder.declared, key=lambda one: (one.token, one.name))))
-
-
-def record_file(name: str) -> Graph:
-    """Return what the stack of a file in the repository declares."""
-    return record(read_stack_file(REPOSITORY, name))
+    return sorted(recorder.declared, key=lambda one: (one.token, one.name))
 
 
 def _arm_id(args: MockResourceArgs) -> tuple[str, str]:
@@ -141,3 +101,13 @@ def _outputs(args: MockResourceArgs, name: str) -> dict[str, Any]:
             return {"identity": {**args.inputs["identity"], **own}, "gatewayUrl": f"https://{name}.azure-api.net"}
         case _:
             return {}
+
+
+def main(names: Sequence[str]) -> int:
+    """Print the resources of each stack as one JSON document."""
+    print(json.dumps({name: [asdict(one) for one in record(name)] for name in names}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

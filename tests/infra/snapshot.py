@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.infra.recorder import STACKS, SUBSCRIPTION, Declared, Graph, record_file
+from tests.infra.graph import STACKS, SUBSCRIPTION, Declared, Graph, declare
 
 FOLDER = Path(__file__).parent / "snapshots"
 _LONG = 160  # policies and the workbook: their digest will do, their text has tests of its own
@@ -51,8 +51,8 @@ def _short(value: Any) -> str:
 def main() -> int:
     """Write the snapshots of all stacks."""
     FOLDER.mkdir(exist_ok=True)
-    for name in STACKS:
-        (FOLDER / f"{name}.txt").write_text(lines_of(record_file(name)), "utf-8")
+    for name, graph in declare(*STACKS).items():
+        (FOLDER / f"{name}.txt").write_text(lines_of(graph), "utf-8")
     return 0
 
 

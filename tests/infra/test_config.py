@@ -7,7 +7,7 @@ import yaml
 
 from infra.config import of_project, read_stack, read_stack_file
 from shared.message.errors import StackInvalid
-from tests.infra.recorder import REPOSITORY, STACKS
+from tests.infra.graph import REPOSITORY, STACKS
 
 
 @pytest.fixture

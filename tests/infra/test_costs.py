@@ -13,7 +13,7 @@ from bench.prices import prices
 from bench.scale import GOAL, RECORDED, SIZES, Size, bill, envelope, instances, load
 from bench.stack_cost import fixed_costs, stack_of, table
 from infra import config
-from tests.infra.recorder import REPOSITORY
+from tests.infra.graph import REPOSITORY
 
 DEPLOY = (REPOSITORY / "docs" / "deploy.md").read_text("utf-8")
 SCALE = (REPOSITORY / "docs" / "scale.md").read_text("utf-8")

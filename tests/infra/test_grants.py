@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.components.role_grants import ROLES
-from tests.infra.recorder import Graph
+from tests.infra.graph import Graph
 
 _GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg-contoso-prod/providers/"
 _CONNECTOR = "00000000-0000-0000-0000-000000000000"  # from the stack's file

@@ -10,7 +10,7 @@ from infra.components.alerts import window_minutes
 from infra.components.apis import calls_allowed
 from infra.hub import event_destinations, interfaces_of
 from shared.registry import load_registry
-from tests.infra.recorder import REPOSITORY
+from tests.infra.graph import REPOSITORY
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from infra.gateway.operations import CACHEABLE, FHIR, HUB, INGEST
 from local.functions import HTTP, QUEUE, load_functions
 from shared.adapters.local import secrets
 from shared.settings import ROWS, read_settings
-from tests.infra.recorder import REPOSITORY
+from tests.infra.graph import REPOSITORY
 
 FUNCTIONS = load_functions()
 HOST = json.loads((REPOSITORY / "host.json").read_text("utf-8"))

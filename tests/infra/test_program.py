@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from infra.policy import RULES
-from tests.infra.recorder import REPOSITORY, SUBSCRIPTION, TENANT
+from tests.infra.graph import REPOSITORY, SUBSCRIPTION, TENANT
 
 # In the program's own folder, which Pulumi puts first on the path; the repository is not on it.
 _AS_PULUMI = """

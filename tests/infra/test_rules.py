@@ -11,8 +11,8 @@ import pytest
 
 from infra.policy import RULES
 from infra.policy.rule import Resource, Resources
+from tests.infra.graph import Declared, Graph
 from tests.infra.model_check import check
-from tests.infra.recorder import Declared, Graph
 
 Inputs = dict[str, Any]
 

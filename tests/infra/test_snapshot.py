@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
-from tests.infra.recorder import REPOSITORY, record_file
+from tests.infra.graph import REPOSITORY, declare
 from tests.infra.snapshot import FOLDER, lines_of
 
 
@@ -15,7 +15,7 @@ def test_a_stack_declares_what_was_reviewed(graph):
 
 def test_declaring_twice_declares_the_same(dev):
     """A name or a value that changes by itself is a resource replaced at the next `pulumi up`."""
-    assert lines_of(record_file("dev")) == lines_of(dev)
+    assert lines_of(declare("dev")["dev"]) == lines_of(dev)
 
 
 def test_production_keeps_what_test_keeps(graphs):

@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from tests.infra.recorder import REPOSITORY, STACKS
+from tests.infra.graph import REPOSITORY, STACKS
 
 FOLDER = REPOSITORY / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
