@@ -22,7 +22,7 @@ from infra.components.observability import Observability
 from infra.components.private_access import PrivateAccess, Target
 from infra.components.relay import Listener, Relay
 from infra.components.role_grants import Grant, RoleGrants
-from infra.components.storage import ARCHIVE, DEAD_EVENTS, Encryption, Storage
+from infra.components.storage import ARCHIVE, DEAD_EVENTS, DEPLOYMENTS, Encryption, Storage
 from infra.components.vault import Vault
 from infra.components.workbook import Workbook
 from infra.config import Stack
@@ -74,10 +74,10 @@ class Hub:
         self.encryption: Encryption | None = None
         if self.stack.customer_managed_keys:
             owner = self._identity("encryption")
-            self.encryption = Encryption(self.vault.vault, owner)
-            self.grants.give(
+            may_use = self.grants.give(
                 role_grants.WITH_OWN_KEY, {"encryption": owner.principal_id}, {"vault": self.vault.vault.id}
             )
+            self.encryption = Encryption(self.vault.vault, owner, [*self.vault.keys, *may_use])
 
     def _declare_data(self) -> None:
         """Everything a message passes through or rests in."""
@@ -104,6 +104,7 @@ class Hub:
             self.place,
             identity=self.identity,
             host=self.storage.host,
+            package=self.storage.containers[DEPLOYMENTS],
             settings=app_settings(self.stack.stage, around),
             subnet=self._subnet("functions"),
         )
@@ -193,7 +194,8 @@ class Hub:
         access = {**vault, "app_id": self.app.app.id, "name": ACCESS_KEY}
         made = self._act("make-access-key", access, [alive])
         key_url = pulumi.Output.concat(self.vault.url, "secrets/", ACCESS_KEY)
-        named = self.gateway.read_key(key_url, [made, *ready])
+        may_read = self.grants.give(role_grants.WITH_ACCESS_KEY, self._principals(), self._scopes(), [made])
+        named = self.gateway.read_key(key_url, may_read)
         self.gateway.guard(named)
         Apis(self.place, self.gateway, self.interfaces, self._connector_principals(), [named])
         self.events.deliver(self.messaging.events, self.storage.data, ready)
@@ -232,10 +234,10 @@ class Hub:
         if self.fhir is not None:
             watched["fhir"] = self.fhir.service
         for name, resource in watched.items():
-            self.observability.diagnose(name, resource)
+            has_logs = name != "gateway" or self.gateway.tier.has_logs
+            self.observability.diagnose(name, resource, has_logs=has_logs)
         alerts = Alerts(self.place, self.observability)
         alerts.watch_broker(self.messaging.namespace, list(self.messaging.stages))
-        alerts.watch_hub(self.app.app)
         alerts.watch_codes()
         alerts.watch_silence(self.interfaces)
         alerts.watch_bill(self.occasion.subscription, self.occasion.month)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_azure_native import consumption, monitor, servicebus, web
+from pulumi_azure_native import consumption, monitor, servicebus
 
 from infra.components.observability import Observability
 from infra.place import Place, child
@@ -47,16 +47,14 @@ class Alerts(pulumi.ComponentResource):
         self._metric("backlog", WARNING, namespace, "ActiveMessages", ("Average", 1000), stages)
         self._metric("throttled", WARNING, namespace, "ThrottledRequests", ("Total", 10), {})
 
-    def watch_hub(self, app: web.WebApp) -> None:
-        """Answers of 5xx: senders keep their messages, but not for ever."""
-        self._metric("hub-fails", ERROR, app, "Http5xx", ("Total", 10), {})
-
     def watch_codes(self) -> None:
         """What the hub logs when it needs a person."""
         event = 'AppTraces | extend e = parse_json(Message) | where tostring(e.event) == "{}"'
         self._query("quarantined", ERROR, event.format("message_quarantined"), minutes=15, below=None)
         self._query("dead-letters-recorded", CRITICAL, event.format("dead_letters"), minutes=15, below=None)
         self._query("breaker-open", WARNING, event.format("breaker_opened"), minutes=15, below=None)
+        # Answers of 5xx: senders keep their messages, but not for ever.
+        self._query("hub-fails", ERROR, 'AppRequests | where ResultCode startswith "5"', minutes=5, below=None)
         self._query("unhealthy", CRITICAL, 'AppRequests | where Name == "health" and Success == false', 15, below=None)
 
     def watch_silence(self, interfaces: Sequence[Interface]) -> None:

@@ -131,7 +131,7 @@ class ApiGateway(pulumi.ComponentResource):
             opts=child(self),
         )
         silent = apimanagement.PipelineDiagnosticSettingsArgs(request=_nothing_of(), response=_nothing_of())
-        for name in ("applicationinsights", "azuremonitor"):
+        for name in ("applicationinsights", *(["azuremonitor"] if self.tier.has_logs else [])):
             apimanagement.Diagnostic(
                 f"logs-{name}",
                 resource_group_name=self._place.group,

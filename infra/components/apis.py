@@ -49,7 +49,7 @@ class Apis(pulumi.ComponentResource):
             self._product(f"partner-{_id(one.id)}", one.title, api, *calls_allowed(one), is_approved_by_hand=True)
         if connectors:
             policies = pulumi.Output.all(*connectors).apply(lambda found: connector_policy(entra, found))
-            self._api("connector", "Connectors on premises", CONNECTOR_PATH, [CONNECTOR], policies, is_subscribed=False)
+            self._api("connector", "Connectors on premises", CONNECTOR_PATH, CONNECTOR, policies, is_subscribed=False)
         fhir = self._api("fhir", "FHIR R4", "fhir", FHIR, fhir_policy(entra, config.deprecations.get("fhir")))
         self._product("clinical", "Readers of FHIR", fhir, *_CLINICAL, is_approved_by_hand=True)
         hub = self._api("hub", "Operators", "", HUB, hub_policy(entra, config.deprecations.get("hub")))

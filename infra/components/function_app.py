@@ -8,7 +8,6 @@ import pulumi
 from pulumi_azure_native import managedidentity, storage, web
 
 from infra.components.messaging import STAGE_QUEUES
-from infra.components.storage import DEPLOYMENTS
 from infra.deployment.package import PYTHON
 from infra.place import Place, child
 
@@ -25,6 +24,7 @@ class FunctionApp(pulumi.ComponentResource):
         *,
         identity: managedidentity.UserAssignedIdentity,
         host: storage.StorageAccount,
+        package: storage.BlobContainer,
         settings: Mapping[str, pulumi.Input[str]],
         subnet: pulumi.Input[str] | None,
     ) -> None:
@@ -54,7 +54,7 @@ class FunctionApp(pulumi.ComponentResource):
             virtual_network_subnet_id=subnet,
             ssh_enabled=False,
             identity=web.ManagedServiceIdentityArgs(type="UserAssigned", user_assigned_identities=[identity.id]),
-            function_app_config=self._flex(identity, host),
+            function_app_config=self._flex(identity, pulumi.Output.concat(host.primary_endpoints.blob, package.name)),
             # A plain dict: SiteConfigArgs adds netFrameworkVersion, which Flex Consumption refuses.
             site_config={
                 "min_tls_version": "1.2",
@@ -105,13 +105,12 @@ class FunctionApp(pulumi.ComponentResource):
         )
 
     def _flex(
-        self, identity: managedidentity.UserAssignedIdentity, host: storage.StorageAccount
+        self, identity: managedidentity.UserAssignedIdentity, package: pulumi.Output[str]
     ) -> web.FunctionAppConfigArgs:
         scale = self._place.stack.functions
         # All HTTP functions share instances, as group `http`; every other function has its own.
         ready = {"http": scale.always_ready_ingest}
         ready |= {f"function:{stage}": scale.always_ready_stages for stage in STAGE_QUEUES}
-        package = pulumi.Output.concat(host.primary_endpoints.blob, DEPLOYMENTS)
         return web.FunctionAppConfigArgs(
             runtime=web.FunctionsRuntimeArgs(name="python", version=PYTHON),
             deployment=web.FunctionsDeploymentArgs(

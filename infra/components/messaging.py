@@ -28,6 +28,8 @@ class Messaging(pulumi.ComponentResource):
         self.namespace = self._namespace(encryption)
         self.stages = {name: self._stage_queue(name) for name in STAGE_QUEUES}
         self.events = {name: self._event_queue(name) for name in subscribers}
+        if place.stack.private:
+            self._close()
         self.register_outputs({})
 
     @property
@@ -54,7 +56,21 @@ class Messaging(pulumi.ComponentResource):
             geo_data_replication=_replicas(place),
             **(_owned_by(encryption) if encryption else {}),
             tags=place.tags,
-            opts=child(self, protect=place.stack.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=place.stack.protect, depends_on=encryption.ready if encryption else None
+            ),
+        )
+
+    def _close(self) -> None:
+        """Let nobody in by the public address but Event Grid, which delivers as a trusted service."""
+        servicebus.NamespaceNetworkRuleSet(
+            "rules",
+            resource_group_name=self._place.group,
+            namespace_name=self.namespace.name,
+            default_action="Deny",
+            public_network_access="Disabled",
+            trusted_service_access_enabled=True,
+            opts=child(self),
         )
 
     def _stage_queue(self, name: str) -> servicebus.Queue:

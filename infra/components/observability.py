@@ -45,7 +45,7 @@ class Observability(pulumi.ComponentResource):
         self.register_outputs({})
 
     def diagnose(self, name: str, resource: pulumi.CustomResource, *, has_logs: bool = True) -> None:
-        """Send what a service logs and measures about itself to the workspace."""
+        """Send what a service measures about itself, and logs if it does, to the workspace."""
         monitor.DiagnosticSetting(
             f"diagnose-{name}",
             resource_uri=resource.id,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import authorization
-
-from infra.place import child
 
 # Built-in roles: name -> id (Microsoft Learn, "Azure built-in roles"). All of them act on data, none on resources.
 ROLES = {
@@ -56,10 +54,10 @@ ALWAYS = (
     Grant("hub", "EventGrid Data Sender", "topic"),
     Grant("hub", "Key Vault Secrets User", "vault"),
     Grant("hub", "Monitoring Metrics Publisher", "insights"),
-    Grant("gateway", "Key Vault Secrets User", "secret hub-access"),
     Grant("gateway", "Monitoring Metrics Publisher", "insights"),
     Grant("topic", "Storage Blob Data Contributor", "dead events"),
 )
+WITH_ACCESS_KEY = (Grant("gateway", "Key Vault Secrets User", "secret hub-access"),)
 WITH_FHIR = (Grant("hub", "FHIR Data Contributor", "fhir"),)
 WITH_OWN_KEY = (Grant("encryption", "Key Vault Crypto Service Encryption User", "vault"),)
 
@@ -99,19 +97,23 @@ class RoleGrants(pulumi.ComponentResource):
         grants: Iterable[Grant],
         identities: Mapping[str, pulumi.Input[str]],
         scopes: Mapping[str, pulumi.Input[str]],
+        after: Sequence[pulumi.Resource] = (),
     ) -> list[pulumi.Resource]:
         """Assign each row; return the assignments, for what must not begin without them.
 
         Args:
             identities: Principal ids, by the names the rows use.
             scopes: Resource ids, likewise.
+            after: What must be there before: Azure refuses a role on something that is not.
         """
-        made = {grant: self._assign(grant, identities[grant.identity], scopes[grant.scope]) for grant in grants}
+        made = {
+            grant: self._assign(grant, identities[grant.identity], scopes[grant.scope], list(after)) for grant in grants
+        }
         self.assignments |= made
         return list(made.values())
 
     def _assign(
-        self, grant: Grant, principal: pulumi.Input[str], scope: pulumi.Input[str]
+        self, grant: Grant, principal: pulumi.Input[str], scope: pulumi.Input[str], after: list[pulumi.Resource]
     ) -> authorization.RoleAssignment:
         where = pulumi.Output.from_input(scope)
         return authorization.RoleAssignment(
@@ -121,5 +123,5 @@ class RoleGrants(pulumi.ComponentResource):
             principal_type="ServicePrincipal",
             role_definition_id=f"{self._definitions}/{ROLES[grant.role]}",
             role_assignment_name=where.apply(lambda at: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{at}#{grant.name}"))),
-            opts=child(self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )

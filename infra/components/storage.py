@@ -16,10 +16,15 @@ TABLES = ("identities", "lanes", "ledger", "names")
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """The stack's own key, and the identity that may use it."""
+    """The stack's own key, and the identity that may use it.
+
+    Attributes:
+        ready: The key and the role to use it: nothing can be encrypted before they are there.
+    """
 
     vault: keyvault.Vault
     identity: managedidentity.UserAssignedIdentity
+    ready: list[pulumi.Resource]
 
 
 class Storage(pulumi.ComponentResource):
@@ -76,7 +81,9 @@ class Storage(pulumi.ComponentResource):
             ),
             **owned,
             tags=place.tags,
-            opts=child(self, protect=protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=protect, depends_on=encryption.ready if encryption else None
+            ),
         )
 
     def _keep_versions(self) -> None:

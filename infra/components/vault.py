@@ -18,7 +18,7 @@ class Vault(pulumi.ComponentResource):
     """
 
     vault: keyvault.Vault
-    key: keyvault.Key | None
+    keys: list[keyvault.Key]
 
     def __init__(self, place: Place, tenant: str) -> None:
         super().__init__("caduceus:Vault", "vault")
@@ -44,7 +44,7 @@ class Vault(pulumi.ComponentResource):
             tags=place.tags,
             opts=child(self, protect=stack.protect),
         )
-        self.key = self._key(place) if stack.customer_managed_keys else None
+        self.keys = [self._key(place)] if stack.customer_managed_keys else []
         self.register_outputs({})
 
     @property

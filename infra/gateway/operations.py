@@ -17,12 +17,12 @@ class Operation:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names in the path."""
-        return tuple(part[1:-1].removeprefix("*") for part in self.path.split("/") if part.startswith("{"))
+        return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
 
 INGEST = Operation("ingest", "POST", "/")
 
-CONNECTOR = Operation("ingest", "POST", "/ingest/{*interface}")
+CONNECTOR = (Operation("ingest-any", "POST", "/ingest"), Operation("ingest", "POST", "/ingest/{interface}"))
 
 FHIR = (
     Operation("search", "GET", "/{type}"),

@@ -47,7 +47,10 @@ def connector_policy(entra: Entra, principals: Sequence[str]) -> str:
 def fhir_policy(entra: Entra, deprecation: Deprecation | None) -> str:
     """Return what a reader of FHIR must show: a SMART scope for the resource type and the interaction."""
     return _fill(
-        "fhir", sign_in=_sign_in(entra), backend=_backend(entra), deprecation=_deprecation_headers(deprecation)
+        "fhir",
+        sign_in=_sign_in(entra, "tid", [entra.tenant_id]),
+        backend=_backend(entra),
+        deprecation=_deprecation_headers(deprecation),
     )
 
 
@@ -71,9 +74,10 @@ def product_policy(calls_per_minute: int, calls_per_day: int) -> str:
     return _fill("product", calls=calls_per_minute, quota=calls_per_day)
 
 
-def _sign_in(entra: Entra, claim: str = "", values: Sequence[str] = ()) -> str:
+def _sign_in(entra: Entra, claim: str, values: Sequence[str]) -> str:
+    """Return the check of a token; the gateway wants at least one claim named."""
     listed = "\n".join(f"          <value>{_text(value)}</value>" for value in values)
-    claims = _CLAIM.format(name=claim, values=listed) if claim else ""
+    claims = _CLAIM.format(name=claim, values=listed)
     return _fill("sign_in", tenant_id=_text(entra.tenant_id), audience=_text(entra.audience), claims=claims)
 
 

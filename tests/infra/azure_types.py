@@ -163,6 +163,12 @@ AZURE_TYPES: dict[str, AzureType] = {
         "servicebus",
         "Microsoft.ServiceBus",
         ("servicebus:Namespace", "namespaces", "namespaceName", "SBNamespace"),
+        (
+            "servicebus:NamespaceNetworkRuleSet",
+            "namespaces/networkRuleSets",
+            "namespaceName =default",
+            "NetworkRuleSet",
+        ),
         ("servicebus:Queue", "namespaces/queues", "namespaceName queueName", "SBQueue"),
     ),
     **_in(

@@ -19,7 +19,7 @@ OTHER_SPELLINGS = (
     "disableLocalAuth", "criteria.odata.type", "encryption.keyVaultProperties", "encryption.encryptionIdentity",
 )  # fmt: skip
 
-# In the API version that Pulumi uses (Microsoft.Web 2025-05-01) and in the SDK; the schemas beside us are of 2025-03-01.
+# In the API version that Pulumi uses (Microsoft.Web 2025-05-01) and in the SDK; the schemas at hand are of 2025-03-01.
 NEWER = ("functionAppConfig.siteUpdateStrategy",)
 
 _VALIDATE = """

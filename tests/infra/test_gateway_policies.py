@@ -101,6 +101,15 @@ def test_an_operator_needs_the_role_of_operators():
     assert [one.text for one in token.iter("value")] == ["Hub.Operate"]
 
 
+@each_policy
+def test_a_token_is_asked_for_a_claim_by_name(name):
+    """`validate-azure-ad-token` is refused without a client or a claim (Microsoft Learn, its reference)."""
+    for check in ElementTree.fromstring(POLICIES[name]).iter("validate-azure-ad-token"):
+        [claim] = check.iter("claim")
+        assert claim.get("name") in ("roles", "oid", "tid")
+        assert [value.text for value in claim if value.text]
+
+
 def test_a_sender_reaches_its_own_interface_only():
     """What comes after the address of the interface is cut off: nobody walks on to another one."""
     rewrite = next(step for step in inbound(POLICIES["ingest"]) if step.tag == "rewrite-uri")
