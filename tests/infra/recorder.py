@@ -1,4 +1,4 @@
-"""The program under Pulumi's mocks: ``python -m tests.infra.recorder dev prod`` prints what these stacks declare."""
+"""The program under Pulumi's mocks: ``python -m tests.infra.recorder dev`` prints what a stack declares."""
 
 from __future__ import annotations
 
@@ -103,9 +103,10 @@ def _outputs(args: MockResourceArgs, name: str) -> dict[str, Any]:
             return {}
 
 
-def main(names: Sequence[str]) -> int:
-    """Print the resources of each stack as one JSON document."""
-    print(json.dumps({name: [asdict(one) for one in record(name)] for name in names}))
+def main(arguments: Sequence[str]) -> int:
+    """Print the resources of a stack as one JSON document."""
+    [name] = arguments
+    print(json.dumps([asdict(one) for one in record(name)]))
     return 0
 
 
