@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev run test lint bench clean
+.PHONY: help install install-dev run test lint bench connector clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,6 +26,13 @@ lint: install-dev  ## Check style, types and layers
 
 bench: install-dev  ## Print the measured ratios of this machine
 	@$(BIN)/python -m bench $(ARGS)
+
+connector:  ## Pack the on-premises connector: dist/caduceus-connector-VERSION.tar.gz
+	@mkdir -p dist
+	@version=$$(sed -n 's/^VERSION = "\(.*\)"/\1/p' connector/__init__.py); \
+	  tar czf dist/caduceus-connector-$$version.tar.gz --exclude=__pycache__ --sort=name --owner=0 --group=0 \
+	    LICENSE docs/connector.md docs/connector-in-flight.md connector relay \
+	    shared/__init__.py shared/hl7 shared/message shared/mllp && echo "dist/caduceus-connector-$$version.tar.gz"
 
 clean:  ## Remove .venv; the data in .caduceus stays
 	rm -rf $(VENV)

@@ -12,7 +12,17 @@ from rich.table import Table
 
 from bench.measure import Row
 
-MODULES = ("hl7_parse", "convert", "fhir_validate", "local_adapters", "pipeline", "memory", "cold_start")
+MODULES = (
+    "hl7_parse",
+    "convert",
+    "fhir_validate",
+    "local_adapters",
+    "pipeline",
+    "memory",
+    "cold_start",
+    "relay",
+    "connector",
+)
 
 
 def main(arguments: list[str]) -> int:
