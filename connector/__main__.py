@@ -9,10 +9,11 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -44,12 +45,17 @@ def run(file: Path) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     config = read_config(file)
-    with suppress(ImportError):
-        import uvloop
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(_run(config, file))
+    _run_on_a_loop(_run(config, file))
     return 0
+
+
+def _run_on_a_loop(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # on Windows, where the standard loop serves
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
 
 
 async def _run(config: Config, file: Path) -> None:

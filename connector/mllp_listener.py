@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -39,6 +39,7 @@ class MllpListener:
         self.table = table
         self.answer = answer
         self.connections: set[Connection] = set()
+        self.by_sender: defaultdict[str, set[Connection]] = defaultdict(set)
         self.port = 0
         self.tls: ssl.SSLContext | None = listener_tls(table)
         self._server: asyncio.Server | None = None
@@ -65,6 +66,19 @@ class MllpListener:
             await asyncio.wait(working, timeout=seconds)
         for connection in set(self.connections):
             connection.close()
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection."""
+        self.connections.add(connection)
+        self.by_sender[connection.sender].add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Count a connection no more."""
+        self.connections.discard(connection)
+        own = self.by_sender.get(connection.sender, set())
+        own.discard(connection)
+        if not own:
+            self.by_sender.pop(connection.sender, None)
 
     def renew_certificate(self) -> None:
         """Read the certificate again: new connections get it, those that stand keep theirs."""
@@ -102,7 +116,12 @@ class Connection(asyncio.Protocol):
         self.sender = name[0] if isinstance(name, tuple) else ""
         table = self._listener.table
         reason, superseded = admit(
-            self.sender, self._listener.connections, table.allow, table.connections, table.connections_per_sender
+            self.sender,
+            self._listener.by_sender.get(self.sender, ()),
+            len(self._listener.connections),
+            table.allow,
+            table.connections,
+            table.connections_per_sender,
         )
         if reason:
             log(reason, listener=table.name, connections=len(self._listener.connections))
@@ -112,11 +131,11 @@ class Connection(asyncio.Protocol):
         if superseded is not None:
             log("connection_superseded", listener=table.name)
             superseded.close()
-        self._listener.connections.add(self)
+        self._listener.add(self)
         _keep_alive(self._transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._listener.connections.discard(self)
+        self._listener.discard(self)
         self._is_ending = True
         self._writable.set()
         self._frames.clear()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address, ip_network
 from typing import Protocol, TypeVar
 
 
 class Connected(Protocol):
     """A connection, as far as its place is concerned."""
-
-    @property
-    def sender(self) -> str: ...
 
     @property
     def last_heard(self) -> float: ...
@@ -21,7 +18,7 @@ C = TypeVar("C", bound=Connected)
 
 
 def admit(
-    sender: str, connected: Iterable[C], allow: Iterable[str], limit: int, limit_per_sender: int
+    sender: str, own: Collection[C], connected: int, allow: Iterable[str], limit: int, limit_per_sender: int
 ) -> tuple[str, C | None]:
     """Return why a sender is not let in (empty: it is), and the connection of its own that makes room for the new one.
 
@@ -29,16 +26,16 @@ def admit(
 
     Args:
         sender: Its address.
+        own: The connections that it has.
+        connected: How many everybody has.
         allow: Addresses and networks; none: everybody.
         limit: Connections of everybody together.
     """
     if not is_allowed(sender, allow):
         return "not_allowed", None
-    everybody = list(connected)
-    own = [one for one in everybody if one.sender == sender]
     if len(own) >= limit_per_sender:
         return "", min(own, key=lambda one: one.last_heard)
-    return ("too_many_connections", None) if len(everybody) >= limit else ("", None)
+    return ("too_many_connections", None) if connected >= limit else ("", None)
 
 
 def is_allowed(sender: str, allow: Iterable[str]) -> bool:
