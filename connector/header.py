@@ -77,7 +77,7 @@ def _accept(raw: bytes, control_id: str, now: datetime) -> bytes:
     """Return AA or CA byte for byte as `build_ack` writes it; empty where the header is not a plain one."""
     end = _line_end(raw)
     fields = raw[:end].split(b"|")
-    if len(fields) < 12 or raw[end : end + 1] != b"\r" or not raw[:end].isascii() or len(fields) > 17:
+    if len(fields) < 12 or raw[end : end + 1] != b"\r" or not raw[:end].isascii():
         return b""
     version = fields[11]
     if version not in _VERSIONS or b"\\" in fields[8]:
@@ -85,9 +85,10 @@ def _accept(raw: bytes, control_id: str, now: datetime) -> bytes:
     event = fields[8].split(b"^")[1:2]
     kind = b"ACK^%b^ACK" % event[0] if event and event[0] and version not in _BEFORE_2_3_1 else b"ACK"
     code = b"CA" if len(fields) > 14 and fields[14] in (b"AL", b"SU") else b"AA"
-    return b"MSH|^~\\&|%b|%b|%b|%b|%b||%b|%b|%b|%b\rMSA|%b|%b\r" % (
+    charset = b"||||||" + fields[17] if len(fields) > 17 and fields[17] else b""
+    return b"MSH|^~\\&|%b|%b|%b|%b|%b||%b|%b|%b|%b%b\rMSA|%b|%b\r" % (
         fields[4], fields[5], fields[2], fields[3], f"{now:%Y%m%d%H%M%S%z}".encode(), kind, control_id.encode(),
-        fields[10], version, code, fields[9],
+        fields[10], version, charset, code, fields[9],
     )  # fmt: skip
 
 
