@@ -85,9 +85,10 @@ class Forwarder:
                 await self._forward(batch)
                 backoff.reset()
             except IntegrationError as error:
-                if not isinstance(error, HubUnreachable):
+                if isinstance(error, HubUnreachable):
+                    self.line.note(error, self.clock())
+                else:
                     log_failure("stream_held", error, stream=self.queue.name)
-                self.line.note(error, self.clock())
                 self.failed()
                 await asyncio.sleep(backoff.next_seconds())
             except Exception as error:  # noqa: BLE001  # the boundary: a stream never ends for a fault of ours

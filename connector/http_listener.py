@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from connector.config import ListenTable
@@ -58,9 +60,14 @@ class HttpListener:
             return web.Response(status=403)
         if request.method != "POST":
             return web.Response(status=405)
-        body = await self._bounded(request)
+        try:
+            async with asyncio.timeout(self.table.frame_seconds):
+                body = await self._bounded(request)
+        except TimeoutError:
+            log("frame_late", listener=self.table.name)
+            return web.Response(status=408, headers={"Connection": "close"})
         if body is None:
-            return web.Response(status=413)
+            return web.Response(status=413, headers={"Connection": "close"})
         messages = split_batch(body).messages if body.startswith(_BATCH) else [body]
         answers = [await self.answer(message) for message in messages]
         said = b"".join(answers)

@@ -36,7 +36,9 @@ class Intake:
         refused: Messages that were answered otherwise.
     """
 
-    def __init__(self, connector: str, table: ListenTable, hub: HubTable, spool: Spool, link: Link, line: Line) -> None:
+    def __init__(
+        self, table: ListenTable, hub: HubTable, spool: Spool, link: Link, line: Line, queues: list[UpQueue]
+    ) -> None:
         self.table = table
         self.taken = 0
         self.refused = 0
@@ -45,7 +47,7 @@ class Intake:
         self._waiting: dict[int, asyncio.Future[Verdict]] = {}
         self._impatient: set[asyncio.Future[None]] = set()  # who need not wait for a line that is down
         self._entry = asyncio.Lock()
-        self.queues = [UpQueue(spool, name) for name in stream_names(connector, table)]
+        self.queues = queues
         path = f"/ingest/{table.interface}" if table.interface else "/ingest"
         self._forwarders = [
             Forwarder(
@@ -54,6 +56,14 @@ class Intake:
             for queue in self.queues
         ]
         self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(
+        cls, connector: str, table: ListenTable, hub: HubTable, spool: Spool, link: Link, line: Line
+    ) -> Intake:
+        """Return the intake of a listener, with what an earlier life has left in its streams."""
+        queues = [await UpQueue.open(spool, name) for name in stream_names(connector, table)]
+        return cls(table, hub, spool, link, line, queues)
 
     def start(self) -> None:
         """Begin to forward what is in the spool."""
@@ -133,6 +143,8 @@ class Intake:
                 log_failure("spool_not_written", error, listener=self.table.name)
                 if self.table.on_full != "stall":
                     raise
+                async with self._entry:  # whoever comes now waits behind this one
+                    await asyncio.sleep(_ROOM_SECONDS)
 
     async def _wait_for_room(self) -> None:
         while self._spool.is_full:

@@ -127,13 +127,17 @@ class Connector:
         for name in before.keys() - after.keys():
             await self._shut(name)
         for name, table in after.items():
-            if name in before and _is_same_place(before[name], table):
+            if name in before and not _is_same_stream(before[name], table):
+                needs_restart.append(f"listen {name}")
+            elif name in before and _is_same_place(before[name], table):
                 self.listeners[name].table = self.intakes[name].table = table
                 self.listeners[name].renew_certificate()
             else:
                 await self._shut(name)
                 await self._open(table)
-        self.config = self.config.model_copy(update={"listen": config.listen})
+        kept = {name: before[name] for name in after if f"listen {name}" in needs_restart}
+        listen = tuple(kept.get(table.name, table) for table in config.listen)
+        self.config = self.config.model_copy(update={"listen": listen})
         log("reloaded", count=len(after))
         return needs_restart
 
@@ -161,11 +165,14 @@ class Connector:
         }
 
     def _listener_row(self, name: str) -> Mapping[str, Any]:
-        intake, listener = self.intakes[name], self.listeners[name]
+        intake, listener = (
+            self.intakes[name],
+            self.listeners.get(name),
+        )  # none: taken away, and its messages still go up
         backlog = intake.backlog()
         control_id, at = max((queue.confirmed() for queue in intake.queues), key=lambda one: one[1] or 0.0)
         return {
-            "name": name, "kind": intake.table.kind, "port": listener.port,
+            "name": name, "kind": intake.table.kind, "port": listener.port if listener else 0,
             "connections": len(listener.connections) if isinstance(listener, MllpListener) else 0,
             "taken": intake.taken, "refused": intake.refused, "waiting": backlog.count,
             "oldest": _when(backlog.oldest), "confirmed": control_id, "confirmed_at": _when(at),
@@ -188,15 +195,16 @@ class Connector:
         self._stack.push_async_callback(self._stop_intakes)
         beat = self.config.heartbeat
         for table in self.config.listen:
-            self._add_intake(table)
+            await self._add_intake(table)
         if beat is not None:
             intake = self.intakes[beat.listener or self.config.listen[0].name]
             self.heartbeat = Heartbeat(self.config.connector.name, intake, beat.seconds)
 
-    def _add_intake(self, table: ListenTable) -> None:
+    async def _add_intake(self, table: ListenTable) -> None:
         assert self.config.hub is not None, "checked with the file"
         assert self._link is not None, "opened before"
-        intake = Intake(self.config.connector.name, table, self.config.hub, self.spool, self._link, self.line)
+        name = self.config.connector.name
+        intake = await Intake.open(name, table, self.config.hub, self.spool, self._link, self.line)
         intake.start()
         self.intakes[table.name] = intake
 
@@ -220,7 +228,7 @@ class Connector:
 
     async def _open(self, table: ListenTable) -> None:
         if table.name not in self.intakes:
-            self._add_intake(table)
+            await self._add_intake(table)
         self.intakes[table.name].table = table
         listener = _KINDS[table.kind](table, self.intakes[table.name].answer)
         try:
@@ -266,8 +274,13 @@ def open_spool(config: Config) -> Spool:
 
 def _is_same_place(before: ListenTable, after: ListenTable) -> bool:
     """Tell whether a listener can stay as it is, and only hear of new limits."""
-    names = ("kind", "address", "port", "folder", "pattern", "tls", "interface", "lanes")
+    names = ("kind", "address", "port", "folder", "pattern", "tls")
     return all(getattr(before, name) == getattr(after, name) for name in names)
+
+
+def _is_same_stream(before: ListenTable, after: ListenTable) -> bool:
+    """Tell whether what a listener takes goes the same way up; a stream is opened at the start."""
+    return (before.interface, before.lanes, before.lane_key) == (after.interface, after.lanes, after.lane_key)
 
 
 def _when(at: float | None) -> str | None:

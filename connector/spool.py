@@ -105,12 +105,6 @@ class Spool:
             loop.call_soon(self._run_group, loop)
         return await job.future  # type: ignore[no-any-return]  # the future of this work
 
-    def write_now(self, work: Work[T]) -> T:
-        """Run and commit the work while everybody waits; for the start, before the first `write`."""
-        with _Storage(), self._writer:
-            self._writer.execute("BEGIN IMMEDIATE")
-            return work(self._writer)
-
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Return the rows of a short, indexed query over what is committed."""
         return self._reader.execute(sql, parameters).fetchall()

@@ -48,11 +48,24 @@ class UpQueue:
         name: ``<connector>/<listener>``, with ``.<lane>`` where there are several.
     """
 
-    def __init__(self, spool: Spool, name: str) -> None:
+    def __init__(self, spool: Spool, name: str, id: int, count: int) -> None:
         self.name = name
         self._spool = spool
+        self._id = id
+        self._count = count
         self._last_n = 0
-        self._id, self._count = spool.write_now(self._open)
+
+    @classmethod
+    async def open(cls, spool: Spool, name: str) -> UpQueue:
+        """Return the stream of this name, with what an earlier life has left in it."""
+
+        def work(connection: sqlite3.Connection) -> tuple[int, int]:
+            connection.execute("INSERT OR IGNORE INTO stream (name) VALUES (?)", (name,))
+            (id,) = connection.execute("SELECT id FROM stream WHERE name = ?", (name,)).fetchone()
+            (count,) = connection.execute("SELECT COUNT(*) FROM up WHERE stream = ?", (id,)).fetchone()
+            return id, count
+
+        return cls(spool, name, *await spool.write(work))
 
     async def add(
         self,
@@ -162,12 +175,6 @@ class UpQueue:
 
     def _place(self, epoch: int, n: int) -> str:
         return f"up {self.name} {epoch} {n}"
-
-    def _open(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        connection.execute("INSERT OR IGNORE INTO stream (name) VALUES (?)", (self.name,))
-        (id,) = connection.execute("SELECT id FROM stream WHERE name = ?", (self.name,)).fetchone()
-        (count,) = connection.execute("SELECT COUNT(*) FROM up WHERE stream = ?", (id,)).fetchone()
-        return id, count
 
 
 _KEEP_REFUSED = """INSERT INTO refused

@@ -62,7 +62,7 @@ class GoingUp(RuleBasedStateMachine):
     def _open(self) -> None:
         async def open() -> None:
             self.spool = Spool(Path(self.folder.name), Clear(), 1 << 30)
-            self.intake = Intake("north", LISTEN, HUB, self.spool, self.wire, Line())
+            self.intake = await Intake.open("north", LISTEN, HUB, self.spool, self.wire, Line())
             self.intake.start()
 
         self.runner.run(open())

@@ -32,7 +32,7 @@ def open_spool(tmp_path):
 async def test_messages_come_back_in_the_order_in_which_they_were_added(open_spool):
     """From many writers at once: the order of their calls is the order of the stream, without a gap."""
     spool = open_spool()
-    queue = UpQueue(spool, "north/adt")
+    queue = await UpQueue.open(spool, "north/adt")
     await asyncio.gather(*(queue.add(b"%d" % n, f"M{n}", is_promised=True) for n in range(200)))
     found = queue.next_after(0, 500)
     assert [one.body for one in found] == [b"%d" % n for n in range(200)]
@@ -43,12 +43,12 @@ async def test_messages_come_back_in_the_order_in_which_they_were_added(open_spo
 async def test_a_new_life_has_a_greater_epoch_and_keeps_what_it_finds(open_spool):
     """R1: (epoch, n) is given once; old messages go up under their old numbers, before any new one."""
     spool = open_spool()
-    queue = UpQueue(spool, "north/adt")
+    queue = await UpQueue.open(spool, "north/adt")
     await queue.add(b"old", "M1", is_promised=True)
     first = spool.epoch
     await spool.close()
     spool = open_spool()
-    queue = UpQueue(spool, "north/adt")
+    queue = await UpQueue.open(spool, "north/adt")
     await queue.add(b"new", "M2", is_promised=True)
     assert [(one.epoch, one.n, one.body) for one in queue.next_after(0, 9)] == [
         (first, 1, b"old"),
@@ -61,7 +61,7 @@ async def test_a_new_life_has_a_greater_epoch_and_keeps_what_it_finds(open_spool
 async def test_a_copy_from_a_backup_never_reuses_a_number(open_spool, tmp_path):
     """Yesterday's disk comes back: its counter is yesterday's, so its epoch must not be."""
     spool = open_spool(clock=lambda: 1000.0)
-    await UpQueue(spool, "north/adt").add(b"x", "M1", is_promised=True)
+    await (await UpQueue.open(spool, "north/adt")).add(b"x", "M1", is_promised=True)
     backup = spool.read("SELECT value FROM fact WHERE name = 'epoch'")[0][0]
     await spool.close()
     lives = []
@@ -88,7 +88,7 @@ async def test_a_clock_that_was_set_back_gives_a_greater_epoch_all_the_same(open
 async def test_what_is_on_the_disk_is_unreadable_without_the_key(open_spool, tmp_path):
     """A stolen disk; the record number is not even in the file's slack."""
     spool = open_spool(Sealed("secret"))
-    queue = UpQueue(spool, "north/adt")
+    queue = await UpQueue.open(spool, "north/adt")
     await queue.add(b"MSH|PATIENTNAME", "M1", is_promised=True)
     await DownQueue(spool).take("d1", "lab", "", "M1", b"MSH|PATIENTNAME")
     assert queue.next_after(0, 1)[0].body == b"MSH|PATIENTNAME"
@@ -137,7 +137,7 @@ async def test_a_spool_of_another_version_is_refused(open_spool, tmp_path):
 async def test_a_failed_commit_gives_no_number_away(open_spool):
     """A number that nobody has would be a gap, and the stream would stand still."""
     spool = open_spool()
-    queue = UpQueue(spool, "north/adt")
+    queue = await UpQueue.open(spool, "north/adt")
 
     def fail(connection):
         raise sqlite3.OperationalError("disk I/O error")
@@ -153,7 +153,7 @@ async def test_a_failed_commit_gives_no_number_away(open_spool):
 async def test_what_is_settled_leaves_and_the_last_confirmed_stays(open_spool):
     """`connector recover` prints it after the disk has been lost."""
     spool = open_spool()
-    queue = UpQueue(spool, "north/adt")
+    queue = await UpQueue.open(spool, "north/adt")
     ids = [await queue.add(b"x", f"M{n}", is_promised=n == 1) for n in range(3)]
     kept = await queue.settle([(ids[0], Up.TAKEN, "AA"), (ids[1], Up.REFUSED, "AR"), (ids[2], Up.REFUSED, "AR")], "M0")
     assert kept == [ids[1]]
@@ -165,7 +165,7 @@ async def test_what_is_settled_leaves_and_the_last_confirmed_stays(open_spool):
 async def test_a_promise_or_a_withdrawal_comes_too_late_for_what_was_settled(open_spool):
     """The sender then hears what the hub said, and nothing else."""
     spool = open_spool()
-    queue = UpQueue(spool, "north/adt")
+    queue = await UpQueue.open(spool, "north/adt")
     first, second = [await queue.add(b"x", "M", is_promised=False) for _ in range(2)]
     await queue.settle([(first, Up.TAKEN, "AA")], "M")
     assert [await queue.promise(first), await queue.withdraw(first)] == [False, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import ssl
 import time
@@ -41,6 +42,24 @@ async def test_a_system_that_posts_hl7_hears_its_acknowledgement(hospital):
         async with session.get(url) as answer:
             assert answer.status == 405
     assert hospital.hub.control_ids == ["M1", "M3", "M4"]
+
+
+async def test_a_post_that_does_not_end_or_is_too_large_is_refused(hospital):
+    """408 and 413: a connection that trickles must not be held for ever, nor fill the memory."""
+    port = free_port()
+    await hospital.connector({"kind": "http", "port": port, "frame_seconds": 0.3, "frame_megabytes": 1})
+    url = f"http://127.0.0.1:{port}/"
+
+    async def trickle():
+        yield b"MSH|"
+        await asyncio.sleep(2)
+
+    async with aiohttp.ClientSession() as session:
+        async with session.post(url, data=trickle()) as answer:
+            assert answer.status == 408
+        async with session.post(url, data=io.BytesIO(bytes(2 << 20))) as answer:
+            assert answer.status == 413
+    assert hospital.hub.control_ids == []
 
 
 async def test_a_watched_folder_gives_its_files_away_once(hospital, tmp_path):
@@ -138,6 +157,10 @@ async def test_a_reload_brings_and_takes_listeners_without_dropping_anybody(hosp
     )
     assert await connector.reload(after) == ["connector"]
     assert sorted(connector.listeners) == ["adt", "siu"]
+    assert [row["name"] for row in connector.report()["listeners"]] == ["adt", "oru", "siu"]
+    lanes = after.model_copy(update={"listen": (adt.model_copy(update={"lanes": 4}), siu)})
+    assert await connector.reload(lanes) == ["connector", "listen adt"]
+    assert connector.config.listen[0].lanes == 1
     assert (await source.ask(admission("M2"))).code == "AA"
     assert await (await hospital.source(connector)).answer(5) is None  # not on the list any more
     assert (await (await hospital.source(connector, "siu")).ask(admission("M3"))).code == "AA"
