@@ -19,6 +19,7 @@ class Limits:
         frame_bytes: The largest single WebSocket frame taken in; bodies of any size come in many.
         ping_seconds: Between two pings of the control channel; no pong until the next one: the channel is dead.
         concurrent_requests: Handled at a time by one listener; more wait their turn.
+        waiting_requests: At work or waiting; beyond them a request hears 503 at once.
     """
 
     control_bytes: int = 64 * 1024
@@ -28,3 +29,4 @@ class Limits:
     frame_bytes: int = 16 * 1024 * 1024
     ping_seconds: float = 30.0
     concurrent_requests: int = 128
+    waiting_requests: int = 1024

@@ -88,6 +88,7 @@ class Listener:
         self._channels = channels
         self._tls = tls
         self._backoff = backoff
+        self._asked = 0  # requests at work or waiting
         self._turns = asyncio.Semaphore(self.limits.concurrent_requests)
         self._online: set[RelaySocket] = set()
         self._changed = asyncio.Event()
@@ -273,6 +274,9 @@ class Listener:
         """Return the handler's answer; 500 where it failed, 503 where it took too long to begin with."""
         if self._on_request is None:
             return RelayedResponse(501)
+        if self._asked >= self.limits.waiting_requests:
+            return RelayedResponse(503)
+        self._asked += 1
         try:
             async with asyncio.timeout(self.limits.answer_seconds), self._turns:
                 return await self._on_request(request)
@@ -285,6 +289,8 @@ class Listener:
         except Exception as error:  # noqa: BLE001  # the boundary: the sender hears that it failed, and no more
             self._on_error(error)
             return RelayedResponse(500)
+        finally:
+            self._asked -= 1
 
     async def _open_rendezvous(self, address: str) -> RelaySocket:
         try:

@@ -166,6 +166,30 @@ async def test_several_listeners_are_asked_in_turn(setting):
     assert await status_of(sender) == 200
 
 
+async def test_more_requests_than_can_wait_hear_so_at_once(setting):
+    """Each of them holds its body; without an end to the line a flood fills the memory."""
+    go_on = asyncio.Event()
+    running = 0
+    most = 0
+
+    async def slow(request):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await go_on.wait()
+        running -= 1
+        return RelayedResponse(200)
+
+    limits = Limits(concurrent_requests=2, waiting_requests=4)
+    await setting.listener(on_request=slow, limits=limits)
+    sender = setting.sender()
+    asking = [asyncio.create_task(status_of(sender)) for _ in range(10)]
+    await until(lambda: sum(one.done() for one in asking) == 6)
+    go_on.set()
+    assert sorted(await asyncio.gather(*asking)) == [200] * 4 + [503] * 6
+    assert most == 2
+
+
 async def test_what_is_at_work_is_answered_before_a_listener_stops(setting):
     """An update of the connector must not turn into an ambiguous delivery."""
     began, go_on = asyncio.Event(), asyncio.Event()
