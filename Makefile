@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STACK ?= dev
 
-.PHONY: help install install-dev install-infra run test lint bench deploy clean
+.PHONY: help install install-dev install-infra run test lint bench deploy connector clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,13 @@ bench: install-dev  ## Print the measured ratios of this machine
 
 deploy: install-infra  ## Send the code of this folder to a hub in Azure that exists (STACK=dev)
 	@.venv-infra/bin/python -m infra.deployment --stack $(STACK)
+
+connector:  ## Pack the on-premises connector: dist/caduceus-connector-VERSION.tar.gz
+	@mkdir -p dist
+	@version=$$(sed -n 's/^VERSION = "\(.*\)"/\1/p' connector/__init__.py); \
+	  tar czf dist/caduceus-connector-$$version.tar.gz --exclude=__pycache__ --sort=name --owner=0 --group=0 \
+	    LICENSE docs/connector.md docs/connector-in-flight.md connector relay \
+	    shared/__init__.py shared/hl7 shared/message shared/mllp && echo "dist/caduceus-connector-$$version.tar.gz"
 
 clean:  ## Remove .venv and .venv-infra; the data in .caduceus stays
 	rm -rf $(VENV) .venv-infra

@@ -12,7 +12,18 @@ from rich.table import Table
 
 from bench.measure import Row
 
-MODULES = ("hl7_parse", "convert", "fhir_validate", "local_adapters", "pipeline", "memory", "cold_start", "scale")
+MODULES = (
+    "hl7_parse",
+    "convert",
+    "fhir_validate",
+    "local_adapters",
+    "pipeline",
+    "memory",
+    "cold_start",
+    "relay",
+    "connector",
+    "scale",
+)
 
 
 def main(arguments: list[str]) -> int:

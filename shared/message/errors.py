@@ -434,22 +434,111 @@ class MergeCycle(IntegrationError):
     next_step = "decide which record survives and merge the others into it"
 
 
-class RegistryInvalid(IntegrationError):
-    """The folder of interfaces cannot be used as it is.
+class FilesInvalid(IntegrationError):
+    """Base of what is wrong with files that people write.
 
     Args:
         problems: Each one prints as ``file:line: text``.
     """
 
-    code = "REGISTRY-001"
-    what = "the interfaces cannot be used"
-    disposition = Disposition.REFUSE
-    next_step = "mend them, then `caduceus interfaces check`"
+    disposition: ClassVar[Disposition] = Disposition.REFUSE
 
     def __init__(self, problems: Sequence[object]) -> None:
         self.problems = tuple(problems)
         more = f", and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
         super().__init__(f"{self.problems[0]}{more}")
+
+
+class RegistryInvalid(FilesInvalid):
+    """The folder of interfaces cannot be used as it is."""
+
+    code = "REGISTRY-001"
+    what = "the interfaces cannot be used"
+    next_step = "mend them, then `caduceus interfaces check`"
+
+
+class ConnectorConfigInvalid(FilesInvalid):
+    """The configuration of a connector cannot be used as it is."""
+
+    code = "CONNECTOR-001"
+    what = "the connector's configuration cannot be used"
+    next_step = "mend it, then `python -m connector check`"
+
+
+class SpoolInUse(IntegrationError):
+    """Another connector works with this spool; two of them would deliver everything twice."""
+
+    code = "CONNECTOR-002"
+    what = "another process uses this spool"
+    disposition = Disposition.REFUSE
+    next_step = "stop the other one; a standby waits for the same spool, it never has its own"
+
+
+class SpoolUnreadable(IntegrationError):
+    """The spool was made by another version, or with another key."""
+
+    code = "CONNECTOR-003"
+    what = "the spool cannot be read"
+    disposition = Disposition.REFUSE
+    next_step = "give it the key and the version it was written with; do not delete it: it holds what was acknowledged"
+
+
+class SpoolFull(IntegrationError):
+    """The spool has reached the size it may have; senders wait, or hear what `on_full` says."""
+
+    code = "CONNECTOR-004"
+    what = "the connector's spool is full"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.APPLICATION_ERROR
+    next_step = "let the line to the hub come back, or give the spool more room"
+
+
+class HubUnreachable(IntegrationError):
+    """The hub did not answer a connector in time; the sender keeps its message."""
+
+    code = "CONNECTOR-005"
+    what = "the hub did not take the message in time"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.APPLICATION_ERROR
+    next_step = "nothing: the sender sends it again; check the line to the hub if it lasts"
+
+
+class StreamOutOfStep(IntegrationError):
+    """The hub misses a number of a connector's stream (rule R1); nothing more of it goes up."""
+
+    code = "CONNECTOR-006"
+    what = "the hub expects another number of the stream"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = (
+        "look for a second process with a copy of this spool; then restart the connector, which begins a new epoch"
+    )
+
+
+class DeliveryConflict(IntegrationError):
+    """A delivery came again under the same id with other bytes."""
+
+    code = "CONNECTOR-007"
+    what = "another delivery has this id"
+    disposition = Disposition.REFUSE
+    next_step = "report it: a delivery id stands for its bytes"
+
+
+class RefusedAfterAcknowledgement(IntegrationError):
+    """The hub refused what the connector's own spool had acknowledged; it is kept."""
+
+    code = "CONNECTOR-008"
+    what = "the hub refused a message that was acknowledged on premises"
+    next_step = "correct the interface, then let the source send it again; the kept copy is the proof"
+
+
+class CertificateExpiring(IntegrationError):
+    """A certificate of the connector lapses within 30 days."""
+
+    code = "CONNECTOR-009"
+    what = "a certificate lapses soon"
+    disposition = Disposition.RETRY
+    next_step = "put the new certificate in its place; the connector reads it without a restart"
 
 
 class ShapeFailed(IntegrationError):
@@ -492,6 +581,102 @@ class NotFhir(IntegrationError):
     what = "what was given is not FHIR R4"
     disposition = Disposition.REFUSE
     next_step = "mend the element at that place, or convert from another FHIR version first"
+
+
+class RelayError(IntegrationError):
+    """Base of what can go wrong with a hybrid connection of Azure Relay."""
+
+    disposition: ClassVar[Disposition] = Disposition.RETRY
+    acknowledgement: ClassVar[Acknowledgement] = Acknowledgement.NONE
+
+
+class RelayUnreachable(RelayError):
+    """The relay cannot be reached, or a connection to it broke off."""
+
+    code = "RELAY-001"
+    what = "the relay cannot be reached"
+    next_step = "nothing: it is tried again; check the name and outbound port 443 if it lasts"
+
+
+class RelayRefused(RelayError):
+    """The relay does not take the token: none, expired, or without the right that is needed."""
+
+    code = "RELAY-002"
+    what = "the relay does not accept the token"
+    next_step = "check the key or the identity's role (Azure Relay Listener, Azure Relay Sender) and the clock"
+
+
+class HybridConnectionUnknown(RelayError):
+    """There is no hybrid connection of this name."""
+
+    code = "RELAY-003"
+    what = "the relay has no such hybrid connection"
+    next_step = "check namespace and path"
+
+
+class NoRelayListener(RelayError):
+    """Nobody listens at the other end of the hybrid connection."""
+
+    code = "RELAY-004"
+    what = "nobody listens on the hybrid connection"
+    next_step = "nothing: it is tried again; look at the listener if it lasts"
+
+
+class RelayRejected(RelayError):
+    """The listener looked at the connection and did not want it.
+
+    Attributes:
+        status: HTTP status that the listener gave.
+    """
+
+    code = "RELAY-005"
+    what = "the listener rejected the connection"
+    next_step = "check what the listener expects"
+
+    status = 0
+
+
+class RendezvousMissed(RelayError):
+    """The address of a rendezvous had lapsed (30 s), was used before, or could not be reached."""
+
+    code = "RELAY-006"
+    what = "a rendezvous was not made in time"
+    next_step = "nothing: the sender tries again; look at the load of the listener if it lasts"
+
+
+class RelayAnswerLate(RelayError):
+    """No answer within 60 s; the relay has told the sender so."""
+
+    code = "RELAY-007"
+    what = "a request was not answered in time"
+    disposition = Disposition.REVIEW  # the listener may have done what was asked
+    next_step = "ask for the outcome before the request is sent again"
+
+
+class RelayLimitExceeded(RelayError):
+    """More than the relay carries: 64 kB in a control frame, 32 kB of headers."""
+
+    code = "RELAY-008"
+    what = "larger than the relay carries"
+    disposition = Disposition.REFUSE
+    next_step = "make it smaller; bodies over 64 kB take a rendezvous by themselves"
+
+
+class RelayProtocolBroken(RelayError):
+    """What came over the wire is not what the protocol says; the connection closes."""
+
+    code = "RELAY-009"
+    what = "the other end broke the relay's protocol"
+    next_step = "nothing: the connection is made anew; report it if it lasts"
+
+
+class TooManyRelayListeners(RelayError):
+    """A hybrid connection takes 25 listeners."""
+
+    code = "RELAY-010"
+    what = "more listeners than a hybrid connection takes"
+    disposition = Disposition.REFUSE
+    next_step = "use at most 25 listeners, or a second hybrid connection"
 
 
 class SettingInvalid(IntegrationError):

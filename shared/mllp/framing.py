@@ -44,6 +44,11 @@ class FrameDecoder:
         self._searched = 0  # so much of it holds no FS
         self._awaits_carriage_return = False  # the last byte was FS
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether a frame has begun and not ended: silence is suspicious here, and only here."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Return the messages that these bytes complete.
 

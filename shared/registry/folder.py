@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.message.identifiers import DestinationId, InterfaceId
+from shared.message.toml_lines import Place, key_lines, line_of
 from shared.registry.concept_map import ConceptMap, read_concept_maps
 from shared.registry.destination import DestinationConfig
 from shared.registry.interface import Interface
 from shared.registry.model import Model
 from shared.registry.problem import Problem
-from shared.registry.toml_lines import Place, key_lines, line_of
 
 DESTINATIONS = "destinations"
 INTERFACE_FILE = "interface.toml"

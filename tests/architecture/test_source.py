@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-PACKAGES = ("shared", "functions", "local", "cli", "infra")
+PACKAGES = ("shared", "functions", "local", "cli", "connector", "relay", "infra")
 MODULES = sorted(
     [path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py")] + [REPOSITORY / "function_app.py"]
 )
 VAGUE = {"utils", "util", "common", "helpers", "helper", "manager", "managers", "misc"}
-# The laptop sets what settings.py reads, so that the functions find a laptop; it is the one writer.
-MAY_TOUCH_THE_ENVIRONMENT = {"shared/settings.py", "local/laptop.py"}
+# The laptop sets what settings.py reads, so that the functions find a laptop; it is the one writer. The connector's
+# file may say that a secret is in a variable (``env:NAME``).
+MAY_TOUCH_THE_ENVIRONMENT = {"shared/settings.py", "local/laptop.py", "connector/keys.py"}
 
 
 def test_layers_are_kept():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.message.errors import Hl7Error, IntegrationError, RegistryInvalid, every_error, reason_of
+from shared.message.errors import FilesInvalid, Hl7Error, IntegrationError, every_error, reason_of
 
 RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"
 PARTS = ("**What happened.**", "**Who is affected.**", "**Look at**", "**Do.**", "**Resend?**")
@@ -77,6 +77,6 @@ def test_the_reason_of_a_code_is_what_happened_and_what_to_do():
 def _raised_at_a_place(error: type[IntegrationError]) -> tuple[IntegrationError, str]:
     if issubclass(error, Hl7Error):
         return error("PID-5", 143), "PID-5, byte 143"
-    if issubclass(error, RegistryInvalid):
+    if issubclass(error, FilesInvalid):
         return error(["interface.toml:3: no title"]), "interface.toml:3: no title"
     return error("queue transform"), "queue transform"

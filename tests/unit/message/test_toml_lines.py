@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.registry.toml_lines import key_lines, line_of
+from shared.message.toml_lines import key_lines, line_of
 
 TEXT = '''\
 title = "a"   # 1

@@ -1,0 +1,50 @@
+"""The certificates that the configuration names, and the days that they have left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from connector.config import Config, DeliverTable, ListenTable
+
+WARN_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate in use.
+
+    Attributes:
+        of: Which table uses it.
+        days: Until it lapses; below 0 it has. None: it cannot be read.
+    """
+
+    of: str
+    file: Path
+    days: float | None
+
+
+def certificates(config: Config, now: datetime) -> list[Certificate]:
+    """Return every certificate of ours, and how long it is good."""
+    return [Certificate(of, file, _days_left(file, now)) for of, file in _files(config)]
+
+
+def _files(config: Config) -> Iterator[tuple[str, Path]]:
+    if config.hub is not None and config.hub.certificate is not None:
+        yield "hub", config.hub.certificate
+    tables: list[ListenTable | DeliverTable] = [*config.listen, *config.deliver]
+    for table in tables:
+        if table.tls is not None and table.tls.certificate is not None:
+            yield table.name, table.tls.certificate
+
+
+def _days_left(file: Path, now: datetime) -> float | None:
+    try:
+        found = x509.load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return min((one.not_valid_after_utc - now).total_seconds() for one in found) / 86_400

@@ -1,0 +1,159 @@
+"""Look at everything a connector needs, before it starts: every line of the answer is one thing, good or not."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from connector.certificates import WARN_DAYS, certificates
+from connector.config import Config, ListenTable
+from connector.keys import read_secret
+from connector.link import open_link, relay_tokens
+from connector.mllp_line import MllpLine, connect_line, destination_tls
+from connector.mllp_listener import listener_tls
+from relay import HybridConnection, Listener
+from shared.message.errors import HubUnreachable, IntegrationError
+
+SKEW_SECONDS = 60.0
+_FREE_MEGABYTES = 512
+_WAIT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    is_good: bool
+    what: str
+    said: str = ""
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.is_good else 'BAD '} {self.what}{': ' if self.said else ''}{self.said}"
+
+
+async def look_at(config: Config) -> AsyncIterator[Finding]:
+    """Yield a finding for each thing; nothing is changed, and no message is sent."""
+    for finding in (*_secrets(config), *_spool(config), *_ports(config), *_certificates(config)):
+        yield finding
+    if config.hub is not None:
+        async for finding in _hub(config):
+            yield finding
+    if config.relay is not None:
+        yield await _relay(config)
+    for table in config.deliver:
+        opened = await connect_line(table, destination_tls(table))
+        if isinstance(opened, MllpLine):
+            opened.close()
+            yield Finding(True, f"destination {table.name}")
+        else:
+            yield Finding(False, f"destination {table.name}", opened.code)
+
+
+def _secrets(config: Config) -> Iterator[Finding]:
+    places = {config.spool.key, config.hub.key if config.hub else None, config.relay.key if config.relay else None}
+    for place in sorted(one for one in places if one is not None):
+        try:
+            read_secret(place)
+            yield Finding(True, f"secret {place}")
+        except IntegrationError as error:
+            yield Finding(False, f"secret {place}", error.code)
+
+
+def _spool(config: Config) -> Iterator[Finding]:
+    folder = config.connector.folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        free = shutil.disk_usage(folder).free // (1024 * 1024)
+    except OSError as error:
+        yield Finding(False, f"folder {folder}", type(error).__name__)
+        return
+    yield Finding(free > _FREE_MEGABYTES, f"folder {folder}", f"{free:,} MB free")
+
+
+def _ports(config: Config) -> Iterator[Finding]:
+    for table in config.listen:
+        if table.kind == "folder":
+            folder = table.folder
+            assert folder is not None, "checked with the file"
+            yield Finding(folder.is_dir(), f"listener {table.name}", f"folder {folder}")
+        else:
+            yield _port(table)
+
+
+def _port(table: ListenTable) -> Finding:
+    family = socket.AF_INET6 if ":" in table.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((table.address, table.port))
+            listener_tls(table)
+        except (OSError, ValueError) as error:
+            return Finding(False, f"listener {table.name}", f"port {table.port}: {type(error).__name__}")
+    return Finding(True, f"listener {table.name}", f"port {table.port} is free")
+
+
+def _certificates(config: Config) -> Iterator[Finding]:
+    for one in certificates(config, datetime.now(UTC)):
+        days = "cannot be read" if one.days is None else f"{one.days:.0f} days left"
+        yield Finding(one.days is not None and one.days > WARN_DAYS, f"certificate of {one.of}", days)
+
+
+async def _hub(config: Config) -> AsyncIterator[Finding]:
+    """Ask the hub something that it refuses: an empty request; the way, the name and the clocks are seen by that."""
+    assert config.hub is not None, "asked for where there is one"
+    try:
+        link = open_link(config.hub)
+    except (IntegrationError, OSError) as error:
+        yield Finding(False, "hub", type(error).__name__)
+        return
+    place = urlsplit(config.hub.url or config.hub.relay or "").hostname
+    try:
+        answer = await link.post("/ingest", {"Content-Type": "application/hl7-v2"}, b"")
+        yield Finding(answer.status == 400, f"hub {place}", f"HTTP {answer.status}")
+        yield _skew(answer.headers.get("Date"))
+    except HubUnreachable as error:
+        yield Finding(False, f"hub {place}", error.where)
+    finally:
+        await link.close()
+
+
+def _skew(date: str | None) -> Finding:
+    if date is None:
+        return Finding(True, "clock", "the hub does not tell the time")
+    seconds = time.time() - parsedate_to_datetime(date).timestamp()
+    return Finding(abs(seconds) < SKEW_SECONDS, "clock", f"{seconds:+.0f} s against the hub's")
+
+
+async def _relay(config: Config) -> Finding:
+    """Open a control channel for a moment."""
+    assert config.relay is not None, "asked for where there is one"
+    try:
+        place = HybridConnection.parse(config.relay.url)
+        listener = Listener(place, relay_tokens(place, config.relay.key_name, config.relay.key))
+    except IntegrationError as error:
+        return Finding(False, "relay", error.code)
+    await listener.start()
+    try:
+        await listener.wait_online(_WAIT_SECONDS)
+        return Finding(True, f"relay {place.host}/{place.path}")
+    except IntegrationError as error:
+        return Finding(False, f"relay {place.host}/{place.path}", str(error))
+    finally:
+        await listener.stop()
+
+
+async def print_findings(config: Config) -> bool:
+    """Print every finding; return whether all of them are good."""
+    is_good = True
+    async for finding in look_at(config):
+        print(finding)
+        is_good &= finding.is_good
+        await asyncio.sleep(0)
+    return is_good

@@ -1,0 +1,92 @@
+"""A watched folder: each file is a message or a batch; it leaves the folder once all of it is safe.
+
+A file is taken when it has not changed for a while, or at once when it was moved in whole under its name. It goes to
+``done/`` with the acknowledgements beside it, or to ``failed/`` where a message of it was refused; nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from connector.config import ListenTable
+from connector.log import log, log_failure
+from connector.mllp_listener import Answerer
+from shared.hl7.batch import split_batch
+from shared.message.errors import FrameTooLarge
+
+LOOK_SECONDS = 1.0
+QUIET_SECONDS = 2.0  # a file that was written to since is perhaps not whole
+
+
+class FolderListener:
+    """Watches between `start` and `stop`.
+
+    Attributes:
+        port: 0; it has none.
+    """
+
+    def __init__(self, table: ListenTable, answer: Answerer, quiet_seconds: float = QUIET_SECONDS) -> None:
+        assert table.folder is not None, "checked with the file"
+        self.table = table
+        self.answer = answer
+        self.port = 0
+        self._folder = table.folder
+        self._quiet = quiet_seconds
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, port: int | None = None) -> None:
+        """Begin to look; a file that was half done when the last process ended is begun again."""
+        for name in ("done", "failed"):
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self, seconds: float = 10.0) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def renew_certificate(self) -> None:
+        """A folder has none."""
+
+    async def _watch(self) -> None:
+        while True:
+            for file in self._whole_files():
+                try:
+                    await self._take(file)
+                except Exception as error:  # noqa: BLE001  # the boundary: the file stays where it is, and comes again
+                    log_failure("file_not_taken", error, listener=self.table.name)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _whole_files(self) -> list[Path]:
+        """Return the files that are whole, oldest first."""
+        try:
+            found = [(file.stat().st_mtime, file) for file in self._folder.glob(self.table.pattern) if file.is_file()]
+        except OSError as error:
+            log_failure("folder_not_read", error, listener=self.table.name)
+            return []
+        quiet = time.time() - self._quiet
+        return [file for changed, file in sorted(found) if changed <= quiet]
+
+    async def _take(self, file: Path) -> None:
+        body = await asyncio.to_thread(self._read, file)
+        if body is None:
+            log("file_too_large", listener=self.table.name, code=FrameTooLarge.code)
+            self._put_away(file, b"", "failed")
+            return
+        messages = split_batch(body).messages
+        answers = [await self.answer(message) for message in messages]
+        is_taken = bool(answers) and all(b"\rMSA|AA|" in each or b"\rMSA|CA|" in each for each in answers)
+        self._put_away(file, b"".join(answers), "done" if is_taken else "failed")
+        log("file_taken", listener=self.table.name, count=len(messages))
+
+    def _read(self, file: Path) -> bytes | None:
+        """Return a file; None when it is larger than a message may be."""
+        return file.read_bytes() if file.stat().st_size <= self.table.frame_megabytes * 1024 * 1024 else None
+
+    def _put_away(self, file: Path, answers: bytes, where: str) -> None:
+        name = f"{time.time_ns()}-{file.name}"
+        (self._folder / where / f"{name}.ack").write_bytes(answers)
+        file.replace(self._folder / where / name)

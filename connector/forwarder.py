@@ -1,0 +1,179 @@
+"""Bring one stream to the hub: in order, one request at a time, for as long as it takes (rule R1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from connector.config import HubTable
+from connector.header import is_simple
+from connector.hub_answer import STREAM_HEADER, Verdict, is_better_sent_singly, is_out_of_step, judge, stream_header
+from connector.link import Link, LinkAnswer
+from connector.log import log, log_failure
+from connector.states import Up, UpEvent, after_up
+from connector.up_queue import Spooled, UpQueue
+from relay.backoff import Backoff
+from shared.message.errors import HubUnreachable, IntegrationError, RefusedAfterAcknowledgement, StreamOutOfStep
+
+BATCH_BYTES = 48 * 1024  # of small messages in one request: it stays on the relay's control channel
+HL7_MEDIA_TYPE = "application/hl7-v2"
+
+
+@dataclass(slots=True)
+class Line:
+    """What is known of the line to the hub, from the last request on it.
+
+    Attributes:
+        changed: Unix time since which it is as it is.
+        failure: Why it is down.
+    """
+
+    is_up: bool = True
+    changed: float = 0.0
+    failure: IntegrationError | None = None
+    answered: float | None = None
+
+    def note(self, failure: IntegrationError | None, now: float) -> None:
+        """Remember how a request ended."""
+        if failure is None:
+            self.answered = now
+        if (failure is None) != self.is_up:
+            self.is_up, self.changed = failure is None, now
+            log("line_up" if self.is_up else "line_down", code=failure.code if failure else "")
+        self.failure = failure
+
+
+Hear = Callable[[int, Verdict], None]
+
+
+@dataclass(slots=True)
+class Forwarder:
+    """Forwards one stream.
+
+    Args:
+        path: Of the hub's ingest.
+        hear: Told the verdict on each message.
+        may_send: The messages of a batch that may go now: barriers between the lanes of a listener.
+        moved: Called when messages have left the stream.
+        failed: Called when a request has ended without settling anything.
+    """
+
+    queue: UpQueue
+    link: Link
+    line: Line
+    table: HubTable
+    path: str
+    clock: Callable[[], float]
+    hear: Hear
+    may_send: Callable[[UpQueue, list[Spooled]], list[Spooled]] = lambda queue, batch: batch
+    moved: Callable[[], None] = lambda: None
+    failed: Callable[[], None] = lambda: None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _singly: int = 0  # so many messages are sent one by one: one of them may be what the hub cannot take
+
+    async def run(self) -> None:
+        """Forward until cancelled."""
+        backoff = Backoff(self.table.retry_base_seconds, self.table.retry_cap_seconds)
+        while True:
+            try:
+                batch = self._next_batch()
+                if not batch:
+                    self.wake.clear()
+                    await self.wake.wait()
+                    continue
+                await self._forward(batch)
+                backoff.reset()
+            except IntegrationError as error:
+                if isinstance(error, HubUnreachable):
+                    self.line.note(error, self.clock())
+                else:
+                    log_failure("stream_held", error, stream=self.queue.name)
+                self.failed()
+                await asyncio.sleep(backoff.next_seconds())
+            except Exception as error:  # noqa: BLE001  # the boundary: a stream never ends for a fault of ours
+                log_failure("stream_failed", error, stream=self.queue.name)
+                self.failed()
+                await asyncio.sleep(backoff.next_seconds())
+
+    def _next_batch(self) -> list[Spooled]:
+        waiting = self.queue.next_after(0, 1 if self._singly else self.table.batch_messages)
+        return self.may_send(self.queue, _one_request(waiting))
+
+    async def _forward(self, batch: list[Spooled]) -> None:
+        if batch[0].state is Up.WITHDRAWN:
+            await self._void(batch[0])
+            return
+        answer = await self._post(batch)
+        verdicts = judge(answer, [each.control_id for each in batch])
+        if verdicts is None:
+            self._look_closer(answer, len(batch))
+        else:
+            if not verdicts[0].acknowledgement:  # alone, and refused in words that are not HL7's: ingest never saw it
+                await self._void_number(batch[0])
+            self.line.note(None, self.clock())
+            self._singly = max(0, self._singly - len(batch))
+            await self._settle(batch, verdicts)
+
+    async def _post(self, batch: Sequence[Spooled]) -> LinkAnswer:
+        first = batch[0]
+        headers = {
+            "Content-Type": HL7_MEDIA_TYPE,
+            STREAM_HEADER: stream_header(self.queue.name, first.epoch, first.n, len(batch)),
+        }
+        return await self.link.post(self.path, headers, b"".join(each.body for each in batch))
+
+    def _look_closer(self, answer: LinkAnswer, count: int) -> None:
+        if is_out_of_step(answer):
+            raise StreamOutOfStep(self.queue.name)
+        if count > 1 and is_better_sent_singly(answer):
+            self._singly = count
+            return
+        raise HubUnreachable(f"HTTP {answer.status}")
+
+    async def _settle(self, batch: Sequence[Spooled], verdicts: Sequence[Verdict]) -> None:
+        for message, verdict in zip(batch, verdicts, strict=True):
+            self.hear(message.id, verdict)  # the hub has it, or never will: the sender need not wait for our disk
+        settled = [
+            (message.id, after_up(Up.SENDING, verdict.event), verdict.code)
+            for message, verdict in zip(batch, verdicts, strict=True)
+        ]
+        taken = [message.control_id for message, (_, state, _) in zip(batch, settled, strict=True) if state is Up.TAKEN]
+        for _ in await self.queue.settle(settled, taken[-1] if taken else ""):
+            log_failure("refused_after_acknowledgement", RefusedAfterAcknowledgement(), stream=self.queue.name)
+        self.moved()
+
+    async def _void(self, message: Spooled) -> None:
+        """Let go of a message that its sender keeps, once the hub knows that its number stays empty."""
+        await self._void_number(message)
+        self.line.note(None, self.clock())
+        await self.queue.settle([(message.id, after_up(Up.WITHDRAWN, UpEvent.VOIDED), "")], "")
+        self.moved()
+
+    async def _void_number(self, message: Spooled) -> None:
+        """Let the hub know that a number stays empty, unless it has it: without that the next one would be a gap."""
+        headers = {STREAM_HEADER: f"{stream_header(self.queue.name, message.epoch, message.n, 1)}; void"}
+        answer = await self.link.post(self.path, headers, b"")
+        knows_streams = STREAM_HEADER in answer.headers
+        # A hub that knows no streams says 400 to an empty body, and has nothing to void.
+        if not (answer.status == 200 or (answer.status == 400 and not knows_streams)):
+            raise HubUnreachable(f"HTTP {answer.status}")
+
+
+def _one_request(waiting: Sequence[Spooled]) -> list[Spooled]:
+    """Return what goes in one request: consecutive numbers of one epoch, and nothing that must go alone."""
+    batch: list[Spooled] = []
+    size = 0
+    for message in waiting:
+        size += len(message.body)
+        is_alone = message.state is Up.WITHDRAWN or message.is_barrier or not is_simple(message.body)
+        if batch and (is_alone or size > BATCH_BYTES or not _follows(batch[-1], message)):
+            break
+        batch.append(message)
+        if is_alone:
+            break
+    return batch
+
+
+def _follows(before: Spooled, message: Spooled) -> bool:
+    return message.epoch == before.epoch and message.n == before.n + 1

@@ -1,0 +1,101 @@
+"""What the connector reads of a message: its header, and what it stays in order with. The rest is the hub's.
+
+Most messages begin with ``MSH|^~\\&|``: their header is one split. Every other one goes through `shared.hl7`.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.hl7 import parse
+from shared.hl7.ack import build_ack
+from shared.message.errors import Acknowledgement, IntegrationError
+
+_USUAL = b"MSH|^~\\&|"
+_EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
+_PID_3 = re.compile(rb"[\r\n]PID\|(?:[^|\r\n]*\|){2}([^|~^\r\n]*)")
+_MERGE = re.compile(rb"[\r\n]MRG\|")
+_NESTED = re.compile(rb"[\r\n](?:MSH|FHS|BHS|BTS|FTS)")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The beginning of one message.
+
+    Attributes:
+        control_id: MSH-10, as sent.
+    """
+
+    raw: bytes
+    control_id: str
+
+    def lane(self, lanes: int) -> int:
+        """Return the lane of the message: the same for the same PID-3.1; 0 where there is none."""
+        found = _PID_3.search(self.raw) if lanes > 1 else None
+        return zlib.crc32(found[1]) % lanes if found and found[1] else 0
+
+    @property
+    def is_barrier(self) -> bool:
+        """Whether it names two patients: a merge, a move, a link."""
+        return _MERGE.search(self.raw) is not None
+
+
+def read_header(raw: bytes) -> Header:
+    """Return the header of a message.
+
+    Raises:
+        NotHl7, HeaderTooShort, DelimitersInvalid, SeveralMessages: nobody can be answered.
+    """
+    if raw.startswith(_USUAL):
+        fields = raw[: _line_end(raw)].split(b"|", 10)
+        if len(fields) > 9:
+            return Header(raw, fields[9].decode("latin-1"))
+    message = parse(raw, _EVERY_BYTE)
+    return Header(raw, message.header.text(10))
+
+
+def is_simple(raw: bytes) -> bool:
+    """Tell whether a message may travel with others: it ends with a line end, and holds no second header."""
+    return raw.startswith(b"MSH") and raw.endswith((b"\r", b"\n")) and _NESTED.search(raw) is None
+
+
+def acknowledge(
+    raw: bytes, code: Acknowledgement, control_id: str, now: datetime, error: IntegrationError | None = None
+) -> bytes:
+    """Return the acknowledgement of a message that `read_header` could read."""
+    if error is None and code is Acknowledgement.APPLICATION_ACCEPT and raw.startswith(_USUAL):
+        quick = _accept(raw, control_id, now)
+        if quick:
+            return quick
+    return build_ack(parse(raw, _EVERY_BYTE), code, control_id, now, error)
+
+
+def _accept(raw: bytes, control_id: str, now: datetime) -> bytes:
+    """Return AA or CA byte for byte as `build_ack` writes it; empty where the header is not a plain one."""
+    end = _line_end(raw)
+    fields = raw[:end].split(b"|")
+    if len(fields) < 12 or raw[end : end + 1] != b"\r" or not raw[:end].isascii():
+        return b""
+    version = fields[11]
+    if version not in _VERSIONS or b"\\" in fields[8]:
+        return b""
+    event = fields[8].split(b"^")[1:2]
+    kind = b"ACK^%b^ACK" % event[0] if event and event[0] and version not in _BEFORE_2_3_1 else b"ACK"
+    code = b"CA" if len(fields) > 14 and fields[14] in (b"AL", b"SU") else b"AA"
+    charset = b"||||||" + fields[17] if len(fields) > 17 and fields[17] else b""
+    return b"MSH|^~\\&|%b|%b|%b|%b|%b||%b|%b|%b|%b%b\rMSA|%b|%b\r" % (
+        fields[4], fields[5], fields[2], fields[3], f"{now:%Y%m%d%H%M%S%z}".encode(), kind, control_id.encode(),
+        fields[10], version, charset, code, fields[9],
+    )  # fmt: skip
+
+
+_BEFORE_2_3_1 = frozenset((b"2.1", b"2.2", b"2.3"))
+_VERSIONS = _BEFORE_2_3_1 | {b"2.3.1", b"2.4", b"2.5", b"2.5.1", b"2.6", b"2.7", b"2.7.1", b"2.8", b"2.8.1", b"2.8.2"}
+
+
+def _line_end(raw: bytes) -> int:
+    end = raw.find(b"\r")
+    return len(raw) if end < 0 else end

@@ -1,0 +1,88 @@
+"""A plain HTTP listener, for systems that post HL7: one message or a batch; the answer is its acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from connector.config import ListenTable
+from connector.log import log
+from connector.mllp_listener import Answerer, listener_tls
+from connector.senders import is_allowed
+from shared.hl7.batch import split_batch
+
+_BATCH = (b"FHS", b"BHS")
+
+
+class HttpListener:
+    """Listens between `start` and `stop`.
+
+    Attributes:
+        table: What it allows.
+        port: The one it listens on.
+    """
+
+    def __init__(self, table: ListenTable, answer: Answerer) -> None:
+        self.table = table
+        self.port = 0
+        self.answer = answer
+        self._tls = listener_tls(table)
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, port: int | None = None) -> None:
+        """Listen.
+
+        Args:
+            port: Instead of the table's; 0 takes a free one.
+        """
+        server = web.Server(self._handle, access_log=None, keepalive_timeout=60)
+        self._runner = web.ServerRunner(server)
+        await self._runner.setup()
+        wanted = self.table.port if port is None else port
+        await web.TCPSite(self._runner, self.table.address, wanted, ssl_context=self._tls).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self, seconds: float = 10.0) -> None:
+        """Stop listening, answer what is at work, and close."""
+        if self._runner is not None:
+            await self._runner.shutdown()
+            await self._runner.cleanup()
+
+    def renew_certificate(self) -> None:
+        """Read the certificate again, for new connections."""
+        if self._tls is not None and self.table.tls is not None and self.table.tls.certificate is not None:
+            self._tls.load_cert_chain(self.table.tls.certificate, self.table.tls.key)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not is_allowed(request.remote or "", self.table.allow):
+            log("not_allowed", listener=self.table.name)
+            return web.Response(status=403)
+        if request.method != "POST":
+            return web.Response(status=405)
+        try:
+            async with asyncio.timeout(self.table.frame_seconds):
+                body = await self._bounded(request)
+        except TimeoutError:
+            log("frame_late", listener=self.table.name)
+            return web.Response(status=408, headers={"Connection": "close"})
+        if body is None:
+            return web.Response(status=413, headers={"Connection": "close"})
+        messages = split_batch(body).messages if body.startswith(_BATCH) else [body]
+        answers = [await self.answer(message) for message in messages]
+        said = b"".join(answers)
+        if not said:
+            return web.Response(status=400)
+        is_taken = all(b"\rMSA|AA|" in each or b"\rMSA|CA|" in each for each in answers)
+        return web.Response(status=200 if is_taken else 422, body=said, content_type="application/hl7-v2")
+
+    async def _bounded(self, request: web.BaseRequest) -> bytes | None:
+        limit = self.table.frame_megabytes * 1024 * 1024
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.content.iter_chunked(65536):
+            size += len(part)
+            if size > limit:
+                return None
+            parts.append(part)
+        return b"".join(parts)

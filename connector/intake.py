@@ -1,0 +1,252 @@
+"""One listener's messages: into the spool, up to the hub, and the answer that its sender was promised."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from connector.config import HubTable, ListenTable
+from connector.forwarder import Forwarder, Line
+from connector.header import Header, acknowledge, read_header
+from connector.hub_answer import Verdict
+from connector.link import Link
+from connector.log import log, log_failure
+from connector.spool import Spool
+from connector.states import UpEvent
+from connector.up_queue import Backlog, Spooled, UpQueue
+from shared.message.errors import (
+    Acknowledgement,
+    HubUnreachable,
+    IntegrationError,
+    SpoolFull,
+    StorageFailed,
+    StorageFull,
+)
+
+_ROOM_SECONDS = 1.0  # between two looks whether there is room again
+
+
+class Intake:
+    """Takes messages of one listener, from however many connections.
+
+    Attributes:
+        table: The listener's table; a reload puts another one in its place.
+        taken: Messages that were answered AA or CA since the start.
+        refused: Messages that were answered otherwise.
+    """
+
+    def __init__(
+        self, table: ListenTable, hub: HubTable, spool: Spool, link: Link, line: Line, queues: list[UpQueue]
+    ) -> None:
+        self.table = table
+        self.taken = 0
+        self.refused = 0
+        self._spool = spool
+        self._line = line
+        self._waiting: dict[int, asyncio.Future[Verdict]] = {}
+        self._impatient: set[asyncio.Future[None]] = set()  # who need not wait for a line that is down
+        self._entry = asyncio.Lock()
+        self.queues = queues
+        path = f"/ingest/{table.interface}" if table.interface else "/ingest"
+        self._forwarders = [
+            Forwarder(
+                queue, link, line, hub, path, spool.clock, self._hear, self._before_barriers, self._moved, self._failed
+            )
+            for queue in self.queues
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(
+        cls, connector: str, table: ListenTable, hub: HubTable, spool: Spool, link: Link, line: Line
+    ) -> Intake:
+        """Return the intake of a listener, with what an earlier life has left in its streams."""
+        queues = [await UpQueue.open(spool, name) for name in stream_names(connector, table)]
+        return cls(table, hub, spool, link, line, queues)
+
+    def start(self) -> None:
+        """Begin to forward what is in the spool."""
+        self._tasks = [asyncio.create_task(forwarder.run()) for forwarder in self._forwarders]
+
+    async def stop(self) -> None:
+        """Forward nothing more; what is not settled stays in the spool."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def answer(self, raw: bytes) -> bytes:
+        """Return the acknowledgement of a message; empty: nobody can be answered, and the connection closes."""
+        try:
+            header = read_header(raw)
+        except IntegrationError as error:
+            log("message_unreadable", listener=self.table.name, code=error.code)
+            return b""
+        try:
+            said = await self._take(header)
+        except (SpoolFull, StorageFull, StorageFailed) as error:
+            said = self._answer_of_the_full(header, error)
+        except HubUnreachable as error:
+            said = self._say(header, Acknowledgement.APPLICATION_ERROR, error)
+        return said
+
+    async def echo(self, raw: bytes, seconds: float) -> bool:
+        """Tell whether the hub itself answered a message within some seconds; whatever it said, the way is open."""
+        waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        try:
+            id = await self.queues[0].add(
+                raw, read_header(raw).control_id, is_promised=False, on_id=self._expecting(waiter)
+            )
+        except (StorageFull, StorageFailed):
+            return False
+        self._forwarders[0].wake.set()
+        if await _within(waiter, seconds) is None:
+            self._waiting.pop(id, None)
+            return not await self.queues[0].withdraw(id)
+        return True
+
+    def backlog(self) -> Backlog:
+        """Return what waits in all of its lanes."""
+        lanes = [queue.backlog() for queue in self.queues]
+        return Backlog(sum(one.count for one in lanes), min((one.oldest for one in lanes if one.oldest), default=None))
+
+    async def _take(self, header: Header) -> bytes:
+        mode = self.table.acknowledge
+        is_promised = mode == "spool" or (mode == "hybrid" and not self._line.is_up)
+        waiter = None if is_promised else asyncio.get_running_loop().create_future()
+        lane = header.lane(len(self.queues))
+        id = await self._add(header, lane, is_promised=is_promised, waiter=waiter)
+        self._forwarders[lane].wake.set()
+        if waiter is None:
+            return self._accept(header)
+        try:
+            if mode == "hybrid":
+                return await self._hybrid(header, self.queues[lane], id, waiter)
+            return await self._end_to_end(header, self.queues[lane], id, waiter)
+        finally:
+            self._waiting.pop(id, None)
+
+    async def _add(
+        self, header: Header, lane: int, *, is_promised: bool, waiter: asyncio.Future[Verdict] | None
+    ) -> int:
+        """Return the id of the message once it is durable; waits for room where `on_full` is stall."""
+        while True:
+            if self._spool.is_full or self._entry.locked():
+                async with self._entry:  # first come, first served
+                    await self._wait_for_room()
+            try:
+                return await self.queues[lane].add(
+                    header.raw, header.control_id, is_promised=is_promised,
+                    is_barrier=len(self.queues) > 1 and header.is_barrier, on_id=self._expecting(waiter),
+                )  # fmt: skip
+            except (StorageFull, StorageFailed) as error:
+                log_failure("spool_not_written", error, listener=self.table.name)
+                if self.table.on_full != "stall":
+                    raise
+                async with self._entry:  # whoever comes now waits behind this one
+                    await asyncio.sleep(_ROOM_SECONDS)
+
+    async def _wait_for_room(self) -> None:
+        while self._spool.is_full:
+            if self.table.on_full != "stall":
+                raise SpoolFull(self.table.name)
+            await self._spool.wait_for_room(_ROOM_SECONDS)
+
+    def _expecting(self, waiter: asyncio.Future[Verdict] | None) -> Callable[[int], None]:
+        def on_id(id: int) -> None:
+            if waiter is not None:
+                self._waiting[id] = waiter
+
+        return on_id
+
+    async def _hybrid(self, header: Header, queue: UpQueue, id: int, waiter: asyncio.Future[Verdict]) -> bytes:
+        line_failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._impatient.add(line_failed)
+        try:
+            either = (waiter, line_failed)
+            await asyncio.wait(either, timeout=self.table.hybrid_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._impatient.discard(line_failed)
+        if not waiter.done() and await queue.promise(id):
+            return self._accept(header)
+        return self._pass_on(header, await waiter)
+
+    async def _end_to_end(self, header: Header, queue: UpQueue, id: int, waiter: asyncio.Future[Verdict]) -> bytes:
+        verdict = await _within(waiter, self.table.end_to_end_seconds)
+        if verdict is None and await queue.withdraw(id) and not waiter.done():
+            raise HubUnreachable(self.table.name)
+        return self._pass_on(header, verdict or await waiter)
+
+    def _pass_on(self, header: Header, verdict: Verdict) -> bytes:
+        """Return the hub's own acknowledgement, or ours where it had no words."""
+        is_taken = verdict.event is UpEvent.HUB_TOOK
+        self.taken += is_taken
+        self.refused += not is_taken
+        if verdict.acknowledgement:
+            return verdict.acknowledgement
+        return acknowledge(header.raw, Acknowledgement.APPLICATION_REJECT, self._own_id(header), _now())
+
+    def _accept(self, header: Header) -> bytes:
+        self.taken += 1
+        return acknowledge(header.raw, Acknowledgement.APPLICATION_ACCEPT, self._own_id(header), _now())
+
+    def _say(self, header: Header, code: Acknowledgement, error: IntegrationError) -> bytes:
+        self.refused += 1
+        return acknowledge(header.raw, code, self._own_id(header), _now(), error)
+
+    def _answer_of_the_full(self, header: Header, error: IntegrationError) -> bytes:
+        said = self._say(header, Acknowledgement.APPLICATION_ERROR, error)
+        # CE by the listener's own choice, for a sender that repeats on CE and gives up on AE.
+        return said.replace(b"\rMSA|AE|", b"\rMSA|CE|", 1) if self.table.on_full == "CE" else said
+
+    def _own_id(self, header: Header) -> str:
+        return f"{self._spool.epoch:x}.{self.taken + self.refused:x}"
+
+    def _hear(self, id: int, verdict: Verdict) -> None:
+        waiter = self._waiting.pop(id, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(verdict)
+
+    def _failed(self) -> None:
+        """Let hybrid senders have the spool's word: the line is down."""
+        for line_failed in self._impatient:
+            if not line_failed.done():
+                line_failed.set_result(None)
+
+    def _moved(self) -> None:
+        """Let the other lanes look again, where a barrier may have held them."""
+        if len(self._forwarders) > 1:
+            for forwarder in self._forwarders:
+                forwarder.wake.set()
+
+    def _before_barriers(self, queue: UpQueue, batch: list[Spooled]) -> list[Spooled]:
+        """Return what of a batch no barrier holds back: a message that names two patients goes when all before it
+        have gone, in every lane, and nothing behind it goes before it has."""
+        if len(self.queues) == 1 or not batch:
+            return batch
+        barrier = min((id for each in self.queues if (id := each.lowest_barrier()) is not None), default=None)
+        if barrier is None:
+            return batch
+        if batch[0].id == barrier:
+            others = [id for each in self.queues if (id := each.lowest_id()) is not None]
+            return batch[:1] if min(others) == barrier else []
+        return [message for message in batch if message.id < barrier]
+
+
+def stream_names(connector: str, table: ListenTable) -> list[str]:
+    """Return the streams of a listener: one for each lane."""
+    if table.lanes == 1:
+        return [f"{connector}/{table.name}"]
+    return [f"{connector}/{table.name}.{lane}" for lane in range(table.lanes)]
+
+
+async def _within(waiter: asyncio.Future[Verdict], seconds: float) -> Verdict | None:
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(waiter)
+    except TimeoutError:
+        return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

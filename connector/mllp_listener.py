@@ -1,0 +1,265 @@
+"""MLLP in: many connections, what a sender pipelines answered in its order, and a sender that reconnects never waits.
+
+While more of a connection waits than is worth sharing a commit, nothing more of it is read: a full spool pushes back
+through TCP to the sender.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from connector.config import ListenTable
+from connector.log import log, log_failure
+from connector.senders import admit
+from shared.message.errors import IntegrationError
+from shared.mllp import FrameDecoder, encode_frame
+
+_PIPELINED = 64  # messages of one connection that share commits; more wait in the socket
+_KEEPALIVE_SECONDS = 60
+_BACKLOG = 1024
+
+# Returns the acknowledgement of a message; empty: nobody can be answered, and the connection closes.
+Answerer = Callable[[bytes], Awaitable[bytes]]
+
+
+class MllpListener:
+    """Listens between `start` and `stop`.
+
+    Attributes:
+        table: What it allows; a reload puts another one in its place, and connections go on.
+        port: The one it listens on.
+    """
+
+    def __init__(self, table: ListenTable, answer: Answerer) -> None:
+        self.table = table
+        self.answer = answer
+        self.connections: set[Connection] = set()
+        self.by_sender: defaultdict[str, set[Connection]] = defaultdict(set)
+        self.port = 0
+        self.tls: ssl.SSLContext | None = listener_tls(table)
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int | None = None) -> None:
+        """Listen.
+
+        Args:
+            port: Instead of the table's; 0 takes a free one.
+        """
+        wanted = self.table.port if port is None else port
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(self), self.table.address, wanted, ssl=self.tls, backlog=_BACKLOG
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self, seconds: float = 10.0) -> None:
+        """Stop listening, answer what is at work, and close."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        working = [work for connection in set(self.connections) if (work := connection.finish()) is not None]
+        if working:
+            await asyncio.wait(working, timeout=seconds)
+        for connection in set(self.connections):
+            connection.close()
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection."""
+        self.connections.add(connection)
+        self.by_sender[connection.sender].add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Count a connection no more."""
+        self.connections.discard(connection)
+        own = self.by_sender.get(connection.sender, set())
+        own.discard(connection)
+        if not own:
+            self.by_sender.pop(connection.sender, None)
+
+    def renew_certificate(self) -> None:
+        """Read the certificate again: new connections get it, those that stand keep theirs."""
+        if self.tls is not None and self.table.tls is not None and self.table.tls.certificate is not None:
+            self.tls.load_cert_chain(self.table.tls.certificate, self.table.tls.key)
+
+
+class Connection(asyncio.Protocol):
+    """One sender.
+
+    Attributes:
+        sender: Its address.
+        last_heard: Loop time of its last byte.
+    """
+
+    def __init__(self, listener: MllpListener) -> None:
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._decoder = FrameDecoder(listener.table.frame_megabytes * 1024 * 1024)
+        self._frames: deque[bytes] = deque()
+        self._answers: deque[asyncio.Task[bytes]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_paused = False
+        self._is_ending = False
+        self._told: set[str] = set()
+        self.sender = ""
+        self.last_heard = self._loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self._writable.set()
+        name = transport.get_extra_info("peername")
+        self.sender = name[0] if isinstance(name, tuple) else ""
+        table = self._listener.table
+        reason, superseded = admit(
+            self.sender,
+            self._listener.by_sender.get(self.sender, ()),
+            len(self._listener.connections),
+            table.allow,
+            table.connections,
+            table.connections_per_sender,
+        )
+        if reason:
+            log(reason, listener=table.name, connections=len(self._listener.connections))
+            self._is_ending = True
+            self._transport.abort()
+            return
+        if superseded is not None:
+            log("connection_superseded", listener=table.name)
+            superseded.close()
+        self._listener.add(self)
+        _keep_alive(self._transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._listener.discard(self)
+        self._is_ending = True
+        self._writable.set()
+        self._frames.clear()
+        self._stop_clock()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_ending:
+            return
+        self.last_heard = self._loop.time()
+        try:
+            self._frames.extend(self._decoder.feed(data))
+        except IntegrationError as error:
+            log_failure("connection_closed", error, listener=self._listener.table.name)
+            self.close()
+            return
+        if self._decoder.tolerated:
+            self._tell_tolerated()
+        self._watch_frame()
+        self._begin_answers()
+
+    def finish(self) -> asyncio.Task[None] | None:
+        """Take nothing more; return what is still at work."""
+        self._is_ending = True
+        self._frames.clear()
+        self._transport.pause_reading()
+        return self._writer
+
+    def close(self) -> None:
+        """Send what was answered, then close; what waits was not acknowledged, so its sender still has it."""
+        self._is_ending = True
+        self._frames.clear()
+        self._stop_clock()
+        self._transport.close()
+
+    def _begin_answers(self) -> None:
+        """Begin to answer what came, and read on only while there is room for more."""
+        if self._writer is None and self._frames:
+            self._writer = self._loop.create_task(self._write_answers(self._frames.popleft()))
+        while self._frames and len(self._answers) < _PIPELINED:
+            # Begun in order, they enter the spool in order; tasks begin first come, first served.
+            self._answers.append(self._loop.create_task(self._answer(self._frames.popleft())))
+        if bool(self._frames) is not self._is_paused and not self._is_ending:
+            self._is_paused = bool(self._frames)
+            if self._is_paused:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    async def _write_answers(self, frame: bytes) -> None:
+        """Answer a message, and after it those that its sender has sent meanwhile; most send one at a time."""
+        answer = await self._answer(frame)
+        while True:
+            if not answer:
+                self.close()
+            elif not self._transport.is_closing():
+                self._transport.write(encode_frame(answer))
+                if not self._writable.is_set():
+                    await self._writable.wait()
+            if not self._answers:
+                break
+            answer = await self._answers.popleft()
+            self._begin_answers()
+        self._writer = None
+        self._begin_answers()
+
+    async def _answer(self, frame: bytes) -> bytes:
+        try:
+            return await self._listener.answer(frame)
+        except Exception as error:  # noqa: BLE001  # the boundary: its sender still has it, and may connect again
+            log_failure("message_not_answered", error, listener=self._listener.table.name)
+            return b""
+
+    def _watch_frame(self) -> None:
+        """Give a frame that was begun its time; a quiet line at two in the morning is no error."""
+        if not self._decoder.is_inside:
+            self._stop_clock()
+        elif self._deadline is None:
+            self._deadline = self._loop.call_later(self._listener.table.frame_seconds, self._frame_late)
+
+    def _frame_late(self) -> None:
+        self._deadline = None
+        if self._is_paused:
+            self._watch_frame()  # it is we who do not read
+            return
+        log("frame_late", listener=self._listener.table.name)
+        self._is_ending = True
+        self._transport.abort()
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _tell_tolerated(self) -> None:
+        """Say once for each connection what its sender does that the standard does not."""
+        for code in sorted(self._decoder.tolerated - self._told):
+            log("framing_tolerated", listener=self._listener.table.name, tolerated=code)
+        self._told |= self._decoder.tolerated
+
+
+def listener_tls(table: ListenTable) -> ssl.SSLContext | None:
+    """Return how a listener encrypts; None: it does not."""
+    if table.tls is None or table.tls.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(table.tls.certificate, table.tls.key)
+    if table.tls.authority is not None:
+        context.load_verify_locations(table.tls.authority)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _keep_alive(transport: asyncio.Transport) -> None:
+    raw = transport.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_SECONDS)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

@@ -1,0 +1,287 @@
+"""One connector, put together: what the configuration names, started in an order in which nothing can be lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from connector import VERSION
+from connector.certificates import WARN_DAYS, certificates
+from connector.cipher import Cipher, Clear, Sealed
+from connector.config import Config, ListenTable
+from connector.deliverer import Deliverer
+from connector.down_queue import DownQueue
+from connector.downlink import Downlink
+from connector.folder_listener import FolderListener
+from connector.forwarder import Line
+from connector.heartbeat import Heartbeat
+from connector.http_listener import HttpListener
+from connector.intake import Intake
+from connector.keys import read_secret
+from connector.link import Link, open_link, relay_tokens
+from connector.log import log, log_failure
+from connector.mllp_listener import Answerer, MllpListener
+from connector.spool import Spool
+from connector.states import Down
+from connector.status import StatusPage
+from relay import HybridConnection, Listener
+from shared.message.errors import CertificateExpiring, ConnectorConfigInvalid, IntegrationError
+
+_TEND_SECONDS = 3600.0
+_DAY_SECONDS = 86_400.0
+
+
+class In(Protocol):
+    """A way in."""
+
+    table: ListenTable
+    port: int
+
+    async def start(self, port: int | None = None) -> None: ...
+
+    async def stop(self, seconds: float = 10.0) -> None: ...
+
+    def renew_certificate(self) -> None: ...
+
+
+_KINDS: dict[str, Callable[[ListenTable, Answerer], In]] = {
+    "mllp": MllpListener,
+    "http": HttpListener,
+    "folder": FolderListener,
+}
+
+
+class Connector:
+    """Runs between `start` and `stop`.
+
+    Attributes:
+        config: What it was last told.
+        listeners: The ways in, by name.
+    """
+
+    def __init__(self, config: Config, link: Link | None = None) -> None:
+        self.config = config
+        self.listeners: dict[str, In] = {}
+        self.intakes: dict[str, Intake] = {}
+        self.deliverers: dict[str, Deliverer] = {}
+        self.line = Line()
+        self.status_page: StatusPage | None = None
+        self.relay: Listener | None = None
+        self.heartbeat: Heartbeat | None = None
+        self._link = link
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the spool, forward and deliver what is in it, and only then let anybody in.
+
+        Raises:
+            IntegrationError: something cannot be used; everything that was begun is ended again.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def _start(self) -> None:
+        config = self.config
+        self.spool = open_spool(config)
+        self._stack.push_async_callback(self.spool.close)
+        await self._start_up()
+        await self._start_down()
+        if config.status is not None:
+            self.status_page = StatusPage(config.status, self.report)
+            await self.status_page.start()
+            self._stack.push_async_callback(self.status_page.stop)
+        for table in config.listen:
+            await self._open(table)
+        self._stack.push_async_callback(self._stop_listeners)
+        self._tasks = [asyncio.create_task(self._tend())]
+        if self.heartbeat is not None:
+            self._tasks.append(asyncio.create_task(self.heartbeat.run()))
+        self._stack.push_async_callback(self._stop_tasks)
+        log("started", version=VERSION, count=len(self.listeners) + len(self.deliverers))
+
+    async def stop(self) -> None:
+        """Let nobody in any more, answer what is at work, and close; what is left is in the spool."""
+        await self._stack.aclose()
+        log("stopped", version=VERSION)
+
+    async def reload(self, config: Config) -> list[str]:
+        """Take what can be changed while connections stand; return the tables that need a restart.
+
+        Listeners come, go, and take new limits; certificates are read again.
+        """
+        needs_restart = [
+            name
+            for name in ("connector", "spool", "hub", "relay", "deliver", "status", "heartbeat")
+            if getattr(config, name) != getattr(self.config, name)
+        ]
+        before = {table.name: table for table in self.config.listen}
+        after = {table.name: table for table in config.listen}
+        for name in before.keys() - after.keys():
+            await self._shut(name)
+        for name, table in after.items():
+            if name in before and not _is_same_stream(before[name], table):
+                needs_restart.append(f"listen {name}")
+            elif name in before and _is_same_place(before[name], table):
+                self.listeners[name].table = self.intakes[name].table = table
+                self.listeners[name].renew_certificate()
+            else:
+                await self._shut(name)
+                await self._open(table)
+        kept = {name: before[name] for name in after if f"listen {name}" in needs_restart}
+        listen = tuple(kept.get(table.name, table) for table in config.listen)
+        self.config = self.config.model_copy(update={"listen": listen})
+        log("reloaded", count=len(after))
+        return needs_restart
+
+    def report(self) -> dict[str, Any]:  # JSON
+        """Return what there is to know, for the page, for metrics and for the hub."""
+        beat = self.heartbeat
+        return {
+            "connector": self.config.connector.name,
+            "version": VERSION,
+            "epoch": self.spool.epoch,
+            "spool_bytes": self.spool.size_bytes,
+            "spool_is_full": self.spool.is_full,
+            "refused": self.spool.read("SELECT COUNT(*) FROM refused")[0][0],
+            "line_up": self.line.is_up,
+            "line_failure": self.line.failure.code if self.line.failure else "",
+            "last_answer": _when(self.line.answered),
+            "last_echo": _when(beat.answered if beat else None),
+            "relay_channels": self.relay.online if self.relay else 0,
+            "listeners": [self._listener_row(name) for name in self.intakes],
+            "destinations": [self._destination_row(one) for one in self.deliverers.values()],
+            "certificates": [
+                {"of": one.of, "days": None if one.days is None else round(one.days, 1)}
+                for one in certificates(self.config, datetime.now(UTC))
+            ],
+        }
+
+    def _listener_row(self, name: str) -> Mapping[str, Any]:
+        intake, listener = (
+            self.intakes[name],
+            self.listeners.get(name),
+        )  # none: taken away, and its messages still go up
+        backlog = intake.backlog()
+        control_id, at = max((queue.confirmed() for queue in intake.queues), key=lambda one: one[1] or 0.0)
+        return {
+            "name": name, "kind": intake.table.kind, "port": listener.port if listener else 0,
+            "connections": len(listener.connections) if isinstance(listener, MllpListener) else 0,
+            "taken": intake.taken, "refused": intake.refused, "waiting": backlog.count,
+            "oldest": _when(backlog.oldest), "confirmed": control_id, "confirmed_at": _when(at),
+        }  # fmt: skip
+
+    def _destination_row(self, deliverer: Deliverer) -> Mapping[str, Any]:
+        counts = self._down.counts(deliverer.table.name)
+        return {
+            "name": deliverer.table.name, "delivered": deliverer.delivered, "waiting": counts.get(Down.COMMITTED, 0),
+            "rejected": counts.get(Down.REJECTED, 0), "ambiguous": counts.get(Down.AMBIGUOUS, 0),
+            "last": deliverer.last.code if deliverer.last else "",
+        }  # fmt: skip
+
+    async def _start_up(self) -> None:
+        hub = self.config.hub
+        if hub is None:
+            return
+        link = self._link = self._link or open_link(hub)
+        self._stack.push_async_callback(link.close)
+        self._stack.push_async_callback(self._stop_intakes)
+        beat = self.config.heartbeat
+        for table in self.config.listen:
+            await self._add_intake(table)
+        if beat is not None:
+            intake = self.intakes[beat.listener or self.config.listen[0].name]
+            self.heartbeat = Heartbeat(self.config.connector.name, intake, beat.seconds)
+
+    async def _add_intake(self, table: ListenTable) -> None:
+        assert self.config.hub is not None, "checked with the file"
+        assert self._link is not None, "opened before"
+        name = self.config.connector.name
+        intake = await Intake.open(name, table, self.config.hub, self.spool, self._link, self.line)
+        intake.start()
+        self.intakes[table.name] = intake
+
+    async def _start_down(self) -> None:
+        self._down = DownQueue(self.spool)
+        for table in self.config.deliver:
+            deliverer = self.deliverers[table.name] = Deliverer(table, self._down, self.spool.clock)
+            await deliverer.start()
+            self._stack.push_async_callback(deliverer.stop)
+        relay = self.config.relay
+        if relay is None:
+            return
+        place = HybridConnection.parse(relay.url)
+        downlink = Downlink(self._down, self.deliverers, self.report, lambda: self.spool.is_full)
+        self.relay = Listener(
+            place, relay_tokens(place, relay.key_name, relay.key), on_request=downlink.handle,
+            on_error=lambda error: log_failure("relay_error", error), channels=relay.channels,
+        )  # fmt: skip
+        await self.relay.start()
+        self._stack.push_async_callback(self.relay.stop)
+
+    async def _open(self, table: ListenTable) -> None:
+        if table.name not in self.intakes:
+            await self._add_intake(table)
+        self.intakes[table.name].table = table
+        listener = _KINDS[table.kind](table, self.intakes[table.name].answer)
+        try:
+            await listener.start()
+        except OSError as error:
+            raise ConnectorConfigInvalid([f"[[listen]] {table.name}: cannot listen: {type(error).__name__}"]) from None
+        self.listeners[table.name] = listener
+
+    async def _shut(self, name: str) -> None:
+        """Stop a listener; what it took goes up all the same."""
+        listener = self.listeners.pop(name, None)
+        if listener is not None:
+            await listener.stop()
+
+    async def _stop_listeners(self) -> None:
+        await asyncio.gather(*(listener.stop() for listener in self.listeners.values()))
+
+    async def _stop_intakes(self) -> None:
+        await asyncio.gather(*(intake.stop() for intake in self.intakes.values()))
+
+    async def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _tend(self) -> None:
+        """Forget old outcomes, and warn of certificates, once an hour."""
+        while True:
+            for one in certificates(self.config, datetime.now(UTC)):
+                if one.days is None or one.days < WARN_DAYS:
+                    days = -1 if one.days is None else int(one.days)
+                    log("certificate_expiring", logging.WARNING, code=CertificateExpiring.code, file=one.of, days=days)
+            with suppress(IntegrationError):  # a full disk: the next hour will do
+                await self._down.forget(self.spool.clock() - self.config.spool.keep_outcomes_days * _DAY_SECONDS)
+            await asyncio.sleep(_TEND_SECONDS)
+
+
+def open_spool(config: Config) -> Spool:
+    """Return the spool of a configuration."""
+    cipher: Cipher = Sealed(read_secret(config.spool.key)) if config.spool.key else Clear()
+    return Spool(config.connector.folder, cipher, config.spool.limit_megabytes * 1024 * 1024)
+
+
+def _is_same_place(before: ListenTable, after: ListenTable) -> bool:
+    """Tell whether a listener can stay as it is, and only hear of new limits."""
+    names = ("kind", "address", "port", "folder", "pattern", "tls")
+    return all(getattr(before, name) == getattr(after, name) for name in names)
+
+
+def _is_same_stream(before: ListenTable, after: ListenTable) -> bool:
+    """Tell whether what a listener takes goes the same way up; a stream is opened at the start."""
+    return (before.interface, before.lanes, before.lane_key) == (after.interface, after.lanes, after.lane_key)
+
+
+def _when(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

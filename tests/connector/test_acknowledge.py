@@ -1,0 +1,181 @@
+"""Whose word an acknowledgement is: the hub's, or the connector's own disk's."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.connector.peers import admission, merge
+from tests.doubles.waiting import until
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "spool", "end_to_end"])
+async def test_a_message_is_acknowledged_and_reaches_the_hub(hospital, mode):
+    """The everyday case, in every mode: AA with its own control id, once at the hub, nothing left behind."""
+    connector = await hospital.connector({"acknowledge": mode})
+    source = await hospital.source(connector)
+    answer = await source.ask(admission("M1"))
+    assert (answer.code, answer.control_id) == ("AA", "M1")
+    await until(lambda: connector.intakes["adt"].backlog().count == 0)
+    assert hospital.hub.control_ids == ["M1"]
+    assert hospital.hub.bodies["M1"] == admission("M1")
+
+
+async def test_a_refusal_of_the_hub_is_the_senders_while_the_line_is_up(hospital):
+    """The hub's own words, ERR included: the sender's operator sees why; nothing is kept here."""
+    hospital.hub.refuses = {"M1"}
+    connector = await hospital.connector({"acknowledge": "hybrid"})
+    answer = await (await hospital.source(connector)).ask(admission("M1"))
+    assert (answer.code, answer.conditions) == ("AR", ("202",))
+    assert connector.report()["refused"] == 0
+
+
+async def test_hybrid_answers_from_its_own_disk_after_the_deadline(hospital):
+    """A slow hub must not stop the hospital's interface engine."""
+    hospital.hub.delay_seconds = 1.0
+    connector = await hospital.connector({"acknowledge": "hybrid", "hybrid_seconds": 0.1})
+    source = await hospital.source(connector)
+    assert (await source.ask(admission("M1"), seconds=0.8)).code == "AA"
+    assert hospital.hub.control_ids == []
+    await until(lambda: hospital.hub.control_ids == ["M1"])
+
+
+async def test_hybrid_does_not_wait_for_a_line_that_is_known_to_be_down(hospital):
+    """The deadline is paid once, not for every message of the night."""
+    hospital.hub.is_down = True
+    connector = await hospital.connector({"acknowledge": "hybrid", "hybrid_seconds": 0.3})
+    source = await hospital.source(connector)
+    await source.ask(admission("M1"))
+    await until(lambda: not connector.line.is_up)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number in range(20):
+        assert (await source.ask(admission(f"N{number}"))).code == "AA"
+    assert loop.time() - began < 20 * 0.3
+    hospital.hub.is_down = False
+    await until(lambda: len(hospital.hub.control_ids) == 21)
+
+
+async def test_a_message_acknowledged_here_and_refused_there_is_kept_for_a_person(hospital):
+    """AA was said: dropping it now would lose it in silence."""
+    hospital.hub.is_down = True
+    hospital.hub.refuses = {"M1"}
+    connector = await hospital.connector({"acknowledge": "spool"})
+    assert (await (await hospital.source(connector)).ask(admission("M1"))).code == "AA"
+    hospital.hub.is_down = False
+    await until(lambda: connector.report()["refused"] == 1)
+    assert connector.intakes["adt"].backlog().count == 0
+
+
+async def test_end_to_end_says_ae_when_the_hub_does_not_answer(hospital):
+    """The sender keeps it and sends it again; AE with 207, "application internal error"."""
+    hospital.hub.is_deaf = True
+    connector = await hospital.connector({"acknowledge": "end_to_end", "end_to_end_seconds": 0.3})
+    answer = await (await hospital.source(connector)).ask(admission("M1"))
+    assert (answer.code, answer.control_id, answer.conditions) == ("AE", "M1", ("207",))
+
+
+async def test_what_a_sender_was_told_to_keep_is_void_and_comes_once(hospital):
+    """AE, then the same message again: the hub has it once, under a later number, and the first number is void."""
+    hospital.hub.is_down = True
+    connector = await hospital.connector({"acknowledge": "end_to_end", "end_to_end_seconds": 0.3})
+    source = await hospital.source(connector)
+    assert (await source.ask(admission("M1"))).code == "AE"
+    hospital.hub.is_down = False
+    await until(lambda: hospital.hub.voids)
+    assert (await source.ask(admission("M1"))).code == "AA"
+    assert [n for _, n, _ in hospital.hub.taken["north/adt"]] == [2]
+    assert [n for _, n in hospital.hub.voids] == [1]
+
+
+async def test_a_hub_that_knows_no_streams_has_nothing_to_void(hospital):
+    """A connector may be newer than its hub."""
+    hospital.hub.is_down, hospital.hub.knows_streams = True, False
+    connector = await hospital.connector({"acknowledge": "end_to_end", "end_to_end_seconds": 0.3})
+    source = await hospital.source(connector)
+    assert (await source.ask(admission("M1"))).code == "AE"
+    hospital.hub.is_down = False
+    assert (await source.ask(admission("M1"))).code == "AA"
+    await until(lambda: connector.intakes["adt"].backlog().count == 0)
+    assert hospital.hub.control_ids == ["M1"]
+
+
+async def test_enhanced_mode_is_answered_with_ca(hospital):
+    """MSH-15 = AL: a commit acknowledgement, by our own disk as by the hub."""
+    hospital.hub.is_down = True
+    connector = await hospital.connector({"acknowledge": "spool"})
+    message = admission("M1").replace(b"|P|2.5.1\r", b"|P|2.5.1|||AL|NE\r", 1)
+    assert (await (await hospital.source(connector)).ask(message)).code == "CA"
+
+
+async def test_pipelined_messages_are_answered_in_their_order(hospital):
+    """A sender that does not wait for each answer matches them by position."""
+    connector = await hospital.connector({"acknowledge": "spool"})
+    source = await hospital.source(connector)
+    await source.send(*(admission(f"M{number}") for number in range(300)))
+    answers = [await source.answer() for _ in range(300)]
+    assert [answer.split(b"MSA|AA|")[1].rstrip() for answer in answers] == [b"M%d" % n for n in range(300)]
+    await until(lambda: len(hospital.hub.control_ids) == 300)
+    assert hospital.hub.control_ids == [f"M{number}" for number in range(300)]
+
+
+async def test_messages_of_many_connections_share_requests(hospital):
+    """One outstanding request for a stream (rule R1); what comes meanwhile rides in the next one."""
+    hospital.hub.delay_seconds = 0.05
+    connector = await hospital.connector({"acknowledge": "hybrid", "hybrid_seconds": 5})
+    sources = [await hospital.source(connector) for _ in range(16)]
+
+    async def work(number, source):
+        for turn in range(5):
+            assert (await source.ask(admission(f"{number}-{turn}"))).code == "AA"
+
+    await asyncio.gather(*(work(*pair) for pair in enumerate(sources)))
+    assert len(hospital.hub.control_ids) == 80
+    assert len(hospital.hub.requests) < 40
+    for number in range(16):
+        own = [one for one in hospital.hub.control_ids if one.startswith(f"{number}-")]
+        assert own == [f"{number}-{turn}" for turn in range(5)]
+
+
+async def test_one_message_that_the_hub_cannot_take_does_not_hold_its_neighbours(hospital):
+    """A request that fails as a whole is sent message by message; the bad one is kept for a person."""
+    hospital.hub.is_down = True
+    connector = await hospital.connector({"acknowledge": "spool"})
+    source = await hospital.source(connector)
+    for number in range(6):
+        await source.ask(admission(f"M{number}"))
+    hospital.hub.breaks_on = {"M3"}
+    hospital.hub.is_down = False
+    await until(lambda: connector.intakes["adt"].backlog().count == 0)
+    assert hospital.hub.control_ids == ["M0", "M1", "M2", "M4", "M5"]
+    assert connector.report()["refused"] == 1
+
+
+async def test_lanes_keep_the_order_of_each_patient_and_a_merge_waits_for_all(hospital):
+    """Several at once; A40 names two patients, so everything before it has arrived, and nothing behind it yet."""
+    hospital.hub.is_down = True
+    connector = await hospital.connector({"acknowledge": "spool", "lanes": 4})
+    source = await hospital.source(connector)
+    for number in range(40):
+        await source.ask(admission(f"A{number:02}", f"P{number % 8}"))
+    await source.ask(merge("MERGE", "P1", "P2"))
+    for number in range(40):
+        await source.ask(admission(f"B{number:02}", f"P{number % 8}"))
+    order: list[str] = []
+    take = hospital.hub._take
+
+    def noting(place, raw):
+        order.append(raw.split(b"|")[9].decode())
+        return take(place, raw)
+
+    hospital.hub._take = noting
+    hospital.hub.is_down = False
+    await until(lambda: len(hospital.hub.control_ids) == 81)
+    assert len([name for name, messages in hospital.hub.taken.items() if messages]) > 1
+    at = order.index("MERGE")
+    assert {name[0] for name in order[:at]} == {"A"}
+    assert {name[0] for name in order[at + 1 :]} == {"B"}
+    for patient in range(8):
+        own = [name for name in order if name != "MERGE" and int(name[1:]) % 8 == patient]
+        assert own == sorted(own)

@@ -1,0 +1,159 @@
+"""The four commands, as they are typed; and the release, unpacked where there is nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from connector.__main__ import main
+from connector.check import look_at
+from tests.connector.conftest import free_port
+from tests.connector.peers import Source, admission
+from tests.doubles.waiting import until
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def write(tmp_path: Path, hub: int, **replace: str) -> tuple[Path, int]:
+    port = free_port()
+    text = (
+        f'[connector]\nname = "north"\nfolder = "{tmp_path / "spool"}"\n'
+        f'[hub]\nurl = "http://127.0.0.1:{hub}"\nauthentication = "none"\n'
+        f'[[listen]]\nname = "adt"\nport = {port}\nacknowledge = "spool"\n'
+        f"[status]\nport = {free_port()}\n"
+    )
+    file = tmp_path / "connector.toml"
+    file.write_text(text, "utf-8")
+    return file, port
+
+
+def run(*arguments: object, folder: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "connector", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
+    """As a service manager starts and stops it; SIGHUP reads the file again."""
+    file, port = write(tmp_path, hospital.hub.port)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "connector", "run", "--config", str(file), cwd=REPOSITORY, stderr=asyncio.subprocess.PIPE
+    )
+    source = None
+    async with asyncio.timeout(60):
+        while source is None:
+            with suppress(OSError):
+                source = await Source.connect(port)
+            await asyncio.sleep(0.05)
+    assert (await source.ask(admission("M1"))).code == "AA"
+    await until(lambda: hospital.hub.control_ids == ["M1"])
+    said = await asyncio.to_thread(run, "status", "--config", file)
+    assert (said.returncode, '"confirmed": "M1"' in said.stdout) == (0, True)
+    file.write_text(file.read_text("utf-8").replace("[status]", 'allow = ["10.0.0.0/8"]\n[status]'), "utf-8")
+    process.send_signal(signal.SIGHUP)
+    log = b""
+    while b'"reloaded"' not in log:
+        async with asyncio.timeout(20):
+            log += await process.stderr.readline()
+    assert (await source.ask(admission("M2"))).code == "AA"
+    await source.close()
+    process.terminate()
+    async with asyncio.timeout(30):
+        log += (await process.communicate())[1]
+    assert process.returncode == 0
+    assert b'"stopped"' in log
+    said = await asyncio.to_thread(run, "recover", "--config", file)
+    assert re.fullmatch(r"north/adt\tlast confirmed MSH-10 M2\t\S+\twaiting 0\n", said.stdout)
+
+
+def test_a_wrong_file_is_said_line_by_line(tmp_path, capsys):
+    """Every problem by itself, with its place; exit code 1."""
+    file = tmp_path / "connector.toml"
+    file.write_text('[connector]\nnme = "x"\n', "utf-8")
+    assert main(["run", "--config", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert f"{file}:2: `nme` is not a key here; did you mean `name`?" in said
+    assert "CONNECTOR-001" in said
+
+
+def test_status_and_recover_without_a_connector_say_so(tmp_path, capsys):
+    """Exit code 1, one sentence."""
+    file, _ = write(tmp_path, 1)
+    assert main(["status", "--config", str(file)]) == 1
+    assert main(["recover", "--config", str(file)]) == 1
+    assert "CONNECTOR-003" in capsys.readouterr().err
+
+
+async def test_check_looks_at_everything_and_names_what_is_wrong(hospital, tmp_path):
+    """Before anything is installed: one line for each thing."""
+    config = hospital.config({"name": "adt"}, {"name": "oru"}, spool={"key": f"file:{tmp_path / 'none'}"})
+    system = await hospital.system()
+    (tmp_path / "key").write_text("k")
+    config = hospital.config(
+        {"name": "adt"},
+        deliver=(
+            {"name": "lab", "address": f"mllp://127.0.0.1:{system.port}"},
+            {"name": "gone", "address": f"mllp://127.0.0.1:{free_port()}", "answer_seconds": 1},
+        ),
+        spool={"key": f"file:{tmp_path / 'none'}"},
+        relay={"url": f"http://127.0.0.1:{free_port()}/x", "key_name": "root", "key": f"file:{tmp_path / 'key'}"},
+    )
+    found = {finding.what: finding async for finding in look_at(config.model_copy(update={"relay": None}))}
+    assert found[f"secret file:{tmp_path / 'none'}"].said == "SECRET-001"
+    assert found["listener adt"].is_good
+    assert (found["hub 127.0.0.1"].is_good, found["clock"].is_good) == (True, True)
+    assert (found["destination lab"].is_good, found["destination gone"].said) == (True, "refused")
+    assert hospital.hub.control_ids == []
+
+
+async def test_check_finds_a_port_that_is_taken_and_a_hub_that_is_not_there(hospital):
+    """The two that happen most."""
+    connector = await hospital.connector()
+    config = connector.config.model_copy(
+        update={"hub": connector.config.hub.model_copy(update={"url": f"http://127.0.0.1:{free_port()}"})}
+    )
+    found = [finding async for finding in look_at(config)]
+    bad = {finding.what for finding in found if not finding.is_good}
+    assert {"listener adt", "hub 127.0.0.1"} <= bad
+
+
+@pytest.mark.slow
+def test_the_release_starts_where_there_is_nothing_else(tmp_path):
+    """The archive alone, in an empty folder, with only the listed requirements in sight."""
+    made = subprocess.run(["make", "connector"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"needs make and GNU tar: {made.stderr[:100]}")
+    with tarfile.open(REPOSITORY / made.stdout.strip().splitlines()[-1]) as archive:
+        archive.extractall(tmp_path / "release", filter="data")
+    assert not (tmp_path / "release" / "shared" / "mapping").exists()
+    required = (REPOSITORY / "connector" / "requirements.txt").read_text("utf-8")
+    allowed = set(re.findall(r"^([a-z-]+)", required, re.MULTILINE))
+    program = (
+        "import sys, connector.__main__, relay.bridge, relay.local_relay\n"
+        "from importlib.metadata import packages_distributions as owners\n"
+        "tops = {name.partition('.')[0] for name in sys.modules}\n"
+        "print(*sorted({one.lower() for top in tops for one in owners().get(top, ())}))\n"
+        "print(connector.__file__)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, '.')\n{program}"],
+        cwd=tmp_path / "release", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    used, place = ran.stdout.splitlines()
+    assert place.startswith(str(tmp_path))
+    # What those need in turn, and the editable install of this checkout.
+    needed_by_those = {
+        "aiohappyeyeballs", "aiosignal", "annotated-types", "attrs", "cffi", "frozenlist", "idna", "multidict",
+        "propcache", "pydantic_core", "typing_extensions", "typing-inspection", "yarl", "caduceus", "setuptools",
+    }  # fmt: skip
+    assert set(used.split()) - needed_by_those <= allowed
+    (tmp_path / "release" / "connector.toml").write_text("[connector]\n", "utf-8")
+    said = run("check", "--config", "connector.toml", folder=tmp_path / "release")
+    assert "CONNECTOR-001" in said.stderr

@@ -1,0 +1,65 @@
+"""The connector and the real hub: its real `function_app.py`, hosted as on a laptop."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from local.laptop import Laptop, LaptopOptions
+from tests.connector.conftest import free_port
+from tests.doubles.waiting import until
+
+ADMISSION = (
+    "MSH|^~\\&|WARDVIEW|NORTHGATE|CADUCEUS|NORTHGATE|20260301120000+0000||ADT^A01^ADT_A01|{id}|P|2.5.1\r"
+    "EVN|A01|20260301120000+0000\r"
+    "PID|1||{patient}^^^NORTHGATE^MR||Example^Edda||19800101|F\r"
+    "PV1|1|I|W7^12^A^NORTHGATE||||||||||||||||V{patient}^^^NORTHGATE^VN\r"
+)
+
+
+@pytest.fixture
+def options(tmp_path, monkeypatch):
+    """A home of its own; the environment is as before when the test is over."""
+    for variable in ("CADUCEUS_ADAPTERS", "CADUCEUS_STAGE", "CADUCEUS_HOME", "CADUCEUS_ADDRESSES"):
+        monkeypatch.setenv(variable, "set by the laptop")
+    return LaptopOptions(home=tmp_path / "home", http_port=free_port(), mllp_port=free_port())
+
+
+async def control_ids(port: int) -> list[str]:
+    """Return MSH-10 of the messages that the hub has, sorted."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/hub/messages?limit=500") as answer,
+    ):
+        return sorted(row["control_id"] for row in (await answer.json())["messages"])
+
+
+def admission(number: int) -> bytes:
+    return ADMISSION.format(id=f"C{number:03}", patient=4000 + number % 5).encode()
+
+
+@pytest.mark.slow
+async def test_the_hub_takes_what_a_connector_brings_and_what_waited_while_it_was_away(hospital, options):
+    """Single messages, an echo, a night without the hub, and whole requests in the morning."""
+    laptop = Laptop(options)
+    await laptop.start()
+    try:
+        hub = {"url": f"http://127.0.0.1:{options.http_port}", "answer_seconds": 20}
+        connector = await hospital.connector({"hybrid_seconds": 20}, hub=hub, heartbeat={"seconds": 20})
+        source = await hospital.source(connector)
+        for number in range(5):
+            assert (await source.ask(admission(number))).code == "AA"
+        await until(lambda: connector.heartbeat.answered is not None)
+    finally:
+        await laptop.stop()
+    for number in range(5, 60):
+        assert (await source.ask(admission(number))).code == "AA"  # by the spool: the hub is away
+    assert connector.line.is_up is False
+    laptop = Laptop(options)
+    await laptop.start()
+    try:
+        await until(lambda: connector.intakes["adt"].backlog().count == 0, 60)
+        found = await control_ids(options.http_port)
+        assert [one for one in found if one.startswith("C")] == [f"C{number:03}" for number in range(60)]
+    finally:
+        await laptop.stop()
