@@ -233,7 +233,7 @@ def test_too_many_deliveries_make_a_dead_letter(run: Run) -> None:
             await hub.queue.release(lock)
 
         assert await drain(hub) == ["b"]
-        (dead,) = hub.queue.dead_letters(QUEUE)
+        (dead,) = await hub.queue.dead_letters(QUEUE)
         assert (dead.body, dead.session, dead.reason) == (b"poison", "0", "MaxDeliveryCountExceeded")
 
     run(scenario)
@@ -249,7 +249,7 @@ def test_abandoning_once_too_often_makes_a_dead_letter(run: Run) -> None:
             await hub.queue.abandon(lock, await hub.queue.receive(lock, 1))
 
         assert names(await hub.queue.receive(lock, 5)) == ["b"]
-        assert names(hub.queue.dead_letters(QUEUE)) == ["poison"]
+        assert names(await hub.queue.dead_letters(QUEUE)) == ["poison"]
 
     run(scenario)
 
@@ -267,7 +267,7 @@ def test_dead_letters_are_a_queue_of_their_own(run: Run) -> None:
         received = await hub.queue.receive(dead, 5)
         assert [(each.body, each.reason) for each in received] == [(b"b", "unreadable"), (b"a", "unreadable")]
         await hub.queue.complete(dead, received)
-        assert hub.queue.dead_letters(QUEUE) == []
+        assert await hub.queue.dead_letters(QUEUE) == []
         assert await drain(hub) == []
 
     run(scenario)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from shared.adapters.azure.clients import BLOCK_BYTES
 from shared.adapters.azure.failures import named as named_errors
 from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.neighbours import read_neighbours
@@ -125,7 +126,8 @@ class AzureArchive:
                 refs[-1].append(ArchiveRef(digest, len(body), f"{blob}@{offset}"))
                 offset += len(body)
         everything = [body for bodies in calls for body in bodies]
-        self._operations.blob_writes += 1
+        blocks = -(-offset // BLOCK_BYTES)
+        self._operations.blob_writes += 1 if blocks <= 1 else blocks + 1  # the list of blocks is a write as well
         with named_errors("blobs"):
             await self._container.upload_blob(blob, b"".join(everything), overwrite=False)
         self._recent.add([ref for group in refs for ref in group], everything)

@@ -136,7 +136,7 @@ class AzureIdentities:
             if resolution.contradicts(claim) and name not in draft.resources:
                 # The facts in memory may be out of date.
                 known = await self._read_resource(name)
-                resolution = replace(resolution, family=known.family, birth_date=known.birth_date)
+                resolution = resolution._replace(family=known.family, birth_date=known.birth_date)
             if resolution.contradicts(claim):
                 return resolution
         draft.keys.update({key: name for key, resource in zip(claim.keys, bound, strict=True) if resource is None})

@@ -153,7 +153,7 @@ class AzureLanes:
 
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         session = delivery.session
-        reopened = replace(delivery, state=state, holds=False, due=None, send_deadline=None)
+        reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)
         async with self._lock(session):
             for _ in range(_TRIES):
                 self._forget(session)
@@ -196,7 +196,7 @@ class AzureLanes:
     async def _record(self, session: SessionId, state: SessionState, owner: Owner, new: Sequence[Delivery]) -> None:
         """Become the owner, and add what is new to the ends of the lanes."""
         first = max(owner.last + 1, time.time_ns() // 1000)  # positions follow the clock, across sessions
-        placed = [replace(row, position=first + n) for n, row in enumerate(new)]
+        placed = [row._replace(position=first + n) for n, row in enumerate(new)]
         for part in _parts(placed, (GROUP_LIMIT - 1) // _ROWS_EACH):
             change = _Change([step for row in part for step in offer_steps(row)], [Waiting(row) for row in part], [])
             owner = replace(owner, last=part[-1].position if part else owner.last)
@@ -312,7 +312,7 @@ def _check(state: SessionState, ownership: Ownership) -> None:
 def _before(state: SessionState, row: Delivery) -> Waiting:
     """Return a delivery as the session knows it; one that it does not know is as the turn gave it."""
     found = state.get(row.id)
-    return found if found is not None else Waiting(replace(row, state=DeliveryState.PARKED, holds=False))
+    return found if found is not None else Waiting(row._replace(state=DeliveryState.PARKED, holds=False))
 
 
 def _is_passed(delivery: Delivery) -> bool:
@@ -326,7 +326,7 @@ def _taken(owner: Owner, offered: Sequence[Delivery]) -> Owner:
 
 def _with_intent(state: SessionState, row: Delivery, deadline: datetime) -> Waiting:
     found = state.get(row.id)
-    intent = replace(row, state=DeliveryState.INTENT, send_deadline=deadline)
+    intent = row._replace(state=DeliveryState.INTENT, send_deadline=deadline)
     return Waiting(intent, found.attempts if found else ())
 
 
@@ -338,4 +338,4 @@ def _parts(rows: Sequence[T], size: int) -> list[list[T]]:
 def _with_bodies(ready: Sequence[Delivery], offered: Sequence[Delivery]) -> tuple[Delivery, ...]:
     """Return the rows with the bodies that came with the offer, which the table does not keep."""
     items = {delivery.id: delivery.item for delivery in offered}
-    return tuple(replace(row, item=items[row.id]) if row.id in items else row for row in ready)
+    return tuple(row._replace(item=items[row.id]) if row.id in items else row for row in ready)
