@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench.measure import Row
 
-MODULES = ("hl7_parse", "convert", "fhir_validate", "local_adapters", "pipeline", "memory", "cold_start")
+MODULES = ("hl7_parse", "convert", "fhir_validate", "local_adapters", "pipeline", "memory", "cold_start", "azure_operations")
 
 
 def main(arguments: list[str]) -> int:

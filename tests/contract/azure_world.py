@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from azure.keyvault.secrets.aio import SecretClient
+from azure.keyvault.secrets import SecretClient
+from azure.keyvault.secrets.aio import SecretClient as AsyncSecretClient
 
 from shared.adapters.azure.emulator import make_storage
 from shared.adapters.azure.open import AzureAdapters
@@ -19,7 +20,7 @@ from shared.ports import Clock
 from shared.settings import read_settings
 from tests.doubles.fhir_server import FhirServer
 from tests.doubles.in_thread import ServerInThread
-from tests.doubles.key_vault import VAULT, Identity, KeyVault, ToDouble
+from tests.doubles.key_vault import VAULT, Identity, IdentityNow, KeyVault, ToDouble, ToDoubleNow
 from tests.doubles.service_bus.endpoint import ServiceBusEndpoint
 from tests.doubles.service_bus.entities import EntityRules
 
@@ -75,11 +76,10 @@ class AzureWorld:
         adapters = AzureAdapters(settings, clock or self._clock, prefix)
         await make_storage(adapters.clients, adapters.table_names, adapters.container_name)
         parts: dict[str, Any] = adapters.__dict__
-        queue = AzureQueue(adapters.clients.service_bus, adapters.clock, adapters.operations, ACCEPT_SECONDS)
-        vault = SecretClient(VAULT, Identity(), transport=ToDouble(self._vault_url))
-        parts.update(queue=queue, secrets=AzureSecrets(vault, _not_before_the_loop, {}))
+        queue = AzureQueue(adapters.clients.open_service_bus, adapters.clock, adapters.operations, ACCEPT_SECONDS)
+        vault = AsyncSecretClient(VAULT, Identity(), transport=ToDouble(self._vault_url))
+        parts.update(queue=queue, secrets=AzureSecrets(vault, self._open_vault_now, {}))
         return adapters
 
-
-def _not_before_the_loop() -> Any:
-    raise AssertionError("the contract reads secrets while it runs")
+    def _open_vault_now(self) -> SecretClient:
+        return SecretClient(VAULT, IdentityNow(), transport=ToDoubleNow(self._vault_url))

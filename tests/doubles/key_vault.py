@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 from azure.core.credentials import AccessToken
-from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
 
 VAULT = "https://double.vault.azure.net"
 _CHALLENGE = 'Bearer authorization="https://login.microsoftonline.com/tenant", resource="https://vault.azure.net"'
@@ -49,6 +49,30 @@ class Identity:
         """Nothing was opened."""
 
 
+class IdentityNow:
+    """The same for a client that waits."""
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        del scopes, options
+        return AccessToken("a token", int(time.time()) + 3600)
+
+
+class ToDoubleNow(RequestsTransport):
+    """`ToDouble` for a client that waits."""
+
+    def __init__(self, url: str, official: str = VAULT) -> None:
+        super().__init__()
+        self._url, self._official = url, official
+
+    def send(self, request: Any, **options: Any) -> Any:
+        asked = request.url
+        request.url = asked.replace(self._official, self._url, 1)
+        try:
+            return super().send(request, **options)
+        finally:
+            request.url = asked
+
+
 class ToDouble(AioHttpTransport):
     """Brings what the SDK sends to the vault, by https as it insists, to a double on this machine."""
 
@@ -57,5 +81,9 @@ class ToDouble(AioHttpTransport):
         self._url, self._official = url, official
 
     async def send(self, request: Any, **options: Any) -> Any:
-        request.url = request.url.replace(self._official, self._url, 1)
-        return await super().send(request, **options)
+        asked = request.url
+        request.url = asked.replace(self._official, self._url, 1)
+        try:
+            return await super().send(request, **options)
+        finally:
+            request.url = asked

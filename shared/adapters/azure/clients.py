@@ -7,7 +7,7 @@ opens an emulator and nothing else: `Settings` refuses one in production.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.settings import Settings
 
@@ -56,14 +56,13 @@ class AzureClients:
             return BlobServiceClient.from_connection_string(self._settings.storage_emulator, **sizes)
         return BlobServiceClient(self._settings.blobs, credential=self.credential, **sizes)
 
-    @cached_property
-    def service_bus(self) -> ServiceBusClient:
-        """Service Bus; the triggers are configured by the same two settings."""
+    def open_service_bus(self, **options: Any) -> ServiceBusClient:
+        """Return a client of Service Bus; the triggers are configured by the same two settings."""
         from azure.servicebus.aio import ServiceBusClient
 
         if self._settings.service_bus_emulator:
-            return ServiceBusClient.from_connection_string(self._settings.service_bus_emulator)
-        return ServiceBusClient(self._settings.service_bus, self.credential)
+            return ServiceBusClient.from_connection_string(self._settings.service_bus_emulator, **options)
+        return ServiceBusClient(self._settings.service_bus, self.credential, **options)
 
     @cached_property
     def event_grid(self) -> EventGridPublisherClient:

@@ -39,7 +39,7 @@ class AzureAdapters:
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None, prefix: str = "") -> None:
-        self._settings = settings
+        self.settings = settings
         self._prefix = prefix
         self.clients = AzureClients(settings)
         self.store_keeper = None  # the FHIR server keeps its own
@@ -78,12 +78,12 @@ class AzureAdapters:
     @cached_property
     def queue(self) -> AzureQueue:
         """Service Bus."""
-        return AzureQueue(self.clients.service_bus, self.clock, self.operations)
+        return AzureQueue(self.clients.open_service_bus, self.clock, self.operations)
 
     @cached_property
     def publisher(self) -> Publisher:
         """Event Grid; on a developer's machine without a topic nobody hears."""
-        if not self._settings.event_topic:
+        if not self.settings.event_topic:
             return LocalPublisher()
         return AzurePublisher(self.clients.event_grid, self.operations)
 
@@ -91,13 +91,13 @@ class AzureAdapters:
     def fhir_store(self) -> HttpFhirStore:
         """The FHIR server."""
         token = self.clients.fhir_token if self.clients.fhir_needs_token else None
-        return HttpFhirStore(self._settings.fhir, token, is_atomic=self._settings.fhir_writes == "transaction")
+        return HttpFhirStore(self.settings.fhir, token, is_atomic=self.settings.fhir_writes == "transaction")
 
     @cached_property
     def secrets(self) -> AzureSecrets | LocalSecrets:
         """Key Vault; on a developer's machine without one, files."""
-        if not self._settings.key_vault:
-            return LocalSecrets(self._settings.home / "secrets", read_secrets())
+        if not self.settings.key_vault:
+            return LocalSecrets(self.settings.home / "secrets", read_secrets())
         return AzureSecrets(self.clients.key_vault, self.clients.open_key_vault_now, read_secrets())
 
     @cached_property

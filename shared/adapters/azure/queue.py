@@ -6,7 +6,7 @@ In Azure the Functions host receives; `AzureQueue` receives for every other host
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +27,24 @@ class AzureQueue:
     """The broker of the hub.
 
     Args:
-        client: Opened on first use.
+        open_client: Opens a client, given the SDK's options; nothing is connected yet.
         accept_seconds: How long `accept_session` waits for a session that has something.
     """
 
     def __init__(
-        self, client: ServiceBusClient, clock: Clock, operations: Operations, accept_seconds: float = 1.0
+        self,
+        open_client: Callable[..., ServiceBusClient],
+        clock: Clock,
+        operations: Operations,
+        accept_seconds: float = 1.0,
     ) -> None:
-        self._client = client
+        self._client = open_client()
         self._clock = clock
         self._operations = operations
         self._senders: dict[str, ServiceBusSender] = {}
         self._opening = asyncio.Lock()
         self._writers: dict[str, Gatherer[list[Outgoing], None]] = {}
-        self._receivers = SessionReceivers(client, accept_seconds)
+        self._receivers = SessionReceivers(open_client, accept_seconds)
 
     async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
         if queue not in self._writers:

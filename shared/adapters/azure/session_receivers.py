@@ -63,8 +63,9 @@ class SessionReceivers:
         accept_seconds: How long to wait for a session that has something.
     """
 
-    def __init__(self, client: ServiceBusClient, accept_seconds: float) -> None:
-        self._client = client
+    def __init__(self, open_client: Callable[..., ServiceBusClient], accept_seconds: float) -> None:
+        # That no session has anything is no failure: tried again, as the SDK would, it takes half a minute to hear.
+        self._client = open_client(retry_total=0)
         self._accept_seconds = accept_seconds
         self._locks: list[SessionLock] = []
         self._accepted: dict[str, list[SessionLock]] = {}  # by `arrival`, for the next `accept`
@@ -125,6 +126,7 @@ class SessionReceivers:
         """Let go of every session."""
         for lock in list(self._locks):
             await self.release(lock)
+        await self._client.close()
 
     async def _open(self, queue: str, seconds: float) -> SessionLock | None:
         if queue.lower().endswith(DEAD_LETTERS.lower()):
