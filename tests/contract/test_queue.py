@@ -15,6 +15,8 @@ from tests.contract.conftest import RULES, Run
 from tests.doubles.clock import NOON, SettableClock
 
 QUEUE = "transform"
+# So long at most until something that can be received is noticed. Service Bus alone takes a second to open a link.
+SOON_SECONDS = 10
 
 
 def outgoing(name: str, session: str = "0", due_seconds: float | None = None) -> Outgoing:
@@ -342,7 +344,7 @@ def test_arrival_tells_when_something_was_sent(run: Run) -> None:
         assert not waiting.done()
 
         await hub.queue.send(QUEUE, [outgoing("a")])
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, SOON_SECONDS)
         assert await drain(hub) == ["a"]
 
     run(scenario)
@@ -354,7 +356,7 @@ def test_arrival_misses_nothing_that_came_since_the_last_look(run: Run) -> None:
     async def scenario(hub: Any) -> None:
         assert await hub.queue.accept_session(QUEUE) is None
         await hub.queue.send(QUEUE, [outgoing("a")])
-        await asyncio.wait_for(hub.queue.arrival(QUEUE), 1)
+        await asyncio.wait_for(hub.queue.arrival(QUEUE), SOON_SECONDS)
 
     run(scenario)
 
@@ -380,6 +382,6 @@ def test_arrival_tells_when_something_can_be_received(run: Run, clock: SettableC
                 clock.advance(RULES.lock_seconds)
             case _:
                 await hub.queue.dead_letter(lock, await hub.queue.receive(lock, 1), "reason")
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, SOON_SECONDS)
 
     run(scenario)
