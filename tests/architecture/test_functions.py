@@ -41,21 +41,6 @@ def test_function_names_are_unique():
     assert len({function.name for function in FUNCTIONS}) == len(FUNCTIONS)
 
 
-def test_no_trigger_postpones_its_annotations():
-    """The worker reads annotations as types; postponed ones are text, and the function is not indexed."""
-    assert [path.name for path in TRIGGERS if "from __future__ import annotations" in path.read_text("utf-8")] == []
-    assert "from __future__" not in (REPOSITORY / "function_app.py").read_text("utf-8")
-
-
-@each_declared
-def test_annotations_are_those_the_worker_knows(node):
-    """No ``list[...]`` and no unions in a trigger: the worker rejects the function."""
-    if not node.decorator_list:
-        return
-    written = [ast.unparse(one.annotation) for one in node.args.args if one.annotation] + [ast.unparse(node.returns)]
-    assert [text for text in written if text.startswith("list[") or "|" in text or "Union" in text] == []
-
-
 @each_declared
 def test_a_trigger_parses_and_calls_one_use_case(node):
     """What a trigger decides can only be tested through a host."""
@@ -124,7 +109,8 @@ def test_every_file_of_the_page_is_served():
 
 def test_importing_the_app_touches_nothing():
     """An exception at import shows in Azure as "no functions found": no settings, no clients, no models yet."""
-    heavy = ["pydantic", "jsonschema_rs", "aiohttp", "azure.servicebus", "shared.adapters", "shared.mapping"]
+    heavy = ["pydantic", "jsonschema_rs", "aiohttp", "shared.adapters", "shared.mapping"]
+    heavy += ["azure.servicebus", "azure.identity", "azure.data.tables", "azure.storage.blob", "azure.keyvault"]
     program = f"import sys, function_app; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=REPOSITORY, env={}, capture_output=True, text=True, check=True
