@@ -27,14 +27,15 @@ from shared.ports import Clock
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
 
+PARTITION = "names"
 RAW = "raw"  # as received
 OUTPUT = "output"  # made by a stage, kept under a name
 RECENT_BYTES = 16 << 20
 
-_CALLS_IN_A_BLOB = 1000
+_CALLS_AT_ONCE = 1000
 _INTERFACE = re.compile(r"(?!\.)[\w.-]+")
 _PLACE = re.compile(r"((?!\.)[\w.-]+/(?:raw|output)/\d{4}-\d\d-\d\d/[0-9a-f]{32})@(\d+)")
-_PARTITION = re.compile(r"(\d+)-")  # what the ids of messages and deliveries begin with
+_OF_A_MESSAGE = re.compile(r"(\d+)-([0-9a-f]{32})(.*)")
 
 
 class AzureArchive:
@@ -47,6 +48,8 @@ class AzureArchive:
         self._operations = operations
         self._recent = RecentBodies(RECENT_BYTES)
         self._writers: dict[str, Gatherer[list[bytes], list[ArchiveRef]]] = {}
+        self._keeping = Gatherer(self._keep_calls, _CALLS_AT_ONCE)
+        self._finding = Gatherer(self._find_calls, _CALLS_AT_ONCE)
 
     async def put(self, interface: InterfaceId, bodies: Sequence[bytes]) -> list[ArchiveRef]:
         return await self._append(_folder(interface, RAW), bodies)
@@ -67,17 +70,11 @@ class AzureArchive:
         first = {name: body for name, body in reversed(named)}  # the first body of a name counts
         folder = _folder(interface, OUTPUT)
         refs = dict(zip(first, await self._append(folder, list(first.values())), strict=True)) if first else {}
-        kept: dict[str, ArchiveRef] = {}
-        for partition, names in _by_partition(list(first)).items():
-            for start in range(0, len(names), GROUP_LIMIT):
-                part = {name: refs[name] for name in names[start : start + GROUP_LIMIT]}
-                kept |= await self._keep_names(partition, part)
+        kept = await self._keeping.ask(refs) if refs else {}
         return [kept[name] for name, _ in named]
 
     async def find(self, names: Sequence[str]) -> list[ArchiveRef | None]:
-        found: dict[str, ArchiveRef] = {}
-        for partition, group in _by_partition(list(dict.fromkeys(names))).items():
-            found |= await self._find(partition, group)
+        found = await self._finding.ask(names) if names else {}
         return [found.get(name) for name in names]
 
     async def close(self) -> None:
@@ -87,31 +84,42 @@ class AzureArchive:
         await self._container.close()
         await self._names.close()
 
-    async def _keep_names(self, partition: str, refs: dict[str, ArchiveRef]) -> dict[str, ArchiveRef]:
-        """Return what each name holds, once it holds something."""
-        free = dict(refs)
+    # Names
+
+    async def _keep_calls(self, calls: Sequence[dict[str, ArchiveRef]]) -> list[dict[str, ArchiveRef]]:
+        """Return what the names of all calls hold, once they hold something; of two calls with one name the first counts."""
+        refs = {name: ref for call in reversed(calls) for name, ref in call.items()}
         kept: dict[str, ArchiveRef] = {}
+        names = list(refs)
+        for start in range(0, len(names), GROUP_LIMIT):
+            kept |= await self._keep_names({name: refs[name] for name in names[start : start + GROUP_LIMIT]})
+        return [kept] * len(calls)
+
+    async def _keep_names(self, refs: dict[str, ArchiveRef]) -> dict[str, ArchiveRef]:
+        free, kept = dict(refs), dict[str, ArchiveRef]()
         while free:
-            steps = [Step("create", key(name), _columns(ref)) for name, ref in free.items()]
+            steps = [Step("create", _row_key(name), _columns(ref)) for name, ref in free.items()]
             try:
-                await self._names.transact(partition, steps)
+                await self._names.transact(PARTITION, steps)
             except RowConflict:
-                taken = await self._find(partition, list(free))
-                kept |= taken
-                free = {name: ref for name, ref in free.items() if name not in taken}
+                kept |= await self._find(list(free))
+                free = {name: ref for name, ref in free.items() if name not in kept}
             else:
                 return kept | free
         return kept
 
-    async def _find(self, partition: str, names: Sequence[str]) -> dict[str, ArchiveRef]:
-        rows = await read_neighbours(self._names, partition, [key(name) for name in names])
-        return {name: _ref_of(rows[key(name)]) for name in names if key(name) in rows}
+    async def _find_calls(self, calls: Sequence[Sequence[str]]) -> list[dict[str, ArchiveRef]]:
+        return [await self._find([name for call in calls for name in call])] * len(calls)
+
+    async def _find(self, names: Sequence[str]) -> dict[str, ArchiveRef]:
+        rows = await read_neighbours(self._names, PARTITION, [_row_key(name) for name in names])
+        return {name: _ref_of(rows[_row_key(name)]) for name in names if _row_key(name) in rows}
 
     # Blobs
 
     async def _append(self, folder: str, bodies: Sequence[bytes]) -> list[ArchiveRef]:
         if folder not in self._writers:
-            self._writers[folder] = Gatherer(lambda calls: self._write(folder, calls), _CALLS_IN_A_BLOB)
+            self._writers[folder] = Gatherer(lambda calls: self._write(folder, calls), _CALLS_AT_ONCE)
         return await self._writers[folder].ask(list(bodies))
 
     async def _write(self, folder: str, calls: Sequence[list[bytes]]) -> list[list[ArchiveRef]]:
@@ -157,13 +165,10 @@ def _blob_name(folder: str, now: datetime) -> str:
     return f"{folder}/{now:%Y-%m-%d}/{secrets.token_hex(16)}"
 
 
-def _by_partition(names: Sequence[str]) -> dict[str, list[str]]:
-    """Return names by the partition of the table they are in: that of their message."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        found = _PARTITION.match(name)
-        groups.setdefault(found[1] if found else "other", []).append(name)
-    return groups
+def _row_key(name: str) -> str:
+    """Return the row of a name; names of messages that came together lie side by side, whatever their partition."""
+    found = _OF_A_MESSAGE.fullmatch(name)
+    return key(f"{found[2]}-{found[1]}{found[3]}" if found else name)
 
 
 def _columns(ref: ArchiveRef) -> Row:

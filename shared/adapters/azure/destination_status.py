@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import datetime
 
 from shared.adapters.azure.lane_rows import END
@@ -10,6 +12,7 @@ from shared.adapters.local.instant import optional_instant, optional_microsecond
 from shared.message.identifiers import DestinationId
 from shared.ports import DestinationStatus
 
+FRESH_SECONDS = 1.0  # the sessions of a destination run side by side, and all of them ask
 _PAUSED, _BREAKER = "paused", "breaker"
 
 
@@ -18,9 +21,19 @@ class DestinationStatuses:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._reading = asyncio.Lock()
+        self._read: dict[DestinationId, tuple[float, DestinationStatus]] = {}
 
     async def status(self, destination: DestinationId) -> DestinationStatus:
-        """Return how a destination is; one that nobody touched is open."""
+        """Return how a destination is; one that nobody touched is open. What others write is seen after `FRESH_SECONDS`."""
+        async with self._reading:
+            at, status = self._read.get(destination, (float("-inf"), DestinationStatus(destination)))
+            if time.monotonic() - at > FRESH_SECONDS:
+                at, status = time.monotonic(), await self._fetch(destination)
+                self._read[destination] = at, status
+            return status
+
+    async def _fetch(self, destination: DestinationId) -> DestinationStatus:
         rows = {row["RowKey"]: row for row in await self._table.scan(_partition(destination), "", END)}
         paused, breaker = rows.get(_PAUSED), rows.get(_BREAKER)
         until = breaker["open_until"] if breaker else ""
@@ -33,10 +46,12 @@ class DestinationStatuses:
 
     async def set_paused(self, destination: DestinationId, paused: bool) -> None:
         """Stop a destination, or let it go on."""
+        self._read.pop(destination, None)
         await self._table.transact(_partition(destination), [Step("put", _PAUSED, {"paused": paused})])
 
     async def set_breaker(self, destination: DestinationId, failures: int, open_until: datetime | None) -> None:
         """Record how the last sends went."""
+        self._read.pop(destination, None)
         until = optional_microseconds(open_until)
         columns = {"failures": failures, "open_until": "" if until is None else str(until)}
         await self._table.transact(_partition(destination), [Step("put", _BREAKER, columns)])

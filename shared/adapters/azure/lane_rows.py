@@ -76,7 +76,7 @@ def owner_of(row: Row | None) -> Owner:
 
 
 def offer_steps(delivery: Delivery) -> list[Step]:
-    """Return the rows of a delivery that nobody knows yet."""
+    """Return the rows of a delivery that nobody knows yet; where somebody does, nothing is written."""
     return [Step("create", known_key(delivery), _where(delivery)), waiting_step(Waiting(delivery))]
 
 

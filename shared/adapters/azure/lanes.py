@@ -53,6 +53,12 @@ class _Change:
     removed: list[Delivery]
     passed: int = 0
 
+    def take(self, known: Waiting | None, row: Delivery) -> None:
+        """Add a delivery to its lane, or change it there."""
+        waiting = Waiting(row, known.attempts if known is not None else ())
+        self.steps += [waiting_step(waiting)] if known is not None else offer_steps(row)
+        self.put.append(waiting)
+
     def add(self, before: Waiting, after: Delivery, attempts: Sequence[Attempt]) -> None:
         """Make a delivery what it is after, with what was tried."""
         tried = (*before.attempts, *attempts)
@@ -84,11 +90,9 @@ class AzureLanes:
                 new = [delivery for delivery in offered if not state.knows(delivery.id)]
                 if attempt:  # nearly all of an offer is new: that is tried first, and looked up only where it was not so
                     new = await self._unknown(session, new)
+                placed = _placed(state.owner, new)
                 try:
-                    await self._record(session, state, _taken(state.owner, offered), new)
-                    ready = state.ready(now, limit)
-                    if send_deadline is not None:
-                        await self._record_intents(session, state, ready, send_deadline)
+                    ready = await self._record(session, state, offered, placed, now, send_deadline, limit)
                 except RowConflict:
                     continue
                 return Turn(Ownership(session, state.owner.epoch), _with_bodies(ready, offered), state.owner.wake)
@@ -193,22 +197,34 @@ class AzureLanes:
         rows = await asyncio.gather(*(self._table.get(session, known_key(delivery)) for delivery in offered))
         return [delivery for delivery, row in zip(offered, rows, strict=True) if row is None]
 
-    async def _record(self, session: SessionId, state: SessionState, owner: Owner, new: Sequence[Delivery]) -> None:
-        """Become the owner, and add what is new to the ends of the lanes."""
-        first = max(owner.last + 1, time.time_ns() // 1000)  # positions follow the clock, across sessions
-        placed = [row._replace(position=first + n) for n, row in enumerate(new)]
-        for part in _parts(placed, (GROUP_LIMIT - 1) // _ROWS_EACH):
-            change = _Change([step for row in part for step in offer_steps(row)], [Waiting(row) for row in part], [])
-            owner = replace(owner, last=part[-1].position if part else owner.last)
-            await self._commit(session, state, owner, change)
-            owner = state.owner
+    async def _record(
+        self,
+        session: SessionId,
+        state: SessionState,
+        offered: Sequence[Delivery],
+        placed: Sequence[Delivery],
+        now: datetime,
+        send_deadline: datetime | None,
+        limit: int,
+    ) -> list[Delivery]:
+        """Become the owner, add what is new to the ends of the lanes, and return what is ready.
 
-    async def _record_intents(
-        self, session: SessionId, state: SessionState, ready: Sequence[Delivery], deadline: datetime
-    ) -> None:
-        intents = [_with_intent(state, row, deadline) for row in ready]
-        for part in _parts(intents, GROUP_LIMIT - 1) if intents else ():
-            await self._commit(session, state, state.owner, _Change([waiting_step(one) for one in part], part, []))
+        With a deadline what is ready is recorded as an intent, in the same transaction where all of it fits into one.
+        """
+        ready = state.ready_with(placed, now, limit)
+        intents = {row.id for row in ready} if send_deadline is not None else set()
+        rows = [*placed, *(row for row in ready if row.id in intents and state.knows(row.id))]
+        owner = _taken(state.owner, offered)
+        for part in _parts(rows, (GROUP_LIMIT - 1) // _ROWS_EACH):
+            change = _Change([], [], [])
+            for row in part:
+                known = state.get(row.id)
+                written = row._replace(state=DeliveryState.INTENT, send_deadline=send_deadline)
+                change.take(known, written if row.id in intents else row)
+            last = max([owner.last, *(row.position for row in part)])
+            await self._commit(session, state, replace(owner, last=last), change)
+            owner = state.owner
+        return ready
 
     async def _commit(self, session: SessionId, state: SessionState, owner: Owner, change: _Change) -> None:
         """Write a change together with the owner row.
@@ -233,7 +249,9 @@ class AzureLanes:
     # What is known
 
     async def _state(self, session: SessionId) -> SessionState:
-        state = self._states.pop(session, None) or await self._load(session)
+        state = self._states.pop(session, None)
+        if state is None:
+            state = await self._load(session)
         self._states[session] = state
         if len(self._states) > _SESSIONS_LIMIT:
             del self._states[next(iter(self._states))]
@@ -324,10 +342,10 @@ def _taken(owner: Owner, offered: Sequence[Delivery]) -> Owner:
     return replace(owner, epoch=owner.epoch + 1, destination=destination)
 
 
-def _with_intent(state: SessionState, row: Delivery, deadline: datetime) -> Waiting:
-    found = state.get(row.id)
-    intent = row._replace(state=DeliveryState.INTENT, send_deadline=deadline)
-    return Waiting(intent, found.attempts if found else ())
+def _placed(owner: Owner, new: Sequence[Delivery]) -> list[Delivery]:
+    """Return deliveries with their positions, which follow the clock: the console sorts by them across sessions."""
+    first = max(owner.last + 1, time.time_ns() // 1000)
+    return [row._replace(position=first + n) for n, row in enumerate(new)]
 
 
 def _parts(rows: Sequence[T], size: int) -> list[list[T]]:

@@ -40,13 +40,13 @@ from shared.message.errors import AzureUnavailable
 from shared.message.identifiers import InterfaceId, MessageId, new_message_id
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
+from shared.message.work import batches_by_size
 from shared.ports import Clock
 
 LOOK_BACK = timedelta(days=7)  # messages under way are looked for among those of so long
 _TRIES = 20  # of a transaction, while others write the same rows
 _PAUSE_SECONDS = 0.01
 _REMEMBERED = 20_000  # messages whose state this process wrote last
-_STEPS_IN_A_GROUP = 24  # each a message, a hop and two index rows at most
 _CALLS_IN_A_GROUP = 200
 _FOLD_FROM = 200  # counters of as many processes are added up into one row
 
@@ -218,9 +218,16 @@ class AzureLedger:
     async def _progress_calls(self, calls: list[list[Progress]]) -> list[None]:
         everything = [step for call in calls for step in call]
         async with self._writing:
-            for start in range(0, len(everything), _STEPS_IN_A_GROUP):
-                await self._progress_group(everything[start : start + _STEPS_IN_A_GROUP])
+            await self._read_states(everything)
+            for group in batches_by_size(everything, self._rows_of, GROUP_LIMIT - 1):
+                await self._progress_group(group)
         return [None] * len(calls)
+
+    def _rows_of(self, step: Progress) -> int:
+        """Return how many rows a step may write: a hop, the message, and an index on the way in or out."""
+        known = self._known.get(step.message)
+        is_indexed = step.state in INDEXED or (known is not None and known.state in INDEXED)
+        return 4 if is_indexed else 2
 
     async def _progress_group(self, group: Sequence[Progress]) -> None:
         hops = [hop_step(step.hop, self._next_stamp(), step.findings) for step in group]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from os.path import commonprefix
 
 from shared.adapters.azure.table import PAGE_LIMIT, Row, Table
 
 _SINGLY = 2  # as many requests as a scan and a half
+_ALIKE = 8  # characters that first and last key share: ids of messages do for hours, digests never do
 
 
 async def read_neighbours(table: Table, partition: str, keys: Sequence[str]) -> dict[str, Row]:
@@ -17,7 +19,7 @@ async def read_neighbours(table: Table, partition: str, keys: Sequence[str]) -> 
     is read row by row.
     """
     wanted = sorted(set(keys))
-    if len(wanted) <= _SINGLY:
+    if len(wanted) <= _SINGLY or len(commonprefix([wanted[0], wanted[-1]])) < _ALIKE:
         return await _read_singly(table, partition, wanted)
     rows = await table.scan(partition, wanted[0], wanted[-1], PAGE_LIMIT)
     keep = set(wanted)

@@ -97,14 +97,22 @@ class SessionState:
             self._lanes.pop(delivery.lane, None)
             self._ready_at.pop(delivery.lane, None)
 
-    def ready(self, now: datetime, limit: int) -> list[Delivery]:
-        """Return what may be sent now, lane by lane; those that waited longest come first."""
-        lanes = sorted((at, lane) for lane, at in self._ready_at.items() if at is not None and at <= now)
+    def ready_with(self, new: Sequence[Delivery], now: datetime, limit: int) -> list[Delivery]:
+        """Return what may be sent once these are at the ends of their lanes, lane by lane; the longest wait comes first.
+
+        A delivery of a session that is not whole goes behind those in the table alone, and is not ready yet.
+        """
+        tails: defaultdict[str, list[Delivery]] = defaultdict(list)
+        for row in new if self.is_whole else ():
+            tails[row.lane].append(row)
+        fresh = {lane: rows[0].due or rows[0].offered for lane, rows in tails.items() if lane not in self._lanes}
+        ready_at = {**self._ready_at, **fresh}
         found: list[Delivery] = []
-        for _, lane in lanes:
+        for _, lane in sorted((at, lane) for lane, at in ready_at.items() if at is not None and at <= now):
             if len(found) >= limit:
                 break
-            rows = [self._lanes[lane][position].delivery for position in sorted(self._lanes[lane])]
+            known = self._lanes.get(lane, {})
+            rows = [known[position].delivery for position in sorted(known)] + tails[lane]
             found += _up_to_a_wait(rows[: limit - len(found)], now)
         return found
 

@@ -257,6 +257,7 @@ class Entity:
             Refused: the lock is gone; so for all that settle.
         """
         self._unlock(token)
+        self.operations["completed"] += 1
 
     def abandon(self, token: uuid.UUID) -> None:
         """Make a message ready again, or a dead letter when it was delivered too often."""
