@@ -12,7 +12,16 @@ from rich.table import Table
 
 from bench.measure import Row
 
-MODULES = ("hl7_parse", "convert", "fhir_validate", "local_adapters", "pipeline", "memory", "cold_start", "azure_operations")
+MODULES = (
+    "hl7_parse",
+    "convert",
+    "fhir_validate",
+    "local_adapters",
+    "pipeline",
+    "memory",
+    "cold_start",
+    "azure_operations",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,8 +1,8 @@
 """What one message asks of Azure: Service Bus operations, table transactions, blob writes. The bill is made of these.
 
-The real adapters run against Azurite, an AMQP endpoint and a FHIR server of the tests. Nothing here is a time: the counts
-are the same on any machine. A connector gathers for two seconds: at 50 messages a second a request holds 100, and so
-each of four partitions gets an envelope of 25.
+The real adapters run against Azurite, an AMQP endpoint and a FHIR server of the tests. Nothing here is a time: the
+counts are much the same on any machine. A connector gathers for two seconds: at 50 messages a second a request holds
+100, and so each of four partitions gets an envelope of 25.
 """
 
 from __future__ import annotations

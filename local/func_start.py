@@ -1,4 +1,4 @@
-"""What `func start` needs on a developer's machine: settings, the queues of the Service Bus emulator, tables in Azurite.
+"""What `func start` needs on a developer's machine: settings, queues of the Service Bus emulator, tables in Azurite.
 
 ``python -m local.func_start`` writes ``local.settings.json`` if there is none and makes the tables;
 ``python -m local.func_start --examples`` writes the two files that the repository keeps.

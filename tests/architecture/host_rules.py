@@ -1,6 +1,6 @@
 """What the Functions host and its Python worker refuse, found in the source before they see it.
 
-The host answers such an app with "no functions found". Each rule was seen in the worker (tests/functions/test_worker.py).
+The host answers such an app with "no functions found". What the worker says of it: tests/functions/test_worker.py.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def _work_at_import(tree: ast.Module) -> Iterator[str]:
 
 def _trigger_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.Call | None:
     for decorator in node.decorator_list:
-        if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute):
-            if decorator.func.attr in _TRIGGERS:
+        match decorator:
+            case ast.Call(func=ast.Attribute(attr=name)) if name in _TRIGGERS:
                 return decorator
     return None
 

@@ -15,7 +15,7 @@ SOUND = """
 from typing import List
 import azure.functions as func
 blueprint = func.Blueprint()
-@blueprint.service_bus_queue_trigger(arg_name="messages", queue_name="q", connection="S", cardinality=func.Cardinality.MANY)
+@blueprint.service_bus_queue_trigger(arg_name="messages", queue_name="q", cardinality=func.Cardinality.MANY)
 async def stage(messages: List[func.ServiceBusMessage]) -> None: ...
 """
 BROKEN = {

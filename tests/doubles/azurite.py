@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's storage emulator: installed once from npm into a folder that git ignores, started for a test run.
+"""Azurite, Microsoft's storage emulator: installed from npm into a folder that git ignores, started for a test run.
 
 Without Node.js the tests that need it say so and are skipped.
 """

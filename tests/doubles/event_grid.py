@@ -83,7 +83,7 @@ class EventGridTopic:
         if len(body) > LIMIT_BYTES:
             return _refused("RequestEntityTooLarge", 413)
         events = exact_json.loads(body)
-        if not all(_NEEDED <= event.keys() for event in events):
+        if not all(event.keys() >= _NEEDED for event in events):
             return _refused("BadRequest", 400)
         self.seen["published"] += len(events)
         for event in events:
@@ -117,9 +117,10 @@ class EventGridTopic:
             "aeg-delivery-count": str(attempt),
         }
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-                async with session.post(subscription.url, data=exact_json.dumps(event), headers=headers) as answer:
-                    return answer.status
+            session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
+            body = exact_json.dumps(event)
+            async with session, session.post(subscription.url, data=body, headers=headers) as answer:
+                return answer.status
         except (aiohttp.ClientError, TimeoutError):
             return 0
 

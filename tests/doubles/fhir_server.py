@@ -58,7 +58,8 @@ class FhirServer:
 
     async def _transaction(self, entries: list[dict[str, Any]]) -> web.Response:
         writes = [
-            Write(each["request"]["url"], each["resource"], _version(each["request"].get("ifMatch"))) for each in entries
+            Write(each["request"]["url"], each["resource"], _version(each["request"].get("ifMatch")))
+            for each in entries
         ]
         try:
             await self._store.write(writes)

@@ -1,4 +1,4 @@
-"""Microsoft's worker, from PyPI into a folder that git ignores; where that cannot be, its tests say so and are skipped."""
+"""Microsoft's worker, from PyPI into a folder that git ignores; where that cannot be, its tests say so and skip."""
 
 from __future__ import annotations
 

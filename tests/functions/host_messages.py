@@ -13,13 +13,15 @@ from types import SimpleNamespace
 from typing import Any
 
 _CASES = (
-    "string json bytes stream http int double collection_bytes collection_string collection_sint64"
-).split()
+    "string", "json", "bytes", "stream", "http", "int", "double", "collection_bytes", "collection_string",
+    "collection_sint64",
+)  # fmt: skip
 _PLAIN = (
-    "WorkerInitResponse FunctionMetadataResponse FunctionLoadResponse InvocationResponse RpcFunctionMetadata RpcException "
-    "WorkerMetadata RpcRetryOptions RpcHttp NullableString NullableBool NullableDouble NullableTimestamp RpcTraceContext "
-    "RetryContext InvocationRequest CollectionString CollectionBytes CollectionSInt64"
-).split()
+    "CollectionBytes", "CollectionSInt64", "CollectionString", "FunctionLoadResponse", "FunctionMetadataResponse",
+    "InvocationRequest", "InvocationResponse", "NullableBool", "NullableDouble", "NullableString", "NullableTimestamp",
+    "RetryContext", "RpcException", "RpcFunctionMetadata", "RpcHttp", "RpcRetryOptions", "RpcTraceContext",
+    "WorkerInitResponse", "WorkerMetadata",
+)  # fmt: skip
 
 
 class Message:

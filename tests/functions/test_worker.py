@@ -62,9 +62,10 @@ def test_no_function_has_an_output_binding(ran: dict[str, Any]) -> None:
     assert {name: one["outputs"] for name, one in ran["outcomes"].items() if one["outputs"]} == {}
 
 
+BATCH = "queue_name='q', connection='S', cardinality=func.Cardinality.MANY"
 CASES = {
     "a built-in generic": (
-        "@app.service_bus_queue_trigger(arg_name='m', queue_name='q', connection='S', cardinality=func.Cardinality.MANY)\n"
+        f"@app.service_bus_queue_trigger(arg_name='m', {BATCH})\n"
         "async def f(m: list[func.ServiceBusMessage]) -> None: ...\n"
     ),
     "a union": (

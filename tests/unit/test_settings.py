@@ -17,13 +17,18 @@ AZURE = {
     "CADUCEUS_KEY_VAULT": "https://hub.vault.azure.net",
     "CADUCEUS_FHIR": "https://hub-fhir.fhir.azurehealthcareapis.com",
 }
-EMULATOR = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=KEY;TableEndpoint=http://127.0.0.1:10002/"
+EMULATOR = (
+    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=KEY;TableEndpoint=http://127.0.0.1:10002/"
+)
 
 
 def test_a_deployment_in_azure_is_described_by_its_endpoints() -> None:
     """No keys: the hub signs in as itself."""
     settings = read_settings(AZURE)
-    assert (settings.tables, settings.service_bus) == ("https://hub.table.core.windows.net", "hub.servicebus.windows.net")
+    assert (settings.tables, settings.service_bus) == (
+        "https://hub.table.core.windows.net",
+        "hub.servicebus.windows.net",
+    )
     assert settings.fhir_writes == "transaction"
 
 

@@ -67,7 +67,7 @@ class AzureArchive:
         return body
 
     async def keep(self, interface: InterfaceId, named: Sequence[tuple[str, bytes]]) -> list[ArchiveRef]:
-        first = {name: body for name, body in reversed(named)}  # the first body of a name counts
+        first = dict(reversed(named))  # the first body of a name counts
         folder = _folder(interface, OUTPUT)
         refs = dict(zip(first, await self._append(folder, list(first.values())), strict=True)) if first else {}
         kept = await self._keeping.ask(refs) if refs else {}
@@ -87,7 +87,7 @@ class AzureArchive:
     # Names
 
     async def _keep_calls(self, calls: Sequence[dict[str, ArchiveRef]]) -> list[dict[str, ArchiveRef]]:
-        """Return what the names of all calls hold, once they hold something; of two calls with one name the first counts."""
+        """Return what the names of all calls hold, once they hold something; the first call with a name counts."""
         refs = {name: ref for call in reversed(calls) for name, ref in call.items()}
         kept: dict[str, ArchiveRef] = {}
         names = list(refs)

@@ -1,7 +1,7 @@
 """The SDKs' clients of one process: each opened on first use, all signed in as the hub's identity.
 
-In Azure that is the managed identity, on a developer's machine whoever is signed in to the Azure CLI. A connection string
-opens an emulator and nothing else: `Settings` refuses one in production.
+In Azure that is the managed identity, on a developer's machine whoever is signed in to the Azure CLI. A connection
+string opens an emulator and nothing else: `read_settings` refuses one anywhere but on a laptop.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class AzureClients:
         """Blob Storage."""
         from azure.storage.blob.aio import BlobServiceClient
 
-        sizes = {"max_single_put_size": BLOCK_BYTES, "max_block_size": BLOCK_BYTES}
+        sizes: dict[str, Any] = {"max_single_put_size": BLOCK_BYTES, "max_block_size": BLOCK_BYTES}
         if self._settings.storage_emulator:
             return BlobServiceClient.from_connection_string(self._settings.storage_emulator, **sizes)
         return BlobServiceClient(self._settings.blobs, credential=self.credential, **sizes)

@@ -25,7 +25,10 @@ class DestinationStatuses:
         self._read: dict[DestinationId, tuple[float, DestinationStatus]] = {}
 
     async def status(self, destination: DestinationId) -> DestinationStatus:
-        """Return how a destination is; one that nobody touched is open. What others write is seen after `FRESH_SECONDS`."""
+        """Return how a destination is; one that nobody touched is open.
+
+        What another process writes is seen after `FRESH_SECONDS`.
+        """
         async with self._reading:
             at, status = self._read.get(destination, (float("-inf"), DestinationStatus(destination)))
             if time.monotonic() - at > FRESH_SECONDS:

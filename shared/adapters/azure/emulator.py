@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shared.adapters.azure.failures import named
@@ -18,7 +19,5 @@ async def make_storage(clients: AzureClients, tables: Iterable[str], container: 
     with named("emulator"):
         for table in tables:
             await clients.tables.create_table_if_not_exists(table)
-        try:
+        with suppress(ResourceExistsError):
             await clients.blobs.create_container(container)
-        except ResourceExistsError:
-            pass

@@ -28,10 +28,11 @@ _CONFLICTS = frozenset({404, 409, 410, 412})
 _SERVICE = "fhir"
 # What the hub writes, for the counts on its page.
 TYPES = (
-    "Account AllergyIntolerance Appointment Basic CareTeam ChargeItem Condition Consent Coverage Device DiagnosticReport "
-    "Encounter EpisodeOfCare List Location MessageHeader Observation Organization Patient Practitioner PractitionerRole "
-    "Procedure Provenance RelatedPerson ServiceRequest Specimen"
-).split()
+    "Account", "AllergyIntolerance", "Appointment", "Basic", "CareTeam", "ChargeItem", "Condition", "Consent",
+    "Coverage", "Device", "DiagnosticReport", "Encounter", "EpisodeOfCare", "List", "Location", "MessageHeader",
+    "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Procedure", "Provenance",
+    "RelatedPerson", "ServiceRequest", "Specimen",
+)  # fmt: skip
 
 
 class HttpFhirStore:

@@ -1,7 +1,7 @@
 """Deliver sessions in Table Storage: owners, lanes and deliveries (rules R3, R6).
 
-The owner of a session keeps what waits in it in memory, and every transaction carries the owner row on condition that it is
-the one this process wrote last: while that holds there is nothing to read.
+The owner of a session keeps what waits in it in memory, and every transaction carries the owner row on condition that
+it is the one this process wrote last: while that holds there is nothing to read.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class AzureLanes:
             for attempt in range(_TRIES):
                 state = await self._state(session)
                 new = [delivery for delivery in offered if not state.knows(delivery.id)]
-                if attempt:  # nearly all of an offer is new: that is tried first, and looked up only where it was not so
+                if (
+                    attempt
+                ):  # nearly all of an offer is new: that is tried first, and looked up only where it was not so
                     new = await self._unknown(session, new)
                 placed = _placed(state.owner, new)
                 try:

@@ -7,8 +7,10 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.ledger_rows import (
@@ -34,7 +36,15 @@ from shared.adapters.azure.ledger_rows import (
     stream_key,
 )
 from shared.adapters.azure.neighbours import read_neighbours
-from shared.adapters.azure.reservation import Plan, Stream, Uses, arrivals_in_a_group, named_messages, stream_of, uses_of
+from shared.adapters.azure.reservation import (
+    Plan,
+    Stream,
+    Uses,
+    arrivals_in_a_group,
+    named_messages,
+    stream_of,
+    uses_of,
+)
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, tag_of
 from shared.message.errors import AzureUnavailable
 from shared.message.identifiers import InterfaceId, MessageId, new_message_id
@@ -69,11 +79,13 @@ class AzureLedger:
         self._writer = secrets.token_hex(4)
         self._stamp = 0
         self._counts: Counter[str] = Counter()
+        self._counts_tag: str | None = None
         self._streams: dict[str, Stream] = {}
         self._known: dict[MessageId, _State] = {}
         self._writing = asyncio.Lock()  # counters and streams have one writer in this process
         self._reserving = Gatherer(self._reserve_calls, _CALLS_IN_A_GROUP)
         self._progressing = Gatherer(self._progress_calls, _CALLS_IN_A_GROUP)
+        self._noting = Gatherer(self._note_calls, _CALLS_IN_A_GROUP)
 
     async def reserve(self, arrivals: Sequence[Arrival], window_seconds: float) -> list[Reservation]:
         return await self._reserving.ask([(arrival, window_seconds) for arrival in arrivals])
@@ -82,9 +94,7 @@ class AzureLedger:
         await self._progressing.ask(list(steps))
 
     async def note(self, hops: Sequence[Hop]) -> None:
-        rows = [hop_step(hop, self._next_stamp()) for hop in hops]
-        for start in range(0, len(rows), GROUP_LIMIT):
-            await self._table.transact(PARTITION, rows[start : start + GROUP_LIMIT])
+        await self._noting.ask(list(hops))
 
     async def reopen(self, message: MessageId, state: MessageState, hop: Hop) -> None:
         for _ in range(_TRIES):
@@ -111,10 +121,8 @@ class AzureLedger:
 
     async def finish_attempt(self, messages: Sequence[MessageId], stage: str) -> None:
         for message in messages:
-            try:
+            with suppress(RowConflict):  # it was not counted
                 await self._table.transact(PARTITION, [Step("delete", begun_key(message, stage), {})])
-            except RowConflict:
-                pass  # it was not counted
 
     async def messages(self, ids: Sequence[MessageId]) -> list[MessageRecord | None]:
         rows = await read_neighbours(self._table, PARTITION, [message_key(message) for message in ids])
@@ -155,6 +163,13 @@ class AzureLedger:
         """Finish what is under way."""
         await self._reserving.close()
         await self._progressing.close()
+        await self._noting.close()
+
+    async def _note_calls(self, calls: list[list[Hop]]) -> list[None]:
+        rows = [hop_step(hop, self._next_stamp()) for call in calls for hop in call]
+        for start in range(0, len(rows), GROUP_LIMIT):
+            await self._table.transact(PARTITION, rows[start : start + GROUP_LIMIT])
+        return [None] * len(calls)
 
     # Reserving
 
@@ -278,12 +293,27 @@ class AzureLedger:
         """Write rows together with what they do to the counts."""
         if not any(moved.values()):
             return await self._table.transact(PARTITION, steps)
-        counts = Counter(self._counts)
-        counts.update(moved)
-        counted = Step("put", f"c!{self._writer}", counts_columns(counts))
-        tags = await self._table.transact(PARTITION, [*steps, counted])
-        self._counts = counts
-        return tags
+        for _ in range(_TRIES):
+            counts = Counter(self._counts)
+            counts.update(moved)
+            kind: Literal["create", "update"] = "create" if self._counts_tag is None else "update"
+            counted = Step(kind, f"c!{self._writer}", counts_columns(counts), self._counts_tag)
+            try:
+                tags = await self._table.transact(PARTITION, [*steps, counted])
+            except RowConflict as conflict:
+                if conflict.index < len(steps):
+                    raise
+                await self._read_own_counts()
+                continue
+            self._counts, self._counts_tag = counts, tags[-1]
+            return tags
+        raise AzureUnavailable("ledger, counts")
+
+    async def _read_own_counts(self) -> None:
+        """Begin with what the table says: the row was folded, or an answer was lost on its way."""
+        row = await self._table.get(PARTITION, f"c!{self._writer}")
+        self._counts = Counter(counts_of(row))
+        self._counts_tag = None if row is None else tag_of(row)
 
     async def _indexed(self, prefix: str, limit: int, where: str) -> list[MessageRecord]:
         rows = await self._table.scan(PARTITION, prefix, f"{prefix}{END}", limit, where)
@@ -297,27 +327,25 @@ class AzureLedger:
         for _ in range(_TRIES):
             found = await self._table.get(PARTITION, row)
             times = 1 if found is None else int(found["times"]) + 1
-            kind, tag = ("create", None) if found is None else ("update", tag_of(found))
+            tag = None if found is None else tag_of(found)
+            step = Step("create" if tag is None else "update", row, {"times": times}, tag)
             try:
-                await self._table.transact(PARTITION, [Step(kind, row, {"times": times}, tag)])  # type: ignore[arg-type]
+                await self._table.transact(PARTITION, [step])
             except RowConflict:
                 continue
             return times
         raise AzureUnavailable("ledger, attempts")
 
     async def _fold(self, rows: Sequence[Row]) -> None:
-        """Add up the counters of processes that ended; the next time does it where somebody wrote in between."""
+        """Add up counters into one row; a process that is still alive finds its own gone, and begins anew."""
         old = [row for row in rows if row["RowKey"] != f"c!{self._writer}"][: GROUP_LIMIT - 1]
         total: Counter[str] = Counter()
         for row in old:
             total.update(counts_of(row))
         steps = [Step("delete", row["RowKey"], {}, tag_of(row)) for row in old]
-        try:
-            await self._table.transact(
-                PARTITION, [*steps, Step("create", f"c!{secrets.token_hex(8)}", counts_columns(total))]
-            )
-        except RowConflict:
-            pass
+        folded = Step("create", f"c!{secrets.token_hex(8)}", counts_columns(total))
+        with suppress(RowConflict):  # one of them has just been written: the next time
+            await self._table.transact(PARTITION, [*steps, folded])
 
     def _remember(self, message: MessageId, state: _State) -> None:
         self._known.pop(message, None)

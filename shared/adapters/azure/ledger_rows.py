@@ -1,7 +1,7 @@
 """The ledger's rows in Table Storage.
 
-All rows of a message are in one partition, so that they share transactions (rule R10). What a row is begins its key; where
-the newest come first, the id is turned round.
+All rows of a message are in one partition, so that they share transactions (rule R10). What a row is begins its key;
+where the newest come first, the id is turned round.
 
 | key | row |
 |---|---|
@@ -50,9 +50,7 @@ RANK = {
 # The sender still has it, or a person threw it away: when it comes again it is new.
 FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
 # Few messages end here, and people ask for them: they have a row of their own.
-INDEXED = frozenset(
-    {MessageState.FILTERED, MessageState.QUARANTINED, MessageState.REFUSED, MessageState.DISCARDED}
-)
+INDEXED = frozenset({MessageState.FILTERED, MessageState.QUARANTINED, MessageState.REFUSED, MessageState.DISCARDED})
 
 _TURNED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 _DIGEST_DIGITS = 32
@@ -163,9 +161,7 @@ def new_record(arrival: Arrival, sequence: SourceSequence) -> MessageRecord:
 
 def hop_step(hop: Hop, stamp: str, findings: Sequence[Finding] = ()) -> Step:
     """Return the row of one hop."""
-    columns: dict[str, Any] = {
-        "hop": orjson.dumps((to_microseconds(hop.at), hop.stage, hop.code, hop.detail)).decode()
-    }
+    columns: dict[str, Any] = {"hop": orjson.dumps((to_microseconds(hop.at), hop.stage, hop.code, hop.detail)).decode()}
     if findings:
         noted = [(finding.code, finding.place, finding.detail) for finding in findings]
         columns["findings"] = orjson.dumps(noted)  # bytes: a row holds twice as much of them as of text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from os.path import commonprefix
 
 from shared.adapters.azure.table import PAGE_LIMIT, Row, Table
 
@@ -19,7 +18,7 @@ async def read_neighbours(table: Table, partition: str, keys: Sequence[str]) -> 
     is read row by row.
     """
     wanted = sorted(set(keys))
-    if len(wanted) <= _SINGLY or len(commonprefix([wanted[0], wanted[-1]])) < _ALIKE:
+    if len(wanted) <= _SINGLY or wanted[0][:_ALIKE] != wanted[-1][:_ALIKE]:
         return await _read_singly(table, partition, wanted)
     rows = await table.scan(partition, wanted[0], wanted[-1], PAGE_LIMIT)
     keep = set(wanted)

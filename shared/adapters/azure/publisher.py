@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from azure.core.messaging import CloudEvent
     from azure.eventgrid.aio import EventGridPublisherClient
 
-_ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data"})
+_ATTRIBUTES = frozenset(
+    {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "data"}
+)
 
 
 class AzurePublisher:
@@ -44,7 +46,7 @@ class AzurePublisher:
         await self._client.close()
 
 
-def _cloud_event(event: Mapping[str, Any]) -> CloudEvent:
+def _cloud_event(event: Mapping[str, Any]) -> CloudEvent[Any]:
     from azure.core.messaging import CloudEvent
 
     time = event.get("time")

@@ -1,7 +1,7 @@
 """A deliver session as its owner knows it: what waits, lane by lane. No I/O here.
 
-As long as the owner row has the version that we wrote, nobody else has written to the session (rule R3), and what is here
-is what the table holds.
+As long as the owner row has the version that we wrote, nobody else has written to the session (rule R3), and what is
+here is what the table holds.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class SessionState:
             self._ready_at.pop(delivery.lane, None)
 
     def ready_with(self, new: Sequence[Delivery], now: datetime, limit: int) -> list[Delivery]:
-        """Return what may be sent once these are at the ends of their lanes, lane by lane; the longest wait comes first.
+        """Return what may be sent once these are at the ends of their lanes, lane by lane, the longest wait first.
 
         A delivery of a session that is not whole goes behind those in the table alone, and is not ready yet.
         """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUP_LIMIT = 100  # rows of an entity-group transaction
 PAGE_LIMIT = 1000  # rows of a page
-_FORBIDDEN = str.maketrans({character: "|" for character in "/\\#?"})
+_FORBIDDEN = str.maketrans(dict.fromkeys("/\\#?", "|"))
 _CONFLICTS = frozenset({404, 409, 412})
 
 Row = Mapping[str, Any]
@@ -40,8 +40,8 @@ class Step:
     """One row of a transaction.
 
     Attributes:
-        kind: ``create`` only a new row, ``put`` whether or not there is one, ``update`` all of it, ``merge`` the columns
-            that are given, ``delete``.
+        kind: ``create`` only a new row, ``put`` whether or not there is one, ``update`` all of it, ``merge`` the
+            columns that are given, ``delete``.
         tag: The version it was read at; None: whatever there is.
     """
 
@@ -126,7 +126,7 @@ class Table:
                 if page is None:
                     self._operations.table_reads -= 1  # the end needs no request
                     return
-                rows = [row async for row in page]
+                rows: list[Row] = [row async for row in page]
             yield rows
 
     async def close(self) -> None:

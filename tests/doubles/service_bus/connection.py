@@ -1,7 +1,7 @@
 """One AMQP connection of a client: frames in, frames out.
 
-Source: OASIS AMQP 1.0, parts 2 and 5; Microsoft's "AMQP 1.0 in Azure Service Bus protocol guide" for claims-based security,
-session filters and outcomes.
+Source: OASIS AMQP 1.0, parts 2 and 5; Microsoft's "AMQP 1.0 in Azure Service Bus protocol guide" for claims-based
+security, session filters and outcomes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A Service Bus namespace on a port of this machine, in a thread of its own: the real SDK talks to it.
 
-It is a double, not a product: no TLS, tokens are counted and not checked, nothing outlives it. Compared with what the SDK
-and the documentation say, never with a live namespace.
+It is a double, not a product: no TLS, tokens are counted and not checked, nothing outlives it. Compared with what the
+SDK and the documentation say, never with a live namespace.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The queues of the broker: sessions, peek-lock, schedules, duplicate detection, dead letters. No AMQP here.
 
-Source: Microsoft's documentation of Service Bus: message sessions; transfers, locks and settlement; duplicate detection;
-dead-letter queues; sequencing.
+Source: Microsoft's documentation of Service Bus: message sessions; transfers, locks and settlement; duplicate
+detection; dead-letter queues; sequencing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Service Bus double does what Microsoft's documentation says, as the real SDK sees it.
 
-Whatever the adapter's contract is proved against must itself be proved: each expectation is the SDK's documented behaviour
-(learn.microsoft.com: azure-servicebus for Python; message sessions; transfers, locks and settlement; dead-letter queues).
+What the adapter's contract is proved against must itself be proved: each expectation is the SDK's documented behaviour
+(learn.microsoft.com: azure-servicebus for Python; message sessions; transfers, locks, and settlement; dead letters).
 """
 
 from __future__ import annotations
