@@ -15,7 +15,7 @@ install-dev: $(VENV)/.installed-dev  ## The same, with what the tests and checks
 run: install  ## Start the hub on this machine and send the samples (ARGS="--fresh" begins anew)
 	@$(BIN)/caduceus up $(ARGS)
 
-test: install-dev  ## Run every test that needs no network
+test: install-dev  ## Run every test that needs no account in Azure
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: install-dev  ## Check style, types and layers
@@ -42,4 +42,5 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m tests.doubles.install
 	@touch $@

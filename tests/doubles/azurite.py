@@ -36,7 +36,7 @@ def azurite() -> Iterator[str]:
     Raises:
         AzuriteMissing: see the text.
     """
-    program = _installed()
+    program = installed_azurite()
     blob, queue, table = _free_ports(3)
     ports = ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", str(table)]
     # The SDKs speak newer versions of the protocol than the emulator knows by name.
@@ -59,7 +59,7 @@ def azurite() -> Iterator[str]:
         process.wait(10)
 
 
-def _installed() -> Path:
+def installed_azurite() -> Path:
     """Return the emulator's program, installed now if it was not."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise AzuriteMissing("needs Node.js and npm, for Azurite")
