@@ -366,7 +366,7 @@ def test_arrival_tells_when_something_can_be_received(run: Run, clock: SettableC
     """Each of these is work that nobody else would notice."""
 
     async def scenario(hub: Any) -> None:
-        await hub.queue.send(QUEUE, [outgoing("a"), outgoing("late", due_seconds=20)])
+        await hub.queue.send(QUEUE, [outgoing("a"), outgoing("late", "1", due_seconds=20)])
         lock = await accept(hub)
         queue = dead_letter_queue(QUEUE) if event == "is buried" else QUEUE
         assert await hub.queue.accept_session(queue) is None

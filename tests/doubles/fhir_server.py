@@ -6,6 +6,7 @@ Source: https://hl7.org/fhir/R4/http.html (transaction, update, search, concurre
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +89,23 @@ class FhirServer:
     async def _put(self, request: web.Request) -> web.Response:
         self.requests["put"] += 1
         reference = f"{request.match_info['type']}/{request.match_info['id']}"
-        write = Write(reference, exact_json.loads(await request.read()), _version(request.headers.get("If-Match")))
+        conditions = {"ifMatch": request.headers.get("If-Match"), "ifNoneMatch": request.headers.get("If-None-Match")}
+        write = await self._write_of(reference, exact_json.loads(await request.read()), conditions)
         try:
             await self._store.write([write])
         except VersionConflict:
             return _answer(_outcome("conflict"), 412)
         stored: Stored = (await self._store.read([reference]))[reference]
         return _answer(stored.resource, 201 if write.if_match is None else 200)
+
+    async def _write_of(self, reference: str, resource: dict[str, Any], asked: Mapping[str, str | None]) -> Write:
+        """Return a write on the condition that was asked for; without one it replaces whatever is there."""
+        if asked.get("ifMatch") is not None:
+            return Write(reference, resource, _version(asked["ifMatch"]))
+        if asked.get("ifNoneMatch") == "*":
+            return Write(reference, resource, None)
+        stored = (await self._store.read([reference])).get(reference)
+        return Write(reference, resource, None if stored is None else stored.version)
 
     def _is_welcome(self, request: web.Request) -> bool:
         return not self._token or request.headers.get("Authorization") == f"Bearer {self._token}"

@@ -29,7 +29,7 @@ def named(service: str) -> Iterator[None]:
         raised = _meaning(service, error)
         if raised is None:
             raise
-        raise raised from error
+        raise raised from None  # its text may hold what a row holds
 
 
 def _meaning(service: str, error: Exception) -> IntegrationError | None:
