@@ -1,7 +1,7 @@
 """The process ends between two calls of its ports, with tables, blobs and a FHIR server that outlive it.
 
-The same harness and the same promises as in `test_crash`, once for each kind of call that changes something. The broker is
-the local one: Service Bus has its own contract, and a client that takes a second to open a session.
+The same harness and the same promises as in `test_crash`, once for each kind of call that changes something. The broker
+is the local one: Service Bus has its own contract, and a client that takes a second to open a session.
 """
 
 from __future__ import annotations

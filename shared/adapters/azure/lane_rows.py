@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from shared.adapters.azure.packed import pack_attempts, pack_delivery, unpack_attempts, unpack_delivery
 from shared.adapters.azure.session_state import STOPPED, Owner, Waiting, is_waiting
-from shared.adapters.azure.table import Row, Step, tag_of
+from shared.adapters.azure.table import Row, Step, key, tag_of
 from shared.adapters.local.instant import optional_instant, optional_microseconds
 from shared.message.delivery import Attempt, Delivery
 from shared.message.identifiers import MessageId
@@ -26,7 +26,7 @@ SESSIONS = "sessions"
 END = "~"
 
 _HIGHEST = 10**20 - 1
-_ATTEMPTS_KEPT = 300  # the newest of one delivery: a column holds 32,000 characters
+_ATTEMPTS_KEPT = 200  # the newest of one delivery: a column holds 32,000 characters
 
 
 def waiting_key(position: int) -> str:
@@ -34,7 +34,7 @@ def waiting_key(position: int) -> str:
 
 
 def known_prefix(message: MessageId) -> str:
-    return f"d!{message}!"
+    return f"d!{key(message)}!"
 
 
 def known_key(delivery: Delivery) -> str:

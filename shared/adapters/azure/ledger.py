@@ -45,7 +45,7 @@ from shared.adapters.azure.reservation import (
     stream_of,
     uses_of,
 )
-from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, tag_of
+from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, equals, tag_of
 from shared.message.errors import AzureUnavailable
 from shared.message.identifiers import InterfaceId, MessageId, new_message_id
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
@@ -135,12 +135,12 @@ class AzureLedger:
         self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
     ) -> list[MessageRecord]:
         if state in INDEXED:
-            where = f"interface eq '{interface}'" if interface else ""
+            where = equals("interface", interface) if interface else ""
             return await self._indexed(state_prefix(state), limit, where)
         if state is None and interface is not None:
             return await self._indexed(interface_prefix(interface), limit, "")
         given = {"state": state, "interface": interface}
-        where = " and ".join(f"{column} eq '{value}'" for column, value in given.items() if value is not None)
+        where = " and ".join(equals(column, value) for column, value in given.items() if value is not None)
         last = f"m!{END}" if not where else message_key(new_message_id(0, self._clock.now() - LOOK_BACK, bytes(10)))
         return [record_of(row) for row in await self._table.scan(PARTITION, "m!", last, limit, where)]
 

@@ -19,6 +19,7 @@ where the newest come first, the id is turned round.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,11 +55,13 @@ INDEXED = frozenset({MessageState.FILTERED, MessageState.QUARANTINED, MessageSta
 
 _TURNED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 _DIGEST_DIGITS = 32
+_DETAIL_CHARACTERS = 8_000  # a column holds 32,000
+_COLUMN_BYTES = 60_000
 
 
 def newest_first(message: MessageId) -> str:
     """Return an id in the form that sorts the newest first, whatever its partition."""
-    partition, _, stamp = message.partition("-")
+    partition, _, stamp = key(message).partition("-")
     return f"{stamp.translate(_TURNED)}-{partition}"
 
 
@@ -161,10 +164,12 @@ def new_record(arrival: Arrival, sequence: SourceSequence) -> MessageRecord:
 
 def hop_step(hop: Hop, stamp: str, findings: Sequence[Finding] = ()) -> Step:
     """Return the row of one hop."""
-    columns: dict[str, Any] = {"hop": orjson.dumps((to_microseconds(hop.at), hop.stage, hop.code, hop.detail)).decode()}
+    columns: dict[str, Any] = {
+        "hop": orjson.dumps((to_microseconds(hop.at), hop.stage, hop.code, hop.detail[:_DETAIL_CHARACTERS])).decode()
+    }
     if findings:
         noted = [(finding.code, finding.place, finding.detail) for finding in findings]
-        columns["findings"] = orjson.dumps(noted)  # bytes: a row holds twice as much of them as of text
+        columns["findings"] = _packed(noted)
     return Step("create", f"{hops_prefix(hop.message)}{stamp}", columns)
 
 
@@ -175,7 +180,14 @@ def hop_of(message: MessageId, row: Row) -> Hop:
 
 def findings_of(row: Row) -> list[tuple[str, str, str]]:
     noted = row.get("findings")
-    return [tuple(one) for one in orjson.loads(noted)] if noted else []
+    return [tuple(one) for one in orjson.loads(zlib.decompress(noted))] if noted else []
+
+
+def _packed(noted: Sequence[tuple[str, str, str]]) -> bytes:
+    """Return findings as bytes that a column holds: some ten thousand of them; of more, the first."""
+    while len(packed := zlib.compress(orjson.dumps(noted), 1)) > _COLUMN_BYTES:
+        noted = noted[: len(noted) // 2]
+    return packed
 
 
 def counts_of(row: Row | None) -> dict[str, int]:

@@ -5,6 +5,7 @@ Nothing here scans more than one partition.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 GROUP_LIMIT = 100  # rows of an entity-group transaction
 PAGE_LIMIT = 1000  # rows of a page
-_FORBIDDEN = str.maketrans(dict.fromkeys("/\\#?", "|"))
+_FORBIDDEN = re.compile(r"[/\\#?%\x00-\x1f\x7f-\x9f]")  # in a key
+_KEY_CHARACTERS = 200  # of a kilobyte, with what stands before and behind
 _CONFLICTS = frozenset({404, 409, 412})
 
 Row = Mapping[str, Any]
@@ -52,8 +54,13 @@ class Step:
 
 
 def key(text: str) -> str:
-    """Return a text as a row key may hold it; ids and names of ours lose nothing."""
-    return text.translate(_FORBIDDEN)
+    """Return a text as a key may hold it; ids and names of ours lose nothing, what people type may."""
+    return _FORBIDDEN.sub("|", text)[:_KEY_CHARACTERS]
+
+
+def equals(column: str, value: str) -> str:
+    """Return the condition that a column has a value, whatever that is made of."""
+    return f"{column} eq '{_quote(value)}'"
 
 
 def tag_of(row: Row) -> str:
