@@ -31,6 +31,7 @@ PARTITION = "names"
 RAW = "raw"  # as received
 OUTPUT = "output"  # made by a stage, kept under a name
 RECENT_BYTES = 16 << 20
+OUTPUT_LINGER_SECONDS = 0.1  # partitions run side by side and share a blob; no sender waits for an output
 
 _CALLS_AT_ONCE = 1000
 _INTERFACE = re.compile(r"(?!\.)[\w.-]+")
@@ -119,7 +120,8 @@ class AzureArchive:
 
     async def _append(self, folder: str, bodies: Sequence[bytes]) -> list[ArchiveRef]:
         if folder not in self._writers:
-            self._writers[folder] = Gatherer(lambda calls: self._write(folder, calls), _CALLS_AT_ONCE)
+            linger = OUTPUT_LINGER_SECONDS if folder.endswith(OUTPUT) else 0.0
+            self._writers[folder] = Gatherer(lambda calls: self._write(folder, calls), _CALLS_AT_ONCE, linger)
         return await self._writers[folder].ask(list(bodies))
 
     async def _write(self, folder: str, calls: Sequence[list[bytes]]) -> list[list[ArchiveRef]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 I = TypeVar("I")  # noqa: E741  an item
 O = TypeVar("O")  # noqa: E741  its outcome
+
+_BUSY_SECONDS = 1.0  # since the last group
 
 
 class Gatherer(Generic[I, O]):
@@ -16,11 +19,14 @@ class Gatherer(Generic[I, O]):
     Args:
         work: Returns the outcome of each item of a group, in order.
         limit: Items of a group at most.
+        linger_seconds: How long a group waits for company while there is much to do; what comes alone never waits.
     """
 
-    def __init__(self, work: Callable[[list[I]], Awaitable[list[O]]], limit: int) -> None:
+    def __init__(self, work: Callable[[list[I]], Awaitable[list[O]]], limit: int, linger_seconds: float = 0.0) -> None:
         self._work = work
         self._limit = limit
+        self._linger = linger_seconds
+        self._was_busy = float("-inf")
         self._waiting: list[tuple[I, asyncio.Future[O]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -39,10 +45,13 @@ class Gatherer(Generic[I, O]):
 
     async def _run(self) -> None:
         try:
+            if self._linger and time.monotonic() - self._was_busy < _BUSY_SECONDS:
+                await asyncio.sleep(self._linger)
             while self._waiting:
                 group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
                 await self._do(group)
         finally:
+            self._was_busy = time.monotonic()
             self._running = None
 
     async def _do(self, group: list[tuple[I, asyncio.Future[O]]]) -> None:

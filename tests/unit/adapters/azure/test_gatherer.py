@@ -73,3 +73,19 @@ async def test_who_gives_up_waiting_does_not_disturb_the_others() -> None:
     with pytest.raises(asyncio.CancelledError):
         await first
     await gatherer.close()
+
+
+async def test_who_comes_alone_never_waits_and_who_comes_often_waits_for_company() -> None:
+    """Three partitions that finish one after the other share a blob; one message a minute is not held up."""
+    service = Service()
+    service.release.set()
+    gatherer = Gatherer(service.work, 100, linger_seconds=0.05)
+    await gatherer.ask(1)
+    assert service.groups == [[1]]
+
+    asked = []
+    for number in (2, 3, 4):
+        asked.append(asyncio.create_task(gatherer.ask(number)))
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*asked)
+    assert service.groups == [[1], [2, 3, 4]]
