@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from shared.fhir import exact_json
@@ -23,15 +24,17 @@ BUNDLE_LIMIT = 400  # Azure Health Data Services takes 500 entries
 _TIMEOUT_SECONDS = 30
 _CONNECTIONS = 32
 _ANSWER_LIMIT_BYTES = 64 << 20
+_STREAM_FROM_BYTES = 1 << 20  # aiohttp copies a larger body in one go, and the loop stands still
 _MEDIA_TYPE = "application/fhir+json"
 _CONFLICTS = frozenset({404, 409, 410, 412})
 _SERVICE = "fhir"
 # What the hub writes, for the counts on its page.
 TYPES = (
     "Account", "AllergyIntolerance", "Appointment", "Basic", "CareTeam", "ChargeItem", "Condition", "Consent",
-    "Coverage", "Device", "DiagnosticReport", "Encounter", "EpisodeOfCare", "List", "Location", "MessageHeader",
-    "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Procedure", "Provenance",
-    "RelatedPerson", "ServiceRequest", "Specimen",
+    "Coverage", "Device", "DiagnosticReport", "DocumentReference", "Encounter", "EpisodeOfCare", "Goal",
+    "Immunization", "ImmunizationRecommendation", "List", "Location", "Medication", "MedicationAdministration",
+    "MedicationDispense", "MedicationRequest", "MessageHeader", "Observation", "Organization", "Patient",
+    "Practitioner", "PractitionerRole", "Procedure", "Provenance", "RelatedPerson", "ServiceRequest", "Specimen",
 )  # fmt: skip
 
 
@@ -128,8 +131,9 @@ class HttpFhirStore:
         if self._token is not None:
             sent["Authorization"] = f"Bearer {await self._token()}"
         try:
+            data = body if len(body) < _STREAM_FROM_BYTES else BytesIO(body)
             request = self._session.request(
-                method, self._url + path, data=body or None, headers=sent, params=query, allow_redirects=False
+                method, self._url + path, data=data or None, headers=sent, params=query, allow_redirects=False
             )
             async with request as response:
                 return response.status, _content(await _read_bounded(response))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shared.adapters.azure.fhir_store import BUNDLE_LIMIT, HttpFhirStore
+from shared.adapters.azure.fhir_store import BUNDLE_LIMIT, TYPES, HttpFhirStore
 from shared.message.errors import AzureRefused, AzureUnavailable, VersionConflict
 from shared.ports import Write
 from tests.doubles.clock import SettableClock
@@ -70,6 +71,19 @@ async def test_without_transactions_each_resource_is_written_by_itself(tmp_path:
             await store.write([patient("p", if_match="7", gender="other")])
         await store.close()
     assert double.requests == {"put": 3}
+
+
+def test_every_type_that_the_hub_writes_is_counted():
+    """The page would show less than there is."""
+    mapping = Path(__file__).parents[4] / "shared" / "mapping"
+    written = {
+        name
+        for file in mapping.rglob("*.py")
+        for name in re.findall(r'"resourceType": "(\w+)"', file.read_text("utf-8"))
+    }
+    not_stored = {"Bundle", "OperationOutcome", "Parameters"}
+    assert len(written) > 20
+    assert written - not_stored - set(TYPES) == set()
 
 
 async def test_many_references_are_read_in_several_bundles(tmp_path: Path) -> None:
