@@ -14,22 +14,21 @@ from datetime import datetime
 from typing import TypeVar
 
 from shared.adapters.azure.destination_status import DestinationStatuses
+from shared.adapters.azure.lane_queries import LaneQueries
 from shared.adapters.azure.lane_rows import (
     END,
     OWNER,
     SESSIONS,
     change_steps,
     known_key,
-    known_prefix,
     offer_steps,
     owner_of,
     owner_step,
     waiting_of,
     waiting_step,
-    waits_at,
 )
 from shared.adapters.azure.session_state import STOPPED, Owner, SessionState, Waiting, by_delivery, is_waiting
-from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table
+from shared.adapters.azure.table import GROUP_LIMIT, RowConflict, Step, Table
 from shared.message.delivery import Attempt, Delivery
 from shared.message.errors import AzureUnavailable, OwnershipLost
 from shared.message.identifiers import DestinationId, MessageId, SessionId
@@ -76,6 +75,7 @@ class AzureLanes:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._statuses = DestinationStatuses(table)
+        self._queries = LaneQueries(table)
         self._states: dict[SessionId, SessionState] = {}
         self._locks: dict[SessionId, asyncio.Lock] = {}
         self._listed: set[SessionId] = set()
@@ -103,9 +103,11 @@ class AzureLanes:
     async def write(self, ownership: Ownership, rows: Sequence[Delivery], attempts: Sequence[Attempt] = ()) -> None:
         session, tried = ownership.session, by_delivery(attempts)
         async with self._lock(session):
-            for _ in range(_TRIES):
+            for attempt in range(_TRIES):
                 state = await self._state(session)
                 _check(state, ownership)
+                if attempt:
+                    rows = await self._unwritten(session, state, rows)
                 try:
                     for part in _parts(rows, (GROUP_LIMIT - 1) // _ROWS_EACH):
                         change = _Change([], [], [])
@@ -137,25 +139,23 @@ class AzureLanes:
     async def overdue(self, now: datetime) -> list[tuple[SessionId, DestinationId]]:
         return [
             (session, DestinationId(owner.destination))
-            for session, owner in await self._owners()
+            for session, owner in await self._queries.owners()
             if owner.movable and (owner.wake is None or owner.wake <= now)
         ]
 
     async def sessions(self, destination: DestinationId) -> list[SessionId]:
-        owners = await self._owners()
+        owners = await self._queries.owners()
         return [session for session, owner in owners if owner.destination == destination and owner.waiting]
 
     async def deliveries(self, message: MessageId) -> list[Delivery]:
-        return [waiting.delivery for waiting in await self._of_message(message)]
+        return [waiting.delivery for waiting in await self._queries.of_message(message)]
 
     async def attempts(self, message: MessageId) -> list[Attempt]:
-        attempts = [attempt for waiting in await self._of_message(message) for attempt in waiting.attempts]
+        attempts = [attempt for waiting in await self._queries.of_message(message) for attempt in waiting.attempts]
         return sorted(attempts, key=lambda attempt: (attempt.began, attempt.number))
 
     async def stopped(self, limit: int = 50) -> list[Delivery]:
-        found = await asyncio.gather(*(self._stopped(session, limit) for session in await self._sessions()))
-        rows = [waiting.delivery for each in found for waiting in each]
-        return sorted(rows, key=lambda row: row.position, reverse=True)[:limit]
+        return await self._queries.stopped(limit)
 
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         session = delivery.session
@@ -164,7 +164,7 @@ class AzureLanes:
             for _ in range(_TRIES):
                 self._forget(session)
                 loaded = await self._state(session)
-                found = await self._known(session, delivery)
+                found = await self._queries.known(session, delivery)
                 if found is None or found.delivery.state not in STOPPED:
                     return
                 change = _Change([], [], [])
@@ -178,7 +178,7 @@ class AzureLanes:
 
     async def waiting(self) -> dict[DestinationId, int]:
         total: dict[DestinationId, int] = {}
-        for _, owner in await self._owners():
+        for _, owner in await self._queries.owners():
             if owner.waiting or owner.passed:
                 name = DestinationId(owner.destination)
                 total[name] = total.get(name, 0) + owner.waiting + owner.passed
@@ -198,6 +198,12 @@ class AzureLanes:
     async def _unknown(self, session: SessionId, offered: Sequence[Delivery]) -> list[Delivery]:
         rows = await asyncio.gather(*(self._table.get(session, known_key(delivery)) for delivery in offered))
         return [delivery for delivery, row in zip(offered, rows, strict=True) if row is None]
+
+    async def _unwritten(self, session: SessionId, state: SessionState, rows: Sequence[Delivery]) -> list[Delivery]:
+        """Return the rows that have not ended: others did, in a transaction whose answer was lost on its way."""
+        found = await asyncio.gather(*(self._queries.known(session, row) for row in rows if not state.knows(row.id)))
+        ended = {one.delivery.id for one in found if one is not None and not is_waiting(one.delivery)}
+        return [row for row in rows if row.id not in ended]
 
     async def _record(
         self,
@@ -286,42 +292,6 @@ class AzureLanes:
             destination = offered[0].destination if offered else ""
             await self._table.transact(SESSIONS, [Step("put", session, {"destination": destination})])
             self._listed.add(session)
-
-    async def _sessions(self) -> list[SessionId]:
-        return [SessionId(row["RowKey"]) for row in await self._table.scan(SESSIONS, "", END)]
-
-    async def _owners(self) -> list[tuple[SessionId, Owner]]:
-        sessions = await self._sessions()
-        rows = await asyncio.gather(*(self._table.get(session, OWNER) for session in sessions))
-        return [(session, owner_of(row)) for session, row in zip(sessions, rows, strict=True)]
-
-    async def _of_message(self, message: MessageId) -> list[Waiting]:
-        found = await asyncio.gather(*(self._in_session(session, message) for session in await self._sessions()))
-        return sorted((one for each in found for one in each), key=lambda one: one.delivery.position)
-
-    async def _in_session(self, session: SessionId, message: MessageId) -> list[Waiting]:
-        prefix = known_prefix(message)
-        rows = await self._table.scan(session, prefix, f"{prefix}{END}")
-        found = await asyncio.gather(*(self._follow(session, row) for row in rows))
-        return [one for one in found if one is not None]
-
-    async def _stopped(self, session: SessionId, limit: int) -> list[Waiting]:
-        rows = await self._table.scan(session, "q!", f"q!{END}", limit)
-        keys = [f"{known_prefix(MessageId(row['message']))}{row['delivery']}" for row in rows]
-        known = await asyncio.gather(*(self._table.get(session, key) for key in keys))
-        found = await asyncio.gather(*(self._follow(session, row) for row in known))
-        return [one for one in found if one is not None]
-
-    async def _known(self, session: SessionId, delivery: Delivery) -> Waiting | None:
-        return await self._follow(session, await self._table.get(session, known_key(delivery)))
-
-    async def _follow(self, session: SessionId, row: Row | None) -> Waiting | None:
-        """Return the delivery of a row, from where it waits if it does."""
-        if row is not None and waits_at(row):
-            place = await self._table.get(session, waits_at(row))
-            # It may have ended between the two reads: then its own row says how.
-            row = place or await self._table.get(session, row["RowKey"])
-        return None if row is None or waits_at(row) else waiting_of(row)
 
 
 def _check(state: SessionState, ownership: Ownership) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 from shared.adapters.azure.gatherer import Gatherer
+from shared.adapters.azure.ledger_counts import LedgerCounts
 from shared.adapters.azure.ledger_rows import (
     END,
     INDEXED,
@@ -20,8 +19,6 @@ from shared.adapters.azure.ledger_rows import (
     RANK,
     begun_key,
     control_prefix,
-    counts_columns,
-    counts_of,
     duplicate_key,
     findings_of,
     hop_of,
@@ -58,7 +55,6 @@ _TRIES = 20  # of a transaction, while others write the same rows
 _PAUSE_SECONDS = 0.01
 _REMEMBERED = 20_000  # messages whose state this process wrote last
 _CALLS_IN_A_GROUP = 200
-_FOLD_FROM = 200  # counters of as many processes are added up into one row
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +72,8 @@ class AzureLedger:
     def __init__(self, table: Table, clock: Clock) -> None:
         self._table = table
         self._clock = clock
-        self._writer = secrets.token_hex(4)
         self._stamp = 0
-        self._counts: Counter[str] = Counter()
-        self._counts_tag: str | None = None
+        self._counts = LedgerCounts(table)
         self._streams: dict[str, Stream] = {}
         self._known: dict[MessageId, _State] = {}
         self._writing = asyncio.Lock()  # counters and streams have one writer in this process
@@ -110,7 +104,7 @@ class AzureLedger:
             self._known.pop(message, None)
             try:
                 async with self._writing:
-                    await self._write(steps, moved)
+                    await self._counts.write(steps, moved)
             except RowConflict:
                 continue
             return
@@ -151,13 +145,7 @@ class AzureLedger:
         return [hop_of(message, row) for row in rows], list(findings)
 
     async def counts(self) -> dict[str, int]:
-        rows = await self._prefix("c!")
-        total: Counter[str] = Counter()
-        for row in rows:
-            total.update(counts_of(row))
-        if len(rows) >= _FOLD_FROM:
-            await self._fold(rows)
-        return {state: count for state, count in sorted(total.items()) if count > 0}
+        return await self._counts.total()
 
     async def close(self) -> None:
         """Finish what is under way."""
@@ -206,7 +194,7 @@ class AzureLedger:
 
     async def _write_plan(self, plan: Plan) -> None:
         steps = plan.steps()
-        tags = await self._write(steps, Counter({MessageState.RESERVED.value: len(plan.new)}))
+        tags = await self._counts.write(steps, Counter({MessageState.RESERVED.value: len(plan.new)}))
         by_row = {step.row: tag for step, tag in zip(steps, tags, strict=False)}
         for source, stream in plan.streams.items():
             if stream_key(source) in by_row:
@@ -250,7 +238,7 @@ class AzureLedger:
             await self._read_states(group)
             moves, moved = self._moves(group)
             try:
-                tags = await self._write([*moves, *hops], moved)
+                tags = await self._counts.write([*moves, *hops], moved)
             except RowConflict:
                 for step in group:
                     self._known.pop(step.message, None)
@@ -289,32 +277,6 @@ class AzureLedger:
 
     # Rows
 
-    async def _write(self, steps: Sequence[Step], moved: Counter[str]) -> list[str]:
-        """Write rows together with what they do to the counts."""
-        if not any(moved.values()):
-            return await self._table.transact(PARTITION, steps)
-        for _ in range(_TRIES):
-            counts = Counter(self._counts)
-            counts.update(moved)
-            kind: Literal["create", "update"] = "create" if self._counts_tag is None else "update"
-            counted = Step(kind, f"c!{self._writer}", counts_columns(counts), self._counts_tag)
-            try:
-                tags = await self._table.transact(PARTITION, [*steps, counted])
-            except RowConflict as conflict:
-                if conflict.index < len(steps):
-                    raise
-                await self._read_own_counts()
-                continue
-            self._counts, self._counts_tag = counts, tags[-1]
-            return tags
-        raise AzureUnavailable("ledger, counts")
-
-    async def _read_own_counts(self) -> None:
-        """Begin with what the table says: the row was folded, or an answer was lost on its way."""
-        row = await self._table.get(PARTITION, f"c!{self._writer}")
-        self._counts = Counter(counts_of(row))
-        self._counts_tag = None if row is None else tag_of(row)
-
     async def _indexed(self, prefix: str, limit: int, where: str) -> list[MessageRecord]:
         rows = await self._table.scan(PARTITION, prefix, f"{prefix}{END}", limit, where)
         records = await self.messages([MessageId(row["message"]) for row in rows])
@@ -336,17 +298,6 @@ class AzureLedger:
             return times
         raise AzureUnavailable("ledger, attempts")
 
-    async def _fold(self, rows: Sequence[Row]) -> None:
-        """Add up counters into one row; a process that is still alive finds its own gone, and begins anew."""
-        old = [row for row in rows if row["RowKey"] != f"c!{self._writer}"][: GROUP_LIMIT - 1]
-        total: Counter[str] = Counter()
-        for row in old:
-            total.update(counts_of(row))
-        steps = [Step("delete", row["RowKey"], {}, tag_of(row)) for row in old]
-        folded = Step("create", f"c!{secrets.token_hex(8)}", counts_columns(total))
-        with suppress(RowConflict):  # one of them has just been written: the next time
-            await self._table.transact(PARTITION, [*steps, folded])
-
     def _remember(self, message: MessageId, state: _State) -> None:
         self._known.pop(message, None)
         self._known[message] = state
@@ -356,7 +307,7 @@ class AzureLedger:
     def _next_stamp(self) -> str:
         """Return what orders hops: rising here, and after what another process wrote before."""
         self._stamp = max(self._stamp + 1, time.time_ns())
-        return f"{self._stamp:020}{self._writer}"
+        return f"{self._stamp:020}{self._counts.writer}"
 
 
 def _furthest(group: Sequence[Progress], known: dict[MessageId, _State]) -> dict[MessageId, Progress]:

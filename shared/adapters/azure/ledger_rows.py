@@ -170,7 +170,7 @@ def hop_step(hop: Hop, stamp: str, findings: Sequence[Finding] = ()) -> Step:
     if findings:
         noted = [(finding.code, finding.place, finding.detail) for finding in findings]
         columns["findings"] = _packed(noted)
-    return Step("create", f"{hops_prefix(hop.message)}{stamp}", columns)
+    return Step("put", f"{hops_prefix(hop.message)}{stamp}", columns)  # a second time where an answer was lost
 
 
 def hop_of(message: MessageId, row: Row) -> Hop:

@@ -7,7 +7,6 @@ security, session filters and outcomes.
 from __future__ import annotations
 
 import asyncio
-import re
 import struct
 import time
 import uuid
@@ -20,6 +19,7 @@ from shared.ports import Clock
 from tests.doubles.service_bus.amqp_decode import decode
 from tests.doubles.service_bus.amqp_encode import encode, encode_list, performative, section, ushort
 from tests.doubles.service_bus.amqp_types import Array, Described, Symbol, UByte, UInt, ULong
+from tests.doubles.service_bus.attaching import MESSAGE_BYTES, Attaching, Fields
 from tests.doubles.service_bus.bare_message import BareMessage
 from tests.doubles.service_bus.broker import Broker
 from tests.doubles.service_bus.entities import Entity, Queued, Refused, Waiter
@@ -29,14 +29,12 @@ from tests.doubles.service_bus.management import answer_request
 OPEN, BEGIN, ATTACH, FLOW, TRANSFER, DISPOSITION, DETACH, END, CLOSE = range(0x10, 0x19)
 ACCEPTED, REJECTED, RELEASED, MODIFIED = range(0x24, 0x28)
 SASL_MECHANISMS, SASL_OUTCOME = 0x40, 0x44
-SOURCE, TARGET, ERROR = 0x28, 0x29, 0x1D
+ERROR = 0x1D
 
 BATCH_FORMAT = 0x80013700  # several messages in one transfer, each in a data section
 FRAME_BYTES = 1 << 20
-MESSAGE_BYTES = 256 * 1024  # the limit of the Standard tier
 CREDIT = 1000
 _NO_LIMIT = 1 << 30
-_SESSION_FILTER = "com.microsoft:session-filter"
 _TICKS_1970 = 621_355_968_000_000_000  # of 100 ns since the year 1
 _SASL_PROTOCOL = 3
 
@@ -110,7 +108,7 @@ class Connection(asyncio.Protocol):
         if kind == 1:
             self._frame(0, performative(SASL_OUTCOME, [UByte(0)]), kind=1)
         else:
-            self._hear(channel, int(spoken.descriptor), _Fields(spoken.value), body[end:])
+            self._hear(channel, int(spoken.descriptor), Fields(spoken.value), body[end:])
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -122,7 +120,7 @@ class Connection(asyncio.Protocol):
 
     # Performatives
 
-    def _hear(self, channel: int, code: int, fields: _Fields, payload: bytes) -> None:
+    def _hear(self, channel: int, code: int, fields: Fields, payload: bytes) -> None:
         if code not in (OPEN, BEGIN, CLOSE) and channel not in self._channels:
             return  # a link that is detached after its session ended
         match code:
@@ -150,7 +148,7 @@ class Connection(asyncio.Protocol):
                 if self._transport is not None:
                     self._transport.close()
 
-    def _begin(self, channel: int, fields: _Fields) -> None:
+    def _begin(self, channel: int, fields: Fields) -> None:
         self._channels[channel] = _Channel(incoming=fields[1] or 0)
         windows = [encode(UInt(0)), encode(UInt(_NO_LIMIT)), encode(UInt(_NO_LIMIT)), encode(UInt(4095))]
         self._frame(channel, section(BEGIN) + encode_list([ushort(channel), *windows]))
@@ -174,8 +172,8 @@ class Connection(asyncio.Protocol):
 
     # Links
 
-    def _attach(self, channel: int, fields: _Fields) -> None:
-        attaching = _Attaching(self, channel, fields)
+    def _attach(self, channel: int, fields: Fields) -> None:
+        attaching = Attaching(self, channel, fields)
         try:
             if attaching.client_receives:
                 self._attach_receiver(attaching)
@@ -184,7 +182,7 @@ class Connection(asyncio.Protocol):
         except Refused as refusal:
             attaching.refuse(refusal)
 
-    def _attach_sender(self, attaching: _Attaching) -> None:
+    def _attach_sender(self, attaching: Attaching) -> None:
         if not _answers_requests(attaching.address):
             self._broker.get(attaching.address)
         link = ReceivingLink(attaching.handle, attaching.address)
@@ -192,7 +190,7 @@ class Connection(asyncio.Protocol):
         attaching.confirm()
         self._grant(attaching.channel, link)
 
-    def _attach_receiver(self, attaching: _Attaching) -> None:
+    def _attach_receiver(self, attaching: Attaching) -> None:
         link = SendingLink(self, attaching.channel, attaching.handle, attaching.settles_at_once)
         if _answers_requests(attaching.address):
             self._answers[attaching.address.lower()] = link
@@ -239,7 +237,7 @@ class Connection(asyncio.Protocol):
         session = self._channels[channel]
         return [UInt(session.incoming), UInt(_NO_LIMIT), UInt(session.outgoing), UInt(_NO_LIMIT)]
 
-    def _flow(self, channel: int, fields: _Fields) -> None:
+    def _flow(self, channel: int, fields: Fields) -> None:
         link = self._channels[channel].links.get(fields[4])
         if not isinstance(link, SendingLink):
             return
@@ -265,7 +263,7 @@ class Connection(asyncio.Protocol):
         session.outgoing = number + 1
         return number
 
-    def _take_transfer(self, channel: int, fields: _Fields, payload: bytes) -> None:
+    def _take_transfer(self, channel: int, fields: Fields, payload: bytes) -> None:
         session = self._channels[channel]
         session.incoming += 1
         link = session.links[fields[0]]
@@ -308,7 +306,7 @@ class Connection(asyncio.Protocol):
 
     # Outcomes
 
-    def _settle(self, channel: int, fields: _Fields) -> None:
+    def _settle(self, channel: int, fields: Fields) -> None:
         if not fields[0]:
             return  # of what we sent as a client would: nothing is kept
         first = fields[1]
@@ -335,61 +333,6 @@ class Connection(asyncio.Protocol):
     def milliseconds(self, moment: datetime) -> int:
         """Return a moment of the broker's clock by the client's, which is the real one."""
         return round((datetime.now(UTC) + (moment - self._clock.now())).timestamp() * 1000)
-
-
-class _Fields:
-    """The fields of a performative; those left out are None."""
-
-    def __init__(self, values: list[Any]) -> None:
-        self._values = values
-
-    def __getitem__(self, index: int) -> Any:
-        return self._values[index] if index < len(self._values) else None
-
-
-class _Attaching:
-    """A link that the client wants, until it is confirmed or refused."""
-
-    def __init__(self, connection: Connection, channel: int, fields: _Fields) -> None:
-        self._connection = connection
-        self.channel = channel
-        self._name, self.handle, self.client_receives = fields[0], fields[1], bool(fields[2])
-        self._send_mode, self._receive_mode = fields[3], fields[4]
-        self._source, self._target = fields[5], fields[6]
-        terminus = self._source if self.client_receives else self._target
-        self.address = re.sub(r"^\w+://[^/]*/", "", terminus.value[0] or "")
-        filters = terminus.value[7] if self.client_receives and len(terminus.value) > 7 else None
-        wanted = (filters or {}).get(_SESSION_FILTER)
-        self.session_filter = wanted if wanted is None or isinstance(wanted, Described) else Described(None, wanted)
-        if filters is not None and _SESSION_FILTER in filters and wanted is None:
-            self.session_filter = Described(None, None)  # any session
-        self.settles_at_once = fields[3] == 1
-        self.timeout_milliseconds: int = (fields[13] or {}).get("com.microsoft:timeout") or 60_000
-
-    def confirm(self, session: str | None = None, properties: dict[Any, Any] | None = None) -> None:
-        """Open the link."""
-        filters = None
-        if session is not None:
-            filters = {Symbol(_SESSION_FILTER): Described(Symbol(_SESSION_FILTER), session)}
-        source_address = self._source.value[0] if self._source is not None else None
-        source = Described(ULong(SOURCE), [source_address, *[None] * 6, filters])
-        self._reply(source, self._own_target(), properties)
-
-    def refuse(self, refusal: Refused) -> None:
-        """Open the link without its terminus, as AMQP wants it, and detach it with the reason."""
-        source = None if self.client_receives else Described(ULong(SOURCE), [None])
-        self._reply(source, self._own_target() if self.client_receives else None, None)
-        self._connection.refuse_link(self.channel, self.handle, refusal)
-
-    def _own_target(self) -> Described:
-        return Described(ULong(TARGET), [self._target.value[0] if self._target is not None else None])
-
-    def _reply(self, source: Described | None, target: Described | None, properties: dict[Any, Any] | None) -> None:
-        send_mode = UByte(2 if self._send_mode is None else self._send_mode)
-        first = UInt(0) if self.client_receives else None
-        fields = [self._name, UInt(self.handle), not self.client_receives, send_mode, UByte(self._receive_mode or 0)]
-        fields += [source, target, None, None, first, ULong(MESSAGE_BYTES), None, None, properties]
-        self._connection.attach_frame(self.channel, fields)
 
 
 def _answers_requests(address: str) -> bool:
