@@ -13,6 +13,7 @@ import pytest
 from shared.adapters.azure import ledger_counts
 from shared.adapters.azure.identities import FRESH_SECONDS
 from shared.adapters.azure.open import AzureAdapters
+from shared.adapters.azure.table import RowConflict, Table
 from shared.message.delivery import Delivery
 from shared.message.errors import AzureUnavailable, OwnershipLost
 from shared.message.state import DeliveryState, MessageState
@@ -241,5 +242,97 @@ def test_a_message_too_large_for_the_broker_is_named_and_not_half_sent(two: Two)
         del other
         with pytest.raises(AzureUnavailable, match="a message of 300000 bytes"):
             await one.queue.send("transform", [Outgoing(bytes(300_000), "0", "a")])
+
+    two(scenario)
+
+
+@pytest.fixture
+def lose_one_answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return what makes the next transaction take effect and look like a conflict.
+
+    That is what the SDK sees when an answer is lost on its way: it asks again, and meets its own rows.
+    """
+    transact = Table.transact
+
+    def lose() -> None:
+        left = [1]
+
+        async def once(table: Table, partition: str, steps: Any) -> list[str]:
+            tags = await transact(table, partition, steps)
+            if left:
+                left.pop()
+                raise RowConflict(0)
+            return tags
+
+        monkeypatch.setattr(Table, "transact", once)
+
+    return lose
+
+
+def test_a_turn_whose_answer_was_lost_is_written_once(two: Two, lose_one_answer: Callable[[], None]) -> None:
+    """The delivery was accepted, and must not look as if it had not been."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        turn = await take(one, delivery(1), delivery(2))
+        lose_one_answer()
+        await one.lanes.write(turn.ownership, [accepted(row) for row in turn.ready])
+
+        assert await other.lanes.waiting() == {}
+        assert [row.state for row in await other.lanes.deliveries(message_id(2))] == [DeliveryState.ACCEPTED]
+
+    two(scenario)
+
+
+def test_a_reservation_whose_answer_was_lost_is_the_same_message(two: Two, lose_one_answer: Callable[[], None]) -> None:
+    """Taken twice it would be sent twice; its number would be a gap."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        await one.ledger.reserve([arrival(0)], WINDOW)
+        lose_one_answer()
+        [again] = await one.ledger.reserve([arrival(1)], WINDOW)
+
+        assert (again.record.message, again.record.sequence.n) == (message_id(1), 2)
+        assert again.record.state is MessageState.RESERVED  # ingest sends what is reserved
+        assert (await other.ledger.reserve([arrival(2)], WINDOW))[0].record.sequence.n == 3
+        assert await one.ledger.counts() == {"reserved": 3}
+
+    two(scenario)
+
+
+def test_progress_whose_answer_was_lost_is_noted_once(two: Two, lose_one_answer: Callable[[], None]) -> None:
+    """A trace that says everything twice is a trace nobody believes."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        await one.ledger.reserve([arrival(1)], WINDOW)
+        lose_one_answer()
+        await one.ledger.progress([step(1, MessageState.QUEUED)])
+        await one.ledger.progress([step(1, MessageState.ROUTED)])
+
+        hops, _ = await other.ledger.trace(message_id(1))
+        assert [hop.code for hop in hops] == ["queued", "routed"]
+        assert await other.ledger.counts() == {"routed": 1}
+
+    two(scenario)
+
+
+def test_an_output_whose_answer_was_lost_is_the_one_that_is_kept(two: Two, lose_one_answer: Callable[[], None]) -> None:
+    """Rule R4: what is under the name is what is sent, now and at the retry."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        lose_one_answer()
+        [ref] = await one.archive.keep(LAB, [("0-1/0/canonical", b"first")])
+        assert await other.archive.find(["0-1/0/canonical"]) == [ref]
+
+    two(scenario)
+
+
+def test_a_person_whose_answer_was_lost_is_bound_once(two: Two, lose_one_answer: Callable[[], None]) -> None:
+    """The second try meets the keys of the first."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        lose_one_answer()
+        [known] = await one.identities.resolve([IdentityClaim(("mr-1", "ss-1"), "one", "family")])
+        assert known.resource == "one"
+        assert await other.identities.lookup(["mr-1", "ss-1"]) == ["one", "one"]
 
     two(scenario)
