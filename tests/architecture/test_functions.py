@@ -85,6 +85,13 @@ def test_the_host_takes_enough_sessions_and_leaves_routes_as_they_are():
     assert HOST["extensions"]["http"]["routePrefix"] == ""
 
 
+def test_nothing_is_tried_again_by_the_host():
+    """Service Bus delivers again by itself, and counts: retries of the host would multiply it, and hold the session."""
+    assert "retry" not in HOST
+    declared = [one for one in FUNCTIONS if "retry" in one.trigger or "retryPolicy" in one.trigger]
+    assert declared == []
+
+
 def test_what_is_deployed_is_what_the_hub_imports():
     """An unanchored `local/` would drop shared/adapters/local/ too, and the app would find no functions."""
     left_out = subprocess.run(

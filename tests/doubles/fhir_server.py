@@ -36,6 +36,7 @@ class FhirServer:
     def application(self) -> web.Application:
         """Return what to serve."""
         application = web.Application(client_max_size=64 << 20)
+        application.on_cleanup.append(self._close)
         application.router.add_post("/", self._bundle)
         application.router.add_get("/{type}", self._search)
         application.router.add_put("/{type}/{id}", self._put)
@@ -44,8 +45,14 @@ class FhirServer:
     @property
     def _store(self) -> LocalFhirStore:
         if self._opened is None:
-            self._opened = LocalFhirStore(Database(self._file, [SCHEMA]), self._clock)
+            self._database = Database(self._file, [SCHEMA])
+            self._opened = LocalFhirStore(self._database, self._clock)
         return self._opened
+
+    async def _close(self, application: web.Application) -> None:
+        del application
+        if self._opened is not None:
+            await self._database.close()
 
     async def _bundle(self, request: web.Request) -> web.Response:
         if not self._is_welcome(request):
