@@ -81,7 +81,7 @@ class Table:
         Raises:
             RowConflict: one of them is not as thought.
         """
-        from azure.core.exceptions import HttpResponseError
+        from azure.core.exceptions import HttpResponseError, ServiceResponseError
         from azure.data.tables import TableTransactionError
 
         self._operations.table_writes += 1
@@ -96,6 +96,11 @@ class Table:
                 if error.status_code in _CONFLICTS:
                     raise RowConflict(0) from None
                 raise
+            except ServiceResponseError:
+                # Sent, and the connection broke: it may have been taken. Whoever wrote on a condition reads again.
+                if any(step.kind != "put" for step in steps):
+                    raise RowConflict(0) from None
+                answers = await self._client.submit_transaction([_operation(partition, step) for step in steps])
         return [str(answer.get("etag") or "") for answer in answers]
 
     async def get(self, partition: str, row: str) -> Row | None:
