@@ -30,11 +30,12 @@ _CONFLICTS = frozenset({404, 409, 410, 412})
 _SERVICE = "fhir"
 # What the hub writes, for the counts on its page.
 TYPES = (
-    "Account", "AllergyIntolerance", "Appointment", "Basic", "CareTeam", "ChargeItem", "Condition", "Consent",
-    "Coverage", "Device", "DiagnosticReport", "DocumentReference", "Encounter", "EpisodeOfCare", "Goal",
-    "Immunization", "ImmunizationRecommendation", "List", "Location", "Medication", "MedicationAdministration",
-    "MedicationDispense", "MedicationRequest", "MessageHeader", "Observation", "Organization", "Patient",
-    "Practitioner", "PractitionerRole", "Procedure", "Provenance", "RelatedPerson", "ServiceRequest", "Specimen",
+    "Account", "AllergyIntolerance", "Appointment", "Basic", "CarePlan", "CareTeam", "ChargeItem", "ClaimResponse",
+    "Condition", "Consent", "Coverage", "Device", "DiagnosticReport", "DocumentReference", "Encounter",
+    "EpisodeOfCare", "Goal", "HealthcareService", "ImagingStudy", "Immunization", "ImmunizationRecommendation",
+    "List", "Location", "Medication", "MedicationAdministration", "MedicationDispense", "MedicationRequest",
+    "MessageHeader", "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Procedure",
+    "Provenance", "RelatedPerson", "ResearchStudy", "ResearchSubject", "ServiceRequest", "Specimen", "SupplyRequest",
 )  # fmt: skip
 
 
