@@ -18,7 +18,7 @@ install-infra: .venv-infra/.installed  ## Make .venv-infra with what `pulumi up`
 run: install  ## Start the hub on this machine and send the samples (ARGS="--fresh" begins anew)
 	@$(BIN)/caduceus up $(ARGS)
 
-test: install-dev  ## Run every test that needs no network
+test: install-dev  ## Run every test that needs no account in Azure
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: install-dev  ## Check style, types and layers
@@ -55,6 +55,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -m tests.doubles.install
 	@touch $@
 
 # Azure runs Python 3.12, and so does what makes its package, if it is here.

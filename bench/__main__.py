@@ -23,6 +23,7 @@ MODULES = (
     "relay",
     "connector",
     "scale",
+    "azure_operations",
 )
 
 

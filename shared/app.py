@@ -52,6 +52,10 @@ def use(ready: Hub | None) -> None:
 
 
 def _open_adapters(settings: Settings) -> Adapters:
+    if settings.adapters == "azure":
+        from shared.adapters.azure.open import open_azure
+
+        return open_azure(settings)
     from shared.adapters.local.open import open_local
 
     return open_local(settings)

@@ -35,6 +35,31 @@ def _between(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _https(text: str) -> str:
+    if not text.startswith("https://") or len(text) == len("https://"):
+        raise ValueError("an address that begins with https://")
+    return text.rstrip("/")
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("an address that begins with https://")
+    return text.rstrip("/")
+
+
+def _host_name(text: str) -> str:
+    if not text or "/" in text or ":" in text or ";" in text:
+        raise ValueError("a host name, as in NAME.servicebus.windows.net")
+    return text
+
+
+def _emulator(text: str) -> str:
+    """Return a connection string of an emulator; the text of the error must not repeat one, it holds a key."""
+    if "windows.net" in text.lower():
+        raise ValueError("a connection string of an emulator; Azure itself is reached without keys")
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row: the variable, how its text is read, what it is without, and what it is for."""
@@ -79,7 +104,52 @@ ROWS: dict[str, Setting] = {
         None,
         "processes that convert messages beside the hub's own on a laptop; without it one for each other core",
     ),
+    "tables": Setting(
+        "CADUCEUS_TABLES", _https, "", "Azure: endpoint of Table Storage, `https://NAME.table.core.windows.net`"
+    ),
+    "blobs": Setting(
+        "CADUCEUS_BLOBS", _https, "", "Azure: endpoint of Blob Storage, `https://NAME.blob.core.windows.net`"
+    ),
+    "service_bus": Setting(
+        "SERVICE_BUS__fullyQualifiedNamespace",
+        _host_name,
+        "",
+        "Azure: the Service Bus namespace, `NAME.servicebus.windows.net`; the triggers read it too",
+    ),
+    "event_topic": Setting(
+        "CADUCEUS_EVENT_TOPIC", _https, "", "Azure: endpoint of the Event Grid topic, with its path `/api/events`"
+    ),
+    "key_vault": Setting("CADUCEUS_KEY_VAULT", _https, "", "Azure: the Key Vault, `https://NAME.vault.azure.net`"),
+    "fhir": Setting("CADUCEUS_FHIR", _url, "", "Azure: base of the FHIR R4 server; plain http on a laptop only"),
+    "fhir_writes": Setting(
+        "CADUCEUS_FHIR_WRITES",
+        _one_of("transaction", "each"),
+        "transaction",
+        "write a message's resources in one transaction, or each by itself where the server has none",
+    ),
+    "storage_emulator": Setting(
+        "CADUCEUS_STORAGE_EMULATOR", _emulator, "", "connection string of Azurite; on a laptop only"
+    ),
+    "service_bus_emulator": Setting(
+        "SERVICE_BUS",
+        _emulator,
+        "",
+        "connection string of the Service Bus emulator; on a laptop only; the triggers read it too",
+    ),
 }
+
+# What Azure adapters cannot be without, and the emulator that may stand in for it on a laptop.
+NEEDED_IN_AZURE: dict[str, str | None] = {
+    "tables": "storage_emulator",
+    "blobs": "storage_emulator",
+    "service_bus": "service_bus_emulator",
+    "fhir": None,
+    "event_topic": None,
+    "key_vault": None,
+}
+# A developer's machine does without: events reach nobody, secrets are files.
+OPTIONAL_ON_A_LAPTOP = frozenset({"event_topic", "key_vault"})
+_EMULATORS = ("storage_emulator", "service_bus_emulator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +167,15 @@ class Settings:
     send_timeout_seconds: int
     clock_skew_seconds: int
     workers: int | None
+    tables: str
+    blobs: str
+    service_bus: str
+    event_topic: str
+    key_vault: str
+    fhir: str
+    fhir_writes: str
+    storage_emulator: str
+    service_bus_emulator: str
 
     @property
     def is_laptop(self) -> bool:
@@ -111,7 +190,10 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     environment = os.environ if environment is None else environment
     values = {field.name: _read(ROWS[field.name], environment) for field in fields(Settings)}
-    return Settings(**values)  # type: ignore[arg-type]  # each row's parser gives the field's type
+    settings = Settings(**values)  # type: ignore[arg-type]  # each row's parser gives the field's type
+    if settings.adapters == "azure":
+        _check_azure(settings)
+    return settings
 
 
 def read_secrets(environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -139,6 +221,23 @@ def read_addresses(file: Path | None) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
         raise SettingInvalid(f"{ROWS['addresses'].variable}: one JSON object, destination to address")
     return found
+
+
+def _check_azure(settings: Settings) -> None:
+    """Refuse what would be found missing, or open, when the first message comes.
+
+    Raises:
+        SettingInvalid: it names the setting.
+    """
+    for name in _EMULATORS:
+        if getattr(settings, name) and not settings.is_laptop:
+            raise SettingInvalid(f"{ROWS[name].variable} is for a laptop; in Azure the hub signs in without keys")
+    if settings.fhir.startswith("http://") and not settings.is_laptop:
+        raise SettingInvalid(f"{ROWS['fhir'].variable}: an address that begins with https://")
+    for name, emulator in NEEDED_IN_AZURE.items():
+        is_given = getattr(settings, name) or (emulator is not None and getattr(settings, emulator))
+        if not is_given and not (settings.is_laptop and name in OPTIONAL_ON_A_LAPTOP):
+            raise SettingInvalid(f"{ROWS[name].variable} is not set: {ROWS[name].purpose}")
 
 
 def _read(row: Setting, environment: Mapping[str, str]) -> object:

@@ -16,6 +16,7 @@ from shared.message.envelope import ArchiveRef
 from shared.message.errors import Disposition, IntegrationError
 from shared.message.finding import Finding
 from shared.message.record import Hop
+from shared.message.state import DeliveryState
 from shared.ports import Archive, Clock, Ledger
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ class Outputs:
         if config.kind == "fhir_store":
             return {row.id: await _made(self._canonical(row)) for row in rows}
         prepared: dict[str, Output | IntegrationError] = {}
-        kept = await self._archive.find([_name(row) for row in rows])
+        kept = await self._find([row for row in rows if _may_be_kept(row)])
         fresh: list[tuple[Delivery, Shaped]] = []
-        for row, ref in zip(rows, kept, strict=True):
-            if ref is not None:
+        for row in rows:
+            if (ref := kept.get(row.id)) is not None:
                 prepared[row.id] = await _made(self._kept(row, ref))
                 continue
             shaped = await _made(self._shape(row))
@@ -68,6 +69,10 @@ class Outputs:
         prepared.update(await self._keep([(row, shaped.body) for row, shaped in fresh]))
         await self._note(fresh)
         return prepared
+
+    async def _find(self, rows: Sequence[Delivery]) -> dict[str, ArchiveRef]:
+        found = await self._archive.find([_name(row) for row in rows])
+        return {row.id: ref for row, ref in zip(rows, found, strict=True) if ref is not None}
 
     async def _note(self, fresh: Sequence[tuple[Delivery, Shaped]]) -> None:
         """Add to the traces what shaping could not bring to a destination: codes and places."""
@@ -145,3 +150,8 @@ def in_short(findings: Sequence[Finding]) -> str:
 
 def _name(row: Delivery) -> str:
     return f"{row.id}/shaped"
+
+
+def _may_be_kept(row: Delivery) -> bool:
+    """Tell whether to look for an output: one of a delivery that nobody began is found when ours is to be kept."""
+    return row.attempts > 0 or row.state is not DeliveryState.PARKED

@@ -66,6 +66,26 @@ class ArchiveDamaged(IntegrationError):
     next_step = "restore the archive from its replica; do not purge"
 
 
+class AzureRefused(IntegrationError):
+    """A service of Azure, or the FHIR server, does not let the hub's identity do what it must."""
+
+    code = "AZURE-002"
+    what = "the hub's identity may not use a service"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = "give the identity its role; nothing was lost, senders are waiting"
+
+
+class AzureUnavailable(IntegrationError):
+    """A service of Azure, or the FHIR server, did not do what was asked, tried again already."""
+
+    code = "AZURE-001"
+    what = "a service did not take or give what was asked"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE  # the sender keeps what it has; AE would make many of them skip it
+    next_step = "nothing: it is tried again; look at the service's own health if it lasts"
+
+
 class EnvelopeUnreadable(IntegrationError):
     """A queue message is not an envelope this version can read."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.message.finding import Finding
-from shared.message.identifiers import InterfaceId
+from shared.message.identifiers import InterfaceId, MessageId
 from shared.message.state import MessageState
 from tests.contract.conftest import Run
 from tests.doubles.clock import NOON
@@ -297,6 +297,39 @@ def test_messages_are_found_by_control_id_newest_first(run: Run) -> None:
         found = await hub.ledger.by_control_id("C", limit=3)
         assert [record.message for record in found] == [message_id(5), message_id(4), message_id(2)]
         assert await hub.ledger.by_control_id("E") == []
+
+    run(scenario)
+
+
+def test_whatever_is_asked_for_is_found_or_not(run: Run) -> None:
+    """People type what they have, and others what they should not: neither an error nor somebody else's messages."""
+    odd = ["O'Brien", "a/b#c?d%e", "x" * 5000, "", "\x00\n", "' or RowKey ge '", "Müller-9"]
+
+    async def scenario(hub: Any) -> None:
+        await hub.ledger.reserve([arrival(1, control_id="O'Brien/1#?")], WINDOW)
+        assert await hub.ledger.messages([MessageId(text) for text in odd]) == [None] * len(odd)
+        for text in odd:
+            assert await hub.ledger.recent(interface=InterfaceId(text)) == []
+            assert await hub.ledger.recent(interface=InterfaceId(text), state=S.RESERVED) == []
+            assert await hub.ledger.by_control_id(text) == []
+            assert await hub.lanes.deliveries(MessageId(text)) == []
+        assert [one.message for one in await hub.ledger.by_control_id("O'Brien/1#?")] == [message_id(1)]
+
+    run(scenario)
+
+
+def test_many_findings_and_a_long_reason_are_kept(run: Run) -> None:
+    """A result with thousands of observations must not be stopped by what was noticed about it."""
+    findings = tuple(Finding("code_unmapped", f"OBX({n})-3.1", "L") for n in range(3000))
+
+    async def scenario(hub: Any) -> None:
+        await hub.ledger.reserve([arrival(1)], WINDOW)
+        long = hop(1)._replace(detail="billing yes: all; " * 300)
+        await hub.ledger.progress([step(1, S.ROUTED, findings=findings, hop=long)])
+        hops, found = await hub.ledger.trace(message_id(1))
+
+        assert len(found) == 3000
+        assert hops == [long]
 
     run(scenario)
 

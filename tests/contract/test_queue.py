@@ -15,6 +15,8 @@ from tests.contract.conftest import RULES, Run
 from tests.doubles.clock import NOON, SettableClock
 
 QUEUE = "transform"
+# So long at most until something that can be received is noticed. Service Bus alone takes a second to open a link.
+SOON_SECONDS = 10
 
 
 def outgoing(name: str, session: str = "0", due_seconds: float | None = None) -> Outgoing:
@@ -233,7 +235,7 @@ def test_too_many_deliveries_make_a_dead_letter(run: Run) -> None:
             await hub.queue.release(lock)
 
         assert await drain(hub) == ["b"]
-        (dead,) = hub.queue.dead_letters(QUEUE)
+        (dead,) = await hub.queue.dead_letters(QUEUE)
         assert (dead.body, dead.session, dead.reason) == (b"poison", "0", "MaxDeliveryCountExceeded")
 
     run(scenario)
@@ -249,7 +251,7 @@ def test_abandoning_once_too_often_makes_a_dead_letter(run: Run) -> None:
             await hub.queue.abandon(lock, await hub.queue.receive(lock, 1))
 
         assert names(await hub.queue.receive(lock, 5)) == ["b"]
-        assert names(hub.queue.dead_letters(QUEUE)) == ["poison"]
+        assert names(await hub.queue.dead_letters(QUEUE)) == ["poison"]
 
     run(scenario)
 
@@ -267,7 +269,7 @@ def test_dead_letters_are_a_queue_of_their_own(run: Run) -> None:
         received = await hub.queue.receive(dead, 5)
         assert [(each.body, each.reason) for each in received] == [(b"b", "unreadable"), (b"a", "unreadable")]
         await hub.queue.complete(dead, received)
-        assert hub.queue.dead_letters(QUEUE) == []
+        assert await hub.queue.dead_letters(QUEUE) == []
         assert await drain(hub) == []
 
     run(scenario)
@@ -342,7 +344,7 @@ def test_arrival_tells_when_something_was_sent(run: Run) -> None:
         assert not waiting.done()
 
         await hub.queue.send(QUEUE, [outgoing("a")])
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, SOON_SECONDS)
         assert await drain(hub) == ["a"]
 
     run(scenario)
@@ -354,7 +356,7 @@ def test_arrival_misses_nothing_that_came_since_the_last_look(run: Run) -> None:
     async def scenario(hub: Any) -> None:
         assert await hub.queue.accept_session(QUEUE) is None
         await hub.queue.send(QUEUE, [outgoing("a")])
-        await asyncio.wait_for(hub.queue.arrival(QUEUE), 1)
+        await asyncio.wait_for(hub.queue.arrival(QUEUE), SOON_SECONDS)
 
     run(scenario)
 
@@ -364,7 +366,7 @@ def test_arrival_tells_when_something_can_be_received(run: Run, clock: SettableC
     """Each of these is work that nobody else would notice."""
 
     async def scenario(hub: Any) -> None:
-        await hub.queue.send(QUEUE, [outgoing("a"), outgoing("late", due_seconds=20)])
+        await hub.queue.send(QUEUE, [outgoing("a"), outgoing("late", "1", due_seconds=20)])
         lock = await accept(hub)
         queue = dead_letter_queue(QUEUE) if event == "is buried" else QUEUE
         assert await hub.queue.accept_session(queue) is None
@@ -380,6 +382,6 @@ def test_arrival_tells_when_something_can_be_received(run: Run, clock: SettableC
                 clock.advance(RULES.lock_seconds)
             case _:
                 await hub.queue.dead_letter(lock, await hub.queue.receive(lock, 1), "reason")
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, SOON_SECONDS)
 
     run(scenario)

@@ -6,20 +6,17 @@ import json
 import re
 from datetime import timedelta
 
-import pytest
-
 from infra.components.messaging import STAGE_QUEUES
 from infra.deployment.actions import HUB_KEY
 from infra.gateway.operations import CACHEABLE, FHIR, HUB, INGEST
 from local.functions import HTTP, QUEUE, load_functions
+from shared.adapters.azure.open import CONTAINER, TABLES
 from shared.adapters.local import secrets
 from shared.settings import ROWS, read_settings
 from tests.infra.graph import REPOSITORY
 
 FUNCTIONS = load_functions()
 HOST = json.loads((REPOSITORY / "host.json").read_text("utf-8"))
-# Told to the hub, and read once the adapters for Azure are there.
-FOR_ADAPTERS = {"CADUCEUS_TABLES", "CADUCEUS_BLOBS", "CADUCEUS_EVENT_TOPIC", "CADUCEUS_KEY_VAULT", "CADUCEUS_FHIR"}
 
 
 def settings_of(graph):
@@ -72,14 +69,13 @@ def test_the_hub_starts_with_the_settings_it_is_given(graph):
 def test_every_setting_of_the_hub_is_one_it_reads(graph):
     """A misspelt name is a setting nobody reads."""
     ours = {name for name in settings_of(graph) if name.startswith("CADUCEUS_")}
-    assert ours - {row.variable for row in ROWS.values()} <= FOR_ADAPTERS
+    assert ours <= {row.variable for row in ROWS.values()}
 
 
 def test_the_tables_of_the_adapters_are_there(graph):
     """The hub may read and write rows; that it may make a table is nothing to rely on."""
-    adapters = pytest.importorskip("shared.adapters.azure.open", reason="the adapters for Azure are not here yet")
-    assert {one.inputs["tableName"] for one in graph.of("storage:Table")} == set(adapters.TABLES)
-    assert adapters.CONTAINER in {one.inputs["containerName"] for one in graph.of("storage:BlobContainer")}
+    assert {one.inputs["tableName"] for one in graph.of("storage:Table")} == set(TABLES)
+    assert CONTAINER in {one.inputs["containerName"] for one in graph.of("storage:BlobContainer")}
 
 
 def test_no_setting_is_a_key(graph):

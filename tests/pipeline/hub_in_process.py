@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.local.open import LocalAdapters, open_local
+from shared.adapters import Adapters
+from shared.adapters.local.open import open_local
 from shared.adapters.local.queue import LocalQueue, QueueRules, Received, SessionLock, dead_letter_queue
 from shared.app import Hub
 from shared.ingest.reply import Reply
@@ -75,11 +76,12 @@ class Faults:
     """Counts the calls of all ports, and ends the process after one of them, or fails one.
 
     Attributes:
-        crash_after: The call that still takes effect, and whose caller never hears of it; None: never.
+        crash_after: The call that still takes effect, and whose caller never hears of it: by its number, or the first
+            one of a name; None: never.
         made: What was called, by ``port.method``.
     """
 
-    crash_after: int | None = None
+    crash_after: int | str | None = None
     made: list[str] = field(default_factory=list)
 
     def wrap(self, name: str, port: Any) -> Any:
@@ -87,6 +89,8 @@ class Faults:
 
     @property
     def has_crashed(self) -> bool:
+        if isinstance(self.crash_after, str):
+            return self.crash_after in self.made
         return self.crash_after is not None and len(self.made) >= self.crash_after
 
     async def call(self, name: str, work: Callable[[], Any]) -> Any:
@@ -186,13 +190,20 @@ class HubInProcess:
 
     async def start(self) -> None:
         """Open the folder, as a process that begins does."""
-        self._adapters: LocalAdapters = open_local(self._settings, self.clock, QueueRules())
+        self._adapters: Any = await self._open()
         counted = {name: self.faults.wrap(name, getattr(self._adapters, name)) for name in PORTS}
-        self.hub = Hub(self._settings, replace(self._adapters, **counted))
+        self.hub = Hub(self._settings, self._with_ports(counted))
         self.queue = counted["queue"]
         stage = self.hub.deliver
         for name, receiver in self.receivers.items():
             stage._destinations[name] = self.faults.wrap(name, receiver)  # type: ignore[index]
+
+    async def _open(self) -> Adapters:
+        return open_local(self._settings, self.clock, QueueRules())
+
+    def _with_ports(self, counted: dict[str, Any]) -> Adapters:
+        """Return the adapters with their ports replaced by counted ones."""
+        return replace(self._adapters, **counted)
 
     async def stop(self) -> None:
         """End as a process does that is asked to."""

@@ -221,7 +221,7 @@ class LocalQueue:
             del self._locks[key]
             self._arrivals[lock.queue].set()
 
-    def dead_letters(self, queue: str, limit: int = 50) -> list[Received]:
+    async def dead_letters(self, queue: str, limit: int = 50) -> list[Received]:
         """Return a queue's dead letters, oldest first, without receiving them."""
         rows = self._database.read(BROWSE, (dead_letter_queue(queue), limit))
         return [

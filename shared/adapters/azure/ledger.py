@@ -1,0 +1,321 @@
+"""The ledger in Table Storage: rows in `ledger_rows.py`, numbering in `reservation.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.adapters.azure.gatherer import Gatherer
+from shared.adapters.azure.ledger_counts import LedgerCounts
+from shared.adapters.azure.ledger_rows import (
+    END,
+    INDEXED,
+    PARTITION,
+    RANK,
+    begun_key,
+    control_prefix,
+    duplicate_key,
+    findings_of,
+    hop_of,
+    hop_step,
+    hops_prefix,
+    interface_prefix,
+    message_key,
+    newest_first,
+    record_of,
+    state_columns,
+    state_prefix,
+    stream_key,
+)
+from shared.adapters.azure.neighbours import read_neighbours
+from shared.adapters.azure.reservation import (
+    Plan,
+    Stream,
+    Uses,
+    arrivals_in_a_group,
+    named_messages,
+    stream_of,
+    uses_of,
+)
+from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, equals, tag_of
+from shared.message.errors import AzureUnavailable
+from shared.message.identifiers import InterfaceId, MessageId, new_message_id
+from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
+from shared.message.state import MessageState
+from shared.message.work import batches_by_size
+from shared.ports import Clock
+
+LOOK_BACK = timedelta(days=7)  # messages under way are looked for among those of so long
+_TRIES = 20  # of a transaction, while others write the same rows
+_PAUSE_SECONDS = 0.01
+_REMEMBERED = 20_000  # messages whose state this process wrote last
+_CALLS_IN_A_GROUP = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a message is, and the version of its row."""
+
+    state: MessageState
+    tag: str
+    interface: str
+
+
+class AzureLedger:
+    """The records and traces of messages."""
+
+    def __init__(self, table: Table, clock: Clock) -> None:
+        self._table = table
+        self._clock = clock
+        self._stamp = 0
+        self._counts = LedgerCounts(table)
+        self._streams: dict[str, Stream] = {}
+        self._known: dict[MessageId, _State] = {}
+        self._writing = asyncio.Lock()  # counters and streams have one writer in this process
+        self._reserving = Gatherer(self._reserve_calls, _CALLS_IN_A_GROUP)
+        self._progressing = Gatherer(self._progress_calls, _CALLS_IN_A_GROUP)
+        self._noting = Gatherer(self._note_calls, _CALLS_IN_A_GROUP)
+
+    async def reserve(self, arrivals: Sequence[Arrival], window_seconds: float) -> list[Reservation]:
+        return await self._reserving.ask([(arrival, window_seconds) for arrival in arrivals])
+
+    async def progress(self, steps: Sequence[Progress]) -> None:
+        await self._progressing.ask(list(steps))
+
+    async def note(self, hops: Sequence[Hop]) -> None:
+        await self._noting.ask(list(hops))
+
+    async def reopen(self, message: MessageId, state: MessageState, hop: Hop) -> None:
+        for _ in range(_TRIES):
+            row = await self._table.get(PARTITION, message_key(message))
+            begun = await self._prefix(f"b!{newest_first(message)}!")
+            steps = [hop_step(hop, self._next_stamp())]
+            steps += [Step("delete", each["RowKey"], {}) for each in begun]
+            moved: Counter[str] = Counter()
+            if row is not None and row["state"] == MessageState.QUARANTINED:
+                steps.append(Step("merge", message_key(message), state_columns(state, ""), tag_of(row)))
+                steps.append(Step("delete", f"{state_prefix(MessageState.QUARANTINED)}{newest_first(message)}", {}))
+                moved = Counter({MessageState.QUARANTINED.value: -1, state.value: 1})
+            self._known.pop(message, None)
+            try:
+                async with self._writing:
+                    await self._counts.write(steps, moved)
+            except RowConflict:
+                continue
+            return
+        raise AzureUnavailable("ledger, reopen")
+
+    async def count_attempt(self, messages: Sequence[MessageId], stage: str) -> list[int]:
+        return [await self._count(begun_key(message, stage)) for message in messages]
+
+    async def finish_attempt(self, messages: Sequence[MessageId], stage: str) -> None:
+        for message in messages:
+            with suppress(RowConflict):  # it was not counted
+                await self._table.transact(PARTITION, [Step("delete", begun_key(message, stage), {})])
+
+    async def messages(self, ids: Sequence[MessageId]) -> list[MessageRecord | None]:
+        rows = await read_neighbours(self._table, PARTITION, [message_key(message) for message in ids])
+        return [record_of(rows[key]) if (key := message_key(message)) in rows else None for message in ids]
+
+    async def by_control_id(self, control_id: str, limit: int = 50) -> list[MessageRecord]:
+        return await self._indexed(control_prefix(control_id), limit, "")
+
+    async def recent(
+        self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
+    ) -> list[MessageRecord]:
+        if state in INDEXED:
+            where = equals("interface", interface) if interface else ""
+            return await self._indexed(state_prefix(state), limit, where)
+        if state is None and interface is not None:
+            return await self._indexed(interface_prefix(interface), limit, "")
+        given = {"state": state, "interface": interface}
+        where = " and ".join(equals(column, value) for column, value in given.items() if value is not None)
+        last = f"m!{END}" if not where else message_key(new_message_id(0, self._clock.now() - LOOK_BACK, bytes(10)))
+        return [record_of(row) for row in await self._table.scan(PARTITION, "m!", last, limit, where)]
+
+    async def trace(self, message: MessageId) -> tuple[list[Hop], list[tuple[str, str, str]]]:
+        rows = await self._prefix(hops_prefix(message))
+        # A step that was redelivered noted its findings again: once is enough.
+        findings = dict.fromkeys(finding for row in rows for finding in findings_of(row))
+        return [hop_of(message, row) for row in rows], list(findings)
+
+    async def counts(self) -> dict[str, int]:
+        return await self._counts.total()
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        await self._reserving.close()
+        await self._progressing.close()
+        await self._noting.close()
+
+    async def _note_calls(self, calls: list[list[Hop]]) -> list[None]:
+        rows = [hop_step(hop, self._next_stamp()) for call in calls for hop in call]
+        for start in range(0, len(rows), GROUP_LIMIT):
+            await self._table.transact(PARTITION, rows[start : start + GROUP_LIMIT])
+        return [None] * len(calls)
+
+    # Reserving
+
+    async def _reserve_calls(self, calls: list[list[tuple[Arrival, float]]]) -> list[list[Reservation]]:
+        everything = [one for call in calls for one in call]
+        reserved: list[Reservation] = []
+        sources = len({arrival.source for arrival, _ in everything})
+        size = max(1, arrivals_in_a_group(GROUP_LIMIT - 1, min(sources, GROUP_LIMIT // 5)))
+        async with self._writing:
+            for start in range(0, len(everything), size):
+                reserved += await self._reserve_group(everything[start : start + size])
+        outcomes = iter(reserved)
+        return [[next(outcomes) for _ in call] for call in calls]
+
+    async def _reserve_group(self, group: Sequence[tuple[Arrival, float]]) -> list[Reservation]:
+        uses: dict[str, Uses] = {}
+        records: dict[MessageId, MessageRecord] = {}
+        for attempt in range(_TRIES):
+            plan = Plan(dict(self._streams), dict(uses), records.get)
+            for arrival, window_seconds in group:
+                plan.add(arrival, window_seconds)
+            if not plan.new:
+                return plan.reservations
+            try:
+                await self._write_plan(plan)
+            except RowConflict:
+                uses = await self._read_uses(group)
+                records = await self._read_records(uses.values())
+                await self._read_streams(group)
+                await asyncio.sleep(_PAUSE_SECONDS * attempt)
+            else:
+                return plan.reservations
+        raise AzureUnavailable("ledger, reserve")
+
+    async def _write_plan(self, plan: Plan) -> None:
+        steps = plan.steps()
+        tags = await self._counts.write(steps, Counter({MessageState.RESERVED.value: len(plan.new)}))
+        by_row = {step.row: tag for step, tag in zip(steps, tags, strict=False)}
+        for source, stream in plan.streams.items():
+            if stream_key(source) in by_row:
+                self._streams[source] = Stream(stream.epoch, stream.n, by_row[stream_key(source)])
+        for record in plan.new:
+            tag = by_row[message_key(record.message)]
+            self._remember(record.message, _State(MessageState.RESERVED, tag, record.interface))
+
+    async def _read_uses(self, group: Sequence[tuple[Arrival, float]]) -> dict[str, Uses]:
+        rows = list(dict.fromkeys(duplicate_key(arrival.duplicate_key) for arrival, _ in group))
+        found = await asyncio.gather(*(self._table.get(PARTITION, row) for row in rows))
+        return {row: uses_of(each) for row, each in zip(rows, found, strict=True)}
+
+    async def _read_records(self, uses: Iterable[Uses]) -> dict[MessageId, MessageRecord]:
+        records = await self.messages(named_messages(list(uses)))
+        return {record.message: record for record in records if record is not None}
+
+    async def _read_streams(self, group: Sequence[tuple[Arrival, float]]) -> None:
+        for source in {arrival.source for arrival, _ in group}:
+            self._streams[source] = stream_of(await self._table.get(PARTITION, stream_key(source)))
+
+    # Moving forward
+
+    async def _progress_calls(self, calls: list[list[Progress]]) -> list[None]:
+        everything = [step for call in calls for step in call]
+        async with self._writing:
+            await self._read_states(everything)
+            for group in batches_by_size(everything, self._rows_of, GROUP_LIMIT - 1):
+                await self._progress_group(group)
+        return [None] * len(calls)
+
+    def _rows_of(self, step: Progress) -> int:
+        """Return how many rows a step may write: a hop, the message, and an index on the way in or out."""
+        known = self._known.get(step.message)
+        is_indexed = step.state in INDEXED or (known is not None and known.state in INDEXED)
+        return 4 if is_indexed else 2
+
+    async def _progress_group(self, group: Sequence[Progress]) -> None:
+        hops = [hop_step(step.hop, self._next_stamp(), step.findings) for step in group]
+        for attempt in range(_TRIES):
+            await self._read_states(group)
+            moves, moved = self._moves(group)
+            try:
+                tags = await self._counts.write([*moves, *hops], moved)
+            except RowConflict:
+                for step in group:
+                    self._known.pop(step.message, None)
+                await asyncio.sleep(_PAUSE_SECONDS * attempt)
+                continue
+            self._note_moves(group, {step.row: tag for step, tag in zip(moves, tags, strict=False)})
+            return
+        raise AzureUnavailable("ledger, progress")
+
+    async def _read_states(self, group: Sequence[Progress]) -> None:
+        """Learn the state of every message of a group; one that the ledger does not have stays unknown."""
+        unknown = {message_key(step.message): step.message for step in group if step.message not in self._known}
+        for row_key, row in (await read_neighbours(self._table, PARTITION, list(unknown))).items():
+            self._remember(unknown[row_key], _State(MessageState(row["state"]), tag_of(row), row["interface"]))
+
+    def _moves(self, group: Sequence[Progress]) -> tuple[list[Step], Counter[str]]:
+        """Return the rows that move messages forward, and by how much each state's count changes."""
+        steps: list[Step] = []
+        moved: Counter[str] = Counter()
+        for message, step in _furthest(group, self._known).items():
+            known, newest = self._known[message], newest_first(message)
+            steps.append(Step("merge", message_key(message), state_columns(step.state, step.code), known.tag))
+            if known.state in INDEXED:
+                steps.append(Step("delete", f"{state_prefix(known.state)}{newest}", {}))
+            if step.state in INDEXED:
+                named = {"message": message, "interface": known.interface}
+                steps.append(Step("put", f"{state_prefix(step.state)}{newest}", named))
+            moved.update({step.state.value: 1})
+            moved.subtract({known.state.value: 1})
+        return steps, moved
+
+    def _note_moves(self, group: Sequence[Progress], tags: dict[str, str]) -> None:
+        for message, step in _furthest(group, self._known).items():
+            tag = tags[message_key(message)]
+            self._remember(message, _State(step.state, tag, self._known[message].interface))
+
+    # Rows
+
+    async def _indexed(self, prefix: str, limit: int, where: str) -> list[MessageRecord]:
+        rows = await self._table.scan(PARTITION, prefix, f"{prefix}{END}", limit, where)
+        records = await self.messages([MessageId(row["message"]) for row in rows])
+        return [record for record in records if record is not None]
+
+    async def _prefix(self, prefix: str) -> list[Row]:
+        return await self._table.scan(PARTITION, prefix, f"{prefix}{END}")
+
+    async def _count(self, row: str) -> int:
+        for _ in range(_TRIES):
+            found = await self._table.get(PARTITION, row)
+            times = 1 if found is None else int(found["times"]) + 1
+            tag = None if found is None else tag_of(found)
+            step = Step("create" if tag is None else "update", row, {"times": times}, tag)
+            try:
+                await self._table.transact(PARTITION, [step])
+            except RowConflict:
+                continue
+            return times
+        raise AzureUnavailable("ledger, attempts")
+
+    def _remember(self, message: MessageId, state: _State) -> None:
+        self._known.pop(message, None)
+        self._known[message] = state
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+
+    def _next_stamp(self) -> str:
+        """Return what orders hops: rising here, and after what another process wrote before."""
+        self._stamp = max(self._stamp + 1, time.time_ns())
+        return f"{self._stamp:020}{self._counts.writer}"
+
+
+def _furthest(group: Sequence[Progress], known: dict[MessageId, _State]) -> dict[MessageId, Progress]:
+    """Return the step that takes each message furthest, for those that it takes further at all."""
+    furthest: dict[MessageId, Progress] = {}
+    for step in group:
+        if step.message in known:
+            before = furthest[step.message].state if step.message in furthest else known[step.message].state
+            if RANK[before] < RANK[step.state]:
+                furthest[step.message] = step
+    return furthest

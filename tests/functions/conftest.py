@@ -1,0 +1,18 @@
+"""Microsoft's worker; where it cannot be had, its tests say so and skip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.functions_worker import WorkerMissing, installed_worker
+
+
+@pytest.fixture(scope="session")
+def worker_path() -> Path:
+    """The folder to put on PYTHONPATH, so that the worker can be imported."""
+    try:
+        return installed_worker()
+    except WorkerMissing as missing:
+        pytest.skip(str(missing))
