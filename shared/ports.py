@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from shared.message.delivery import Answer, Attempt, Delivery
 from shared.message.envelope import ArchiveRef
 from shared.message.errors import IntegrationError
-from shared.message.identifiers import DestinationId, InterfaceId, MessageId, SessionId
+from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId, SessionId
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
+from shared.message.replay import Numbered, OpenKey, Replay, ReplayCounts, ReplayState, Selection
 from shared.message.state import DeliveryState, MessageState
 
 
@@ -103,6 +104,74 @@ class Ledger(Protocol):
 
     async def counts(self) -> dict[str, int]:
         """Return the number of messages by state."""
+        ...
+
+
+class History(Protocol):
+    """The ledger, asked for what messages have in common."""
+
+    async def select(self, wanted: Selection, after: int = 0, limit: int = 500) -> list[Numbered]:
+        """Return messages that fit, in the order of the ledger, with numbers above ``after``.
+
+        Fewer than ``limit`` does not mean that there are no more; none does.
+        """
+        ...
+
+    async def of_key(self, key: OrderingKey, after: int = 0, limit: int = 500) -> list[Numbered]:
+        """Return the messages of an ordering key in order, with numbers above ``after``."""
+        ...
+
+
+class Replays(Protocol):
+    """The replays of this hub, and how far each is; durable on return."""
+
+    async def begin(self, replay: Replay) -> Replay:
+        """Record a replay, or return one with the same order that is not done: an order given twice is one order."""
+        ...
+
+    async def get(self, run: RunId) -> Replay | None: ...
+
+    async def recent(self, limit: int = 20) -> list[Replay]:
+        """Return the newest first."""
+        ...
+
+    async def unfinished(self) -> list[Replay]:
+        """Return those that are not done, oldest first."""
+        ...
+
+    async def add(
+        self, run: RunId, messages: Sequence[MessageId], keys: Sequence[OpenKey], reached: int | None = None
+    ) -> None:
+        """Add messages to the end, and open keys, or move them on, in one transaction.
+
+        A message that is there already stays where it is. A key is open at the lowest number it was first opened with.
+        """
+        ...
+
+    async def move(self, run: RunId, state: ReplayState) -> None: ...
+
+    async def open_keys(self, run: RunId, limit: int) -> list[OpenKey]: ...
+
+    async def close_keys(self, run: RunId, keys: Sequence[OrderingKey]) -> None: ...
+
+    async def unsent(self, run: RunId, limit: int) -> list[MessageId]:
+        """Return messages that were not sent on, in the order they were added."""
+        ...
+
+    async def mark_sent(self, run: RunId, messages: Sequence[MessageId]) -> None: ...
+
+    async def mark_passed(self, run: RunId, messages: Sequence[MessageId], code: str = "") -> None:
+        """Record that messages left the stages before deliver; ``code`` is the error that stopped them there."""
+        ...
+
+    async def counts(self, run: RunId) -> ReplayCounts: ...
+
+    async def deliveries(self, run: RunId) -> dict[DestinationId, dict[DeliveryState, int]]:
+        """Return how many deliveries of a replay are in which state, by destination."""
+        ...
+
+    async def overtaken(self, delivery: Delivery, position: int) -> bool:
+        """Tell whether a replay sent an older message of the same key to the destination after this position."""
         ...
 
 

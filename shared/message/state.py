@@ -27,6 +27,4 @@ class DeliveryState(StrEnum):
     REVIEW = "review"  # ambiguous: it may have been taken
     QUARANTINED = "quarantined"
     DISCARDED = "discarded"
-
-
-SETTLED = frozenset({DeliveryState.ACCEPTED, DeliveryState.DISCARDED})
+    SKIPPED = "skipped"  # of a replay: the destination has the same already, and nothing older came after it

@@ -14,7 +14,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.envelope import ArchiveRef
 from shared.message.finding import Finding
-from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
+from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
@@ -25,9 +25,10 @@ CREATE TABLE IF NOT EXISTS message (
     source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, key TEXT NOT NULL, mapping TEXT NOT NULL,
     sha256 TEXT NOT NULL, size INTEGER NOT NULL, at TEXT NOT NULL, control_id TEXT NOT NULL, type TEXT NOT NULL,
     received INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, duplicate_key TEXT NOT NULL,
-    duplicate_sum INTEGER NOT NULL);
+    duplicate_sum INTEGER NOT NULL, key_sum INTEGER NOT NULL);
 -- A checksum finds the few rows to look at: an index of whole digests, in no order, would soon outgrow the cache.
 CREATE INDEX IF NOT EXISTS message_duplicate ON message (duplicate_sum);
+CREATE INDEX IF NOT EXISTS message_key ON message (key_sum);
 CREATE INDEX IF NOT EXISTS message_control_id ON message (control_id);
 CREATE INDEX IF NOT EXISTS message_interface ON message (interface);
 -- Most rows end as routed, and the newest of those are found from the end of the table.
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS stream (source TEXT PRIMARY KEY, epoch INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS hop (
     message TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, stage TEXT NOT NULL, code TEXT NOT NULL,
     detail TEXT NOT NULL, findings BLOB, PRIMARY KEY (message, step)) WITHOUT ROWID;
+-- What was noted about which message, to be found by its code; within a code it grows at its end.
+CREATE TABLE IF NOT EXISTS noted (code TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (code, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS begun (
     message TEXT NOT NULL, stage TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (message, stage)) WITHOUT ROWID;
 -- Kept by the calls themselves: a trigger for each row costs more than the row.
@@ -56,18 +59,20 @@ RANK = {
 # The sender still has it, or a person threw it away: when it comes again it is new.
 FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
 
-_RECORD = (
+RECORD_COLUMNS = (
     "message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, type, received, state, code"
 )
-_SELECT = f"SELECT {_RECORD} FROM message"  # noqa: S608  # a constant
+_SELECT = f"SELECT {RECORD_COLUMNS} FROM message"  # noqa: S608  # a constant
 _SEEN = f"{_SELECT} WHERE duplicate_sum = ? AND duplicate_key = ? AND received >= ? ORDER BY number DESC"
-_INSERT = f"INSERT INTO message ({_RECORD}, duplicate_sum, duplicate_key) VALUES ({', '.join('?' * 17)})"  # noqa: S608
+_INSERT = f"INSERT INTO message ({RECORD_COLUMNS}, duplicate_sum, duplicate_key, key_sum) VALUES ({', '.join('?' * 18)})"  # noqa: S608
 _NUMBERED = "INSERT INTO stream VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n"
 _STATE = "SELECT state FROM message WHERE message = ?"
+_PLACE = "SELECT number, state FROM message WHERE message = ?"
 _MOVE = "UPDATE message SET state = ?, code = ? WHERE message = ?"
 _RECOUNT = "INSERT INTO message_count VALUES (?, ?) ON CONFLICT DO UPDATE SET messages = messages + excluded.messages"
 _HOP = """INSERT INTO hop (message, step, at, stage, code, detail, findings)
     VALUES (?1, (SELECT coalesce(max(step), 0) + 1 FROM hop WHERE message = ?1), ?2, ?3, ?4, ?5, ?6)"""
+_NOTED = "INSERT OR IGNORE INTO noted VALUES (?, ?)"
 _BEGUN = """INSERT INTO begun VALUES (?, ?, 1)
     ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"""
 
@@ -95,10 +100,13 @@ class LocalLedger:
 
         def work(connection: sqlite3.Connection) -> None:
             moved: Counter[MessageState] = Counter()
+            noted: list[tuple[str, int]] = []
             for step in steps:
-                _move(connection, step, moved)
+                number = _move(connection, step, moved)
+                noted += [(code, number) for code in _codes(step)]
             _recount(connection, moved)
             connection.executemany(_HOP, hops)
+            connection.executemany(_NOTED, noted)
 
         await self._database.write(work)
 
@@ -129,7 +137,7 @@ class LocalLedger:
 
     async def messages(self, ids: Sequence[MessageId]) -> list[MessageRecord | None]:
         found = (self._database.read(f"{_SELECT} WHERE message = ?", (message,)) for message in ids)
-        return [_record(rows[0]) if rows else None for rows in found]
+        return [record_of(rows[0]) if rows else None for rows in found]
 
     async def by_control_id(self, control_id: str, limit: int = 50) -> list[MessageRecord]:
         return self._records("WHERE control_id = ? ORDER BY number DESC LIMIT ?", (control_id, limit))
@@ -155,7 +163,7 @@ class LocalLedger:
         return dict(self._database.read("SELECT state, messages FROM message_count WHERE messages > 0"))
 
     def _records(self, clause: str, parameters: Sequence[object]) -> list[MessageRecord]:
-        return [_record(row) for row in self._database.read(f"{_SELECT} {clause}", parameters)]
+        return [record_of(row) for row in self._database.read(f"{_SELECT} {clause}", parameters)]
 
 
 class _Streams:
@@ -181,7 +189,7 @@ def _reserve(connection: sqlite3.Connection, streams: _Streams, arrival: Arrival
     duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
     reuses_key = False
     for row in connection.execute(_SEEN, (*duplicate, to_microseconds(arrival.received) - window)):
-        seen = _record(row)
+        seen = record_of(row)
         if seen.raw.sha256 != arrival.raw.sha256:
             reuses_key = True
         elif seen.state not in FORGOTTEN:
@@ -198,16 +206,33 @@ def _reserve(connection: sqlite3.Connection, streams: _Streams, arrival: Arrival
         received=arrival.received,
         state=MessageState.RESERVED,
     )
-    connection.execute(_INSERT, (*_record_row(record), *duplicate))
+    connection.execute(_INSERT, (*_record_row(record), *duplicate, key_sum(record.key)))
     return Reservation(record, is_new=True, reuses_key=reuses_key)
 
 
-def _move(connection: sqlite3.Connection, step: Progress, moved: Counter[MessageState]) -> None:
-    row = connection.execute(_STATE, (step.message,)).fetchone()
-    if row is not None and RANK[row[0]] < RANK[step.state]:
+def _move(connection: sqlite3.Connection, step: Progress, moved: Counter[MessageState]) -> int:
+    """Move a message forward, if the step is one, and return its number; 0: there is none."""
+    number, state = connection.execute(_PLACE, (step.message,)).fetchone() or (0, step.state)
+    if RANK[state] < RANK[step.state] and not _is_done(step, state):
         connection.execute(_MOVE, (step.state, step.code, step.message))
-        moved[row[0]] -= 1
+        moved[state] -= 1
         moved[step.state] += 1
+    return int(number)
+
+
+def _is_done(step: Progress, state: str) -> bool:
+    """Tell whether the message came through once: a replay that fails does not undo that."""
+    return step.run != LIVE and state in (MessageState.ROUTED, MessageState.FILTERED)
+
+
+def _codes(step: Progress) -> set[str]:
+    codes = {finding.code for finding in step.findings}
+    return codes | {step.code} if step.code else codes
+
+
+def key_sum(key: str) -> int:
+    """Return the checksum under which the messages of an ordering key are found."""
+    return zlib.crc32(key.encode())
 
 
 def _recount(connection: sqlite3.Connection, moved: Counter[MessageState]) -> None:
@@ -235,7 +260,8 @@ def _record_row(record: MessageRecord) -> tuple[object, ...]:
     )
 
 
-def _record(row: tuple[Any, ...]) -> MessageRecord:
+def record_of(row: tuple[Any, ...]) -> MessageRecord:
+    """Return the message of a row of `RECORD_COLUMNS`."""
     message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, kind, received, state, code = row
     return MessageRecord(
         message=MessageId(message),
