@@ -1,6 +1,6 @@
 """The triggers, in pipeline order. Each parses its trigger and calls one use case of the hub."""
 
-from functions import console, dead_letter, deliver, fhir_api, health, hub, ingest, retry, route, transform
+from functions import console, dead_letter, deliver, fhir_api, health, hub, ingest, replay, retry, route, transform
 
 BLUEPRINTS = (
     ingest.blueprint,
@@ -9,6 +9,7 @@ BLUEPRINTS = (
     deliver.blueprint,
     retry.blueprint,
     dead_letter.blueprint,
+    replay.blueprint,
     hub.blueprint,
     fhir_api.blueprint,
     console.blueprint,

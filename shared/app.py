@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.adapters import Adapters
     from shared.console.health import Health
     from shared.console.view import Console
+    from shared.deliver.outputs import Outputs
     from shared.deliver.stage import DeliverStage
     from shared.fhir_api.read import FhirApi
     from shared.ingest.receive import Ingest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from shared.ports import Workers
     from shared.recover.dead_letter import DeadLetters
     from shared.recover.orders import Orders
+    from shared.recover.replays import ReplayDesk
     from shared.registry import Registry
     from shared.route.stage import RouteStage
     from shared.transform.canonical import Converted, Job
@@ -120,6 +122,7 @@ class Hub:
             registry=self.registry,
             persons=self.persons,
             converters=self.converters,
+            replays=self.adapters.replays,
         )
 
     @cached_property
@@ -140,26 +143,22 @@ class Hub:
             ledger=self.adapters.ledger,
             queue=self.adapters.queue,
             registry=self.registry,
+            replays=self.adapters.replays,
         )
 
     @cached_property
     def deliver(self) -> DeliverStage:
         """Queue ``deliver``."""
         from shared.adapters.destinations.open import open_destination
-        from shared.deliver.outputs import Outputs
         from shared.deliver.stage import DeliverLimits, DeliverStage
 
         return DeliverStage(
             clock=self.adapters.clock,
             lanes=self.adapters.lanes,
             queue=self.adapters.queue,
+            replays=self.adapters.replays,
             registry=self.registry,
-            outputs=Outputs(
-                archive=self.adapters.archive,
-                registry=self.registry,
-                ledger=self.adapters.ledger,
-                clock=self.adapters.clock,
-            ),
+            outputs=self.outputs,
             open_destination=lambda config: open_destination(
                 config, self.registry.addresses.get(config.id, ""), self.adapters
             ),
@@ -168,6 +167,18 @@ class Hub:
                 send_timeout=timedelta(seconds=self.settings.send_timeout_seconds),
                 clock_skew=timedelta(seconds=self.settings.clock_skew_seconds),
             ),
+        )
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """The bytes of deliveries."""
+        from shared.deliver.outputs import Outputs
+
+        return Outputs(
+            archive=self.adapters.archive,
+            registry=self.registry,
+            ledger=self.adapters.ledger,
+            clock=self.adapters.clock,
         )
 
     @cached_property
@@ -182,6 +193,42 @@ class Hub:
             queue=self.adapters.queue,
             sessions=self.deliver,
             registry=self.registry,
+        )
+
+    @cached_property
+    def replays(self) -> ReplayDesk:
+        """Messages that go again."""
+        from shared.recover.keys import MovedKeys
+        from shared.recover.plan import Planner, Previews
+        from shared.recover.replay import Replayer
+        from shared.recover.replays import ReplayDesk
+
+        ports = self.adapters
+        moved = MovedKeys(archive=ports.archive, persons=self.persons, registry=self.registry)
+        return ReplayDesk(
+            clock=ports.clock,
+            ledger=ports.ledger,
+            replays=ports.replays,
+            registry=self.registry,
+            planner=Planner(
+                history=ports.history,
+                lanes=ports.lanes,
+                replays=ports.replays,
+                moved=moved,
+                previews=Previews(self.transform.preview, self.route.preview, self.outputs.preview),
+                hub_key=ports.hub_key,
+            ),
+            replayer=Replayer(
+                clock=ports.clock,
+                ledger=ports.ledger,
+                history=ports.history,
+                replays=ports.replays,
+                lanes=ports.lanes,
+                queue=ports.queue,
+                sessions=self.deliver,
+                moved=moved,
+                registry=self.registry,
+            ),
         )
 
     @cached_property

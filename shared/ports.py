@@ -160,8 +160,11 @@ class Replays(Protocol):
 
     async def mark_sent(self, run: RunId, messages: Sequence[MessageId]) -> None: ...
 
-    async def mark_passed(self, run: RunId, messages: Sequence[MessageId], code: str = "") -> None:
-        """Record that messages left the stages before deliver; ``code`` is the error that stopped them there."""
+    async def mark_passed(self, run: RunId, message: MessageId, deliveries: int, code: str = "") -> None:
+        """Record that a message left the stages before deliver, with so many deliveries, or the error that stopped it.
+
+        Told a second time, the last word counts.
+        """
         ...
 
     async def counts(self, run: RunId) -> ReplayCounts: ...

@@ -84,10 +84,11 @@ class ReplayCounts(NamedTuple):
 
     Attributes:
         stopped: Those of ``passed`` that made no delivery because of an error.
+        deliveries: What the others made.
     """
 
     messages: int = 0
     sent: int = 0
     passed: int = 0
     stopped: int = 0
-    keys: int = 0
+    deliveries: int = 0

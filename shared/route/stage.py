@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NoReturn
 from shared.hl7 import parse
 from shared.message.envelope import Item, encode_envelope, envelope_id, pack
 from shared.message.errors import PoisonMessage
-from shared.message.identifiers import MessageId, SessionId, deliver_session, partition_of
+from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId, deliver_session, partition_of
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import Offer, work_through
-from shared.ports import Archive, Clock, Ledger, Outgoing, Queue
+from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Replays
 from shared.route.select import Decision, looks_inside, select_routes
 
 if TYPE_CHECKING:
@@ -24,23 +24,42 @@ DELIVER_QUEUE = "deliver"
 class RouteStage:
     """Takes canonical messages of one partition, in order, and gives deliveries."""
 
-    def __init__(self, *, clock: Clock, archive: Archive, ledger: Ledger, queue: Queue, registry: Registry) -> None:
+    def __init__(
+        self, *, clock: Clock, archive: Archive, ledger: Ledger, queue: Queue, registry: Registry, replays: Replays
+    ) -> None:
         self._clock = clock
         self._archive = archive
         self._ledger = ledger
         self._queue = queue
         self._registry = registry
+        self._replays = replays
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Route every message of these envelopes."""
         await work_through(offers, self._process, self._count, self._finish, self._give_up)
 
     async def _process(self, items: Sequence[Item]) -> None:
-        decisions = [await self._decide(item) for item in items]
+        decisions = [await self._restrict(item, await self._decide(item)) for item in items]
         outgoing = self._outgoing(items, decisions)
         if outgoing:
             await self._queue.send(DELIVER_QUEUE, outgoing)
         await self._ledger.progress([self._progress(*pair) for pair in zip(items, decisions, strict=True)])
+        for item, decided in zip(items, decisions, strict=True):
+            if item.run != LIVE:
+                wanted = sum(decision.is_wanted for decision in decided)
+                await self._replays.mark_passed(item.run, item.message, wanted)
+
+    async def _restrict(self, item: Item, decided: list[Decision]) -> list[Decision]:
+        """Return the decisions for the destinations that the item's replay is for."""
+        if item.run == LIVE:
+            return decided
+        replay = await self._replays.get(item.run)
+        reached = replay.destinations if replay is not None else ()
+        return [one for one in decided if one.destination in reached]
+
+    async def preview(self, item: Item) -> list[DestinationId]:
+        """Return the destinations that the message would go to now."""
+        return [decision.destination for decision in await self._decide(item) if decision.is_wanted]
 
     async def _decide(self, item: Item) -> list[Decision]:
         interface = self._registry.interfaces[item.interface]
@@ -68,7 +87,8 @@ class RouteStage:
         wanted = any(decision.is_wanted for decision in decided)
         state = MessageState.ROUTED if wanted else MessageState.FILTERED
         detail = "; ".join(f"{each.destination} {'yes' if each.is_wanted else 'no'}: {each.reason}" for each in decided)
-        return Progress(item.message, state, Hop(item.message, self._clock.now(), "route", state.value, detail))
+        hop = Hop(item.message, self._clock.now(), "route", state.value, detail)
+        return Progress(item.message, state, hop, run=item.run)
 
     async def _count(self, message: MessageId) -> int:
         [count] = await self._ledger.count_attempt([message], "route")
@@ -79,7 +99,10 @@ class RouteStage:
 
     async def _give_up(self, item: Item) -> None:
         hop = Hop(item.message, self._clock.now(), "route", PoisonMessage.code)
-        await self._ledger.progress([Progress(item.message, MessageState.QUARANTINED, hop, code=PoisonMessage.code)])
+        step = Progress(item.message, MessageState.QUARANTINED, hop, code=PoisonMessage.code, run=item.run)
+        await self._ledger.progress([step])
+        if item.run != LIVE:
+            await self._replays.mark_passed(item.run, item.message, 0, PoisonMessage.code)
 
 
 def _unread() -> NoReturn:

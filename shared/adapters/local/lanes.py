@@ -91,9 +91,7 @@ class LocalLanes:
         destination = offered[0].destination if offered else ""
         rows = [(*row_of(delivery, DeliveryState.PARKED), 1) for delivery in offered]
         lanes = [(_may_begin(delivery), delivery.item.message, delivery.id) for delivery in offered]
-        replayed = [
-            (one.item.key, one.item.run, one.item.message, one.id) for one in offered if one.item.run != LIVE
-        ]
+        replayed = [(one.item.key, one.item.run, one.item.message, one.id) for one in offered if one.item.run != LIVE]
 
         def work(connection: sqlite3.Connection) -> Turn:
             epoch, wake = connection.execute(_TAKE, (session, destination)).fetchone()
@@ -286,7 +284,7 @@ def _update(delivery: Delivery) -> tuple[object, ...]:
 
 
 def _replay_update(delivery: Delivery) -> tuple[object, ...]:
-    is_sent = delivery.attempts > 0 and delivery.state not in _NOT_TAKEN or delivery.code == RetryBudgetSpent.code
+    is_sent = (delivery.attempts > 0 and delivery.state not in _NOT_TAKEN) or delivery.code == RetryBudgetSpent.code
     return delivery.state, is_sent, delivery.destination, delivery.item.key, delivery.position
 
 

@@ -64,7 +64,9 @@ RECORD_COLUMNS = (
 )
 _SELECT = f"SELECT {RECORD_COLUMNS} FROM message"  # noqa: S608  # a constant
 _SEEN = f"{_SELECT} WHERE duplicate_sum = ? AND duplicate_key = ? AND received >= ? ORDER BY number DESC"
-_INSERT = f"INSERT INTO message ({RECORD_COLUMNS}, duplicate_sum, duplicate_key, key_sum) VALUES ({', '.join('?' * 18)})"  # noqa: S608
+_INSERT = (
+    f"INSERT INTO message ({RECORD_COLUMNS}, duplicate_sum, duplicate_key, key_sum) VALUES ({', '.join('?' * 18)})"  # noqa: S608
+)
 _NUMBERED = "INSERT INTO stream VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n"
 _STATE = "SELECT state FROM message WHERE message = ?"
 _PLACE = "SELECT number, state FROM message WHERE message = ?"

@@ -31,17 +31,18 @@ CREATE TABLE IF NOT EXISTS replay_key (
 CREATE INDEX IF NOT EXISTS replay_key_open ON replay_key (run) WHERE open;
 CREATE TABLE IF NOT EXISTS replay_message (
     place INTEGER PRIMARY KEY, run TEXT NOT NULL, message TEXT NOT NULL, sent INTEGER NOT NULL, passed INTEGER NOT NULL,
-    code TEXT NOT NULL, UNIQUE (run, message));
+    deliveries INTEGER NOT NULL, code TEXT NOT NULL, UNIQUE (run, message));
 CREATE INDEX IF NOT EXISTS replay_message_unsent ON replay_message (run) WHERE NOT sent;
 """
 
 _SELECT = "SELECT run, created, state, reached, given FROM replay"
-_ADD = "INSERT OR IGNORE INTO replay_message (run, message, sent, passed, code) VALUES (?, ?, FALSE, FALSE, '')"
+_ADD = """INSERT OR IGNORE INTO replay_message (run, message, sent, passed, deliveries, code)
+    VALUES (?, ?, FALSE, FALSE, 0, '')"""
 # An open key keeps the lowest number while messages are selected, and moves on while they are added.
 _OPEN = """INSERT INTO replay_key VALUES (?, ?, ?, TRUE)
     ON CONFLICT DO UPDATE SET reached = max(reached, excluded.reached) WHERE ?"""
-_COUNTS = """SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(passed), 0), coalesce(sum(code <> ''), 0)
-    FROM replay_message WHERE run = ?"""
+_COUNTS = """SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(passed), 0), coalesce(sum(code <> ''), 0),
+    coalesce(sum(deliveries), 0) FROM replay_message WHERE run = ?"""
 _MILLISECONDS = 12  # hexadecimal digits of the time in a message id
 _AFTER_ANY_DIGIT = "g"
 
@@ -113,15 +114,13 @@ class LocalReplays:
         sql = "UPDATE replay_message SET sent = TRUE WHERE run = ? AND message = ?"
         await self._database.write(lambda connection: connection.executemany(sql, rows))
 
-    async def mark_passed(self, run: RunId, messages: Sequence[MessageId], code: str = "") -> None:
-        rows = [(code, run, message) for message in messages]
-        sql = "UPDATE replay_message SET passed = TRUE, code = ? WHERE run = ? AND message = ?"
-        await self._database.write(lambda connection: connection.executemany(sql, rows))
+    async def mark_passed(self, run: RunId, message: MessageId, deliveries: int, code: str = "") -> None:
+        row = deliveries, code, run, message
+        sql = "UPDATE replay_message SET passed = TRUE, deliveries = ?, code = ? WHERE run = ? AND message = ?"
+        await self._database.write(lambda connection: connection.execute(sql, row))
 
     async def counts(self, run: RunId) -> ReplayCounts:
-        [(messages, sent, passed, stopped)] = self._database.read(_COUNTS, (run,))
-        [(keys,)] = self._database.read("SELECT count(*) FROM replay_key WHERE run = ?", (run,))
-        return ReplayCounts(messages, sent, passed, stopped, keys)
+        return ReplayCounts(*self._database.read(_COUNTS, (run,))[0])
 
     async def deliveries(self, run: RunId) -> dict[DestinationId, dict[DeliveryState, int]]:
         rows = self._database.read(
