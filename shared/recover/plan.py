@@ -132,7 +132,7 @@ class Planner:
         tally.sets_back.update(taken.intersection(replay.destinations))
 
     async def _compare(self, record: MessageRecord, replay: Replay, tally: _Tally, changed: set[DestinationId]) -> None:
-        """Count what each destination would get of a message; ``changed`` are those that got something older by then."""
+        """Count what each destination would get of a message; ``changed``: it got something older by then."""
         tally.compared += 1
         item, rows = _item(record, replay), await self._lanes.deliveries(record.message)
         tally.in_review += sum(row.state is DeliveryState.REVIEW for row in rows)

@@ -88,5 +88,8 @@ class ReplayDesk:
             "passed": counts.passed,
             "stopped": counts.stopped,
             "waiting": max(0, waiting),
-            "destinations": [{"id": one, **deliveries.get(one, {})} for one in replay.destinations],
+            "destinations": [
+                {"id": one, **{state.value: count for state, count in deliveries.get(one, {}).items()}}
+                for one in replay.destinations
+            ],
         }

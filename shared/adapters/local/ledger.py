@@ -38,7 +38,8 @@ CREATE TABLE IF NOT EXISTS hop (
     message TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, stage TEXT NOT NULL, code TEXT NOT NULL,
     detail TEXT NOT NULL, findings BLOB, PRIMARY KEY (message, step)) WITHOUT ROWID;
 -- What was noted about which message, to be found by its code; within a code it grows at its end.
-CREATE TABLE IF NOT EXISTS noted (code TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (code, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS noted (
+    code TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (code, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS begun (
     message TEXT NOT NULL, stage TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (message, stage)) WITHOUT ROWID;
 -- Kept by the calls themselves: a trigger for each row costs more than the row.
@@ -64,9 +65,9 @@ RECORD_COLUMNS = (
 )
 _SELECT = f"SELECT {RECORD_COLUMNS} FROM message"  # noqa: S608  # a constant
 _SEEN = f"{_SELECT} WHERE duplicate_sum = ? AND duplicate_key = ? AND received >= ? ORDER BY number DESC"
-_INSERT = (
-    f"INSERT INTO message ({RECORD_COLUMNS}, duplicate_sum, duplicate_key, key_sum) VALUES ({', '.join('?' * 18)})"  # noqa: S608
-)
+_ALL_COLUMNS = f"{RECORD_COLUMNS}, duplicate_sum, duplicate_key, key_sum"
+_INSERT = f"INSERT INTO message ({_ALL_COLUMNS}) VALUES ({', '.join('?' * 18)})"  # noqa: S608
+
 _NUMBERED = "INSERT INTO stream VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n"
 _STATE = "SELECT state FROM message WHERE message = ?"
 _PLACE = "SELECT number, state FROM message WHERE message = ?"
