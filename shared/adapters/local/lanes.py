@@ -32,7 +32,8 @@ CREATE INDEX IF NOT EXISTS delivery_stopped ON delivery (position) WHERE state I
 -- Of replays only: how far a run is, and what it brought where. `sent`: the destination may have taken it.
 CREATE TABLE IF NOT EXISTS replay_delivery (
     destination TEXT NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL, run TEXT NOT NULL, message TEXT NOT NULL,
-    state TEXT NOT NULL, sent INTEGER NOT NULL, PRIMARY KEY (destination, key, position)) WITHOUT ROWID;
+    source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, state TEXT NOT NULL, sent INTEGER NOT NULL,
+    PRIMARY KEY (destination, key, position)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS replay_delivery_run ON replay_delivery (run, destination, state);
 CREATE TABLE IF NOT EXISTS lane (
     session TEXT NOT NULL, lane TEXT NOT NULL, ready INTEGER, PRIMARY KEY (session, lane)) WITHOUT ROWID;
@@ -68,7 +69,7 @@ _LANE_GONE = """DELETE FROM lane WHERE session = ?1 AND lane = ?2 AND NOT EXISTS
     SELECT 1 FROM delivery WHERE session = ?1 AND lane = ?2 AND waiting)"""
 
 _REPLAY_OFFER = """INSERT OR IGNORE INTO replay_delivery
-    SELECT destination, ?, position, ?, message, state, FALSE FROM delivery WHERE message = ? AND delivery = ?"""
+    SELECT destination, ?, position, ?, message, ?, ?, ?, state, FALSE FROM delivery WHERE message = ? AND delivery = ?"""
 _REPLAY_WRITE = """UPDATE replay_delivery SET state = ?, sent = ? WHERE destination = ? AND key = ? AND position = ?"""
 
 _NOT_TAKEN = (DeliveryState.SKIPPED, DeliveryState.QUARANTINED)  # by the destination, whatever was tried
@@ -91,7 +92,7 @@ class LocalLanes:
         destination = offered[0].destination if offered else ""
         rows = [(*row_of(delivery, DeliveryState.PARKED), 1) for delivery in offered]
         lanes = [(_may_begin(delivery), delivery.item.message, delivery.id) for delivery in offered]
-        replayed = [(one.item.key, one.item.run, one.item.message, one.id) for one in offered if one.item.run != LIVE]
+        replayed = [_replay_offer(delivery) for delivery in offered if delivery.item.run != LIVE]
 
         def work(connection: sqlite3.Connection) -> Turn:
             epoch, wake = connection.execute(_TAKE, (session, destination)).fetchone()
@@ -281,6 +282,11 @@ def _update(delivery: Delivery) -> tuple[object, ...]:
         delivery.item.message,
         delivery.id,
     )
+
+
+def _replay_offer(delivery: Delivery) -> tuple[object, ...]:
+    item = delivery.item
+    return item.key, item.run, *item.sequence, item.message, delivery.id
 
 
 def _replay_update(delivery: Delivery) -> tuple[object, ...]:

@@ -43,6 +43,8 @@ _OPEN = """INSERT INTO replay_key VALUES (?, ?, ?, TRUE)
     ON CONFLICT DO UPDATE SET reached = max(reached, excluded.reached) WHERE ?"""
 _COUNTS = """SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(passed), 0), coalesce(sum(code <> ''), 0),
     coalesce(sum(deliveries), 0) FROM replay_message WHERE run = ?"""
+_OVERTAKEN = """SELECT 1 FROM replay_delivery WHERE destination = ? AND key = ? AND position > ? AND sent
+    AND iif(source = ?, (epoch, n) < (?, ?), message < ?) LIMIT 1"""
 _MILLISECONDS = 12  # hexadecimal digits of the time in a message id
 _AFTER_ANY_DIGIT = "g"
 
@@ -132,16 +134,12 @@ class LocalReplays:
         return found
 
     async def overtaken(self, delivery: Delivery, position: int) -> bool:
-        message = delivery.item.message
-        # Ids of one key sort by the millisecond of receipt; of one millisecond, any may be the older one.
-        moment = message[: message.index("-") + 1 + _MILLISECONDS] + _AFTER_ANY_DIGIT
-        return bool(
-            self._database.read(
-                """SELECT 1 FROM replay_delivery WHERE destination = ? AND key = ? AND position > ? AND message < ?
-                AND message <> ? AND sent LIMIT 1""",
-                (delivery.destination, delivery.item.key, position, moment, message),
-            )
-        )
+        item = delivery.item
+        # Ids sort by the millisecond of receipt; of one millisecond and two sources, either may be the older one.
+        moment = item.message[: item.message.index("-") + 1 + _MILLISECONDS] + _AFTER_ANY_DIGIT
+        source, epoch, n = item.sequence
+        place = delivery.destination, item.key, position, source, epoch, n, moment
+        return bool(self._database.read(_OVERTAKEN, place))
 
 
 def _pack(replay: Replay) -> bytes:
