@@ -16,6 +16,7 @@ from cli.interfaces import interfaces
 from cli.messages import messages, quarantine, resend, trace
 from cli.receivers import receiver, receivers
 from cli.render import render
+from cli.replay import replay
 from cli.send import send
 from cli.smoke import smoke
 from cli.up import up
@@ -44,6 +45,9 @@ app.command(rich_help_panel=FIND, epilog="Example: caduceus trace WV000101")(tra
 app.add_typer(quarantine, name="quarantine", rich_help_panel=FIND)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus receivers")(receivers)
 app.command(rich_help_panel=ACT, epilog='Example: caduceus resend WV000101 --reason "billing was down"')(resend)
+app.command(
+    rich_help_panel=ACT, epilog="Example: caduceus replay --affected-by hospital_adt@1 --from 2026-03-01T00:00Z"
+)(replay)
 app.add_typer(destination, name="destination", rich_help_panel=ACT)
 app.command(rich_help_panel=ACT, epilog="Example: caduceus receiver billing down")(receiver)
 app.add_typer(interfaces, name="interfaces", rich_help_panel=SHAPE)

@@ -21,6 +21,7 @@ COMMANDS = [
     "messages",
     "quarantine list",
     "resend",
+    "replay",
     "destination list",
     "destination pause",
     "destination resume",

@@ -199,3 +199,63 @@ def test_what_a_hub_says_is_printed_as_text(run, hub):
     rows = [{**row, "paused": False, "open_until": None, "waiting": 0}]
     hub.answer("/hub/destinations", {"destinations": rows})
     assert "[red]Lab[/red] [1]" in run("destination", "list", "--hub", hub.url).out
+
+
+PLAN = {
+    "messages": 2,
+    "following": 1,
+    "keys": 1,
+    "patients": {"count": 1, "hashes": ["00112233aabbccdd"]},
+    "keys_left_out": 0,
+    "compared": 3,
+    "failing": {},
+    "in_review": 0,
+    "destinations": [{"id": "store", "new": 0, "different": 1, "again": 1, "same": 1}],
+    "left_out": [{"id": "billing", "why": 'replay = "never"'}],
+    "sets_back": {},
+}
+REPLAY = {
+    "run": "20260302-1",
+    "state": "done",
+    "messages": 3,
+    "sent": 3,
+    "passed": 3,
+    "stopped": 0,
+    "waiting": 0,
+    "destinations": [{"id": "store", "accepted": 2, "skipped": 1}],
+}
+
+
+def test_replay_shows_its_plan_and_sends_nothing(run, hub):
+    """Nobody should be able to send a year of messages by leaving out a flag."""
+    hub.answer("/hub/replays/plan", PLAN)
+    ran = run("replay", "--interface", "hospital_adt", "--hub", hub.url)
+
+    assert "2 messages, and 1 that followed them" in ran.out
+    assert "00112233aabbccdd" in ran.out
+    assert 'left out: billing, replay = "never"' in ran.out
+    assert "nothing was sent" in ran.out
+    assert [(method, path) for method, path, _ in hub.asked] == [("POST", "/hub/replays/plan")]
+    assert json.loads(hub.asked[0][2]) == {"interface": "hospital_adt"}
+
+
+def test_replay_with_yes_runs_to_its_end(run, hub):
+    """It waits, so that a script can go on with what the replay brought."""
+    hub.answer("/hub/replays/plan", PLAN)
+    hub.answer("/hub/replays", {**REPLAY, "state": "running", "passed": 0})
+    hub.answer("/hub/replays/20260302-1", REPLAY)
+    ran = run("replay", "--affected-by", "hospital_adt@1", "--from", "2026-03-01T00:00Z", "--yes", "--hub", hub.url)
+
+    assert ran.code == 0
+    assert "replay 20260302-1 is done: 3 messages, 0 stopped" in ran.out
+    assert json.loads(hub.asked[1][2]) == {"affected_by": "hospital_adt@1", "from": "2026-03-01T00:00Z"}
+
+
+def test_replay_that_leaves_something_stopped_says_no(run, hub):
+    """Exit code 1: done, and something said no."""
+    hub.answer("/hub/replays/plan", PLAN)
+    hub.answer("/hub/replays", {**REPLAY, "destinations": [{"id": "store", "quarantined": 1}]})
+    ran = run("replay", "--interface", "a", "--yes", "--json", "--hub", hub.url)
+
+    assert ran.code == 1
+    assert json.loads(ran.out)["replay"]["destinations"] == [{"id": "store", "quarantined": 1}]

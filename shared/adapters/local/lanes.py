@@ -69,7 +69,8 @@ _LANE_GONE = """DELETE FROM lane WHERE session = ?1 AND lane = ?2 AND NOT EXISTS
     SELECT 1 FROM delivery WHERE session = ?1 AND lane = ?2 AND waiting)"""
 
 _REPLAY_OFFER = """INSERT OR IGNORE INTO replay_delivery
-    SELECT destination, ?, position, ?, message, ?, ?, ?, state, FALSE FROM delivery WHERE message = ? AND delivery = ?"""
+    SELECT destination, ?, position, ?, message, ?, ?, ?, state, FALSE FROM delivery
+    WHERE message = ? AND delivery = ?"""
 _REPLAY_WRITE = """UPDATE replay_delivery SET state = ?, sent = ? WHERE destination = ? AND key = ? AND position = ?"""
 
 _NOT_TAKEN = (DeliveryState.SKIPPED, DeliveryState.QUARANTINED)  # by the destination, whatever was tried
