@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
+from cli.affected import affected
 from cli.convert import convert
 from cli.destinations import destination
 from cli.explain import explain
@@ -43,6 +44,7 @@ app.command(rich_help_panel=SEND, epilog="Example: caduceus explain message.hl7 
 app.command(rich_help_panel=FIND, epilog="Example: caduceus messages --state quarantined")(messages)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus trace WV000101")(trace)
 app.add_typer(quarantine, name="quarantine", rich_help_panel=FIND)
+app.command(rich_help_panel=FIND, epilog="Example: caduceus affected --by hospital_adt@1")(affected)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus receivers")(receivers)
 app.command(rich_help_panel=ACT, epilog='Example: caduceus resend WV000101 --reason "billing was down"')(resend)
 app.command(

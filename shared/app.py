@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.ingest.receive import Ingest
     from shared.mpi import PersonIndex
     from shared.ports import Workers
+    from shared.recover.affected import Affected
     from shared.recover.dead_letter import DeadLetters
     from shared.recover.orders import Orders
     from shared.recover.replays import ReplayDesk
@@ -229,6 +230,23 @@ class Hub:
                 moved=moved,
                 registry=self.registry,
             ),
+        )
+
+    @cached_property
+    def affected(self) -> Affected:
+        """Who was affected."""
+        from shared.recover.affected import Affected
+
+        return Affected(
+            clock=self.adapters.clock,
+            ledger=self.adapters.ledger,
+            history=self.adapters.history,
+            lanes=self.adapters.lanes,
+            archive=self.adapters.archive,
+            audit=self.adapters.audit,
+            registry=self.registry,
+            hub_key=self.adapters.hub_key,
+            roles=self.settings.roles if self.settings.is_laptop else frozenset(),
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from shared.message.audit import AuditEntry
 from shared.message.delivery import Answer, Attempt, Delivery
 from shared.message.envelope import ArchiveRef
 from shared.message.errors import IntegrationError
@@ -178,6 +179,18 @@ class Replays(Protocol):
 
     async def overtaken(self, delivery: Delivery, position: int) -> bool:
         """Tell whether a replay sent an older message of the same key to the destination after this position."""
+        ...
+
+
+class Audit(Protocol):
+    """What people did; only ever added to."""
+
+    async def append(self, entry: AuditEntry) -> None:
+        """Return once the entry is durable: what it is about happens after."""
+        ...
+
+    async def recent(self, limit: int = 50) -> list[AuditEntry]:
+        """Return the newest first."""
         ...
 
 

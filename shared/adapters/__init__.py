@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from shared.ports import (
     Archive,
+    Audit,
     Clock,
     FhirStore,
     History,
@@ -41,6 +42,9 @@ class Adapters(Protocol):
 
     @property
     def history(self) -> History: ...
+
+    @property
+    def audit(self) -> Audit: ...
 
     @property
     def replays(self) -> Replays: ...

@@ -22,6 +22,7 @@ COMMANDS = [
     "quarantine list",
     "resend",
     "replay",
+    "affected",
     "destination list",
     "destination pause",
     "destination resume",

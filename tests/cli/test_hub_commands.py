@@ -259,3 +259,23 @@ def test_replay_that_leaves_something_stopped_says_no(run, hub):
 
     assert ran.code == 1
     assert json.loads(ran.out)["replay"]["destinations"] == [{"id": "store", "quarantined": 1}]
+
+
+def test_affected_counts_and_names_nobody(run, hub):
+    """A window may be open at one end."""
+    answer = {"messages": 3, "patients": {"count": 1, "hashes": ["00112233aabbccdd"]}, "destinations": []}
+    hub.answer("/hub/affected?finding=code_unmapped&from=2026-03-01T00%3A00Z", answer)
+    said = run("affected", "--finding", "code_unmapped", "--window", "2026-03-01T00:00Z..", "--hub", hub.url).out
+
+    assert "3 messages, 1 patients" in said
+    assert "00112233aabbccdd" in said
+
+
+def test_affected_reveals_with_a_reason(run, hub):
+    """The reason travels with the question."""
+    patient = {"hash": "0011", "resource": "Patient/1", "number": "77", "assigner": "HERE", "message": "1-1"}
+    hub.answer("/hub/affected/reveal", {"patients": [patient]})
+    ran = run("affected", "--by", "a@1", "--reveal", "--reason", "asked", "--json", "--hub", hub.url)
+
+    assert json.loads(ran.out) == {"patients": [patient]}
+    assert json.loads(hub.asked[0][2]) == {"affected_by": "a@1", "reason": "asked"}

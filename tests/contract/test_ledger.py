@@ -388,7 +388,7 @@ def test_the_ledger_survives_a_restart(run: Run) -> None:
 
 
 def test_a_replay_that_fails_does_not_undo_that_a_message_came_through(run: Run) -> None:
-    """It was delivered; that it could not be mapped anew is in its trace. One that never came through may be stopped."""
+    """It was delivered; that it could not be mapped anew is in its trace."""
 
     async def scenario(hub: Any) -> None:
         await hub.ledger.reserve([arrival(1), arrival(2)], WINDOW)

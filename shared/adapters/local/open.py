@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.adapters.inline_workers import InlineWorkers
-from shared.adapters.local import archive, fhir_table, identities, lanes, ledger, queue_table, replays
+from shared.adapters.local import archive, audit, fhir_table, identities, lanes, ledger, queue_table, replays
 from shared.adapters.local.archive import LocalArchive, open_archive
+from shared.adapters.local.audit import LocalAudit
 from shared.adapters.local.clock import SystemClock
 from shared.adapters.local.database import Database
 from shared.adapters.local.fhir_store import LocalFhirStore
@@ -43,6 +44,7 @@ class LocalAdapters:
     archive: LocalArchive
     ledger: LocalLedger
     history: LocalHistory
+    audit: LocalAudit
     replays: LocalReplays
     queue: LocalQueue
     lanes: LocalLanes
@@ -85,7 +87,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
     # One file for all: a step of a message touches ledger, queue and lanes, and they share a commit. Measured with 16
     # workers: 900 messages a second through all of them, 680 to 820 with two or three files.
     database = Database(
-        home / "hub.db", [module.SCHEMA for module in (archive, identities, lanes, ledger, queue_table, replays)]
+        home / "hub.db", [module.SCHEMA for module in (archive, audit, identities, lanes, ledger, queue_table, replays)]
     )
     # What the hub tells the world is not the hub's own state: it is kept, moved and erased by itself.
     store = Database(home / "store.db", [fhir_table.SCHEMA])
@@ -95,6 +97,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         archive=open_archive(home / "archive", database),
         ledger=LocalLedger(database),
         history=LocalHistory(database),
+        audit=LocalAudit(database),
         replays=LocalReplays(database),
         queue=LocalQueue(database, clock, rules),
         lanes=LocalLanes(database),
