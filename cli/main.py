@@ -14,7 +14,7 @@ from cli.explain import explain
 from cli.failure import CommandFailed
 from cli.health import health
 from cli.interfaces import interfaces
-from cli.messages import messages, quarantine, resend, trace
+from cli.messages import correct, discard, messages, quarantine, resend, trace
 from cli.receivers import receiver, receivers
 from cli.render import render
 from cli.replay import replay
@@ -50,6 +50,10 @@ app.command(rich_help_panel=ACT, epilog='Example: caduceus resend WV000101 --rea
 app.command(
     rich_help_panel=ACT, epilog="Example: caduceus replay --affected-by hospital_adt@1 --from 2026-03-01T00:00Z"
 )(replay)
+app.command(
+    rich_help_panel=ACT, epilog='Example: caduceus correct 1-0195 --file corrected.hl7 --reason "wrong birth date"'
+)(correct)
+app.command(rich_help_panel=ACT, epilog='Example: caduceus discard 1-0195 --reason "a test of the ward"')(discard)
 app.add_typer(destination, name="destination", rich_help_panel=ACT)
 app.command(rich_help_panel=ACT, epilog="Example: caduceus receiver billing down")(receiver)
 app.add_typer(interfaces, name="interfaces", rich_help_panel=SHAPE)

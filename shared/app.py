@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.recover.affected import Affected
     from shared.recover.dead_letter import DeadLetters
     from shared.recover.orders import Orders
+    from shared.recover.quarantine import Quarantine
     from shared.recover.replays import ReplayDesk
     from shared.registry import Registry
     from shared.route.stage import RouteStage
@@ -190,6 +191,7 @@ class Hub:
         return Orders(
             clock=self.adapters.clock,
             ledger=self.adapters.ledger,
+            history=self.adapters.history,
             lanes=self.adapters.lanes,
             queue=self.adapters.queue,
             sessions=self.deliver,
@@ -230,6 +232,20 @@ class Hub:
                 moved=moved,
                 registry=self.registry,
             ),
+        )
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """What was stopped, settled by a person."""
+        from shared.recover.quarantine import Quarantine
+
+        return Quarantine(
+            clock=self.adapters.clock,
+            ledger=self.adapters.ledger,
+            lanes=self.adapters.lanes,
+            audit=self.adapters.audit,
+            sessions=self.deliver,
+            intake=self.ingest,
         )
 
     @cached_property

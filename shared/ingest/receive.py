@@ -19,6 +19,7 @@ from shared.message.errors import (
     IntegrationError,
     InterfaceRetired,
     NotForThisStage,
+    RequestInvalid,
     UnknownSender,
 )
 from shared.message.identifiers import InterfaceId
@@ -64,6 +65,18 @@ class Ingest:
             await self._committer.commit(taken)
         accepted = iter([self._acknowledge(each) for each in taken])
         return reply_with([answer if answer is not None else next(accepted) for answer in answers])
+
+    async def take_corrected(self, body: bytes, interface: InterfaceId) -> MessageRecord:
+        """Take one message that a person corrected, once it is durable, as if its sender had sent it so.
+
+        Raises:
+            RequestInvalid: it is none that the interface takes.
+        """
+        outcome = await self._recognise(body, interface)
+        if not isinstance(outcome, Taken) or outcome.refusal is not None:
+            raise RequestInvalid("the corrected message is none that its interface takes")
+        await self._committer.commit([outcome])
+        return outcome.record
 
     async def close(self) -> None:
         """Finish what was begun."""

@@ -22,6 +22,8 @@ COMMANDS = [
     "quarantine list",
     "resend",
     "replay",
+    "correct",
+    "discard",
     "affected",
     "destination list",
     "destination pause",

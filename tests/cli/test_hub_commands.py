@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -279,3 +280,29 @@ def test_affected_reveals_with_a_reason(run, hub):
 
     assert json.loads(ran.out) == {"patients": [patient]}
     assert json.loads(hub.asked[0][2]) == {"affected_by": "a@1", "reason": "asked"}
+
+
+def test_correct_sends_the_corrected_message(run, hub, tmp_path):
+    """Line ends become carriage returns: an editor saved the file."""
+    file = tmp_path / "corrected.hl7"
+    file.write_bytes(b"MSH|^~\\&|A\nPID|1\n")
+    hub.answer("/hub/messages/1-1/correct", {"message": "1-1", "corrected": "1-2", "destinations": []})
+    said = run("correct", "1-1", "--file", str(file), "--reason", "asked", "--hub", hub.url).out
+
+    assert "1-1 goes as 1-2" in said
+    sent = json.loads(hub.asked[0][2])
+    assert base64.b64decode(sent["message"]) == b"MSH|^~\\&|A\rPID|1\r"
+    assert sent["reason"] == "asked"
+
+
+def test_discard_gives_its_reason(run, hub):
+    """And says that it is done."""
+    hub.answer("/hub/messages/1-1/discard", {"message": "1-1", "destinations": []})
+    assert "1-1 is discarded" in run("discard", "1-1", "--reason", "a test", "--hub", hub.url).out
+    assert json.loads(hub.asked[0][2]) == {"reason": "a test"}
+
+
+def test_resend_says_what_was_delivered_since(run, hub):
+    """Before anybody finds yesterday's state at the destination."""
+    hub.answer("/hub/messages/WV1/resend", {"message": "1-1", "destinations": [], "delivered_since": {"billing": 2}})
+    assert "billing accepted 2 later messages" in run("resend", "WV1", "--reason", "asked", "--hub", hub.url).out
