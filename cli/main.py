@@ -21,6 +21,7 @@ from cli.replay import replay
 from cli.send import send
 from cli.smoke import smoke
 from cli.up import up
+from cli.verify import verify
 
 app = typer.Typer(
     help="Caduceus brings HL7 v2 and FHIR from the systems that have it to those that need it: in order, once, with a "
@@ -45,6 +46,7 @@ app.command(rich_help_panel=FIND, epilog="Example: caduceus messages --state qua
 app.command(rich_help_panel=FIND, epilog="Example: caduceus trace WV000101")(trace)
 app.add_typer(quarantine, name="quarantine", rich_help_panel=FIND)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus affected --by hospital_adt@1")(affected)
+app.command(rich_help_panel=FIND, epilog="Example: caduceus verify --heads last-week.json")(verify)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus receivers")(receivers)
 app.command(rich_help_panel=ACT, epilog='Example: caduceus resend WV000101 --reason "billing was down"')(resend)
 app.command(

@@ -68,6 +68,11 @@ async def hub_interfaces(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().console.interfaces())
 
 
+@blueprint.route(route="hub/verify", methods=["POST"])
+async def hub_verify(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer(hub().verification.verify(req.get_body()))
+
+
 @blueprint.route(route="hub/summary", methods=["GET"])
 async def hub_summary(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().console.summary())

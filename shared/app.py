@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.recover.orders import Orders
     from shared.recover.quarantine import Quarantine
     from shared.recover.replays import ReplayDesk
+    from shared.recover.verify import Verification
     from shared.registry import Registry
     from shared.route.stage import RouteStage
     from shared.transform.canonical import Converted, Job
@@ -247,6 +248,13 @@ class Hub:
             sessions=self.deliver,
             intake=self.ingest,
         )
+
+    @cached_property
+    def verification(self) -> Verification:
+        """Proof that the ledger is as it was written."""
+        from shared.recover.verify import Verification
+
+        return Verification(self.adapters.chain)
 
     @cached_property
     def affected(self) -> Affected:

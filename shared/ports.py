@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from shared.message.audit import AuditEntry
+from shared.message.chain import ChainHead, ChainReport
 from shared.message.delivery import Answer, Attempt, Delivery
 from shared.message.envelope import ArchiveRef
 from shared.message.errors import IntegrationError
@@ -191,6 +192,18 @@ class Audit(Protocol):
 
     async def recent(self, limit: int = 50) -> list[AuditEntry]:
         """Return the newest first."""
+        ...
+
+
+class Chain(Protocol):
+    """The hash chains over what was settled (rule R10): one for each partition."""
+
+    async def verify(self, heads: Sequence[ChainHead] = ()) -> ChainReport:
+        """Return what is wrong with any message or settled delivery: changed, missing, or put in from outside.
+
+        Args:
+            heads: Of earlier reports: each must still be on its chain.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from shared.ports import (
     Archive,
     Audit,
+    Chain,
     Clock,
     FhirStore,
     History,
@@ -45,6 +46,9 @@ class Adapters(Protocol):
 
     @property
     def audit(self) -> Audit: ...
+
+    @property
+    def chain(self) -> Chain: ...
 
     @property
     def replays(self) -> Replays: ...

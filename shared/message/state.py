@@ -28,3 +28,7 @@ class DeliveryState(StrEnum):
     QUARANTINED = "quarantined"
     DISCARDED = "discarded"
     SKIPPED = "skipped"  # of a replay: the destination has the same already, and nothing older came after it
+
+
+# Nothing changes a delivery that is in one of these.
+FINAL = (DeliveryState.ACCEPTED, DeliveryState.DISCARDED, DeliveryState.SKIPPED)

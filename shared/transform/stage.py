@@ -80,10 +80,11 @@ class TransformStage:
         interface = self._registry.interfaces[item.interface]
         reading = read_message(item, await self._archive.get(item.raw), interface)
         answer = await self._persons.lookup(reading.claims)
-        [result] = await self._converters.run([Job(reading.body, item.interface, item.sequence, answer.ids)])
+        job = Job(reading.body.short, item.interface, item.sequence, answer.ids)
+        [result] = await self._converters.run([job])
         if isinstance(result, IntegrationError):
             raise result
-        return result.record
+        return put_back(result.record, reading.body.values)
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Transform every message of these envelopes."""

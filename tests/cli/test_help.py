@@ -25,6 +25,7 @@ COMMANDS = [
     "correct",
     "discard",
     "affected",
+    "verify",
     "destination list",
     "destination pause",
     "destination resume",

@@ -306,3 +306,36 @@ def test_resend_says_what_was_delivered_since(run, hub):
     """Before anybody finds yesterday's state at the destination."""
     hub.answer("/hub/messages/WV1/resend", {"message": "1-1", "destinations": [], "delivered_since": {"billing": 2}})
     assert "billing accepted 2 later messages" in run("resend", "WV1", "--reason", "asked", "--hub", hub.url).out
+
+
+VERIFIED = {
+    "is_intact": True,
+    "entries": 3,
+    "messages": 4,
+    "deliveries": 2,
+    "faults": [],
+    "heads": [{"partition": 0, "number": 3, "digest": "ab"}],
+}
+
+
+def test_verify_tells_each_fault_and_says_no(run, hub):
+    """Exit code 1: a night job notices."""
+    fault = "partition 0, entry 2: delivery row 7 missing"
+    hub.answer("/hub/verify", {**VERIFIED, "is_intact": False, "faults": [fault]})
+    ran = run("verify", "--hub", hub.url)
+
+    assert ran.code == 1
+    assert fault in ran.out
+    assert "NOT as they were written" in ran.out
+
+
+def test_verify_takes_the_heads_of_an_earlier_answer(run, hub, tmp_path):
+    """Kept outside the hub, they prove that nothing was cut off."""
+    hub.answer("/hub/verify", VERIFIED)
+    kept = tmp_path / "heads.json"
+    kept.write_text(run("verify", "--json", "--hub", hub.url).out)
+    ran = run("verify", "--heads", str(kept), "--hub", hub.url)
+
+    assert ran.code == 0
+    assert "4 messages and 2 settled deliveries" in ran.out
+    assert json.loads(hub.asked[-1][2]) == {"heads": VERIFIED["heads"]}

@@ -37,7 +37,19 @@ SILENT = Answer(Verdict.AMBIGUOUS, "timed_out")
 BATCH = 64
 QUEUES = ("transform", "route", "deliver")
 IN_MEMORY = ("accept_session", "release", "arrival")  # of the broker: they leave nothing behind
-PORTS = ("archive", "ledger", "history", "replays", "audit", "queue", "lanes", "identities", "fhir_store", "publisher")
+PORTS = (
+    "archive",
+    "ledger",
+    "history",
+    "replays",
+    "audit",
+    "chain",
+    "queue",
+    "lanes",
+    "identities",
+    "fhir_store",
+    "publisher",
+)
 
 DESTINATIONS = {
     "store": 'kind = "fhir_store"',

@@ -409,3 +409,20 @@ async def test_a_window_and_a_mapping_select(delivered):
     assert (await plan(delivered, interface="adt", to=after))["messages"] == 4
     assert (await plan(delivered, affected_by="adt@1"))["messages"] == 5
     assert (await plan(delivered, affected_by="adt@2"))["messages"] == 0
+
+
+async def test_the_ledger_verifies_after_a_replay(delivered, remap):
+    """Every delivery of the replay is on its chain as well (rule R10)."""
+    before = await delivered.hub.verification.verify(b"{}")
+    remap("A1")
+    await replay(delivered, interface="adt")
+    after = await delivered.hub.verification.verify(orjson.dumps({"heads": before["heads"]}))
+
+    assert (before["is_intact"], before["messages"], before["deliveries"]) == (True, 4, 16)
+    assert (after["is_intact"], after["messages"], after["deliveries"]) == (True, 4, 32)
+
+
+async def test_heads_that_are_none_are_refused(delivered):
+    """A mistyped file must not pass for a proof."""
+    with pytest.raises(RequestInvalid):
+        await delivered.hub.verification.verify(b'{"heads": [{"colour": "red"}]}')

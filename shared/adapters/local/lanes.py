@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from shared.adapters.local.chain import add_deliveries
 from shared.adapters.local.database import Database
 from shared.adapters.local.delivery_row import ATTEMPT_COLUMNS, COLUMNS, attempt_of, delivery_of, row_of
 from shared.adapters.local.instant import optional_instant, optional_microseconds, to_microseconds
 from shared.message.delivery import Attempt, Delivery
 from shared.message.errors import OwnershipLost, RetryBudgetSpent
 from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId
-from shared.message.state import DeliveryState
+from shared.message.state import FINAL, DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn
 
 SCHEMA = """
@@ -110,6 +111,7 @@ class LocalLanes:
     async def write(self, ownership: Ownership, rows: Sequence[Delivery], attempts: Sequence[Attempt] = ()) -> None:
         updates = [_update(delivery) for delivery in rows]
         lanes = list({(delivery.session, delivery.lane) for delivery in rows})
+        final = [delivery for delivery in rows if delivery.state in FINAL]
         replayed = [_replay_update(delivery) for delivery in rows if delivery.item.run != LIVE]
         positions = {delivery.id: delivery.position for delivery in rows}
         tried = [
@@ -132,6 +134,7 @@ class LocalLanes:
                 tried,
             )
             connection.executemany(_REPLAY_WRITE, replayed)
+            add_deliveries(connection, final)
             _review_lanes(connection, lanes)
 
         await self._database.write(work)
@@ -184,8 +187,10 @@ class LocalLanes:
         where = "AND state IN ('review', 'quarantined')"
 
         def work(connection: sqlite3.Connection) -> None:
-            if connection.execute(f"{_WRITE} {where}", _update(reopened)).rowcount and delivery.item.run != LIVE:
-                connection.execute(_REPLAY_WRITE, _replay_update(reopened))
+            if connection.execute(f"{_WRITE} {where}", _update(reopened)).rowcount:
+                add_deliveries(connection, [reopened] if state in FINAL else ())
+                if delivery.item.run != LIVE:
+                    connection.execute(_REPLAY_WRITE, _replay_update(reopened))
             _review_lanes(connection, [(delivery.session, delivery.lane)])
 
         await self._database.write(work)

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from shared.adapters.local import chain
 from shared.adapters.local.database import Database
 from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.envelope import ArchiveRef
@@ -91,8 +92,10 @@ class LocalLedger:
 
         def work(connection: sqlite3.Connection) -> list[Reservation]:
             streams = _Streams(connection)
-            reserved = [_reserve(connection, streams, arrival, window) for arrival in arrivals]
+            added: list[chain.Row] = []
+            reserved = [_reserve(connection, streams, arrival, window, added) for arrival in arrivals]
             streams.save()
+            chain.add_messages(connection, added)
             _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
             return reserved
 
@@ -188,7 +191,9 @@ class _Streams:
         self._connection.executemany(_NUMBERED, [(source, *last) for source, last in self._last.items()])
 
 
-def _reserve(connection: sqlite3.Connection, streams: _Streams, arrival: Arrival, window: int) -> Reservation:
+def _reserve(
+    connection: sqlite3.Connection, streams: _Streams, arrival: Arrival, window: int, added: list[chain.Row]
+) -> Reservation:
     duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
     reuses_key = False
     for row in connection.execute(_SEEN, (*duplicate, to_microseconds(arrival.received) - window)):
@@ -209,7 +214,9 @@ def _reserve(connection: sqlite3.Connection, streams: _Streams, arrival: Arrival
         received=arrival.received,
         state=MessageState.RESERVED,
     )
-    connection.execute(_INSERT, (*_record_row(record), *duplicate, key_sum(record.key)))
+    row = _record_row(record)
+    number = connection.execute(_INSERT, (*row, *duplicate, key_sum(record.key))).lastrowid
+    added.append((number, *row[:9], *row[10:13]))  # what never changes; where the archive has it, is its own affair
     return Reservation(record, is_new=True, reuses_key=reuses_key)
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.adapters.inline_workers import InlineWorkers
-from shared.adapters.local import archive, audit, fhir_table, identities, lanes, ledger, queue_table, replays
+from shared.adapters.local import archive, audit, chain, fhir_table, identities, lanes, ledger, queue_table, replays
 from shared.adapters.local.archive import LocalArchive, open_archive
 from shared.adapters.local.audit import LocalAudit
+from shared.adapters.local.chain import LocalChain
 from shared.adapters.local.clock import SystemClock
 from shared.adapters.local.database import Database
 from shared.adapters.local.fhir_store import LocalFhirStore
@@ -45,6 +46,7 @@ class LocalAdapters:
     ledger: LocalLedger
     history: LocalHistory
     audit: LocalAudit
+    chain: LocalChain
     replays: LocalReplays
     queue: LocalQueue
     lanes: LocalLanes
@@ -87,7 +89,8 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
     # One file for all: a step of a message touches ledger, queue and lanes, and they share a commit. Measured with 16
     # workers: 900 messages a second through all of them, 680 to 820 with two or three files.
     database = Database(
-        home / "hub.db", [module.SCHEMA for module in (archive, audit, identities, lanes, ledger, queue_table, replays)]
+        home / "hub.db",
+        [module.SCHEMA for module in (archive, audit, chain, identities, lanes, ledger, queue_table, replays)],
     )
     # What the hub tells the world is not the hub's own state: it is kept, moved and erased by itself.
     store = Database(home / "store.db", [fhir_table.SCHEMA])
@@ -98,6 +101,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         ledger=LocalLedger(database),
         history=LocalHistory(database),
         audit=LocalAudit(database),
+        chain=LocalChain(database),
         replays=LocalReplays(database),
         queue=LocalQueue(database, clock, rules),
         lanes=LocalLanes(database),
