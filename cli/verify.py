@@ -17,9 +17,7 @@ from cli.screen import console, print_json
 def verify(
     heads: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="An earlier --json answer: nothing was cut off."
-        ),
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="An earlier --json answer, to compare."),
     ] = None,
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,

@@ -54,8 +54,8 @@ def remap(monkeypatch):
     convert = canonical.convert
 
     def deploy(*control_ids: str) -> None:
-        def changed(message, context):
-            conversion = convert(message, context)
+        def changed(message, context, **given):
+            conversion = convert(message, context, **given)
             if message.control_id in control_ids:
                 for entry in conversion.bundle["entry"]:
                     if entry["resource"]["resourceType"] == "Patient":
@@ -289,12 +289,12 @@ async def test_a_quarantined_message_is_replayed_once_its_mapping_is_mended(star
     hub = await start_hub("free")
     convert = canonical.convert
 
-    def fails(message, context):
+    def fails(message, context, **given):
         if message.control_id == "A1":
             from shared.message.errors import BundleInvalid
 
             raise BundleInvalid("1 fault")
-        return convert(message, context)
+        return convert(message, context, **given)
 
     monkeypatch.setattr(canonical, "convert", fails)
     for message in (adt("A1"), adt("B1", number=OTHER, visit="V2")):
@@ -313,7 +313,7 @@ async def test_a_quarantined_message_is_replayed_once_its_mapping_is_mended(star
 async def test_a_replay_that_fails_leaves_the_message_as_it_was(delivered, monkeypatch):
     """It was delivered once; that a new mapping cannot read it does not undo that."""
 
-    def fails(message, context):
+    def fails(message, context, **given):
         from shared.message.errors import BundleInvalid
 
         raise BundleInvalid("1 fault")

@@ -51,8 +51,9 @@ async def test_a_changed_delivery_row_is_found(hub, column):
         ("UPDATE chain SET named = 'm1' WHERE number = 1", "entry 1"),
         ("UPDATE delivery SET state = 'accepted' WHERE position = 2", "delivery row 2: no entry names it"),
         (
-            "INSERT INTO message SELECT 9, 'x', interface, source, epoch, 9, key, mapping, sha256, size, at, control_id,"
-            " type, received, state, code, duplicate_key, duplicate_sum, key_sum FROM message WHERE number = 1",
+            "INSERT INTO message SELECT 9, 'x', interface, source, epoch, 9, key, mapping, sha256, size, at,"
+            " control_id, type, received, state, code, duplicate_key, duplicate_sum, key_sum"
+            " FROM message WHERE number = 1",
             "message row 9: no entry names it",
         ),
     ],
