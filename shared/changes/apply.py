@@ -135,7 +135,7 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
 
     Args:
         is_replay: The message comes again together with all that followed it, in order (rule R8): what is stored of it
-            and of those is no reason to leave it out, except where other ordering keys write as well.
+            and of those is no reason to leave it out, but for what many patients share and for visits.
 
     Raises:
         RecordUnreadable: an entry is not one.
@@ -154,6 +154,8 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
     return work.applied()
 
 
+# What a replay does not write again: what many patients share, and a visit, whose list of places grows with each event.
+_IN_PLACE = SHARED | {"Encounter"}
 _PUT = ResourceChange("")
 _NOBODY = ResourceChange("", deleted=("entry",))  # an empty list says that there are none
 
@@ -294,8 +296,8 @@ def _is_as_sent(after: Resource, sent: Resource) -> bool:
 
 
 def _unplaced(reference: str, stored: Stored, source: str) -> Stored:
-    """Return a resource as if its source had not numbered it; one that many patients share stays as it is."""
-    if reference.partition("/")[0] in SHARED:
+    """Return a resource as if its source had not numbered it; one of `_IN_PLACE` stays as it is."""
+    if reference.partition("/")[0] in _IN_PLACE:
         return stored
     return Stored(
         lambda: {**stored.resource, "meta": unplaced(stored.meta, source)},

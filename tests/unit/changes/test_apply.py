@@ -505,6 +505,22 @@ class TestReplay:
 
         assert store.said("Patient/p") == patient(gender="female", birthDate="1980")
 
+    def test_the_places_of_a_visit_are_not_passed_again(self, store: Store) -> None:
+        """An admission that comes again after the transfer would put its ward into the history once more."""
+        feed = [
+            record(patient(), visit(location=[place("a")]), n=1, event="A01"),
+            record(patient(), visit(location=[place("b")]), n=2, event="A02"),
+        ]
+        for one in feed:
+            store.take(one)
+        before = store.said("Encounter/v")
+
+        for one in feed:
+            store.take(one, is_replay=True)
+
+        assert [where["location"]["reference"] for where in before["location"]] == ["Location/b", "Location/a"]
+        assert store.said("Encounter/v") == before
+
     def test_what_many_patients_share_is_not_set_back(self, store: Store) -> None:
         """A ward belongs to no ordering key: messages that do not take part in the replay wrote it since."""
         ward = {"resourceType": "Location", "id": "w", "name": "old"}
