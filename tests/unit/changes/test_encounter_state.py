@@ -88,21 +88,6 @@ def test_an_event_without_a_row_moves_no_status_and_may_not_write(event: str) ->
     assert all(ENCOUNTER.next_status(event, stored, "in-progress") is None for stored in ENCOUNTER.statuses)
 
 
-@pytest.mark.parametrize(
-    ("event", "gone"),
-    [
-        # 3.3.13: the discharge never was. 3.3.11: the admission never was.
-        ("A13", {"period.end", "length", "hospitalization.dischargeDisposition", "hospitalization.destination"}),
-        ("A11", {"period", "location", "length"}
-                | {"hospitalization.dischargeDisposition", "hospitalization.destination"}),
-        ("A26", {"location[reserved]", "location[planned]"}),
-    ],
-)  # fmt: skip
-def test_a_cancellation_removes_what_the_cancelled_event_had_set(event: str, gone: set[str]) -> None:
-    """A discharge date that outlives its cancellation ends a visit that goes on."""
-    assert set(ROWS[event].deletes) == gone
-
-
 def test_every_row_says_where_it_comes_from() -> None:
     """A row that cannot be argued cannot be reviewed."""
     assert all(row.source.startswith("3.3.") for row in ROWS.values())
