@@ -91,6 +91,7 @@ ROWS: dict[str, Row] = {
     "A40": _keeps("3.3.40 merge patient, identifier list"),
     "A41": _keeps("3.3.41 merge account"),
     "A42": _keeps("3.3.42 merge visit"),
+    "A43": _keeps("3.3.43 move patient identifier list"),
     "A44": _keeps("3.3.44 move account"),
     "A45": _keeps("3.3.45 move visit"),
     "A46": _keeps("3.3.46 change patient id"),
@@ -108,8 +109,7 @@ ROWS: dict[str, Row] = {
     "A62": Row(_KEPT, "3.3.62 cancel change of consulting doctor (A61)", withdraws=("participant[CON]",)),
 }
 
-# Without a row: A19 (a query), A20 (the state of a bed, of no visit), A43 (moves one identifier to another person, and
-# the identity table only redirects whole records), A56 to A59 (not in the standard).
+# Without a row: A19 (a query), A20 (the state of a bed, of no visit), A56 to A59 (not in the standard).
 
 ENCOUNTER = Table(ROWS, STATUSES)
 

@@ -58,6 +58,7 @@ EXPECTED = rows_of("""
     A40   sPATI LFC. U
     A41   sPATI LFC. U
     A42   sPATI LFC. U
+    A43   sPATI LFC. U
     A44   sPATI LFC. U
     A45   sPATI LFC. U
     A46   sPATI LFC. U
