@@ -1,4 +1,4 @@
-"""Merge, link, move and renumber: what each event makes of the identity table and of the store (HL7 v2.5.1 3.3, 3.5.2)."""
+"""Merge, link, move, renumber: what each event makes of the identity table and of the store (HL7 v2.5.1 3.3)."""
 
 from __future__ import annotations
 
@@ -224,9 +224,7 @@ class TestVisitNumbers:
 
         await send(
             hub,
-            edit(
-                "M", event, pid(number("1")), mrg(number("1"), visit="V1^^^GENERAL^VN"), pv1("V9^^^GENERAL^VN")
-            ),
+            edit("M", event, pid(number("1")), mrg(number("1"), visit="V1^^^GENERAL^VN"), pv1("V9^^^GENERAL^VN")),
         )
 
         assert await self.at(hub, "C", "V9^^^GENERAL^VN") == await self.at(hub, "D", "V1^^^GENERAL^VN") == before
@@ -237,9 +235,7 @@ class TestVisitNumbers:
         before = await self.at(hub, "B", "V1^^^GENERAL^VN", "X1^^^CLINIC")
         await send(
             hub,
-            edit(
-                "M", "A51", pid(number("1")), mrg(number("1"), other_visit="X1^^^CLINIC"), pv1("", "X9^^^CLINIC")
-            ),
+            edit("M", "A51", pid(number("1")), mrg(number("1"), other_visit="X1^^^CLINIC"), pv1("", "X9^^^CLINIC")),
         )
 
         assert await self.at(hub, "C", "", "X9^^^CLINIC") == before
@@ -254,9 +250,7 @@ class TestVisitNumbers:
 
         await send(
             hub,
-            edit(
-                "M", event, pid(number("1")), mrg(number("1"), visit="V3^^^GENERAL^VN"), pv1("V1^^^GENERAL^VN")
-            ),
+            edit("M", event, pid(number("1")), mrg(number("1"), visit="V3^^^GENERAL^VN"), pv1("V1^^^GENERAL^VN")),
         )
 
         assert await self.at(hub, "D", "V3^^^GENERAL^VN") == survivor != prior

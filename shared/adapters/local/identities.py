@@ -70,7 +70,6 @@ class LocalIdentities:
         self._complete.clear()
         return is_merged
 
-
     async def move(self, keys: Sequence[str], resource: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
             end = _chain(query_of(connection), resource)[-1]

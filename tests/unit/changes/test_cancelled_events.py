@@ -26,8 +26,8 @@ def feed() -> Feed:
 
 LEFT = visit(place=WARD, f7=ADA, f36="01", f37="NURSING", f44="202603010800+0000", f45="202603051000+0000")
 
-# HL7 v2.5.1: section of the cancelling event; what is said before it, and what cancels it. Each is sent in two ways where
-# senders differ: with the fields as they are after the cancellation, and with those of the event that is cancelled.
+# HL7 v2.5.1: section of the cancelling event; what is said before it, and what cancels it. Where senders differ, both
+# ways: with the fields as they are after the cancellation, and with those of the event that is cancelled.
 ROUND_TRIPS = {
     "3.3.12 A02-A12": (adt("A02", visit(place=OTHER, f6=WARD)), adt("A12", visit(place=WARD, f6=OTHER))),
     "3.3.12 A02-A12, no place": (adt("A02", visit(place=OTHER)), adt("A12", visit())),
