@@ -171,8 +171,8 @@ def _next_mrg(segments: Sequence[Segment]) -> Segment | None:
 def _beside(claim: Claim, prior: Claim, is_renumbered: bool, event: str) -> Claim:
     """Return who survives: known first by the numbers that the prior record does not share.
 
-    A new number is bound to the record of the old one, where it is not known yet. A number that moves says nothing about
-    whom it moves to.
+    A new number is bound to the record of the old one, where it is not known yet. A number that moves says nothing
+    about whom it moves to.
     """
     taken = {one.number for one in prior.identifiers}
     alone = tuple(one for one in claim.identifiers if one.number not in taken)
