@@ -42,6 +42,8 @@ _PLACEHOLDER = re.compile(
 _RECORD_NUMBER = "MR"
 _UNTYPED = frozenset({"", "U"})
 
+_ADMITTED = re.compile(r"[12]\d{7}", re.ASCII)  # a day at least: what is none would make all visits of a person one
+
 
 class KnownBy(NamedTuple):
     """One trusted identifier: HL7 type code, assigner (never empty) and value."""
@@ -234,7 +236,8 @@ def prior_visit_place(mrg: Segment) -> str:
 def _visit_claim(pv1: Segment, person: Claim | None, sender: _Sender) -> Claim:
     """Return the claim of a PV1: PV1-19, then PV1-50; without either, the patient's admission time identifies it."""
     identifiers, flags = _identifiers(pv1, (19, 50), sender, any_type="VN")
-    if not identifiers and person is not None and person.identifiers and (admitted := pv1.text(44)):
+    admitted = "" if identifiers else pv1.text(44)
+    if person is not None and person.identifiers and _ADMITTED.match(admitted) and not is_placeholder(admitted):
         first = person.identifiers[0]
         identifiers = (KnownBy("admission", first.assigner, f"{first.type} {first.value} {admitted}"),)
         flags -= _UNIDENTIFIED

@@ -15,7 +15,7 @@ from shared.mapping.datatypes.coded import boolean, code, coded_text, concept, f
 from shared.mapping.datatypes.identifier import cx, drivers_license, social_security
 from shared.mapping.datatypes.number import integer
 from shared.mapping.datatypes.person import EXTENSION, address, contact_point, human_name, name_of
-from shared.mapping.datatypes.time import birth_time, date, date_time
+from shared.mapping.datatypes.time import birth_time, date, date_time, no_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.header import AUTHOR
@@ -162,7 +162,7 @@ PATIENT = Table(
         _nested(EXTENSION + "patient-citizenship", "code", "PID-26", "PID[Patient] 42 to 44", "0171"),
         _nested(EXTENSION + "patient-nationality", "code", "PID-28", "PID[Patient] 46 to 48", "0212"),
         one("PID-29", "Patient.deceasedDateTime", date_time, "PID[Patient] 49"),
-        one("PID-30", "Patient.deceasedBoolean", boolean(_YES_NO), "PID[Patient] 50", when=absent(29)),
+        one("PID-30", "Patient.deceasedBoolean", boolean(_YES_NO), "PID[Patient] 50", when=no_time(29)),
         _UPDATED,
         _UPDATER,
         _nested(EXTENSION + "patient-animal", "species", "PID-35", "PID[Patient] 55 to 57"),
