@@ -162,7 +162,6 @@ class _Work:
         self._as_sent: set[str] = set()  # what is written as the message says it
         self._findings: list[Finding] = []
         self._left_out: list[str] = []
-        self._deleted = {name for name, change in changes.changes.items() if change.action is Action.DELETE}
 
     def move_on(self, reference: str) -> bool:
         """Take an entry that says what is stored, in the very same bytes; return False where there is more to do.
@@ -210,7 +209,7 @@ class _Work:
             if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)
         else:
-            said = follow_children(sent, stored, notes, self._deleted)
+            said = follow_children(sent, stored, notes, self._changes.changes)
             self._keep(reference, update(stored, said, change, sequence, effect, notes.repeats))
 
     def keep_list(self, listing: Listing) -> None:

@@ -239,15 +239,21 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     url = scope.add(resource)
     if len(fields) > 11 and fields[11]:
         scope.notes.setdefault(url, {})["control"] = fields[11]
-    if scope.list_mode("OBX") is ListMode.SNAPSHOT:
-        about = (frame.report and "urn:uuid:" + frame.report["id"]) or frame.part_of or frame.encounter or frame.patient
-        if about:
-            scope.list_child(url, "Observation", "OBX", about if isinstance(about, str) else about["reference"])
+    if scope.context.lists.get("OBX") is ListMode.SNAPSHOT:
+        _list(url, frame, scope)
     if frame.report is not None:
         frame.report.setdefault("result", []).append({"reference": url})
     if frame.gathers is not None:
         frame.gathers.append({"reference": url})
     return frame.within(remarks=resource) if node.children else None
+
+
+def _list(url: str, frame: Frame, scope: Scope) -> None:
+    """Let a result belong to the list of its report, or of whom else it stands below."""
+    report = {"reference": "urn:uuid:" + frame.report["id"]} if frame.report is not None else None
+    about = report or frame.part_of or frame.encounter or frame.patient
+    if about:
+        scope.list_child(url, "Observation", "OBX", about["reference"])
 
 
 def _set_context(resource: Resource, frame: Frame, specimen: Resource | None) -> None:

@@ -171,8 +171,19 @@ def with_value(place: tuple[list[str], int, int], value: str) -> list[str]:
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(PLACES), st.text("0123456789AZaz:/-+. ", min_size=1, max_size=16))
 def test_one_bad_date_loses_nothing_but_itself(place: tuple[list[str], int, int], bad: str) -> None:
-    """The bundle is that of the message without the value, it is valid, and the place is a finding."""
+    """Whatever stands there: see below."""
     assume(bad.strip() and fhir_time(bad.strip(), "UTC") is None and bad.strip("0 "))
+    lose_nothing(place, bad)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: f"{place[0][place[1]][:3]}-{place[2]}")
+def test_no_field_loses_more_than_its_bad_date(place: tuple[list[str], int, int]) -> None:
+    """Every field that holds a time, with a day that does not exist (30 February)."""
+    lose_nothing(place, "20260230")
+
+
+def lose_nothing(place: tuple[list[str], int, int], bad: str) -> None:
+    """Assert that the bundle is that of the message without the value, is valid, and that the place is a finding."""
     without = converted(*with_value(place, ""))
     conversion = converted(*with_value(place, bad))
 
