@@ -303,6 +303,13 @@ class Identities(Protocol):
         """Redirect one resource to another; False when that would close a circle, and nothing was changed."""
         ...
 
+    async def move(self, keys: Sequence[str], resource: str) -> None:
+        """Bind keys to a resource, at the end of its chain, whatever they were bound to; durable on return.
+
+        Nothing else of what they were bound to moves: neither its other keys nor its facts.
+        """
+        ...
+
 
 class Stored:
     """A resource as the store holds it; read no further than it is asked for.

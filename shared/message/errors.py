@@ -454,6 +454,14 @@ class MergeCycle(IntegrationError):
     next_step = "decide which record survives and merge the others into it"
 
 
+class MoveUnclear(IntegrationError):
+    """A number is to move to another person (A43), and the message names nobody else by a number of their own."""
+
+    code = "MPI-003"
+    what = "a number moves, and PID has no other trusted number to say whose it becomes"
+    next_step = "ask the source for a number of the right person in PID-2 or PID-3, then resend"
+
+
 class FilesInvalid(IntegrationError):
     """Base of what is wrong with files that people write.
 

@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from shared.mapping.claims import Claim, KnownBy
+from shared.mapping.claims import Claim
 from shared.mapping.identity import KeyedHash, Mint
 from shared.ports import IdentityClaim
-
-# A number without a type is a medical record number: feeds of one hospital often differ in nothing else. Other types
-# stay apart, because one assigner may give the same digits as MR and as PI to two people (HL7 2.A.14.5), and a split
-# record can be merged, while a wrong merge harms.
-_RECORD_NUMBER = "MR"
-_UNTYPED = frozenset({"", "U"})
 
 
 class Keys:
@@ -35,7 +29,7 @@ class Keys:
             return IdentityClaim((), self._mint(claim.kind, *claim.fallback))
         best = identifiers[0]
         return IdentityClaim(
-            keys=tuple(dict.fromkeys(self._digest("key", claim.kind, *_parts(one)) for one in identifiers)),
+            keys=tuple(dict.fromkeys(self._digest("key", claim.kind, *one.number) for one in identifiers)),
             minted=self._mint(claim.kind, best.type, best.assigner, best.value),
             family=self._fact("family", fold(claim.family)),
             # Less than a whole day contradicts nothing.
@@ -50,7 +44,3 @@ def fold(name: str) -> str:
     """Return a family name as it is compared: without case, accents, blanks and punctuation."""
     plain = unicodedata.normalize("NFKD", name).casefold()
     return "".join(character for character in plain if character.isalnum())
-
-
-def _parts(one: KnownBy) -> tuple[str, str, str]:
-    return (_RECORD_NUMBER if one.type in _UNTYPED else one.type), one.assigner, one.value

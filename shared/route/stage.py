@@ -13,6 +13,7 @@ from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import Offer, work_through
 from shared.ports import Archive, Clock, Ledger, Outgoing, Queue
+from shared.route.originals import Originals
 from shared.route.select import Decision, looks_inside, select_routes
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class RouteStage:
         self._ledger = ledger
         self._queue = queue
         self._registry = registry
+        self._originals = Originals(archive)
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Route every message of these envelopes."""
@@ -47,7 +49,7 @@ class RouteStage:
         if not looks_inside(interface):
             return select_routes(item.type, interface, _unread)
         message = parse(await self._archive.get(item.raw), interface.charset)
-        return select_routes(item.type, interface, lambda: message)
+        return await self._originals.follow(item, interface, select_routes(item.type, interface, lambda: message))
 
     def _outgoing(self, items: Sequence[Item], decisions: Sequence[list[Decision]]) -> list[Outgoing]:
         by_session: dict[SessionId, list[Item]] = {}
