@@ -358,7 +358,7 @@ def _redirect(value: Any, instead: dict[str, str]) -> None:
     """Point every reference below ``value`` at what stands in for it; a list names a target once."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name == "reference":
+            if name == "reference" and inner.__class__ is str:  # Consent.provision.data has a Reference of that name
                 value[name] = instead.get(inner, inner)
             else:
                 _redirect(inner, instead)
