@@ -63,6 +63,7 @@ async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
         async with asyncio.timeout(20):
             log += await process.stderr.readline()
     assert (await source.ask(admission("M2"))).code == "AA"
+    await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
     await source.close()
     process.terminate()
     async with asyncio.timeout(30):
