@@ -435,6 +435,8 @@ def test_appointments_come_back(data, event):
     sch = draw(segment("SCH", SCH))
     if draw(st.booleans()):
         sch[1][11] = "^^^20240401090000-0500^20240401093000-0500"
+    else:
+        sch[1].pop(25, None)  # without a time R4 knows proposed, cancelled and waitlisted appointments only (app-3)
     sent = [
         sch,
         draw(segment("NTE", NTE)),
