@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 
 from connector.cipher import PROOF, Cipher
 from connector.file_lock import FileLock
-from shared.message.errors import IntegrationError, SpoolUnreadable, StorageFailed, StorageFull
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.connector import SpoolUnreadable
+from shared.message.errors.storage import StorageFailed, StorageFull
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]

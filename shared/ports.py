@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from shared.message.delivery import Answer, Attempt, Delivery
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, SessionId
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import DeliveryState, MessageState

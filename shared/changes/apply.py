@@ -23,7 +23,7 @@ from shared.changes.references import refers, without
 from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on
-from shared.message.errors import RecordUnreadable
+from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import MetaWrite, Stored, Write

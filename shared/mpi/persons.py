@@ -10,7 +10,7 @@ from shared.changes.notes import IdentityEdit
 from shared.hl7 import Message
 from shared.mapping.claims import MOVES_NUMBER, Claim, subject_claim
 from shared.mapping.identity import Minter
-from shared.message.errors import IdentityConflict, MergeCycle
+from shared.message.errors.mapping import IdentityConflict, MergeCycle
 from shared.message.finding import Finding
 from shared.mpi.keys import Keys
 from shared.mpi.trust import Declares, claim_defaults

@@ -9,7 +9,7 @@ import orjson
 
 from shared.message.delivery import Delivery
 from shared.message.envelope import Item, encode_envelope
-from shared.message.errors import NotFound, NotStopped, RequestInvalid
+from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid
 from shared.message.identifiers import LIVE, DestinationId, MessageId, partition_of
 from shared.message.record import Hop, MessageRecord
 from shared.message.state import DeliveryState, MessageState

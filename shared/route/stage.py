@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from shared.hl7 import parse
 from shared.message.envelope import Item, encode_envelope, envelope_id, pack
-from shared.message.errors import PoisonMessage
+from shared.message.errors.pipeline import PoisonMessage
 from shared.message.identifiers import MessageId, SessionId, deliver_session, partition_of
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState

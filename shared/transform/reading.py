@@ -10,7 +10,7 @@ from shared.hl7 import parse
 from shared.hl7.long_values import SetAside, set_aside
 from shared.mapping.claims import MOVES_NUMBER, Claim, identity_claims
 from shared.message.envelope import Item
-from shared.message.errors import MoveUnclear, UnsupportedEvent
+from shared.message.errors.mapping import MoveUnclear, UnsupportedEvent
 from shared.mpi import claim_defaults
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
 from shared.hl7.long_values import put_back
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
-from shared.message.errors import Disposition, IntegrationError, PoisonMessage
+from shared.message.errors.base import Disposition, IntegrationError
+from shared.message.errors.pipeline import PoisonMessage
 from shared.message.finding import Finding
 from shared.message.identifiers import MessageId, partition_of
 from shared.message.record import Hop, Progress

@@ -13,7 +13,7 @@ from shared.fhir import exact_json
 from shared.hl7 import parse
 from shared.hl7.batch import split_batch
 from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter, convert
-from shared.message.errors import Hl7Error
+from shared.message.errors.hl7 import Hl7Error
 from tests.conftest import REPOSITORY
 
 _END = re.compile(rb"\r\n|\r|\n")

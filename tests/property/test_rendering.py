@@ -23,7 +23,7 @@ from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter
 from shared.mapping.codes.tables import table
 from shared.mapping.observation import STATUSES
 from shared.mapping.registry import HANDLERS
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.rendering import render
 from shared.rendering.codes import inverse, inverse_code
 from shared.rendering.messages import KINDS

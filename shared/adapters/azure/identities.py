@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, tag_of
-from shared.message.errors import AzureUnavailable
+from shared.message.errors.storage import AzureUnavailable
 from shared.message.work import batches_by_size
 from shared.ports import IdentityClaim, Resolution
 

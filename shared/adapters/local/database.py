@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from shared.adapters.local.storage_error import storage_error
 from shared.adapters.local.work_thread import WorkThread
-from shared.message.errors import HomeOutdated
+from shared.message.errors.storage import HomeOutdated
 
 T = TypeVar("T")
 Query = Callable[[str, Sequence[object]], list[Any]]

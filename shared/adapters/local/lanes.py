@@ -15,7 +15,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.delivery_row import ATTEMPT_COLUMNS, COLUMNS, attempt_of, delivery_of, row_of
 from shared.adapters.local.instant import optional_instant, optional_microseconds, to_microseconds
 from shared.message.delivery import Attempt, Delivery
-from shared.message.errors import OwnershipLost
+from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import DestinationId, MessageId, SessionId
 from shared.message.state import DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn

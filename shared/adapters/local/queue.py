@@ -28,7 +28,7 @@ from shared.adapters.local.queue_table import (
     move_due,
     remove,
 )
-from shared.message.errors import SessionLockLost
+from shared.message.errors.storage import SessionLockLost
 from shared.ports import Clock, Outgoing
 
 TOO_MANY_DELIVERIES = "MaxDeliveryCountExceeded"

@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from shared.hl7 import parse
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 HEADER = b"MSH|^~\\&|A|B|C|D|1||ORU^R01|1|P|2.5\r"
 TEN_MEGABYTES = 10_000_000

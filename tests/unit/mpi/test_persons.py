@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import parse
-from shared.message.errors import IdentityConflict, MergeCycle
+from shared.message.errors.mapping import IdentityConflict, MergeCycle
 from shared.message.finding import Finding
 from shared.mpi import PersonIndex, Resolved
 from tests.unit.mpi.samples import Feed, claims, message, play, who
