@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.hl7 import Message, parse
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 ACCEPTED = frozenset({"AA", "CA"})
 

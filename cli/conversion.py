@@ -17,7 +17,9 @@ from shared.hl7 import NULL, parse
 from shared.hl7.null import NULL_TEXT
 from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter
 from shared.mapping.report import mapping_report
-from shared.message.errors import BundleInvalid, IntegrationError, PathInvalid
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.hl7 import PathInvalid
+from shared.message.errors.mapping import BundleInvalid
 
 if TYPE_CHECKING:
     from shared.hl7 import Message

@@ -63,7 +63,7 @@ app.add_typer(interfaces, name="interfaces", rich_help_panel=SHAPE)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what goes wrong is one sentence on standard error."""
-    from shared.message.errors import IntegrationError
+    from shared.message.errors.base import IntegrationError
 
     try:
         app(args=arguments, prog_name="caduceus")

@@ -61,7 +61,7 @@ def render(
 def _rendered(file: Path, message_type: str | None, release: str | None) -> dict[str, Any]:
     """Return the message of a file and its findings, or the error."""
     from shared.fhir import exact_json
-    from shared.message.errors import IntegrationError
+    from shared.message.errors.base import IntegrationError
     from shared.rendering import render as rendered
 
     try:
@@ -95,7 +95,7 @@ def _as_r4(bundle: dict[str, Any], release: str | None) -> tuple[dict[str, Any],
 def _refuse_other(bundle: dict[str, Any]) -> None:
     """Raise NotFhir where an element has not the form that R4 gives it; a rule that is broken stops nothing here."""
     from shared.fhir.validate import validate_bundle, validate_resource
-    from shared.message.errors import NotFhir
+    from shared.message.errors.mapping import NotFhir
 
     is_bundle = bundle["resourceType"] == "Bundle"
     for fault in validate_bundle(bundle) if is_bundle else validate_resource(bundle):

@@ -25,7 +25,8 @@ from connector.log import log, log_failure
 from connector.process import Connector
 from connector.recover import last_confirmed
 from connector.status import ADDRESS
-from shared.message.errors import ConnectorConfigInvalid, IntegrationError
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.connector import ConnectorConfigInvalid
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -19,7 +19,8 @@ from connector.link import open_link, relay_tokens
 from connector.mllp_line import MllpLine, connect_line, destination_tls
 from connector.mllp_listener import listener_tls
 from relay import HybridConnection, Listener
-from shared.message.errors import HubUnreachable, IntegrationError
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.connector import HubUnreachable
 
 SKEW_SECONDS = 60.0
 _FREE_MEGABYTES = 512

@@ -9,7 +9,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.message.errors import SpoolUnreadable
+from shared.message.errors.connector import SpoolUnreadable
 
 _NONCE_BYTES = 12
 PROOF = b"caduceus connector spool"

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from connector.config import Config
-from shared.message.errors import ConnectorConfigInvalid
+from shared.message.errors.connector import ConnectorConfigInvalid
 from shared.message.toml_lines import Place, key_lines, line_of
 
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$")

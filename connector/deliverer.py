@@ -12,7 +12,7 @@ from connector.log import log, log_failure
 from connector.mllp_line import MllpLine, Sent, connect_line, destination_tls
 from connector.states import DownEvent
 from relay.backoff import Backoff
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 _LOOK_SECONDS = 60.0  # without being woken
 _LOOK_AHEAD = 32  # lanes that may be at work or held before a look finds no free one

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from connector.spool import Spool
 from connector.states import HOLDING, Down, DownEvent, after_down
-from shared.message.errors import DeliveryConflict, NotFound
+from shared.message.errors.connector import DeliveryConflict
+from shared.message.errors.pipeline import NotFound
 
 _ADD = """INSERT INTO down (delivery, destination, lane, state, digest, control_id, attempts, code, changed, body)
           VALUES (?, ?, ?, ?, ?, ?, 0, '', ?, ?)"""

@@ -13,15 +13,11 @@ from connector.header import read_header
 from connector.log import log
 from connector.states import Down, DownEvent
 from relay import RelayedRequest, RelayedResponse
-from shared.message.errors import (
-    DeliveryConflict,
-    IntegrationError,
-    NotFound,
-    RelayLimitExceeded,
-    SpoolFull,
-    StorageFailed,
-    StorageFull,
-)
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.connector import DeliveryConflict, SpoolFull
+from shared.message.errors.pipeline import NotFound
+from shared.message.errors.relay import RelayLimitExceeded
+from shared.message.errors.storage import StorageFailed, StorageFull
 
 BODY_LIMIT_BYTES = 64 * 1024 * 1024
 _ROUTE = re.compile(r"(?:.*?)/deliveries/([A-Za-z0-9_.:-]{1,128})(/resend|/accept)?$")

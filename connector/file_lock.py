@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from shared.message.errors import SpoolInUse
+from shared.message.errors.connector import SpoolInUse
 
 
 class FileLock:

@@ -14,7 +14,7 @@ from connector.config import ListenTable
 from connector.log import log, log_failure
 from connector.mllp_listener import Answerer
 from shared.hl7.batch import split_batch
-from shared.message.errors import FrameTooLarge
+from shared.message.errors.hl7 import FrameTooLarge
 
 LOOK_SECONDS = 1.0
 QUIET_SECONDS = 2.0  # a file that was written to since is perhaps not whole

@@ -14,7 +14,8 @@ from connector.log import log, log_failure
 from connector.states import Up, UpEvent, after_up
 from connector.up_queue import Spooled, UpQueue
 from relay.backoff import Backoff
-from shared.message.errors import HubUnreachable, IntegrationError, RefusedAfterAcknowledgement, StreamOutOfStep
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.connector import HubUnreachable, RefusedAfterAcknowledgement, StreamOutOfStep
 
 BATCH_BYTES = 48 * 1024  # of small messages in one request: it stays on the relay's control channel
 HL7_MEDIA_TYPE = "application/hl7-v2"

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack
-from shared.message.errors import Acknowledgement, IntegrationError
+from shared.message.errors.base import Acknowledgement, IntegrationError
 
 _USUAL = b"MSH|^~\\&|"
 _EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable

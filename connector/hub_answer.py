@@ -9,7 +9,8 @@ from connector.link import LinkAnswer
 from connector.states import UpEvent
 from shared.hl7.ack import read_acknowledgement
 from shared.hl7.batch import split_batch
-from shared.message.errors import Acknowledgement, AcknowledgementUnreadable
+from shared.message.errors.base import Acknowledgement
+from shared.message.errors.hl7 import AcknowledgementUnreadable
 
 STREAM_HEADER = "Caduceus-Stream"
 

@@ -15,14 +15,9 @@ from connector.log import log, log_failure
 from connector.spool import Spool
 from connector.states import UpEvent
 from connector.up_queue import Backlog, Spooled, UpQueue
-from shared.message.errors import (
-    Acknowledgement,
-    HubUnreachable,
-    IntegrationError,
-    SpoolFull,
-    StorageFailed,
-    StorageFull,
-)
+from shared.message.errors.base import Acknowledgement, IntegrationError
+from shared.message.errors.connector import HubUnreachable, SpoolFull
+from shared.message.errors.storage import StorageFailed, StorageFull
 
 _ROOM_SECONDS = 1.0  # between two looks whether there is room again
 

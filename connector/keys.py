@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shared.message.errors import SecretMissing
+from shared.message.errors.storage import SecretMissing
 
 KINDS = ("file:", "env:", "keyring:")
 

@@ -16,7 +16,8 @@ from connector.config import HubTable
 from connector.keys import read_secret
 from relay import EntraTokens, HybridConnection, NoTokens, SasTokens, Sender, Tokens
 from relay.sender import STREAM_FROM_BYTES
-from shared.message.errors import HubUnreachable, RelayError
+from shared.message.errors.connector import HubUnreachable
+from shared.message.errors.relay import RelayError
 
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024  # acknowledgements of a whole batch
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import orjson
 
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 _LOGGER: Final = logging.getLogger("caduceus.connector")
 

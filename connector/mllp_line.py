@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from connector.config import DeliverTable
 from connector.states import DownEvent
 from shared.hl7.ack import read_acknowledgement
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.mllp import FrameDecoder, encode_frame
 
 ANSWER_LIMIT_BYTES = 256 * 1024

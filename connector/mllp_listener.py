@@ -16,7 +16,7 @@ from typing import cast
 from connector.config import ListenTable
 from connector.log import log, log_failure
 from connector.senders import admit
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.mllp import FrameDecoder, encode_frame
 
 _PIPELINED = 64  # messages of one connection that share commits; more wait in the socket

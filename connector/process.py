@@ -29,7 +29,8 @@ from connector.spool import Spool
 from connector.states import Down
 from connector.status import StatusPage
 from relay import HybridConnection, Listener
-from shared.message.errors import CertificateExpiring, ConnectorConfigInvalid, IntegrationError
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.connector import CertificateExpiring, ConnectorConfigInvalid
 
 _TEND_SECONDS = 3600.0
 _DAY_SECONDS = 86_400.0

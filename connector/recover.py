@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.message.errors import SpoolUnreadable
+from shared.message.errors.connector import SpoolUnreadable
 
 
 @dataclass(frozen=True, slots=True)

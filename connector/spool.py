@@ -18,7 +18,9 @@ from typing import Any, TypeVar
 
 from connector.cipher import PROOF, Cipher
 from connector.file_lock import FileLock
-from shared.message.errors import IntegrationError, SpoolUnreadable, StorageFailed, StorageFull
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.connector import SpoolUnreadable
+from shared.message.errors.storage import StorageFailed, StorageFull
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -27,6 +29,8 @@ SCHEMA_VERSION = 1
 _GROUP_SECONDS = 0.004  # the loop is lent to one group for about so long
 _CHECKPOINT_PAGES = 2048  # the log stays under 8 MB: so much room a disk that was full needs before it can recover
 _CACHE_KILOBYTES = 16 * 1024
+_SIZE_SECONDS = 0.25
+_SIZE_MARGIN_BYTES = 64 << 20  # more than comes meanwhile
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
@@ -119,9 +123,9 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        """What payloads and rows take, without pages that are free again; looked up four times a second at most."""
+        """What payloads and rows take, without pages that are free again; far from the limit as it was a moment ago."""
         now = time.monotonic()
-        if now - self._size_known > 0.25:
+        if now - self._size_known > _SIZE_SECONDS or self._size > self._limit - _SIZE_MARGIN_BYTES:
             self._size_known = now
             names = ("page_count", "freelist_count", "page_size")
             pages, free, size = (self._reader.execute(f"PRAGMA {name}").fetchone()[0] for name in names)

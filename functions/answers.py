@@ -6,7 +6,8 @@ import azure.functions as func
 import orjson
 
 from shared.fhir import exact_json
-from shared.message.errors import IntegrationError, NotFound, NotStopped, RequestInvalid, RoleMissing
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid, RoleMissing
 
 _STATUS: dict[type[IntegrationError], int] = {NotFound: 404, NotStopped: 409, RequestInvalid: 400, RoleMissing: 403}
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from shared.message.errors import StackInvalid
+from shared.message.errors.configuration import StackInvalid
 
 PROJECT = "caduceus"
 _STRICT = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=False, validate_by_alias=True)

@@ -13,7 +13,7 @@ from infra.config import of_project, read_stack
 from infra.deployment.package import code_digest
 from infra.deployment.resources import REPOSITORY
 from infra.hub import Hub, Occasion
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.registry import load_registry
 
 

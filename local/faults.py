@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.observe.log import log_failure
 
 

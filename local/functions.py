@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import azure.functions as func
 
-from shared.message.errors import FunctionAppUnusable
+from shared.message.errors.configuration import FunctionAppUnusable
 
 HTTP, QUEUE, TIMER, EVENT = "httpTrigger", "serviceBusTrigger", "timerTrigger", "eventGridTrigger"
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from shared.adapters.local.folder import FolderLock
-from shared.message.errors import HomeNotOurs
+from shared.message.errors.storage import HomeNotOurs
 
 MARK = "caduceus-home"
 _MARK_TEXT = "The laptop of Caduceus keeps its data here. `caduceus up --fresh` removes all of it.\n"

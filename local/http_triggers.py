@@ -15,7 +15,7 @@ from local.faults import report_fault
 from local.functions import Function
 from local.http_server import BODY_LIMIT_BYTES, LOCAL_NAMES
 from local.routes import Route, compile_route
-from shared.message.errors import FunctionAppUnusable
+from shared.message.errors.configuration import FunctionAppUnusable
 
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 

@@ -16,7 +16,7 @@ import azure.functions as func
 
 from local.faults import report_fault
 from local.http_server import ADDRESS, FINISH_SECONDS
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.mllp import FrameDecoder, encode_frame
 
 # Returns the acknowledgement of a message; empty bytes: nothing can be answered, and the connection closes;

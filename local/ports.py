@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 
 from local.http_server import ADDRESS
-from shared.message.errors import PortInUse
+from shared.message.errors.configuration import PortInUse
 
 
 def refuse_ports_in_use(wanted: Mapping[str, int]) -> None:

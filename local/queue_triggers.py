@@ -15,7 +15,7 @@ from local.faults import report_fault
 from local.functions import Function
 from local.host_json import QueueLimits
 from shared.adapters.local.queue import LocalQueue, Received, SessionLock, dead_letter_queue
-from shared.message.errors import SessionLockLost
+from shared.message.errors.storage import SessionLockLost
 
 _DEAD_LETTERS = "/$deadletterqueue"  # Service Bus does not mind the case
 _RENEW_SECONDS = 60.0

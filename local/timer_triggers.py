@@ -10,7 +10,7 @@ from azure.functions.timer import TimerRequest
 from local.faults import report_fault
 from local.functions import Function
 from local.ncrontab import Schedule, parse_schedule
-from shared.message.errors import FunctionAppUnusable
+from shared.message.errors.configuration import FunctionAppUnusable
 
 
 def read_schedule(function: Function) -> Schedule:

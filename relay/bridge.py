@@ -20,7 +20,7 @@ from relay.address import HybridConnection
 from relay.listener import Listener
 from relay.requests import RelayedRequest, RelayedResponse
 from relay.tokens import EntraTokens, NoTokens, SasTokens, Tokens
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 _PASSED_ON = ("content-type", "caduceus-stream", "caduceus-connector")
 _ANSWERED = ("Content-Type", "Caduceus-Stream", "Retry-After", "Date")

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from relay.limits import Limits
-from shared.message.errors import RelayLimitExceeded, RelayProtocolBroken
+from shared.message.errors.relay import RelayLimitExceeded, RelayProtocolBroken
 
 Headers = Mapping[str, str]
 

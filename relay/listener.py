@@ -30,9 +30,9 @@ from relay.rendezvous import send_response, serve_requests
 from relay.requests import Body, RelayedRequest, RelayedResponse, RequestHandler
 from relay.socket import HandshakeRefused, RelaySocket, open_socket
 from relay.tokens import Token, Tokens
-from shared.message.errors import (
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.relay import (
     HybridConnectionUnknown,
-    IntegrationError,
     RelayAnswerLate,
     RelayError,
     RelayLimitExceeded,

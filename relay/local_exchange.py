@@ -27,7 +27,7 @@ from relay.limits import Limits
 from relay.local_front import VIA
 from relay.requests import HOP_BY_HOP
 from relay.socket import RelaySocket
-from shared.message.errors import RelayError, RelayUnreachable
+from shared.message.errors.relay import RelayError, RelayUnreachable
 
 _PART_BYTES = 64 * 1024
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from relay.limits import Limits
 from relay.socket import RelaySocket, keep_alive
 from relay.websocket import ServerHandshake
-from shared.message.errors import RelayError, RelayUnreachable
+from shared.message.errors.relay import RelayError, RelayUnreachable
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -26,7 +26,8 @@ from relay.local_exchange import Exchange, Sent, answer_by, answer_over, head_of
 from relay.local_front import Front, Knock
 from relay.socket import RelaySocket
 from relay.websocket import GOING_AWAY
-from shared.message.errors import IntegrationError, RelayError, RelayUnreachable
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.relay import RelayError, RelayUnreachable
 
 _LAPSED, _DELETED = 1008, 1001
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from relay.control import Accept, Headers
 from relay.limits import Limits
 from relay.socket import HandshakeRefused, RelaySocket, open_socket
-from shared.message.errors import RendezvousMissed
+from shared.message.errors.relay import RendezvousMissed
 
 if TYPE_CHECKING:
     from relay.address import HybridConnection

@@ -9,7 +9,7 @@ from relay.control import BodyPart, Channel, Event, RequestHead, Role, encode_re
 from relay.limits import Limits
 from relay.requests import Body, RelayedRequest, RelayedResponse, RequestHandler
 from relay.socket import RelaySocket
-from shared.message.errors import RelayAnswerLate, RelayProtocolBroken, RelayUnreachable
+from shared.message.errors.relay import RelayAnswerLate, RelayProtocolBroken, RelayUnreachable
 
 
 async def serve_requests(opened: RelaySocket, handle: RequestHandler, limits: Limits) -> None:

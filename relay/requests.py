@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from relay.control import Headers, RequestHead, ResponseHead
-from shared.message.errors import RelayLimitExceeded
+from shared.message.errors.relay import RelayLimitExceeded
 
 # Names of RFC 7230 and 9110 that belong to one connection; the protocol forbids them in an answer.
 HOP_BY_HOP = frozenset(

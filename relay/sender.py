@@ -16,7 +16,7 @@ from relay.limits import Limits
 from relay.listener import error_of
 from relay.socket import HandshakeRefused, RelaySocket, open_socket
 from relay.tokens import Tokens
-from shared.message.errors import NoRelayListener, RelayAnswerLate, RelayError, RelayRejected, RelayUnreachable
+from shared.message.errors.relay import NoRelayListener, RelayAnswerLate, RelayError, RelayRejected, RelayUnreachable
 
 STREAM_FROM_BYTES = 1024 * 1024  # aiohttp copies a larger body in one go, and the loop stands still
 _CONNECTIONS = 64

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from relay.limits import Limits
 from relay.websocket import NORMAL, ClientHandshake, Finished, Fragment, Half, Pong, WebSocket
-from shared.message.errors import RelayError, RelayUnreachable
+from shared.message.errors.relay import RelayError, RelayUnreachable
 
 _HIGH_BYTES = 256 * 1024  # unread; beyond it the sender has to wait
 _FRAGMENT_BYTES = 64  # what keeping one costs, however small it is

@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from relay.limits import Limits
-from shared.message.errors import RelayProtocolBroken
+from shared.message.errors.relay import RelayProtocolBroken
 
 NORMAL, GOING_AWAY = 1000, 1001
 _DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})

@@ -15,7 +15,7 @@ from shared.message.audit import AuditEntry
 from shared.message.chain import ChainHead, ChainReport
 from shared.message.delivery import Answer, Attempt, Delivery
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId, SessionId
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.replay import Numbered, OpenKey, Replay, ReplayCounts, ReplayState, Selection
@@ -402,6 +402,13 @@ class Identities(Protocol):
 
     async def merge(self, prior: str, survivor: str) -> bool:
         """Redirect one resource to another; False when that would close a circle, and nothing was changed."""
+        ...
+
+    async def move(self, keys: Sequence[str], resource: str) -> None:
+        """Bind keys to a resource, at the end of its chain, whatever they were bound to; durable on return.
+
+        Nothing else of what they were bound to moves: neither its other keys nor its facts.
+        """
         ...
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from shared.message.errors import SettingInvalid
+from shared.message.errors.configuration import SettingInvalid
 
 REQUIRED = object()
 _GIVEN = "CADUCEUS_SECRET_"

@@ -12,7 +12,7 @@ from infra.config import read_stack_file
 from infra.deployment.actions import send_hub_code
 from infra.deployment.package import code_digest
 from infra.names import Names
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -11,7 +11,7 @@ from typing import Any
 from infra.deployment.azure import MANAGEMENT, Azure, credential_here
 from infra.deployment.package import build_package
 from infra.deployment.send_code import send_code
-from shared.message.errors import DeploymentFailed
+from shared.message.errors.configuration import DeploymentFailed
 
 SECRETS_VERSION = "api-version=2023-07-01"  # Microsoft.KeyVault
 SITES_VERSION = "api-version=2024-04-01"  # Microsoft.Web

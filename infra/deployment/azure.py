@@ -11,7 +11,7 @@ from azure.core.exceptions import AzureError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
-from shared.message.errors import DeploymentFailed
+from shared.message.errors.configuration import DeploymentFailed
 
 MANAGEMENT = "https://management.azure.com"
 _SCOPE = f"{MANAGEMENT}/.default"  # the deployment endpoint takes the same token

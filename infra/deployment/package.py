@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from pathspec import GitIgnoreSpec
 
-from shared.message.errors import PackageNotBuilt
+from shared.message.errors.configuration import PackageNotBuilt
 
 PYTHON = "3.12"  # what Azure runs; the bytecode must be of the same version
 SITE_PACKAGES = ".python_packages/lib/site-packages"  # where the Functions worker looks

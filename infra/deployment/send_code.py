@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from infra.deployment.azure import Azure
-from shared.message.errors import DeploymentFailed
+from shared.message.errors.configuration import DeploymentFailed
 
 _PUBLISH = "/api/publish?RemoteBuild=false&Deployer=caduceus"
 _FAILED, _SUCCEEDED = 3, 4  # status of a deployment (Kudu); lower ones are still under way

@@ -11,7 +11,7 @@ from local.http_triggers import Endpoint, fault
 from local.receivers.group import Receivers
 from local.receivers.receiver import Receiver
 from local.routes import compile_route
-from shared.message.errors import NotFound
+from shared.message.errors.pipeline import NotFound
 
 
 def receiver_endpoints(receivers: Receivers) -> list[Endpoint]:

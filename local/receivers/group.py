@@ -12,7 +12,7 @@ import orjson
 from local.http_server import LOCAL_NAMES
 from local.receivers.inbox import Inbox
 from local.receivers.receiver import Receiver
-from shared.message.errors import NotFound
+from shared.message.errors.pipeline import NotFound
 from shared.ports import Clock
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from local.mllp_listener import MllpListener
 from local.receivers.inbox import Inbox
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack
-from shared.message.errors import Acknowledgement, Hl7Error
+from shared.message.errors.base import Acknowledgement
+from shared.message.errors.hl7 import Hl7Error
 from shared.ports import Clock
 
 CLOUD_EVENT = "application/cloudevents+json"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 J = TypeVar("J")
 R = TypeVar("R")

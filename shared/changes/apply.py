@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from shared.changes.children import Listing, list_children, retire
 from shared.changes.effects import effect_of, is_stateless
 from shared.changes.identity_edits import linked
+from shared.changes.members import follow_children
 from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
@@ -22,7 +23,7 @@ from shared.changes.references import refers, without
 from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
-from shared.message.errors import RecordUnreadable
+from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import MetaWrite, Stored, Write
@@ -218,7 +219,8 @@ class _Work:
             if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)
         else:
-            self._keep(reference, update(stored, sent, change, sequence, effect, notes.repeats))
+            said = follow_children(sent, stored, notes, self._changes.changes)
+            self._keep(reference, update(stored, said, change, sequence, effect, notes.repeats))
 
     def keep_list(self, listing: Listing) -> None:
         """Keep what the source lists now, and retire what it listed before and no longer does."""

@@ -19,7 +19,10 @@ _HERE = (ARRIVED, TRIAGED, IN_PROGRESS)
 _OPEN = (*_NEW, *_HERE, ON_LEAVE)
 
 _DISCHARGE = ("period.end", "length", "hospitalization.dischargeDisposition", "hospitalization.destination")
-_EXPECTED_END = "extension[http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate]"
+_R5 = "extension[http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
+_EXPECTED_START, _EXPECTED_END = f"{_R5}plannedStartDate]", f"{_R5}plannedEndDate]"
+# A visit that does not take place after all holds no bed and has no time; who would have cared for the patient stays.
+_NEVER_BEGAN = ("period", "location", *_DISCHARGE[1:], _EXPECTED_START, _EXPECTED_END)
 
 # A visit that was deleted (A23) takes nothing more; every other one keeps its status.
 _KEPT = to(STAYS, (*_OPEN, FINISHED, CANCELLED))
@@ -41,12 +44,12 @@ ROWS: dict[str, Row] = {
     "A06": Row(to(IN_PROGRESS, (*_NEW, *_HERE)), "3.3.6 outpatient to inpatient", movement=Movement.ADVANCE),
     "A07": Row(to(IN_PROGRESS, (*_NEW, *_HERE)), "3.3.7 inpatient to outpatient", movement=Movement.ADVANCE),
     "A08": _keeps("3.3.8 update; the guide's A08 (unknown) is what one message can know"),
-    "A09": Row(_WHILE_OPEN, "3.3.9 departing, tracking"),
+    "A09": Row(_WHILE_OPEN, "3.3.9 departing, tracking", movement=Movement.ADVANCE),
     "A10": Row(_WHILE_OPEN, "3.3.10 arriving, tracking", movement=Movement.ADVANCE),
     "A11": Row(
         to(CANCELLED, (*_NEW, *_HERE, CANCELLED)),
         "3.3.11 cancel admit (A01, A04); guide A11",
-        deletes=("period", "location", *_DISCHARGE[1:]),
+        deletes=_NEVER_BEGAN,
     ),
     "A12": Row(_WHILE_OPEN, "3.3.12 cancel transfer (A02)", movement=Movement.UNDO),
     "A13": Row(
@@ -72,22 +75,23 @@ ROWS: dict[str, Row] = {
     "A26": Row(
         _WHILE_OPEN, "3.3.26 cancel pending transfer (A15)", deletes=("location[reserved]", "location[planned]")
     ),
-    "A27": Row(to(CANCELLED, (*_NEW, CANCELLED)), "3.3.27 cancel pending admit (A14)"),
+    "A27": Row(to(CANCELLED, (*_NEW, CANCELLED)), "3.3.27 cancel pending admit (A14)", deletes=_NEVER_BEGAN),
     "A28": _keeps("3.3.28 add person"),
     "A29": _keeps("3.3.29 delete person: see PERSON_ROWS"),
     "A30": _keeps("3.3.30 merge person"),
     "A31": _keeps("3.3.31 update person"),
     "A32": Row(_WHILE_OPEN, "3.3.32 cancel arriving (A10)", movement=Movement.UNDO),
-    "A33": Row(_WHILE_OPEN, "3.3.33 cancel departing (A09)"),
+    "A33": Row(_WHILE_OPEN, "3.3.33 cancel departing (A09)", movement=Movement.UNDO),
     "A34": _keeps("3.3.34 merge patient, id only"),
     "A35": _keeps("3.3.35 merge account"),
     "A36": _keeps("3.3.36 merge patient and account"),
     "A37": _keeps("3.3.37 unlink patients"),
-    "A38": Row(to(CANCELLED, (*_NEW, CANCELLED)), "3.3.38 cancel pre-admit (A05)"),
+    "A38": Row(to(CANCELLED, (*_NEW, CANCELLED)), "3.3.38 cancel pre-admit (A05)", deletes=_NEVER_BEGAN),
     "A39": _keeps("3.3.39 merge person, patient id"),
     "A40": _keeps("3.3.40 merge patient, identifier list"),
     "A41": _keeps("3.3.41 merge account"),
     "A42": _keeps("3.3.42 merge visit"),
+    "A43": _keeps("3.3.43 move patient identifier list"),
     "A44": _keeps("3.3.44 move account"),
     "A45": _keeps("3.3.45 move visit"),
     "A46": _keeps("3.3.46 change patient id"),
@@ -99,14 +103,13 @@ ROWS: dict[str, Row] = {
     "A52": Row(to(IN_PROGRESS, (ABSENT, UNKNOWN, *_HERE, ON_LEAVE)), "3.3.52 cancel leave of absence (A21)"),
     "A53": Row(to(ON_LEAVE, (ABSENT, UNKNOWN, *_HERE, ON_LEAVE)), "3.3.53 cancel return from leave (A22)"),
     "A54": _keeps("3.3.54 change attending doctor"),
-    "A55": _keeps("3.3.55 cancel change of attending doctor (A54)"),
+    "A55": Row(_KEPT, "3.3.55 cancel change of attending doctor (A54)", withdraws=("participant[ATND]",)),
     "A60": _keeps("3.3.60 update allergies"),
     "A61": _keeps("3.3.61 change consulting doctor"),
-    "A62": _keeps("3.3.62 cancel change of consulting doctor (A61)"),
+    "A62": Row(_KEPT, "3.3.62 cancel change of consulting doctor (A61)", withdraws=("participant[CON]",)),
 }
 
-# Without a row: A19 (a query), A20 (the state of a bed, of no visit), A43 (moves one identifier to another person, and
-# the identity table only redirects whole records), A56 to A59 (not in the standard).
+# Without a row: A19 (a query), A20 (the state of a bed, of no visit), A56 to A59 (not in the standard).
 
 ENCOUNTER = Table(ROWS, STATUSES)
 

@@ -1,4 +1,4 @@
-"""What merging, linking and unlinking two persons does to ``Patient.link``.
+"""What merging, linking, unlinking and moving does to Patients: ``link``, and the numbers of whom a number leaves.
 
 The prior Patient of a merge is never rewritten: it stays as its sources left it, and the survivor says that it takes
 its place. Identifiers are redirected in the identity table, not here.
@@ -17,14 +17,14 @@ Look = Callable[[str], Resource | None]
 # HL7 v2.5.1 3.3.18 to 3.3.51: events after which the prior record's identifiers mean the surviving record.
 MERGES: dict[str, frozenset[str]] = {
     "Patient": frozenset({"A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47", "A48"}),
-    "Encounter": frozenset({"A42", "A50", "A51"}),
+    "Encounter": frozenset({"A42", "A45", "A50", "A51"}),
 }
-LINK, UNLINK = "A24", "A37"
+LINK, UNLINK, MOVE = "A24", "A37", "A43"
 REPLACES, SEE_ALSO = "replaces", "seealso"
 
 
 def linked(edit: IdentityEdit, look: Look) -> list[Resource]:
-    """Return the Patients that an edit changes, with their new links; what is not stored is not linked."""
+    """Return the Patients that an edit changes, as they are after it; what is not stored is not linked."""
     prior, survivor = look(f"Patient/{edit.prior}"), look(f"Patient/{edit.survivor}")
     if edit.kind != "Patient" or edit.prior == edit.survivor or prior is None or survivor is None:
         return []
@@ -34,6 +34,9 @@ def linked(edit: IdentityEdit, look: Look) -> list[Resource]:
     if edit.event == UNLINK:
         pair = ((survivor, edit.prior), (prior, edit.survivor))
         return _changed([_without(one, _link(SEE_ALSO, other)) for one, other in pair], [survivor, prior])
+    if edit.event == MOVE:
+        left = _without_numbers(prior, survivor)
+        return [] if left == prior else [left]
     if edit.event not in MERGES["Patient"]:
         return []
     earlier = [link for link in prior.get("link", ()) if link["type"] == REPLACES]
@@ -44,6 +47,22 @@ def replaces(patient: Resource | None, reference: str) -> bool:
     """Tell whether a Patient took the place of another one."""
     links = (patient or {}).get("link", ())
     return any(link["type"] == REPLACES and link["other"]["reference"] == reference for link in links)
+
+
+def same_number(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two Identifiers are one: system, value, and type where both say it."""
+    if (one.get("system"), one.get("value")) != (other.get("system"), other.get("value")):
+        return False
+    types = [identifier.get("type", {}).get("coding", [{}])[0].get("code") for identifier in (one, other)]
+    return None in types or types[0] == types[1]
+
+
+def _without_numbers(patient: Resource, other: Resource) -> Resource:
+    """Return a Patient without the numbers that are another one's now."""
+    theirs = other.get("identifier", ())
+    rest = [one for one in patient.get("identifier", ()) if not any(same_number(one, its) for its in theirs)]
+    kept = {name: value for name, value in patient.items() if name != "identifier"}
+    return {**kept, "identifier": rest} if rest else kept
 
 
 def _link(kind: str, other: str) -> dict[str, Any]:

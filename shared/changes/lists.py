@@ -43,7 +43,7 @@ def move(stored: list[Item], sent: list[Item], movement: Movement) -> list[Item]
     before = [item for item in stored if not _is_past(item)]
     past = [item for item in stored if _is_past(item)]
     if movement is Movement.UNDO:
-        return _undone(here, past)
+        return _undone(here, before, past)
     if movement is Movement.ADVANCE:
         places = {_place(item) for item in here}
         past = [{**item, "status": "completed"} for item in before if _left(item) and _place(item) not in places] + past
@@ -53,8 +53,10 @@ def move(stored: list[Item], sent: list[Item], movement: Movement) -> list[Item]
     return here + [item for item in sent if _is_past(item) and _place(item) not in known] + past
 
 
-def _undone(here: list[Item], past: list[Item]) -> list[Item]:
-    if not here and past:
+def _undone(here: list[Item], before: list[Item], past: list[Item]) -> list[Item]:
+    if not here and not past:
+        return before  # nothing was left, so nothing is taken back
+    if not here:
         return [{**past[0], "status": "active"}, *past[1:]]
     back = {_place(item) for item in here}
     again = next((index for index, item in enumerate(past) if _place(item) in back), None)

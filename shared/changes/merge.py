@@ -124,7 +124,7 @@ def _merged(stored: Resource, sent: Resource, change: ResourceChange, effect: Ef
     row = effect.row
     if row is None or not row.status_only:
         said = {name: value for name, value in sent.items() if name not in _UNTOUCHED and name not in change.initial}
-        for path in change.deleted:
+        for path in (*change.deleted, *(row.withdraws if row is not None else ())):
             remove(after, path)
         drop_replaced(after, said)
         for name, value in said.items():

@@ -72,13 +72,15 @@ class IdentityEdit(NamedTuple):
 
     Attributes:
         kind: ``Patient`` or ``Encounter``.
-        event: What the sender did: ``A40`` merges, ``A24`` links, ``A37`` unlinks.
+        event: What the sender did: ``A40`` merges, ``A24`` links, ``A37`` unlinks, ``A43`` moves a number.
+        place: The claim whose numbers move (``MRG(1)``), where some do.
     """
 
     kind: str
     event: str
     prior: str
     survivor: str
+    place: str = ""
 
 
 class ChangeNotes(NamedTuple):

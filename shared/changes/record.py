@@ -17,7 +17,7 @@ import orjson
 from shared.changes.notes import ChangeNotes
 from shared.changes.references import redirect
 from shared.fhir import exact_json
-from shared.message.errors import RecordUnreadable
+from shared.message.errors.mapping import RecordUnreadable
 from shared.message.identifiers import Sequence as Place
 
 RECORD_VERSION = 2

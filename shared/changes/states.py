@@ -30,6 +30,7 @@ class Row:
         moves: Stored status -> new status, or `STAYS`, `SENT`, `FORWARD`. A stored status that is missing: refused.
         sets: Elements that the event itself sets.
         deletes: Element paths that the event removes, whatever the message still says of them.
+        withdraws: Element paths that the event takes back: what the message says of them counts, nothing stored does.
         movement: What becomes of ``Encounter.location``.
         status_only: Nothing but the status is taken from the message.
         source: Where the row comes from.
@@ -39,6 +40,7 @@ class Row:
     source: str
     sets: Mapping[str, object] = field(default_factory=dict)
     deletes: tuple[str, ...] = ()
+    withdraws: tuple[str, ...] = ()
     movement: Movement = Movement.REPLACE
     status_only: bool = False
 

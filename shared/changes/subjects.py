@@ -8,7 +8,7 @@ from shared.changes.identity_edits import replaces
 from shared.changes.notes import ChangeNotes
 from shared.changes.references import subject_of
 from shared.changes.tags import Resource
-from shared.message.errors import SubjectConflict
+from shared.message.errors.mapping import SubjectConflict
 
 _BOUND = frozenset(
     {"DiagnosticReport", "Encounter", "Immunization", "MedicationAdministration", "MedicationDispense"}

@@ -7,7 +7,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.message.errors import ArchiveDamaged, IntegrationError
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.storage import ArchiveDamaged
 from shared.message.identifiers import InterfaceId
 from shared.ports import Archive, FhirStore, Identities, Lanes, Ledger
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared.changes.record import decode_record
 from shared.message.delivery import Attempt, Delivery
-from shared.message.errors import NotFound, RequestInvalid, reason_of
+from shared.message.errors import reason_of
+from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.identifiers import LIVE, InterfaceId, MessageId
 from shared.message.record import Hop, MessageRecord
 from shared.message.state import DeliveryState, MessageState

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from shared.message.delivery import Answer, Verdict
-from shared.message.errors import Disposition, IntegrationError
+from shared.message.errors.base import Disposition, IntegrationError
 
 ACCEPTED, TRANSIENT, PERMANENT, AMBIGUOUS = Verdict.ACCEPTED, Verdict.TRANSIENT, Verdict.PERMANENT, Verdict.AMBIGUOUS
 

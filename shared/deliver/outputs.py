@@ -13,7 +13,7 @@ from shared.hl7 import parse
 from shared.hl7.long_values import put_back, set_aside
 from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import Disposition, IntegrationError
+from shared.message.errors.base import Disposition, IntegrationError
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, delivery_id
 from shared.message.record import Hop

@@ -10,7 +10,7 @@ from shared.hl7.charset import codec_of
 from shared.hl7.path import read_path
 from shared.hl7.segment import join_fields
 from shared.hl7.version import in_version
-from shared.message.errors import TextNotEncodable
+from shared.message.errors.hl7 import TextNotEncodable
 from shared.message.finding import Finding
 
 if TYPE_CHECKING:

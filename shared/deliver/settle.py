@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.deliver.backoff import Uniform, backoff_seconds
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.errors import RetryBudgetSpent
+from shared.message.errors.pipeline import RetryBudgetSpent
 from shared.message.state import DeliveryState
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from shared.deliver.reshape import hl7_to_hl7
 from shared.fhir import exact_json
 from shared.hl7 import Message
 from shared.message.delivery import Delivery
-from shared.message.errors import IntegrationError, ShapeFailed
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.mapping import ShapeFailed
 from shared.message.finding import Finding
 from shared.message.identifiers import DeliveryId
 

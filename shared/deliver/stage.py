@@ -16,7 +16,8 @@ from shared.deliver.outputs import Output, Outputs
 from shared.deliver.settle import advances, may_resend, settle, skipped
 from shared.message.delivery import Answer, Attempt, Delivery, Verdict, accepted_at
 from shared.message.envelope import Item, Wake, encode_wake
-from shared.message.errors import AnswerMissing, IntegrationError, PoisonMessage
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.pipeline import AnswerMissing, PoisonMessage
 from shared.message.identifiers import LIVE, DestinationId, SessionId, delivery_id
 from shared.message.state import DeliveryState
 from shared.message.work import ATTEMPT_LIMIT, BATCH_BYTES, Offer, batches_by_size, items_of

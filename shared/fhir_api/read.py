@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.message.errors import NotFound, RequestInvalid
+from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.ports import FhirStore
 
 SEARCH_PARAMETERS = frozenset({"_id", "identifier", "patient", "subject"})

@@ -10,7 +10,8 @@ from shared.hl7.delimiters import Delimiters
 from shared.hl7.escape import escape
 from shared.hl7.message import Message
 from shared.hl7.parsing import parse
-from shared.message.errors import Acknowledgement, AcknowledgementUnreadable, Hl7Error, IntegrationError
+from shared.message.errors.base import Acknowledgement, IntegrationError
+from shared.message.errors.hl7 import AcknowledgementUnreadable, Hl7Error
 
 _COMMIT_CODES = {"AA": "CA", "AE": "CE", "AR": "CR"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from shared.message.errors import CharsetUnsupported
+from shared.message.errors.hl7 import CharsetUnsupported
 
 DEFAULT_CODEC = "utf-8"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.message.errors import DelimitersInvalid, HeaderTooShort
+from shared.message.errors.hl7 import DelimitersInvalid, HeaderTooShort
 from shared.message.finding import Finding
 
 

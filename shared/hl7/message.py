@@ -14,7 +14,7 @@ from shared.hl7.layout import Layout
 from shared.hl7.null import NULL, NULL_TEXT, Null
 from shared.hl7.path import PATHS, Place, find_path
 from shared.hl7.segment import Segment, join_fields
-from shared.message.errors import PathInvalid, SegmentAbsent, TextNotEncodable
+from shared.message.errors.hl7 import PathInvalid, SegmentAbsent, TextNotEncodable
 from shared.message.finding import Finding
 
 _SEARCHED = 64  # segments: to look for a name among so few is quicker than to index them

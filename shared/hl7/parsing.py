@@ -10,7 +10,7 @@ from shared.hl7.delimiters import STANDARD, Delimiters, read_delimiters
 from shared.hl7.layout import LONGEST_NAME, Layout
 from shared.hl7.message import Message
 from shared.hl7.segment import split_header
-from shared.message.errors import ContentUndecodable, NotHl7, SeveralMessages
+from shared.message.errors.hl7 import ContentUndecodable, NotHl7, SeveralMessages
 from shared.message.finding import Finding
 
 _USUAL_BEGINNING = b"MSH|^~\\&|"

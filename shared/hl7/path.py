@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from shared.message.errors import PathInvalid
+from shared.message.errors.hl7 import PathInvalid
 
 _PATH = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\((?P<number>[1-9]\d{0,5})\))?"

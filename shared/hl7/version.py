@@ -41,7 +41,7 @@ _MOVED: Mapping[tuple[str, int], tuple[int, tuple[str, ...]]] = {
 _ROLE_OF_PARTICIPATION = {1: 1, 2: 2, 4: 3, 5: 4, 11: 5, 12: 6}
 _NUMBERS = 3  # PID-3: a number that is there already, with its type, says more than the one that would move to it
 _VARIES = "varies"
-_OF_THE_HEADER = (1, 2, 9, 12)  # delimiters, structure and version: written by themselves
+_OF_THE_HEADER = (0, 1, 2, 9, 12)  # name, delimiters, structure and version: written by themselves
 _PIECES_FROM, _UNFORMATTED = 5, 12  # components of XTN
 
 
@@ -95,15 +95,16 @@ def _in_version(segment: Segment, run: _Reversion) -> list[str] | None:
     if name == "OBX" and len(fields) > 2:
         value_types = fields[2], _value_type(fields[2], run.target)
         fields[2] = value_types[1]
-    numbers = [number for number in range(1, len(fields)) if name != "MSH" or number not in _OF_THE_HEADER]
-    for number in numbers:
-        if fields[number] and (number not in rules or rules[number].most == 0):
+    written = _OF_THE_HEADER if name == "MSH" else (0,)
+    for number in [number for number, value in enumerate(fields) if value and number not in written]:
+        if number not in rules or rules[number].most == 0:
             _move(fields, number, f"{place}-{number}", name, run)
-    for number, rule in rules.items():
-        if number < len(fields) and fields[number] and (name != "MSH" or number not in _OF_THE_HEADER):
+    for number, value in enumerate(fields):
+        if value and not value.isalnum() and number not in written:  # a plain value has nothing that can be too much
+            rule = rules[number]
             types = known[number].data_type if number in known else "", rule.data_type
             types = value_types if rule.data_type == _VARIES else types
-            fields[number] = _fitted(fields[number], rule.most, types, f"{place}-{number}", run)
+            fields[number] = _fitted(value, rule.most, types, f"{place}-{number}", run)
     while len(fields) > 1 and not fields[-1]:
         fields.pop()
     return fields

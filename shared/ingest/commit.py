@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from shared.hl7 import Message
 from shared.ingest.duplicates import duplicate_key
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, OrderingKey, new_message_id, partition_for, partition_of
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation

@@ -12,16 +12,9 @@ from shared.hl7.long_values import set_aside
 from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.reply import Acknowledged, Reply, reply_with
-from shared.message.errors import (
-    Acknowledgement,
-    CharsetUnsupported,
-    ContentUndecodable,
-    IntegrationError,
-    InterfaceRetired,
-    NotForThisStage,
-    RequestInvalid,
-    UnknownSender,
-)
+from shared.message.errors.base import Acknowledgement, IntegrationError
+from shared.message.errors.hl7 import CharsetUnsupported, ContentUndecodable
+from shared.message.errors.pipeline import InterfaceRetired, NotForThisStage, RequestInvalid, UnknownSender
 from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
 from shared.observe.log import log

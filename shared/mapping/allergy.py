@@ -11,10 +11,10 @@ from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, concept, fixed, text, text_concept
 from shared.mapping.datatypes.identifier import ei
 from shared.mapping.datatypes.person import human_name
-from shared.mapping.datatypes.time import date_time
+from shared.mapping.datatypes.time import date_time, no_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.rows import KEPT, Resource, Row, Table, Unmapped, absent, fill, first, many, one, values
+from shared.mapping.rows import KEPT, Resource, Row, Table, Unmapped, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -92,7 +92,7 @@ ADVERSE = Table(
         _severity("IAM", "IAM[AllergyIntolerance] 11"),
         _reaction("IAM", "IAM[AllergyIntolerance] 15"),
         one("IAM-11", "AllergyIntolerance.onsetDateTime", date_time, "IAM[AllergyIntolerance] 22"),
-        one("IAM-12", "AllergyIntolerance.onsetString", text, "IAM[AllergyIntolerance] 23", when=absent(11)),
+        one("IAM-12", "AllergyIntolerance.onsetString", text, "IAM[AllergyIntolerance] 23", when=no_time(11)),
         one("IAM-13", "AllergyIntolerance.recordedDate", date_time, "IAM[AllergyIntolerance] 24"),
         *(_REPORTER, _RELATION, _CLINICAL, _ALSO),
     ),

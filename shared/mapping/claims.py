@@ -6,6 +6,7 @@ Nothing is looked up here. A claim lists what the sender says; a resolver decide
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +19,15 @@ NOT_A_PERSON = frozenset(
     {"AN", "VN", "AC", "ACSN", "ANON", "ANC", "AND", "ANT", "BA", "BC", "FI", "XX", "GN", "MA", "MC"}
 )
 
+# HL7 v2.5.1 3.3.18 to 3.3.51: events whose MRG names another record, by what they do with it.
+MOVES_NUMBER = frozenset({"A43"})
+CHANGES_PERSON = frozenset({"A46", "A47", "A48"})
+CHANGES_VISIT = frozenset({"A45", "A50", "A51"})  # A45 moves a visit, and may give it a new number (3.3.45)
+EDITS_VISIT = CHANGES_VISIT | {"A42"}
+EDITS = frozenset({"A18", "A30", "A34", "A35", "A36", "A39", "A40", "A41", "A44", "A49"}) | (
+    MOVES_NUMBER | CHANGES_PERSON | EDITS_VISIT
+)
+
 _NONE: frozenset[str] = frozenset()
 _UNIDENTIFIED = frozenset({"unidentified"})
 _PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
@@ -26,12 +36,26 @@ _PLACEHOLDER = re.compile(
 )
 
 
+# A number without a type is a medical record number: feeds of one hospital often differ in nothing else. Other types
+# stay apart, because one assigner may give the same digits as MR and as PI to two people (HL7 2.A.14.5), and a split
+# record can be merged, while a wrong merge harms.
+_RECORD_NUMBER = "MR"
+_UNTYPED = frozenset({"", "U"})
+
+_ADMITTED = re.compile(r"[12]\d{7}", re.ASCII)  # a day at least: what is none would make all visits of a person one
+
+
 class KnownBy(NamedTuple):
     """One trusted identifier: HL7 type code, assigner (never empty) and value."""
 
     type: str
     assigner: str
     value: str
+
+    @property
+    def number(self) -> tuple[str, str, str]:
+        """What makes two identifiers one and the same."""
+        return (_RECORD_NUMBER if self.type in _UNTYPED else self.type), self.assigner, self.value
 
 
 class Claim(NamedTuple):
@@ -77,6 +101,8 @@ def identity_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
     """Return the claims of all persons and visits of a message, in message order."""
     segments = message.segments
     sender = _Sender(segments[0], message.control_id, defaults)
+    if message.code == "ADT" and message.event in EDITS:
+        return _edited_claims(message, sender)
     claims: list[Claim] = []
     person: Claim | None = None
     for segment in segments:
@@ -96,12 +122,75 @@ def subject_claim(message: Message, kind: str, defaults: ClaimDefaults) -> Claim
     header = message.first("MSH")
     assert header is not None  # a message begins with it
     sender = _Sender(header, message.control_id, defaults)
+    if message.code == "ADT" and message.event in EDITS:
+        return next((one for one in _edited_claims(message, sender) if (one.kind, one.role) == (kind, "subject")), None)
     pid = message.first("PID")
     person = None if pid is None else _person_claim(pid, sender)
     if kind == "Patient":
         return person
     pv1 = message.first("PV1")
     return None if pv1 is None or not names_a_visit(pv1) else _visit_claim(pv1, person, sender)
+
+
+def _edited_claims(message: Message, sender: _Sender) -> list[Claim]:
+    """Return the claims of an event that merges, moves or renumbers: each PID and PV1 is read beside its MRG."""
+    event, segments = message.event, message.segments
+    claims: list[Claim] = []
+    person: Claim | None = None
+    mrg: Segment | None = None
+    for place, segment in enumerate(segments):
+        name = segment.name
+        if name == "PID":
+            person = _person_claim(segment, sender)
+            mrg = _next_mrg(segments[place + 1 :])
+            if mrg is not None:
+                person = _beside(person, _prior_person_claim(mrg, sender, event), event in CHANGES_PERSON, event)
+            claims.append(person)
+        elif name == "MRG":
+            mrg = segment
+            prior = _prior_person_claim(segment, sender, event)
+            claims.append(prior if person is None or event in MOVES_NUMBER else _without(prior, person))
+        elif name == "PV1" and names_a_visit(segment):
+            visit = _visit_claim(segment, person, sender)
+            if mrg is not None and event in EDITS_VISIT:
+                prior = _prior_visit_claim(mrg, sender)
+                claims += [_without(prior, visit)] if prior.identifiers else []
+                visit = _beside(visit, prior, event in CHANGES_VISIT, event)
+            claims.append(visit)
+    return claims
+
+
+def _next_mrg(segments: Sequence[Segment]) -> Segment | None:
+    """Return the first MRG of a group that begins before these segments."""
+    for segment in segments:
+        if segment.name == "MRG":
+            return segment
+        if segment.name == "PID":
+            return None
+    return None
+
+
+def _beside(claim: Claim, prior: Claim, is_renumbered: bool, event: str) -> Claim:
+    """Return who survives: known first by the numbers that the prior record does not share.
+
+    A new number is bound to the record of the old one, where it is not known yet. A number that moves says nothing
+    about whom it moves to.
+    """
+    taken = {one.number for one in prior.identifiers}
+    alone = tuple(one for one in claim.identifiers if one.number not in taken)
+    if event in MOVES_NUMBER:
+        return claim._replace(identifiers=alone)
+    shared = tuple(one for one in claim.identifiers if one.number in taken)
+    own = {one.number for one in claim.identifiers}
+    former = tuple(one for one in prior.identifiers if one.number not in own) if is_renumbered else ()
+    return claim._replace(identifiers=alone + shared + former)
+
+
+def _without(prior: Claim, survivor: Claim) -> Claim:
+    """Return the prior record, known by what the survivor does not share, if anything."""
+    kept = {one.number for one in survivor.identifiers}
+    alone = tuple(one for one in prior.identifiers if one.number not in kept)
+    return prior._replace(identifiers=alone) if alone else prior
 
 
 class _Sender:
@@ -124,16 +213,31 @@ def _person_claim(pid: Segment, sender: _Sender) -> Claim:
     return Claim("Patient", _place(pid), identifiers, _fallback(pid, sender), family, birth_date, flags)
 
 
-def _prior_person_claim(mrg: Segment, sender: _Sender) -> Claim:
-    """Return the claim of an MRG: the record that a merge takes away (MRG-1, then the older MRG-4 and MRG-2)."""
-    identifiers, flags = _identifiers(mrg, (1, 4, 2), sender)
+def _prior_person_claim(mrg: Segment, sender: _Sender, event: str = "") -> Claim:
+    """Return the claim of an MRG: the record that a merge takes away (MRG-1, then the older MRG-4 and MRG-2).
+
+    Of a number that moves it is MRG-1 alone: whom it is known as now.
+    """
+    identifiers, flags = _identifiers(mrg, (1,) if event in MOVES_NUMBER else (1, 4, 2), sender)
     return Claim("Patient", _place(mrg), identifiers, _fallback(mrg, sender), flags=flags, role="prior")
+
+
+def _prior_visit_claim(mrg: Segment, sender: _Sender) -> Claim:
+    """Return the claim of the visit that an MRG names: MRG-5, then MRG-6."""
+    identifiers, _ = _identifiers(mrg, (5, 6), sender, any_type="VN")
+    return Claim("Encounter", prior_visit_place(mrg), identifiers, _fallback(mrg, sender), role="prior")
+
+
+def prior_visit_place(mrg: Segment) -> str:
+    """Return the place of the claim of the visit that an MRG names."""
+    return f"{_place(mrg)}-5"
 
 
 def _visit_claim(pv1: Segment, person: Claim | None, sender: _Sender) -> Claim:
     """Return the claim of a PV1: PV1-19, then PV1-50; without either, the patient's admission time identifies it."""
     identifiers, flags = _identifiers(pv1, (19, 50), sender, any_type="VN")
-    if not identifiers and person is not None and person.identifiers and (admitted := pv1.text(44)):
+    admitted = "" if identifiers else pv1.text(44)
+    if person is not None and person.identifiers and _ADMITTED.match(admitted) and not is_placeholder(admitted):
         first = person.identifiers[0]
         identifiers = (KnownBy("admission", first.assigner, f"{first.type} {first.value} {admitted}"),)
         flags -= _UNIDENTIFIED

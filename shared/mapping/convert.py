@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
+from shared.changes.notes import ChangeNotes, ResourceChange
 from shared.changes.rows import is_known
 from shared.hl7 import Message
 from shared.mapping.context import OWNED_BY_ADT, MappingContext
@@ -86,7 +86,7 @@ def _walk(parent: Node, frame: Frame, scope: Scope) -> None:
 def _changes(scope: Scope) -> ChangeNotes:
     context = scope.context
     not_owned = _not_owned(scope.code, context.owned.get(scope.code, frozenset()))
-    lists = scope.child_lists(ListMode.SNAPSHOT)
+    lists = scope.child_lists()
     return ChangeNotes(
         scope.code,
         scope.event,

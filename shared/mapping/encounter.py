@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
-from shared.mapping.claims import names_a_visit
+from shared.mapping.claims import names_a_visit, prior_visit_place
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import coding, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx
@@ -277,8 +278,19 @@ def visit(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     _add_episode(resource, segment, frame, scope)
     _add_history(resource, segment, frame, scope)
     class_alone(segment, frame, scope)
+    _note_edit(resource, frame, scope)
     frame.visit, frame.encounter, frame.visit_segment = resource, reference, segment
     return frame.within(remarks=resource)
+
+
+def _note_edit(resource: Resource, frame: Frame, scope: Scope) -> None:
+    """Note that the visit of MRG-5 gives way to this one, where both are known (A42, A45, A50, A51)."""
+    claim = scope.claims.get(prior_visit_place(frame.merged)) if frame.merged is not None else None
+    if claim is None:
+        return
+    prior = scope.resolve(claim)
+    if prior != resource["id"]:
+        scope.identity.append(IdentityEdit("Encounter", scope.event, prior, resource["id"]))
 
 
 def _set_status(resource: Resource, segment: Segment, scope: Scope) -> None:

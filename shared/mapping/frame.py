@@ -44,6 +44,7 @@ class Frame:
         effective: When the order was observed (OBR-7).
         result_status: The status of results that have none of their own (OBR-25).
         order: The key of the order: filler or placer number with its assigner, and the service.
+        merged: The MRG that was read last in the person's group.
         remarks: The resource that takes an NTE, ROL or PRT.
         part_of: Reference to what an observation below belongs to: a vaccination, an administration, a dispense.
     """
@@ -54,6 +55,7 @@ class Frame:
     encounter: Resource | None = None
     visit: Resource | None = None
     visit_segment: Segment | None = None
+    merged: Segment | None = None
     account: Resource | None = None
     appointment: Resource | None = None
     orc: Node | None = None

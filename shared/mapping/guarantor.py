@@ -119,7 +119,9 @@ def _party(segment: Segment, patient: Resource, scope: Scope) -> Resource | None
     resource["patient"] = patient
     fill(resource, segment, PERSON, scope)
     scope.note_alike(resource, person)
-    return {"reference": scope.add_or_complete(resource)}
+    url = scope.add_or_complete(resource)
+    scope.list_child(url, "RelatedPerson", "GT1", person)
+    return {"reference": url}
 
 
 TABLES = (ACCOUNT, PERSON, ORGANIZATION, _PATIENT)

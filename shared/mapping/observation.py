@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.changes.notes import ListMode
 from shared.hl7 import Segment
 from shared.mapping.codes.systems import code_system
 from shared.mapping.codes.tables import V2, bare_table, table
@@ -223,7 +224,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if frame.document is not None and segment.text(2) in CONTENT:
         return None  # the document has it
     code_sent = fields[3] if len(fields) > 3 else ""
-    key = (*frame.order, code_sent.split(scope.component, 1)[0], fields[4] if len(fields) > 4 else "")
+    named = code_sent.split(scope.component, 1)[0] or code_sent  # a name alone tells results apart, too
+    key = (*frame.order, named, fields[4] if len(fields) > 4 else "")
     resource: Resource = {"resourceType": "Observation", "id": scope.child_id("Observation", *key)}
     if scope.code != "ORU":
         scope.note_alike(resource, code_sent)  # the groups of other messages may carry one and the same result
@@ -237,11 +239,21 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     url = scope.add(resource)
     if len(fields) > 11 and fields[11]:
         scope.notes.setdefault(url, {})["control"] = fields[11]
+    if scope.context.lists.get("OBX") is ListMode.SNAPSHOT:
+        _list(url, frame, scope)
     if frame.report is not None:
         frame.report.setdefault("result", []).append({"reference": url})
     if frame.gathers is not None:
         frame.gathers.append({"reference": url})
     return frame.within(remarks=resource) if node.children else None
+
+
+def _list(url: str, frame: Frame, scope: Scope) -> None:
+    """Let a result belong to the list of its report, or of whom else it stands below."""
+    report = {"reference": "urn:uuid:" + frame.report["id"]} if frame.report is not None else None
+    about = report or frame.part_of or frame.encounter or frame.patient
+    if about:
+        scope.list_child(url, "Observation", "OBX", about["reference"])
 
 
 def _set_context(resource: Resource, frame: Frame, specimen: Resource | None) -> None:

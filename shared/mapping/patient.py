@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.changes.identity_edits import LINK, UNLINK, same_number
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
 from shared.mapping.appointment import add_participant, standing
-from shared.mapping.claims import names_a_visit
+from shared.mapping.claims import MOVES_NUMBER, Claim, names_a_visit
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, coded_text, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx, drivers_license, social_security
 from shared.mapping.datatypes.number import integer
 from shared.mapping.datatypes.person import EXTENSION, address, contact_point, human_name, name_of
-from shared.mapping.datatypes.time import birth_time, date, date_time
+from shared.mapping.datatypes.time import birth_time, date, date_time, no_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.header import AUTHOR
@@ -161,7 +162,7 @@ PATIENT = Table(
         _nested(EXTENSION + "patient-citizenship", "code", "PID-26", "PID[Patient] 42 to 44", "0171"),
         _nested(EXTENSION + "patient-nationality", "code", "PID-28", "PID[Patient] 46 to 48", "0212"),
         one("PID-29", "Patient.deceasedDateTime", date_time, "PID[Patient] 49"),
-        one("PID-30", "Patient.deceasedBoolean", boolean(_YES_NO), "PID[Patient] 50", when=absent(29)),
+        one("PID-30", "Patient.deceasedBoolean", boolean(_YES_NO), "PID[Patient] 50", when=no_time(29)),
         _UPDATED,
         _UPDATER,
         _nested(EXTENSION + "patient-animal", "species", "PID-35", "PID[Patient] 55 to 57"),
@@ -217,6 +218,9 @@ DEMOGRAPHICS = Table(
 
 _PRIOR_ACCOUNT = one("MRG-3", "Account.identifier", cx("AN"), "MRG[Account] 6", placed=True, part=KEPT)
 
+# HL7 v2.5.1 3.3.43, decision 0026: after A43 the number is the person's; other events leave it with the prior record.
+_MOVED = many("MRG-1", "Patient.identifier", cx(), "decision 0026", placed=True, part=KEPT)
+
 MERGE = Table(
     "MRG",
     "Account",
@@ -241,6 +245,8 @@ def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
     url = scope.add(resource)
     reference = {"reference": url}
     scope.note_claim(resource, claim)
+    if segment.number == 2:
+        _note_link(claim, resource, scope)
     fill(resource, segment, PATIENT, scope)
     if before is not None:
         _keep_numbers(resource, before["resource"])
@@ -360,6 +366,7 @@ def demographics(node: Node, frame: Frame, scope: Scope) -> None:
 def merge(node: Node, frame: Frame, scope: Scope) -> None:
     """MRG: the prior record gives way to the Patient of this group, with its account; it is not itself rewritten."""
     claim = scope.claim_of(node.segment)
+    frame.merged = node.segment
     if frame.person is None or frame.patient is None:
         return
     numbers = values(_PRIOR_ACCOUNT, node.segment, scope, frame.person)
@@ -370,7 +377,28 @@ def merge(node: Node, frame: Frame, scope: Scope) -> None:
     prior = scope.resolve(claim)
     survivor = frame.person["id"]
     if prior != survivor:
-        scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor))
+        is_move = scope.code == "ADT" and scope.event in MOVES_NUMBER
+        if is_move:
+            _take_over(node.segment, frame.person, scope)
+        scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor, claim.place if is_move else ""))
+
+
+def _take_over(mrg: Segment, person: Resource, scope: Scope) -> None:
+    """Add the numbers that move to those of the person (A43: PID-3 may name them or not)."""
+    known = person.setdefault("identifier", [])
+    for identifier in values(_MOVED, mrg, scope, person):
+        if not any(same_number(identifier, one_) for one_ in known):
+            known.append(identifier)
+
+
+def _note_link(claim: Claim, person: Resource, scope: Scope) -> None:
+    """Note that the second person of A24 or A37 is linked with the first, or no longer (HL7 3.3.24, 3.3.37)."""
+    first_ = scope.claims["PID(1)"]
+    if scope.code != "ADT" or scope.event not in (LINK, UNLINK) or not (claim.identifiers and first_.identifiers):
+        return
+    other = scope.resolve(first_)
+    if other != person["id"]:
+        scope.identity.append(IdentityEdit("Patient", scope.event, other, person["id"]))
 
 
 TABLES = (PATIENT, DEMOGRAPHICS, MERGE)

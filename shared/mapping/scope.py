@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PADDING = ("",) * 40
+_BY_ACTION = frozenset({"IAM", "OBX"})
+_BY_ACTION_IN = frozenset({("BAR", "P12", "DG1"), ("BAR", "P12", "PR1")})
 _DOUBTS = frozenset({"placeholder", "mothers_number"})
 
 
@@ -298,10 +300,25 @@ class Scope:
     def add_child(self, resource: Resource, segment: str, parent: str, action: Action = Action.PUT) -> str:
         """Add a resource that belongs to the list of its segment under a parent; return its fullUrl."""
         url = self.add(resource)
-        self.children.setdefault((segment, resource["resourceType"], parent), []).append(url)
+        self.list_child(url, resource["resourceType"], segment, parent)
         if action is not Action.PUT:
             self.noted(resource)["action"] = action
         return url
+
+    def list_child(self, url: str, kind: str, segment: str, parent: str) -> None:
+        """Let an entry belong to the list of its segment under a parent, once."""
+        members = self.children.setdefault((segment, kind, parent), [])
+        if url not in members:
+            members.append(url)
+
+    def list_mode(self, segment: str) -> ListMode:
+        """Return whether a segment's repeats are a snapshot: as the interface says, else as the standard has it.
+
+        HL7 v2.5.1 2.10.4: IAM, OBX and the segments of BAR^P12 carry an action or a status of their own; the others are
+        a snapshot.
+        """
+        by_action = segment in _BY_ACTION or (self.code, self.event, segment) in _BY_ACTION_IN
+        return self.context.lists.get(segment, ListMode.ACTION if by_action else ListMode.SNAPSHOT)
 
     def drop_repeated(self) -> None:
         """Drop resources that say exactly what another of the same key says; point references at that one.
@@ -329,11 +346,10 @@ class Scope:
                         instead[url] = said[content]
         return instead
 
-    def child_lists(self, default: ListMode) -> tuple[ChildList, ...]:
-        """Return all lists of children with the mode the interface chose."""
-        lists = self.context.lists
+    def child_lists(self) -> tuple[ChildList, ...]:
+        """Return all lists of children with their modes."""
         return tuple(
-            ChildList(segment, kind, parent, lists.get(segment, default), tuple(members))
+            ChildList(segment, kind, parent, self.list_mode(segment), tuple(members))
             for (segment, kind, parent), members in self.children.items()
         )
 
@@ -342,7 +358,7 @@ def _redirect(value: Any, instead: dict[str, str]) -> None:
     """Point every reference below ``value`` at what stands in for it; a list names a target once."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name == "reference":
+            if name == "reference" and inner.__class__ is str:  # Consent.provision.data has a Reference of that name
                 value[name] = instead.get(inner, inner)
             else:
                 _redirect(inner, instead)

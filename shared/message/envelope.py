@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.message.errors import EnvelopeUnreadable
+from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId, Sequence
 
 ENVELOPE_VERSION = 1

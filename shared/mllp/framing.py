@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.message.errors import FrameTooLarge
+from shared.message.errors.hl7 import FrameTooLarge
 
 _START, _END, _CARRIAGE_RETURN = 0x0B, 0x1C, 0x0D
 _BLANK = b"\r\n\t \x00"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from shared.changes.identity_edits import MERGES
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Message
-from shared.mapping.claims import Claim, subject_claim
+from shared.mapping.claims import MOVES_NUMBER, Claim, subject_claim
 from shared.mapping.identity import Minter
-from shared.message.errors import IdentityConflict, MergeCycle
+from shared.message.errors.mapping import IdentityConflict, MergeCycle
 from shared.message.finding import Finding
 from shared.mpi.keys import Keys
 from shared.mpi.trust import Declares, claim_defaults
@@ -78,12 +78,19 @@ class PersonIndex:
         subject = subject_claim(message, kind, claim_defaults(interface))
         return None if subject is None else (await self.lookup([subject])).ids[subject.place]
 
-    async def merge(self, edit: IdentityEdit) -> None:
-        """Redirect the prior record to the survivor, where the event merges the two.
+    async def edit(self, edit: IdentityEdit, claims: Sequence[Claim]) -> None:
+        """Do what a person decided: redirect a record that was merged, bind a number that moves to whom it moves to.
+
+        Args:
+            claims: Of the message that asks for it: they hold the numbers.
 
         Raises:
             MergeCycle: the survivor gave way to the prior record before; nothing was changed.
         """
+        if edit.event in MOVES_NUMBER:
+            keys = [key for claim in claims if claim.place == edit.place for key in self._keys.of(claim).keys]
+            await self._identities.move(keys, edit.survivor)
+            return
         is_merge = edit.event in MERGES.get(edit.kind, ()) and edit.prior != edit.survivor
         if is_merge and not await self._identities.merge(edit.prior, edit.survivor):
             raise MergeCycle(edit.event)
@@ -95,10 +102,12 @@ def _answer(
     resolutions = [next(found) for _ in claims]
     conflict: IdentityConflict | None = None
     findings: list[Finding] = []
+    given_up = {one.resource for claim, one in zip(claims, resolutions, strict=True) if claim.role == "prior"}
     for claim, one, resolution in zip(claims, asked, resolutions, strict=True):
         if conflict is None and resolution.contradicts(one):
             conflict = IdentityConflict(claim.place)
-        if resolution.others:
-            findings.append(Finding("identifiers_disagree", claim.place, f"{len(resolution.others)} others"))
+        others = [other for other in resolution.others if other not in given_up]  # the message itself joins those
+        if others:
+            findings.append(Finding("identifiers_disagree", claim.place, f"{len(others)} others"))
     ids = {claim.place: resolution.resource for claim, resolution in zip(claims, resolutions, strict=True)}
     return conflict or Resolved(ids, tuple(findings))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from shared.hl7 import parse
 from shared.message.audit import AuditEntry
 from shared.message.delivery import Delivery
-from shared.message.errors import IntegrationError, NotFound, RequestInvalid, RoleMissing
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
 from shared.message.identifiers import DestinationId, OrderingKey
 from shared.message.record import MessageRecord
 from shared.message.replay import Selection

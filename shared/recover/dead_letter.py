@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.message.errors import PoisonMessage
+from shared.message.errors.pipeline import PoisonMessage
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import Offer, items_of

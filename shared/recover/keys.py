@@ -7,7 +7,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from shared.hl7 import parse
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import OrderingKey
 from shared.message.record import MessageRecord
 from shared.ports import Archive

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.message.delivery import Delivery
 from shared.message.envelope import Item, encode_envelope
-from shared.message.errors import NotFound, NotStopped
+from shared.message.errors.pipeline import NotFound, NotStopped
 from shared.message.identifiers import LIVE, DestinationId, MessageId, partition_of
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Selection

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.message.delivery import Delivery, accepted_at
 from shared.message.envelope import Item
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import LIVE, DestinationId, OrderingKey, SessionId, delivery_id
 from shared.message.record import MessageRecord
 from shared.message.replay import Numbered, Replay
@@ -39,12 +39,12 @@ class Previews:
 
     Attributes:
         record: The canonical record of an item.
-        destinations: Where its routes send it.
+        destinations: Where its routes send it, given the record.
         output: The digest of what a delivery would send, given the record.
     """
 
     record: Callable[[Item], Awaitable[bytes]]
-    destinations: Callable[[Item], Awaitable[Sequence[DestinationId]]]
+    destinations: Callable[[Item, bytes], Awaitable[Sequence[DestinationId]]]
     output: Callable[[Delivery, bytes], Awaitable[str]]
 
 
@@ -138,7 +138,7 @@ class Planner:
         tally.in_review += sum(row.state is DeliveryState.REVIEW for row in rows)
         try:
             canonical = await self._previews.record(item)
-            wanted = await self._previews.destinations(item)
+            wanted = await self._previews.destinations(item, canonical)
             for destination in sorted(set(wanted).intersection(replay.destinations)):
                 row = _delivery(item, destination)
                 outcome = await self._outcome(row, await self._previews.output(row, canonical), rows)

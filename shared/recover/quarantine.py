@@ -8,7 +8,7 @@ import hashlib
 from typing import Any, Protocol
 
 from shared.message.audit import AuditEntry
-from shared.message.errors import NotFound, NotStopped, RequestInvalid
+from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid
 from shared.message.identifiers import InterfaceId, MessageId
 from shared.message.record import Hop, MessageRecord, Progress
 from shared.message.state import DeliveryState, MessageState

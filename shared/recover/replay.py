@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from shared.message.envelope import Item, encode_envelope, pack
-from shared.message.errors import NotFound
+from shared.message.errors.pipeline import NotFound
 from shared.message.identifiers import DestinationId, MessageId, RunId, partition_of
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Numbered, OpenKey, Replay, ReplayCounts, ReplayState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.message.errors import NotFound
+from shared.message.errors.pipeline import NotFound
 from shared.message.identifiers import RunId
 from shared.message.replay import Replay
 from shared.observe.log import log

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.message.errors import NotFound, RequestInvalid
+from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, RunId
 from shared.message.replay import Replay, Selection
 from shared.ports import Ledger

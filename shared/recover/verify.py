@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.message.chain import ChainHead
-from shared.message.errors import RequestInvalid
+from shared.message.errors.pipeline import RequestInvalid
 from shared.ports import Chain
 from shared.recover.request import read_json
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from shared.hl7 import parse
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import DestinationId
 from shared.registry.destination import ADDRESSED, DestinationConfig, address_fault
 from shared.registry.folder import Folder, Written, read_folder

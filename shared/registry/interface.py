@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from shared.hl7.charset import codec_of
 from shared.mapping.custom import TARGETS, ValueType
-from shared.message.errors import CharsetUnsupported
+from shared.message.errors.hl7 import CharsetUnsupported
 from shared.message.identifiers import DestinationId, InterfaceId
 from shared.registry.model import STAGES, Hl7Path, Model, Name, Names, SegmentName, Stage, TypePattern
 

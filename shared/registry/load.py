@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from shared.message.errors import RegistryInvalid
+from shared.message.errors.configuration import RegistryInvalid
 from shared.message.identifiers import DestinationId
 from shared.registry.check import check_folder, missing_addresses
 from shared.registry.destination import address_fault

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.hl7.path import read_path
-from shared.message.errors import PathInvalid
+from shared.message.errors.hl7 import PathInvalid
 
 Stage = Literal["laptop", "dev", "test", "prod"]
 STAGES: tuple[Stage, ...] = ("laptop", "dev", "test", "prod")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.message.errors import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
+from shared.message.errors.mapping import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
 from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
 from shared.rendering.conditions import write_allergies, write_diagnoses
 from shared.rendering.documents import write_document

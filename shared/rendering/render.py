@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.hl7 import Message, parse
 from shared.hl7.structure import check_structure
-from shared.message.errors import MessageNotWritten
+from shared.message.errors.mapping import MessageNotWritten
 from shared.message.finding import Finding
 from shared.rendering.draft import Draft
 from shared.rendering.header import forget_own_records, write_header

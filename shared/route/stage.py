@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from shared.changes.record import KeptRecord, open_record
 from shared.hl7 import parse
 from shared.message.envelope import Item, encode_envelope, envelope_id, pack
-from shared.message.errors import PoisonMessage
+from shared.message.errors.pipeline import PoisonMessage
 from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId, deliver_session, partition_of
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import Offer, work_through
 from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Replays
+from shared.route.originals import Originals, reports_results
 from shared.route.select import Decision, looks_inside, select_routes
 
 if TYPE_CHECKING:
@@ -33,13 +35,14 @@ class RouteStage:
         self._queue = queue
         self._registry = registry
         self._replays = replays
+        self._originals = Originals(archive)
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Route every message of these envelopes."""
         await work_through(offers, self._process, self._count, self._finish, self._give_up)
 
     async def _process(self, items: Sequence[Item]) -> None:
-        decisions = [await self._restrict(item, await self._decide(item)) for item in items]
+        decisions = [await self._decide(item) for item in items]
         outgoing = self._outgoing(items, decisions)
         if outgoing:
             await self._queue.send(DELIVER_QUEUE, outgoing)
@@ -49,6 +52,28 @@ class RouteStage:
                 wanted = sum(decision.is_wanted for decision in decided)
                 await self._replays.mark_passed(item.run, item.message, wanted)
 
+    async def preview(self, item: Item, canonical: bytes) -> list[DestinationId]:
+        """Return the destinations that the message would go to now, as this record; nothing is remembered."""
+        record = open_record(canonical) if reports_results(item) else None
+        return [decision.destination for decision in await self._select(item, record) if decision.is_wanted]
+
+    async def _decide(self, item: Item) -> list[Decision]:
+        """Return the decisions, and remember who is sent a report."""
+        interface = self._registry.interfaces[item.interface]
+        record = await self._originals.record_of(item) if looks_inside(interface) else None
+        decided = await self._restrict(item, await self._select(item, record))
+        if record is not None:
+            await self._originals.remember(item, interface, record, decided)
+        return decided
+
+    async def _select(self, item: Item, record: KeptRecord | None) -> list[Decision]:
+        interface = self._registry.interfaces[item.interface]
+        if not looks_inside(interface):
+            return select_routes(item.type, interface, _unread)
+        message = parse(await self._archive.get(item.raw), interface.charset)
+        decided = select_routes(item.type, interface, lambda: message)
+        return decided if record is None else await self._originals.follow(record, decided)
+
     async def _restrict(self, item: Item, decided: list[Decision]) -> list[Decision]:
         """Return the decisions for the destinations that the item's replay is for."""
         if item.run == LIVE:
@@ -56,17 +81,6 @@ class RouteStage:
         replay = await self._replays.get(item.run)
         reached = replay.destinations if replay is not None else ()
         return [one for one in decided if one.destination in reached]
-
-    async def preview(self, item: Item) -> list[DestinationId]:
-        """Return the destinations that the message would go to now."""
-        return [decision.destination for decision in await self._decide(item) if decision.is_wanted]
-
-    async def _decide(self, item: Item) -> list[Decision]:
-        interface = self._registry.interfaces[item.interface]
-        if not looks_inside(interface):
-            return select_routes(item.type, interface, _unread)
-        message = parse(await self._archive.get(item.raw), interface.charset)
-        return select_routes(item.type, interface, lambda: message)
 
     def _outgoing(self, items: Sequence[Item], decisions: Sequence[list[Decision]]) -> list[Outgoing]:
         by_session: dict[SessionId, list[Item]] = {}

@@ -8,7 +8,7 @@ from shared.hl7 import parse
 from shared.mapping.context import NoCodeMap
 from shared.mapping.identity import Minter
 from shared.mapping.report import Outcome, mapping_report
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.registry.check import SAMPLES
 from shared.registry.folder import Folder, Written
 from shared.registry.interface import Interface

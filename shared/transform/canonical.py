@@ -11,7 +11,7 @@ from shared.fhir.schema import are_valid
 from shared.fhir.validate import write_and_validate
 from shared.hl7 import parse
 from shared.mapping import convert
-from shared.message.errors import BundleInvalid
+from shared.message.errors.mapping import BundleInvalid
 from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, Sequence
 from shared.mpi import Resolved

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from shared.changes.rows import has_row
 from shared.hl7 import parse
 from shared.hl7.long_values import SetAside, set_aside
-from shared.mapping.claims import Claim, identity_claims
+from shared.mapping.claims import MOVES_NUMBER, Claim, identity_claims
 from shared.message.envelope import Item
-from shared.message.errors import UnsupportedEvent
+from shared.message.errors.mapping import MoveUnclear, UnsupportedEvent
 from shared.mpi import claim_defaults
 
 if TYPE_CHECKING:
@@ -37,9 +37,15 @@ def read_message(item: Item, body: bytes, interface: Interface) -> Reading:
     Raises:
         Hl7Error: it cannot be read.
         UnsupportedEvent: the state tables have no row for its event, so it must write nothing.
+        MoveUnclear: it moves a number, and does not say which or to whom.
     """
     parted = set_aside(body)
     message = parse(parted.short, interface.charset)
     if not has_row(message.code, message.event):
         raise UnsupportedEvent("MSH-9")
-    return Reading(item, parted, tuple(identity_claims(message, claim_defaults(interface))))
+    claims = tuple(identity_claims(message, claim_defaults(interface)))
+    if message.code == "ADT" and message.event in MOVES_NUMBER:
+        unclear = [claim.place for claim in claims if claim.kind == "Patient" and not claim.identifiers]
+        if unclear:
+            raise MoveUnclear(unclear[0])
+    return Reading(item, parted, claims)

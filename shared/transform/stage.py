@@ -10,7 +10,8 @@ from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
 from shared.hl7.long_values import put_back
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
-from shared.message.errors import Disposition, IntegrationError, PoisonMessage
+from shared.message.errors.base import Disposition, IntegrationError
+from shared.message.errors.pipeline import PoisonMessage
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, MessageId, partition_of
 from shared.message.record import Hop, Progress
@@ -22,6 +23,7 @@ from shared.transform.canonical import Converted, Job
 from shared.transform.reading import Reading, read_message
 
 if TYPE_CHECKING:
+    from shared.mapping.claims import Claim
     from shared.mpi import PersonIndex, Resolved
     from shared.registry import Registry
 
@@ -43,6 +45,7 @@ class _Ready:
 
     item: Item
     job: Job
+    claims: Sequence[Claim]
     long_values: Mapping[bytes, memoryview]
     findings: tuple[Finding, ...]
 
@@ -106,13 +109,16 @@ class TransformStage:
     async def _read(self, item: Item, kept: ArchiveRef | None) -> Reading | _Done:
         try:
             if kept is not None:  # done before, perhaps not sent on: the first result counts (rule R4)
-                record = open_record(await self._archive.get(kept))
-                return await self._redirect(_Done(item, kept), record.notes.identity)
-            interface = self._registry.interfaces[item.interface]
-            body = item.body if item.body is not None else await self._archive.get(item.raw)
-            return read_message(item, body, interface)
+                edits = open_record(await self._archive.get(kept)).notes.identity
+                claims = (await self._reading(item)).claims if any(edit.place for edit in edits) else ()
+                return await self._edit(_Done(item, kept), edits, claims)
+            return await self._reading(item)
         except IntegrationError as error:
             return _stopped(item, error)
+
+    async def _reading(self, item: Item) -> Reading:
+        body = item.body if item.body is not None else await self._archive.get(item.raw)
+        return read_message(item, body, self._registry.interfaces[item.interface])
 
     async def _convert(self, group: Sequence[Reading | _Done]) -> list[_Done]:
         ready = await self._resolve(group)
@@ -131,21 +137,21 @@ class TransformStage:
                 raise result
             record = put_back(result.record, ready.long_values)
             done = _Done(ready.item, record, (*ready.findings, *result.findings))
-            return await self._redirect(done, result.edits)
+            return await self._edit(done, result.edits, ready.claims)
         except IntegrationError as error:
             return _stopped(ready.item, error)
 
-    async def _redirect(self, done: _Done, edits: Sequence[IdentityEdit]) -> _Done:
-        """Make the merges of a record, once it is kept: made again after its merge it would not know the prior person.
+    async def _edit(self, done: _Done, edits: Sequence[IdentityEdit], claims: Sequence[Claim]) -> _Done:
+        """Make the edits of a record, once it is kept: made again after its merge it would not know the prior person.
 
         Raises:
-            MergeCycle: see `PersonIndex.merge`.
+            MergeCycle: see `PersonIndex.edit`.
         """
         if edits and isinstance(done.result, bytes):
             [ref] = await self._archive.keep(done.item.interface, [(_canonical_name(done.item), done.result)])
             done = replace(done, result=ref)
         for edit in edits:
-            await self._persons.merge(edit)
+            await self._persons.edit(edit, claims)
         return done
 
     async def _keep(self, done: Sequence[_Done]) -> list[Item]:
@@ -218,7 +224,7 @@ def _answered(reading: Reading, answer: Resolved | IntegrationError) -> _Ready |
     if isinstance(answer, IntegrationError):
         return _stopped(item, answer)
     job = Job(reading.body.short, item.interface, item.sequence, answer.ids)
-    return _Ready(item, job, reading.body.values, answer.findings)
+    return _Ready(item, job, reading.claims, reading.body.values, answer.findings)
 
 
 def _canonical_name(item: Item) -> str:

@@ -12,7 +12,8 @@ from aiohttp import web
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack
 from shared.hl7.batch import split_batch
-from shared.message.errors import Acknowledgement, NotForThisStage
+from shared.message.errors.base import Acknowledgement
+from shared.message.errors.pipeline import NotForThisStage
 
 _STREAM = re.compile(r"([a-z0-9_./-]+); epoch=(\d+); n=(\d+); count=(\d+)(; void)?")
 

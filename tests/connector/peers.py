@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from shared.hl7 import parse
 from shared.hl7.ack import ReceivedAcknowledgement, build_ack, read_acknowledgement
-from shared.message.errors import Acknowledgement
+from shared.message.errors.base import Acknowledgement
 from shared.mllp import FrameDecoder, encode_frame
 
 

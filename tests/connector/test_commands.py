@@ -63,6 +63,7 @@ async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
         async with asyncio.timeout(20):
             log += await process.stderr.readline()
     assert (await source.ask(admission("M2"))).code == "AA"
+    await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
     await source.close()
     process.terminate()
     async with asyncio.timeout(30):
@@ -127,7 +128,9 @@ async def test_check_finds_a_port_that_is_taken_and_a_hub_that_is_not_there(hosp
 @pytest.mark.slow
 def test_the_release_starts_where_there_is_nothing_else(tmp_path):
     """The archive alone, in an empty folder, with only the listed requirements in sight."""
-    made = subprocess.run(["make", "connector"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    made = subprocess.run(
+        ["make", "--no-print-directory", "connector"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     if made.returncode:
         pytest.skip(f"needs make and GNU tar: {made.stderr[:100]}")
     with tarfile.open(REPOSITORY / made.stdout.strip().splitlines()[-1]) as archive:

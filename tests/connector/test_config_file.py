@@ -6,7 +6,7 @@ import pytest
 
 from connector.config import Config
 from connector.config_file import read_config
-from shared.message.errors import ConnectorConfigInvalid
+from shared.message.errors.connector import ConnectorConfigInvalid
 
 NO_KEY = "not a key here; did you mean"
 NO_RELAY = "expected sb://<namespace>.servicebus.windows.net/<hybrid connection>"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from connector.header import acknowledge, is_simple, read_header
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack
-from shared.message.errors import Acknowledgement, HubUnreachable, IntegrationError
+from shared.message.errors.base import Acknowledgement, IntegrationError
+from shared.message.errors.connector import HubUnreachable
 from tests.connector.peers import admission, merge
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from connector.intake import Intake
 from connector.link import LinkAnswer
 from connector.spool import Spool
 from connector.states import DOWN, UP, Down, DownEvent, Up, UpEvent, after_down, after_up
-from shared.message.errors import HubUnreachable
+from shared.message.errors.connector import HubUnreachable
 from tests.connector.hub import Hub
 from tests.connector.peers import admission
 

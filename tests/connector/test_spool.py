@@ -12,7 +12,8 @@ from connector.down_queue import DownQueue
 from connector.spool import Spool
 from connector.states import Down, DownEvent, Up
 from connector.up_queue import UpQueue
-from shared.message.errors import DeliveryConflict, NotFound, SpoolInUse, SpoolUnreadable
+from shared.message.errors.connector import DeliveryConflict, SpoolInUse, SpoolUnreadable
+from shared.message.errors.pipeline import NotFound
 
 MB = 1024 * 1024
 

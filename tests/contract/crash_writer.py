@@ -12,7 +12,7 @@ from shared.adapters.local.clock import SystemClock
 from shared.message.identifiers import InterfaceId
 from shared.message.state import MessageState
 from shared.ports import Outgoing
-from tests.contract.conftest import ADAPTERS
+from tests.contract.conftest import local
 from tests.doubles.samples import arrival, message_id, step
 
 
@@ -28,8 +28,8 @@ async def write(hub: Any, numbers: itertools.count[int], interface: InterfaceId)
         print(number, flush=True)
 
 
-async def main(adapters: str, home: str, first: str) -> None:
-    hub = ADAPTERS[adapters](Path(home), SystemClock())
+async def main(home: str, first: str) -> None:
+    hub = local(Path(home), SystemClock())
     numbers = itertools.count(int(first))
     await asyncio.gather(*(write(hub, numbers, InterfaceId(f"interface-{n}")) for n in range(8)))
 

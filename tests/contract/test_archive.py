@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import ArchiveDamaged
+from shared.message.errors.storage import ArchiveDamaged
 from shared.message.identifiers import InterfaceId
 from tests.contract.conftest import Run
 from tests.doubles.samples import LAB

@@ -15,7 +15,7 @@ from shared.adapters.azure.identities import FRESH_SECONDS
 from shared.adapters.azure.open import AzureAdapters
 from shared.adapters.azure.table import RowConflict, Table
 from shared.message.delivery import Delivery
-from shared.message.errors import AzureUnavailable, OwnershipLost
+from shared.message.errors.storage import AzureUnavailable, OwnershipLost
 from shared.message.state import DeliveryState, MessageState
 from shared.ports import IdentityClaim, Outgoing
 from tests.contract.azure_world import AzureWorld

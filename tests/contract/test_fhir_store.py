@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.message.errors import VersionConflict
+from shared.message.errors.storage import VersionConflict
 from shared.ports import MetaWrite, Write
 from tests.contract.conftest import Run
 

@@ -176,3 +176,62 @@ def test_a_merge_sent_again_is_done_already(run: Run) -> None:
         assert await hub.identities.merge("1", "2")
 
     run(scenario)
+
+
+def test_a_key_that_moves_takes_nothing_else_with_it(run: Run) -> None:
+    """One number was filed under the wrong person; the other numbers of both were right."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.identities.resolve([claim("mr-1", "ss-1", minted="one", family="family-1", birth_date="born-1")])
+        await hub.identities.resolve([claim("mr-2", minted="two", family="family-2", birth_date="born-2")])
+        await hub.identities.move(["mr-1"], "two")
+
+        assert await hub.identities.lookup(["mr-1", "ss-1", "mr-2"]) == ["two", "one", "two"]
+        assert await hub.identities.resolve([claim("mr-1"), claim("ss-1")]) == [
+            Resolution("two", family="family-2", birth_date="born-2"),
+            Resolution("one", family="family-1", birth_date="born-1"),
+        ]
+
+    run(scenario)
+
+
+def test_a_key_that_moves_is_remembered_after_a_restart_and_moving_it_again_changes_nothing(run: Run) -> None:
+    """Redelivery must not move anything else; and the next message under the number is about the right person."""
+
+    async def first(hub: Any) -> None:
+        await hub.identities.resolve([claim("mr-1", minted="one"), claim("mr-2", minted="two")])
+        await hub.identities.move(["mr-1"], "two")
+        await hub.identities.move(["mr-1"], "two")
+
+    async def second(hub: Any) -> None:
+        assert await hub.identities.resolve([claim("mr-1", minted="three")]) == [Resolution("two")]
+
+    run(first)
+    run(second)
+
+
+def test_a_key_moves_to_the_end_of_a_chain(run: Run) -> None:
+    """Whom it moves to may have been merged since; a number that nobody used yet may move too."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.identities.resolve([claim(f"mr-{n}", minted=str(n)) for n in (1, 2, 3)])
+        await hub.identities.merge("2", "3")
+        await hub.identities.move(["mr-1", "unused"], "2")
+
+        assert await hub.identities.lookup(["mr-1", "unused"]) == ["3", "3"]
+
+    run(scenario)
+
+
+def test_a_key_that_moves_out_of_a_merged_record_leaves_the_merge(run: Run) -> None:
+    """Too much was merged: one number belongs to somebody else after all."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.identities.resolve([claim("mr-1", "ss-1", minted="1"), claim("mr-2", minted="2")])
+        await hub.identities.resolve([claim("mr-3", minted="3")])
+        await hub.identities.merge("1", "2")
+        await hub.identities.move(["mr-1"], "3")
+
+        assert await hub.identities.lookup(["mr-1", "ss-1", "mr-2"]) == ["3", "2", "2"]
+
+    run(scenario)

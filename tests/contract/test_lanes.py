@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.message.delivery import Attempt, Delivery, Verdict
-from shared.message.errors import OwnershipLost
+from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import DestinationId, SessionId
 from shared.message.state import DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.local.queue import Received, SessionLock, dead_letter_queue
-from shared.message.errors import SessionLockLost
+from shared.message.errors.storage import SessionLockLost
 from shared.ports import Outgoing
 from tests.contract.conftest import RULES, Run
 from tests.doubles.clock import NOON, SettableClock

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.local.secrets import HUB_KEY, LocalSecrets
-from shared.message.errors import SecretMissing
+from shared.message.errors.storage import SecretMissing
 from tests.contract.conftest import Run
 
 

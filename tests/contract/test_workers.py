@@ -14,7 +14,8 @@ import pytest
 from shared.adapters.inline_workers import InlineWorkers
 from shared.adapters.local import workers as local_workers
 from shared.adapters.local.workers import ProcessWorkers
-from shared.message.errors import ContentUndecodable, WorkerLost
+from shared.message.errors.hl7 import ContentUndecodable
+from shared.message.errors.storage import WorkerLost
 from shared.ports import Workers
 from tests.doubles.work import Work
 

@@ -16,7 +16,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.adapters.local.fhir_table import SCHEMA
 from shared.fhir import exact_json
-from shared.message.errors import VersionConflict
+from shared.message.errors.storage import VersionConflict
 from shared.ports import Clock, Stored, Write
 
 

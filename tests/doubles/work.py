@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.message.errors import ContentUndecodable
+from shared.message.errors.hl7 import ContentUndecodable
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from infra.deployment import actions
 from infra.deployment.actions import ACTIONS, close_door, make_access_key, make_hub_key
 from infra.deployment.resources import provider_of
-from shared.message.errors import DeploymentFailed
+from shared.message.errors.configuration import DeploymentFailed
 from tests.doubles.azure_deployment import Credential, azure_double
 
 VAULT = "/subscriptions/1/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv"

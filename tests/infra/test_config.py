@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from infra.config import of_project, read_stack, read_stack_file
-from shared.message.errors import StackInvalid
+from shared.message.errors.configuration import StackInvalid
 from tests.infra.graph import REPOSITORY, STACKS
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from infra.deployment import package
 from infra.deployment.package import build_package, code_digest, deployed_files, find_python, install_command
-from shared.message.errors import PackageNotBuilt
+from shared.message.errors.configuration import PackageNotBuilt
 from tests.infra.graph import REPOSITORY
 
 TOPS = {"console", "function_app.py", "functions", "host.json", "interfaces", "requirements.txt", "shared"}

@@ -9,7 +9,7 @@ import pytest
 
 from infra.deployment.azure import Azure
 from infra.deployment.send_code import Patience, send_code
-from shared.message.errors import DeploymentFailed
+from shared.message.errors.configuration import DeploymentFailed
 from tests.doubles.azure_deployment import Credential, azure_double
 
 

@@ -9,7 +9,7 @@ import azure.functions as func
 import pytest
 
 from local.functions import load_functions
-from shared.message.errors import FunctionAppUnusable
+from shared.message.errors.configuration import FunctionAppUnusable
 
 
 @pytest.fixture

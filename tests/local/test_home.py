@@ -9,7 +9,8 @@ import pytest
 from local.home import Home
 from local.ports import refuse_ports_in_use
 from shared.adapters.local.folder import FolderLock
-from shared.message.errors import HomeInUse, HomeNotOurs, PortInUse
+from shared.message.errors.configuration import PortInUse
+from shared.message.errors.storage import HomeInUse, HomeNotOurs
 
 
 def test_fresh_removes_what_a_home_held(tmp_path):

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from local.http_server import BODY_LIMIT_BYTES
-from shared.message.errors import FunctionAppUnusable
+from shared.message.errors.configuration import FunctionAppUnusable
 
 
 @pytest.fixture

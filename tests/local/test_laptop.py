@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from local.laptop import Laptop, LaptopOptions
-from shared.message.errors import HomeInUse, PortInUse
+from shared.message.errors.configuration import PortInUse
+from shared.message.errors.storage import HomeInUse
 
 ADMISSION = (
     "MSH|^~\\&|WARDVIEW|NORTHGATE|CADUCEUS|NORTHGATE|20260301120000+0000||ADT^A01^ADT_A01|{id}|P|2.5.1\r"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from shared.message.errors import NotFound, RequestInvalid, RoleMissing
+from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
 from shared.recover.affected import REVEAL
 from tests.pipeline.hub_in_process import REJECTED
 from tests.pipeline.messages import adt

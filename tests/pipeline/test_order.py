@@ -246,7 +246,7 @@ async def test_worker_that_lost_its_session_writes_nothing_more(start_hub):
     first = await lanes.take(row.session, [], now, None, 10)
     await lanes.take(row.session, [], now, None, 10)
 
-    from shared.message.errors import OwnershipLost
+    from shared.message.errors.storage import OwnershipLost
 
     with pytest.raises(OwnershipLost):
         await lanes.write(first.ownership, [row._replace(code="late")])

@@ -7,7 +7,7 @@ import base64
 import orjson
 import pytest
 
-from shared.message.errors import NotFound, NotStopped, RequestInvalid
+from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid
 from shared.message.state import MessageState
 from tests.pipeline.hub_in_process import REJECTED, SILENT
 from tests.pipeline.messages import adt

@@ -159,7 +159,7 @@ async def test_delivery_that_raises_is_put_aside_alone(start_hub, destination):
 
 async def test_damaged_archive_stops_the_one_message_it_kept(start_hub, monkeypatch):
     """A byte that rotted on the disk is one message's misfortune, found by its digest."""
-    from shared.message.errors import ArchiveDamaged
+    from shared.message.errors.storage import ArchiveDamaged
 
     hub = await start_hub("store", "keyed")
     await hub.take(adt("A1", number="70001^^^GENERAL^MR"))

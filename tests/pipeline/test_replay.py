@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.message.errors import NotFound, RequestInvalid
+from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.state import MessageState
 from shared.transform import canonical
 from tests.pipeline.hub_in_process import ACCEPTED, REFUSED, REJECTED, HubInProcess
@@ -291,7 +291,7 @@ async def test_a_quarantined_message_is_replayed_once_its_mapping_is_mended(star
 
     def fails(message, context, **given):
         if message.control_id == "A1":
-            from shared.message.errors import BundleInvalid
+            from shared.message.errors.mapping import BundleInvalid
 
             raise BundleInvalid("1 fault")
         return convert(message, context, **given)
@@ -314,7 +314,7 @@ async def test_a_replay_that_fails_leaves_the_message_as_it_was(delivered, monke
     """It was delivered once; that a new mapping cannot read it does not undo that."""
 
     def fails(message, context, **given):
-        from shared.message.errors import BundleInvalid
+        from shared.message.errors.mapping import BundleInvalid
 
         raise BundleInvalid("1 fault")
 

@@ -12,7 +12,8 @@ from shared.hl7.ack import build_ack, read_acknowledgement
 from shared.hl7.batch import split_batch
 from shared.hl7.escape import escape, unescape
 from shared.hl7.structure import check_structure
-from shared.message.errors import Acknowledgement, Hl7Error
+from shared.message.errors.base import Acknowledgement
+from shared.message.errors.hl7 import Hl7Error
 from tests.unit.hl7.samples import ADT
 from tests.unit.hl7.test_ack import NOW
 

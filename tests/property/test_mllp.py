@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.message.errors import FrameTooLarge
+from shared.message.errors.hl7 import FrameTooLarge
 from shared.mllp import FrameDecoder, encode_frame
 
 BOUNDED = settings(max_examples=200, deadline=None)

@@ -14,7 +14,7 @@ from relay.control import BodyPart, Channel, Role
 from relay.limits import Limits
 from relay.local_access import SEND, Access, Key
 from relay.websocket import ClientHandshake, Fragment, ServerHandshake
-from shared.message.errors import RelayError
+from shared.message.errors.relay import RelayError
 
 LIMITS = Limits()
 LEAF = st.none() | st.booleans() | st.integers() | st.text(max_size=8)

@@ -23,7 +23,7 @@ from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter
 from shared.mapping.codes.tables import table
 from shared.mapping.observation import STATUSES
 from shared.mapping.registry import HANDLERS
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.rendering import render
 from shared.rendering.codes import inverse, inverse_code
 from shared.rendering.messages import KINDS
@@ -435,6 +435,8 @@ def test_appointments_come_back(data, event):
     sch = draw(segment("SCH", SCH))
     if draw(st.booleans()):
         sch[1][11] = "^^^20240401090000-0500^20240401093000-0500"
+    else:
+        sch[1].pop(25, None)  # without a time R4 knows proposed, cancelled and waitlisted appointments only (app-3)
     sent = [
         sch,
         draw(segment("NTE", NTE)),

@@ -14,7 +14,7 @@ from relay import EntraTokens, HybridConnection, Listener, NoTokens, SasTokens, 
 from relay.backoff import Backoff
 from relay.local_access import LISTEN, SEND, Access, Key, token_of
 from relay.tokens import sign
-from shared.message.errors import TooManyRelayListeners
+from shared.message.errors.relay import TooManyRelayListeners
 
 REPOSITORY = Path(__file__).parents[2]
 PLACE = HybridConnection.parse("sb://contoso.servicebus.windows.net/hospital/ward")

@@ -24,7 +24,7 @@ from relay.control import (
     encode_response,
 )
 from relay.limits import Limits
-from shared.message.errors import RelayLimitExceeded, RelayProtocolBroken
+from shared.message.errors.relay import RelayLimitExceeded, RelayProtocolBroken
 
 LIMITS = Limits()
 REQUEST = {

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from relay import EntraTokens, Limits, RelayedResponse, Token
-from shared.message.errors import HybridConnectionUnknown, RelayRefused, RelayUnreachable
+from shared.message.errors.relay import HybridConnectionUnknown, RelayRefused, RelayUnreachable
 from tests.doubles.tcp_line import TcpLine
 from tests.doubles.waiting import until
 

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from relay import Limits, RelayedResponse
-from shared.message.errors import (
+from shared.message.errors.relay import (
     HybridConnectionUnknown,
     NoRelayListener,
     RelayAnswerLate,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from relay import Limits
-from shared.message.errors import HybridConnectionUnknown, RelayAnswerLate, RelayRejected, RendezvousMissed
+from shared.message.errors.relay import HybridConnectionUnknown, RelayAnswerLate, RelayRejected, RendezvousMissed
 from tests.doubles.waiting import until
 
 

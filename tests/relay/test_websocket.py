@@ -6,7 +6,7 @@ import pytest
 
 from relay.limits import Limits
 from relay.websocket import ClientHandshake, Finished, Fragment, Half, Pong, ServerHandshake, WebSocket
-from shared.message.errors import RelayProtocolBroken
+from shared.message.errors.relay import RelayProtocolBroken
 
 LIMITS = Limits(frame_bytes=1000)
 

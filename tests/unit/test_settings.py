@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.message.errors import SettingInvalid
+from shared.message.errors.configuration import SettingInvalid
 from shared.settings import read_settings
 
 AZURE = {

@@ -20,7 +20,7 @@ from shared.adapters.azure.operations import Operations
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, key
 from shared.adapters.local.recent_bodies import RecentBodies
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import ArchiveDamaged
+from shared.message.errors.storage import ArchiveDamaged
 from shared.message.identifiers import InterfaceId
 from shared.ports import Clock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.message.errors import AzureRefused, AzureUnavailable, SessionLockLost
+from shared.message.errors.storage import AzureRefused, AzureUnavailable, SessionLockLost
 
 SERVICE = "service_bus"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.message.errors import AzureRefused, AzureUnavailable, IntegrationError
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.storage import AzureRefused, AzureUnavailable
 
 _REFUSED = frozenset({401, 403})
 

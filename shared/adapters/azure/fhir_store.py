@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from shared.fhir import exact_json
-from shared.message.errors import AzureRefused, AzureUnavailable, VersionConflict
+from shared.message.errors.storage import AzureRefused, AzureUnavailable, VersionConflict
 from shared.ports import MetaWrite, Stored, Write
 
 if TYPE_CHECKING:

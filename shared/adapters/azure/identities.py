@@ -2,9 +2,9 @@
 
 | key | row |
 |---|---|
-| ``k!<key>`` | the resource a key is bound to; never bound again |
+| ``k!<key>`` | the resource a key is bound to; bound again only when a person moves a number |
 | ``r!<resource>`` | where it was merged to, and the facts that claims are compared with |
-| ``generation`` | changes with every merge: who has an older one in memory reads anew |
+| ``generation`` | changes with every merge and move: who has an older one in memory reads anew |
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, tag_of
-from shared.message.errors import AzureUnavailable
+from shared.message.errors.storage import AzureUnavailable
 from shared.message.work import batches_by_size
 from shared.ports import IdentityClaim, Resolution
 
@@ -94,11 +94,30 @@ class AzureIdentities:
                     return True
         raise AzureUnavailable("identities, merge")
 
+    async def move(self, keys: Sequence[str], resource: str) -> None:
+        async with self._working:
+            for attempt in range(_TRIES):
+                generation = await self._table.get(PARTITION, GENERATION)
+                self._resources.clear()
+                end = (await self._chain(resource, _Draft(is_guess=False)))[-1]
+                try:
+                    await self._write_edit([Step("put", _key_row(key), {"resource": end}) for key in keys], generation)
+                except RowConflict:
+                    await asyncio.sleep(_PAUSE_SECONDS * attempt)
+                else:
+                    return
+        raise AzureUnavailable("identities, move")
+
     async def _write_merge(self, prior: str, after: _Resource, generation: Row | None) -> None:
         """Write a redirect; two merges at a time cannot close a circle, for both change the generation."""
+        await self._write_edit([_resource_step(prior, after)], generation)
+
+    async def _write_edit(self, steps: Sequence[Step], generation: Row | None) -> None:
+        """Write what a person edited, and that whoever remembers anything has to read it anew."""
         kind, tag = ("create", None) if generation is None else ("update", tag_of(generation))
         step = Step(kind, GENERATION, {"value": secrets.token_hex(8)}, tag)  # type: ignore[arg-type]
-        await self._table.transact(PARTITION, [step, _resource_step(prior, after)])
+        await self._table.transact(PARTITION, [step, *steps])
+        self._keys.clear()
         self._resources.clear()
         self._looked = float("-inf")
 
@@ -156,12 +175,13 @@ class AzureIdentities:
     # What is known
 
     async def _refresh(self) -> None:
-        """Forget the resources in memory where somebody has merged any since."""
+        """Forget what is in memory where somebody has merged or moved anything since."""
         if time.monotonic() - self._looked < FRESH_SECONDS:
             return
         row = await self._table.get(PARTITION, GENERATION)
         generation = None if row is None else str(row["value"])
         if generation != self._generation:
+            self._keys.clear()
             self._resources.clear()
             self._generation = generation
         self._looked = time.monotonic()

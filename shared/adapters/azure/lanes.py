@@ -30,7 +30,7 @@ from shared.adapters.azure.lane_rows import (
 from shared.adapters.azure.session_state import STOPPED, Owner, SessionState, Waiting, by_delivery, is_waiting
 from shared.adapters.azure.table import GROUP_LIMIT, RowConflict, Step, Table
 from shared.message.delivery import Attempt, Delivery
-from shared.message.errors import AzureUnavailable, OwnershipLost
+from shared.message.errors.storage import AzureUnavailable, OwnershipLost
 from shared.message.identifiers import DestinationId, MessageId, SessionId
 from shared.message.state import DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn

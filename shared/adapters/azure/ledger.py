@@ -43,7 +43,7 @@ from shared.adapters.azure.reservation import (
     uses_of,
 )
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, equals, tag_of
-from shared.message.errors import AzureUnavailable
+from shared.message.errors.storage import AzureUnavailable
 from shared.message.identifiers import InterfaceId, MessageId, new_message_id
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState

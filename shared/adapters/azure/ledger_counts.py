@@ -13,7 +13,7 @@ from typing import Literal
 
 from shared.adapters.azure.ledger_rows import END, PARTITION, counts_columns, counts_of
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, tag_of
-from shared.message.errors import AzureUnavailable
+from shared.message.errors.storage import AzureUnavailable
 
 FOLD_FROM = 200  # rows of as many processes are added up into one
 _TRIES = 5

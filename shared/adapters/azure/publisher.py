@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.azure.operations import Operations
-from shared.message.errors import EventNotTaken
+from shared.message.errors.pipeline import EventNotTaken
 
 if TYPE_CHECKING:
     from azure.core.messaging import CloudEvent

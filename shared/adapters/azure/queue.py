@@ -14,7 +14,7 @@ from shared.adapters.azure.bus_failures import named_bus
 from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.operations import BUS_UNIT_BYTES, Operations
 from shared.adapters.azure.session_receivers import Received, SessionLock, SessionReceivers
-from shared.message.errors import AzureUnavailable
+from shared.message.errors.storage import AzureUnavailable
 from shared.ports import Clock, Outgoing
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from shared.adapters.azure.failures import named
-from shared.message.errors import SecretMissing
+from shared.message.errors.storage import SecretMissing
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient

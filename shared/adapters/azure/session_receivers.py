@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.azure.bus_failures import named_bus
-from shared.message.errors import SessionLockLost
+from shared.message.errors.storage import SessionLockLost
 
 if TYPE_CHECKING:
     from azure.servicebus.aio import AutoLockRenewer, ServiceBusClient, ServiceBusReceiver

@@ -9,7 +9,7 @@ import orjson
 
 from shared.deliver.answer import Silence, answer_to_silence
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.errors import EventNotTaken
+from shared.message.errors.pipeline import EventNotTaken
 from shared.ports import Clock, Publisher
 
 

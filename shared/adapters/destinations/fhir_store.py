@@ -8,7 +8,8 @@ from datetime import datetime
 from shared.changes.apply import Applied, ChangeSet, apply_changes, changes_of, needed, needed_after
 from shared.deliver.answer import answer_to_store_error
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.errors import IntegrationError, VersionConflict
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.storage import VersionConflict
 from shared.message.identifiers import LIVE
 from shared.observe.log import log
 from shared.ports import Clock, FhirStore

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shared.adapters.local.store_keeper import Submission, Taken
 from shared.deliver.answer import answer_to_store_error
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import LIVE
 from shared.observe.log import log
 from shared.ports import Clock, Workers

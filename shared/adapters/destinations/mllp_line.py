@@ -9,7 +9,7 @@ from typing import cast
 
 from shared.deliver.answer import Silence
 from shared.hl7.ack import ReceivedAcknowledgement, read_acknowledgement
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.mllp import FrameDecoder, frame_parts
 
 ANSWER_LIMIT_BYTES = 256 * 1024

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.ports import Destination, SecretStore
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from shared.adapters.local.recent_bodies import RecentBodies
 from shared.adapters.local.segment import PREAMBLE_BYTES, Record, new_preamble, read_preamble, scan
 from shared.adapters.local.segment_writer import SegmentWriter, Tail, segment_name
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import ArchiveDamaged
+from shared.message.errors.storage import ArchiveDamaged
 from shared.message.identifiers import InterfaceId
 
 SCHEMA = """

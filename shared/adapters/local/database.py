@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from shared.adapters.local.storage_error import storage_error
 from shared.adapters.local.work_thread import WorkThread
-from shared.message.errors import HomeOutdated
+from shared.message.errors.storage import HomeOutdated
 
 T = TypeVar("T")
 Query = Callable[[str, Sequence[object]], list[Any]]
@@ -49,7 +49,6 @@ class Database:
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
         self._thread = WorkThread("commit")
-        self._room = asyncio.Semaphore(WAITING_LIMIT)
         self._jobs: deque[_Job] = deque()
         self._is_running = False
         self._is_closed = False
@@ -64,16 +63,17 @@ class Database:
             StorageFull: the disk is full; nothing of the group was written.
             StorageFailed: the disk or the file failed; nothing of the group was written.
         """
-        async with self._room:
-            if self._is_closed:
-                raise RuntimeError("the database is closed")
-            loop = asyncio.get_running_loop()
-            job = _Job(work, loop.create_future())
-            self._jobs.append(job)
-            if not self._is_running:
-                self._is_running = True
-                loop.call_soon(self._run_group, loop)
-            return await job.future  # type: ignore[no-any-return]  # the future of this work
+        while len(self._jobs) >= WAITING_LIMIT:
+            await asyncio.wait([self._jobs[0].future])
+        if self._is_closed:
+            raise RuntimeError("the database is closed")
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future())
+        self._jobs.append(job)
+        if not self._is_running:
+            self._is_running = True
+            loop.call_soon(self._run_group, loop)
+        return await job.future  # type: ignore[no-any-return]  # the future of this work
 
     def write_now(self, work: Work[T]) -> T:
         """Run and commit the work while everybody waits; for the start, before the first `write`."""

@@ -18,7 +18,7 @@ import orjson
 
 from shared.adapters.local.database import Query
 from shared.fhir import exact_json
-from shared.message.errors import VersionConflict
+from shared.message.errors.storage import VersionConflict
 from shared.ports import MetaWrite, Stored, Write
 
 SCHEMA = """

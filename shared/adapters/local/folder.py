@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from shared.message.errors import HomeInUse
+from shared.message.errors.storage import HomeInUse
 
 if sys.platform == "win32":
     import msvcrt

@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS resource (
 _MERGE = (
     "INSERT INTO resource (resource, redirect) VALUES (?, ?) ON CONFLICT DO UPDATE SET redirect = excluded.redirect"
 )
+_MOVE = "INSERT INTO identity VALUES (?, ?) ON CONFLICT DO UPDATE SET resource = excluded.resource"
 _FACTS = """INSERT INTO resource (resource, family, birth_date) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET
     family = CASE excluded.family WHEN '' THEN family ELSE excluded.family END,
     birth_date = CASE excluded.birth_date WHEN '' THEN birth_date ELSE excluded.birth_date END"""
@@ -68,6 +69,14 @@ class LocalIdentities:
         is_merged = await self._database.write(work)
         self._complete.clear()
         return is_merged
+
+    async def move(self, keys: Sequence[str], resource: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            end = _chain(query_of(connection), resource)[-1]
+            connection.executemany(_MOVE, [(key, end) for key in keys])
+
+        await self._database.write(work)
+        self._complete.clear()
 
 
 class _Found(NamedTuple):

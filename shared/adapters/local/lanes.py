@@ -16,7 +16,8 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.delivery_row import ATTEMPT_COLUMNS, COLUMNS, attempt_of, delivery_of, row_of
 from shared.adapters.local.instant import optional_instant, optional_microseconds, to_microseconds
 from shared.message.delivery import Attempt, Delivery
-from shared.message.errors import OwnershipLost, RetryBudgetSpent
+from shared.message.errors.pipeline import RetryBudgetSpent
+from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId
 from shared.message.state import FINAL, DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn

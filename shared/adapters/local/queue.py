@@ -18,6 +18,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.adapters.local.queue_table import (
     BROWSE,
+    HAS_MESSAGES,
     NEXT_DUE,
     RECEIVE,
     SESSIONS,
@@ -27,7 +28,7 @@ from shared.adapters.local.queue_table import (
     move_due,
     remove,
 )
-from shared.message.errors import SessionLockLost
+from shared.message.errors.storage import SessionLockLost
 from shared.ports import Clock, Outgoing
 
 TOO_MANY_DELIVERIES = "MaxDeliveryCountExceeded"
@@ -249,9 +250,13 @@ class LocalQueue:
 
     def _next_session(self, queue: str) -> str | None:
         """Return the first free session after the one accepted last, in the order of their names, round and round."""
-        last = self._last_session.get(queue, "")
-        free = [session for session in self._sessions[queue] if (queue, session) not in self._locks]
-        return min((session for session in free if session > last), default=min(free, default=None))
+        last, sessions = self._last_session.get(queue, ""), self._sessions[queue]
+        free = sorted(session for session in sessions if (queue, session) not in self._locks)
+        for session in [*(one for one in free if one > last), *(one for one in free if one <= last)]:
+            if self._database.read(HAS_MESSAGES, (queue, session)):
+                return session
+            sessions.discard(session)
+        return None
 
     async def _count(self, queue: str, found: Sequence[Received], received: Sequence[Received]) -> None:
         """Count the deliveries, and bury what was found once too often."""

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS sent (
 
 DUE_AT_ONCE = 500  # scheduled messages moved in one transaction
 
+HAS_MESSAGES = "SELECT 1 FROM queued WHERE queue = ? AND session = ? LIMIT 1"
 SESSIONS = "SELECT DISTINCT queue, session FROM queued"
 NEXT_DUE = "SELECT min(due) FROM scheduled"
 RECEIVE = """SELECT number, message_id, enqueued, body, coalesce(times, 0), reason

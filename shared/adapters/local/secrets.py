@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.adapters.local.folder import sync_folder
-from shared.message.errors import SecretMissing
+from shared.message.errors.storage import SecretMissing
 
 HUB_KEY = "hub-key"  # mints resource ids and hashes identifiers: lost with the home folder, never rotated
 HUB_KEY_BYTES = 32

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-from shared.message.errors import IntegrationError, StorageFailed, StorageFull
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.storage import StorageFailed, StorageFull
 
 
 def storage_error(error: sqlite3.Error | OSError) -> IntegrationError:

@@ -26,7 +26,7 @@ from shared.changes.apply import apply_record
 from shared.deliver.answer import answer_to_store_error
 from shared.message.delivery import Answer, Verdict
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.ports import Stored
 
 LONGEST_RECENT = 64 * 1024

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from shared.adapters.local.worker_process import HEAD, frame, main
-from shared.message.errors import IntegrationError, WorkerLost
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.storage import WorkerLost
 
 J = TypeVar("J")
 R = TypeVar("R")

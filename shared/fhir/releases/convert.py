@@ -11,7 +11,7 @@ from shared.fhir.explain import classify
 from shared.fhir.releases import r5, stu3
 from shared.fhir.releases.rules import Json, Rule
 from shared.fhir.schema import type_of, validator
-from shared.message.errors import NotFhir
+from shared.message.errors.mapping import NotFhir
 from shared.message.finding import Finding
 
 Release = Literal["STU3", "R5"]

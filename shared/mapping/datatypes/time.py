@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from shared.fhir.moment import is_after
-from shared.mapping.rows import parts_of
+from shared.mapping.rows import Condition, parts_of
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -67,6 +67,14 @@ def clock(raw: str, scope: Scope) -> str | None:
         scope.find("time_invalid", f"{len(raw)} characters")
         return None
     return f"{found[1]}:{found[2] or '00'}:{found[3] or '00'}{found[4] or ''}"
+
+
+def no_time(number: int) -> Condition:
+    """Return the guide's condition IF field NOT VALUED, of a time: what stands instead counts beside one that is none.
+
+    That somebody died must not be lost with a date that is wrong.
+    """
+    return lambda segment: not (sent := segment.text(number)) or fhir_time(sent, "UTC") is None
 
 
 @parts_of({1: "start", 2: "end"})

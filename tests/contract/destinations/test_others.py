@@ -18,7 +18,8 @@ from shared.adapters.destinations.null import NullDestination
 from shared.adapters.destinations.open import SecretlyAddressed, open_destination
 from shared.adapters.local.publisher import LocalPublisher
 from shared.message.delivery import Answer, Verdict
-from shared.message.errors import EventNotTaken, SecretMissing
+from shared.message.errors.pipeline import EventNotTaken
+from shared.message.errors.storage import SecretMissing
 
 EVENT = {"specversion": "1.0", "id": "d1", "source": "/interfaces/x", "type": "caduceus.x.A01"}
 

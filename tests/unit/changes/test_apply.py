@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
-from shared.message.errors import RecordUnreadable, SubjectConflict
+from shared.message.errors.mapping import RecordUnreadable, SubjectConflict
 from shared.ports import MetaWrite, Write
 from tests.unit.changes.samples import Store, change, patient, record, url, visit
 

@@ -14,7 +14,8 @@ from shared.hl7 import parse
 from shared.mapping import MappingContext, convert
 from shared.mapping.claims import ClaimDefaults
 from shared.mapping.identity import MemoryResolver, Minter
-from shared.message.errors import Hl7Error, SubjectConflict
+from shared.message.errors.hl7 import Hl7Error
+from shared.message.errors.mapping import SubjectConflict
 from shared.message.identifiers import Sequence
 from tests.unit.changes.samples import Store
 

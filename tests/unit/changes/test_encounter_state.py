@@ -58,6 +58,7 @@ EXPECTED = rows_of("""
     A40   sPATI LFC. U
     A41   sPATI LFC. U
     A42   sPATI LFC. U
+    A43   sPATI LFC. U
     A44   sPATI LFC. U
     A45   sPATI LFC. U
     A46   sPATI LFC. U
@@ -86,21 +87,6 @@ def test_an_event_without_a_row_moves_no_status_and_may_not_write(event: str) ->
     """What nobody thought through must not write: it is quarantined."""
     assert not has_row("ADT", event)
     assert all(ENCOUNTER.next_status(event, stored, "in-progress") is None for stored in ENCOUNTER.statuses)
-
-
-@pytest.mark.parametrize(
-    ("event", "gone"),
-    [
-        # 3.3.13: the discharge never was. 3.3.11: the admission never was.
-        ("A13", {"period.end", "length", "hospitalization.dischargeDisposition", "hospitalization.destination"}),
-        ("A11", {"period", "location", "length"}
-                | {"hospitalization.dischargeDisposition", "hospitalization.destination"}),
-        ("A26", {"location[reserved]", "location[planned]"}),
-    ],
-)  # fmt: skip
-def test_a_cancellation_removes_what_the_cancelled_event_had_set(event: str, gone: set[str]) -> None:
-    """A discharge date that outlives its cancellation ends a visit that goes on."""
-    assert set(ROWS[event].deletes) == gone
 
 
 def test_every_row_says_where_it_comes_from() -> None:

@@ -11,7 +11,7 @@ from shared.changes.record import CanonicalRecord
 from shared.fhir.validate import validate_resource
 from shared.hl7 import parse
 from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter, convert
-from shared.message.errors import SubjectConflict
+from shared.message.errors.mapping import SubjectConflict
 from shared.message.identifiers import Sequence
 from tests.unit.changes.samples import Store
 from tests.unit.mapping.medication_samples import FORECAST, RXA, RXA_DRUG, RXD, RXE, RXG, RXO, sent

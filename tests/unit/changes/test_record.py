@@ -8,7 +8,7 @@ import pytest
 
 from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
 from shared.changes.record import decode_record, encode_record
-from shared.message.errors import RecordUnreadable
+from shared.message.errors.mapping import RecordUnreadable
 from tests.unit.changes.samples import change, patient, record, visit
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.changes.notes import ResourceChange
 from shared.changes.record import CanonicalRecord
-from shared.message.errors import SubjectConflict
+from shared.message.errors.mapping import SubjectConflict
 from tests.unit.changes.samples import Store, change, patient, record, visit
 
 VALUES = st.sampled_from(["a", "b", "c"])

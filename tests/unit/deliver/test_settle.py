@@ -9,7 +9,7 @@ import pytest
 from shared.deliver.settle import advances, settle
 from shared.message.delivery import Answer, Delivery, Verdict
 from shared.message.envelope import ArchiveRef, Item
-from shared.message.errors import RetryBudgetSpent
+from shared.message.errors.pipeline import RetryBudgetSpent
 from shared.message.identifiers import (
     LIVE,
     DeliveryId,

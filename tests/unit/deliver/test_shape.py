@@ -13,7 +13,8 @@ from shared.deliver.shape import control_id_of, media_type_of, shape
 from shared.hl7 import parse
 from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef, Item
-from shared.message.errors import SegmentAbsent, ShapeFailed, TextNotEncodable
+from shared.message.errors.hl7 import SegmentAbsent, TextNotEncodable
+from shared.message.errors.mapping import ShapeFailed
 from shared.message.finding import Finding
 from shared.message.identifiers import (
     LIVE,

@@ -16,7 +16,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.changes.record import CanonicalRecord, encode_record
 from shared.message.delivery import Answer, Verdict
-from shared.message.errors import StorageFailed, VersionConflict
+from shared.message.errors.storage import StorageFailed, VersionConflict
 from shared.ports import Stored, Write
 from tests.doubles.clock import NOON, SettableClock
 from tests.doubles.samples import delivery

@@ -21,7 +21,7 @@ from shared.adapters.local.store_keeper import StoreKeeper, Submission, Taken
 from shared.changes.record import CanonicalRecord, encode_record
 from shared.message.delivery import Answer, Delivery, Verdict
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import StorageFailed, WorkerLost
+from shared.message.errors.storage import StorageFailed, WorkerLost
 from tests.doubles.clock import NOON, SettableClock
 from tests.doubles.samples import delivery
 from tests.unit.changes.samples import patient, record, visit

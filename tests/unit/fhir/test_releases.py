@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.fhir.releases import to_r4
 from shared.fhir.validate import validate_bundle, validate_resource
-from shared.message.errors import NotFhir
+from shared.message.errors.mapping import NotFhir
 
 PERSON, VISIT, DOCTOR = ({"reference": f"{kind}/1"} for kind in ("Patient", "Encounter", "Practitioner"))
 TERMS = "http://terminology.hl7.org/CodeSystem/"

@@ -8,14 +8,9 @@ import pytest
 
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack, read_acknowledgement
-from shared.message.errors import (
-    Acknowledgement,
-    AcknowledgementUnreadable,
-    ContentUndecodable,
-    NotForThisStage,
-    PathInvalid,
-    UnknownSender,
-)
+from shared.message.errors.base import Acknowledgement
+from shared.message.errors.hl7 import AcknowledgementUnreadable, ContentUndecodable, PathInvalid
+from shared.message.errors.pipeline import NotForThisStage, UnknownSender
 from tests.unit.hl7.samples import with_charset, with_header
 
 NOW = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.hl7 import parse
-from shared.message.errors import CharsetUnsupported, ContentUndecodable
+from shared.message.errors.hl7 import CharsetUnsupported, ContentUndecodable
 from tests.unit.hl7.samples import with_charset, with_header
 
 

@@ -13,7 +13,7 @@ import pytest
 from shared.hl7 import parse
 from shared.hl7.batch import split_batch
 from shared.hl7.structure import check_structure
-from shared.message.errors import Hl7Error
+from shared.message.errors.hl7 import Hl7Error
 
 pytestmark = pytest.mark.corpus
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import tracemalloc
 
 import pytest
 
 from shared.hl7 import parse
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 
 HEADER = b"MSH|^~\\&|A|B|C|D|1||ORU^R01|1|P|2.5\r"
 TEN_MEGABYTES = 10_000_000
@@ -36,6 +37,7 @@ TEN_MEGABYTES = 10_000_000
 )
 def test_no_message_takes_a_second(raw: bytes) -> None:
     """A backtracking or quadratic reader can be stopped with one message."""
+    gc.disable()  # what the collector takes depends on everything else that this process holds
     began = time.process_time()
 
     try:
@@ -46,8 +48,11 @@ def test_no_message_takes_a_second(raw: bytes) -> None:
         message.to_bytes()
     except IntegrationError:
         pass
+    finally:
+        took = time.process_time() - began
+        gc.enable()
 
-    assert time.process_time() - began < 1
+    assert took < 1
 
 
 def test_a_document_of_ten_megabytes_is_not_copied_about() -> None:

@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.hl7 import Message, parse
-from shared.message.errors import (
-    DelimitersInvalid,
-    HeaderTooShort,
-    Hl7Error,
-    IntegrationError,
-    NotHl7,
-    SeveralMessages,
-)
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.hl7 import DelimitersInvalid, HeaderTooShort, Hl7Error, NotHl7, SeveralMessages
 from tests.unit.hl7.samples import ADT, with_header
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.hl7 import NULL, parse
-from shared.message.errors import PathInvalid, SegmentAbsent, TextNotEncodable
+from shared.message.errors.hl7 import PathInvalid, SegmentAbsent, TextNotEncodable
 from tests.unit.hl7.samples import ADT, with_charset, with_header
 
 

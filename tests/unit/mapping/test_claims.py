@@ -101,3 +101,12 @@ def test_minting_is_hmac_sha256():
     digest = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     assert minted[:13] == f"{digest[:8]}-{digest[8:12]}"
     assert minted[-12:] == digest[20:32]
+
+
+@pytest.mark.parametrize("admitted_at", ["0", "00000000", "UNKNOWN", "2024", "99991231", "1"])
+def test_what_is_no_admission_time_identifies_no_visit(admitted_at: str):
+    """All visits of a patient would become one: without a number and a time a visit belongs to its message."""
+    pv1 = "PV1|1|I" + "|" * 42 + admitted_at
+    visit = identity_claims(message(MSH, PID, pv1), HOSPITAL)[-1]
+    assert (visit.kind, visit.identifiers) == ("Encounter", ())
+    assert "unidentified" in visit.flags

@@ -17,7 +17,7 @@ from shared.mapping.codes.tables import table
 from shared.mapping.document import mapping_page
 from shared.mapping.message_types import types_page
 from shared.mapping.registry import HANDLERS, TABLES
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from tests.tools.code_tables import TARGET, read_tables, write_tables
 from tests.unit.mapping.samples import PID, PV1, codes, context, converted, only, resources
 

@@ -11,7 +11,7 @@ import pytest
 from shared.fhir import exact_json
 from shared.hl7 import parse
 from shared.mapping import convert
-from shared.message.errors import IntegrationError
+from shared.message.errors.base import IntegrationError
 from tests.tools.facts import Count, Page, cases, count
 from tests.unit.mapping.samples import context
 

@@ -107,6 +107,14 @@ def test_the_same_next_of_kin_twice_is_one_related_person():
     assert "resource_repeated" in codes(conversion)
 
 
+def test_what_is_repeated_is_dropped_beside_a_consent_about_a_visit():
+    """R4 Consent.provision.data.reference is a Reference, where all other elements of that name are its text."""
+    conversion = admitted(PID, "NK1|1|Sample^John|SPO", "NK1|2|Sample^John|SPO", PV1, "ARV|1|A|DEM")
+    (said,) = only(conversion, "Consent")["provision"]["data"]
+    assert said["reference"] == {"reference": "urn:uuid:" + only(conversion, "Encounter")["id"]}
+    assert len(resources(conversion, "RelatedPerson")) == 1
+
+
 def test_null_deletes_its_element_and_leaves_the_work_number_alone():
     """HL7 "" means delete; PID-13 and PID-14 feed one list, so each deletes its own part."""
     conversion = admitted('PID|1||1^^^G^MR||S^J||""||||||""|^WPN^PH^^^555^5550100')

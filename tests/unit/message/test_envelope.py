@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.message.envelope import ArchiveRef, Item, Wake, decode_envelope, encode_envelope, encode_wake, pack
-from shared.message.errors import EnvelopeUnreadable
+from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import LIVE, DestinationId, InterfaceId, MessageId, OrderingKey, Sequence
 
 

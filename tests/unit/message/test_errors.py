@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.message.errors import FilesInvalid, Hl7Error, IntegrationError, every_error, reason_of
+from shared.message.errors import every_error, reason_of
+from shared.message.errors.configuration import FilesInvalid, IntegrationError
+from shared.message.errors.hl7 import Hl7Error
 
 RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"
 PARTS = ("**What happened.**", "**Who is affected.**", "**Look at**", "**Do.**", "**Resend?**")

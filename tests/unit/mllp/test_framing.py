@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from shared.message.errors import FrameTooLarge
+from shared.message.errors.hl7 import FrameTooLarge
 from shared.mllp import FrameDecoder, encode_frame
 
 LIMIT_BYTES = 1_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import parse
-from shared.message.errors import IdentityConflict, MergeCycle
+from shared.message.errors.mapping import IdentityConflict, MergeCycle
 from shared.message.finding import Finding
 from shared.mpi import PersonIndex, Resolved
 from tests.unit.mpi.samples import Feed, claims, message, play, who
@@ -166,8 +166,8 @@ def test_after_a_merge_the_prior_number_means_the_survivor(tmp_path: Path) -> No
     async def scenario(index: PersonIndex) -> None:
         prior, survivor = await who(index, message("1^^^HOSPITAL^MR")), await who(index, message("2^^^HOSPITAL^MR"))
         last = await who(index, message("3^^^HOSPITAL^MR"))
-        await index.merge(IdentityEdit("Patient", "A40", prior, survivor))
-        await index.merge(IdentityEdit("Patient", "A40", survivor, last))
+        await index.edit(IdentityEdit("Patient", "A40", prior, survivor), ())
+        await index.edit(IdentityEdit("Patient", "A40", survivor, last), ())
 
         assert await who(index, message("1^^^HOSPITAL^MR")) == last
 
@@ -179,9 +179,9 @@ def test_a_merge_in_a_circle_is_an_error_and_changes_nothing(tmp_path: Path) -> 
 
     async def scenario(index: PersonIndex) -> None:
         one, other = await who(index, message("1^^^HOSPITAL^MR")), await who(index, message("2^^^HOSPITAL^MR"))
-        await index.merge(IdentityEdit("Patient", "A40", one, other))
+        await index.edit(IdentityEdit("Patient", "A40", one, other), ())
         with pytest.raises(MergeCycle):
-            await index.merge(IdentityEdit("Patient", "A40", other, one))
+            await index.edit(IdentityEdit("Patient", "A40", other, one), ())
 
         assert await who(index, message("1^^^HOSPITAL^MR")) == other
 
@@ -194,7 +194,7 @@ def test_an_event_that_merges_nobody_redirects_nothing(tmp_path: Path, event: st
 
     async def scenario(index: PersonIndex) -> None:
         one, other = await who(index, message("1^^^HOSPITAL^MR")), await who(index, message("2^^^HOSPITAL^MR"))
-        await index.merge(IdentityEdit("Patient", event, one, other))
+        await index.edit(IdentityEdit("Patient", event, one, other), ())
 
         assert await who(index, message("1^^^HOSPITAL^MR")) == one
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from shared.message.errors import NotFound
+from shared.message.errors.pipeline import NotFound
 from shared.observe.log import log, log_failure
 
 CANARY = "ZZYZX-CANARY"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.hl7 import parse
-from shared.message.errors import RegistryInvalid
+from shared.message.errors.configuration import RegistryInvalid
 from shared.registry import load_registry
 
 from .conftest import INTERFACE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.message.errors import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
+from shared.message.errors.mapping import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
 from shared.rendering import render
 from tests.unit.rendering.samples import ABOUT, PATIENT, VISIT, bundle, lines, noted, rendered
 

@@ -10,7 +10,7 @@ import pytest
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import decode_record
 from shared.mapping.convert import Conversion
-from shared.message.errors import BundleInvalid
+from shared.message.errors.mapping import BundleInvalid
 from shared.message.identifiers import InterfaceId, Sequence
 from shared.registry import load_registry
 from shared.transform import canonical

@@ -8,7 +8,8 @@ from azure.servicebus.exceptions import ServiceBusAuthorizationError, ServiceBus
 
 from shared.adapters.azure.bus_failures import named_bus
 from shared.adapters.azure.failures import named
-from shared.message.errors import AzureRefused, AzureUnavailable, SessionLockLost, SettingInvalid
+from shared.message.errors.configuration import SettingInvalid
+from shared.message.errors.storage import AzureRefused, AzureUnavailable, SessionLockLost
 
 SECRET = "Mustermann"  # what a row or a message may hold
 

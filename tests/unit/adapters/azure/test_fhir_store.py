@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.azure.fhir_store import BUNDLE_LIMIT, TYPES, HttpFhirStore
-from shared.message.errors import AzureRefused, AzureUnavailable, VersionConflict
+from shared.message.errors.storage import AzureRefused, AzureUnavailable, VersionConflict
 from shared.ports import Write
 from tests.doubles.clock import SettableClock
 from tests.doubles.fhir_server import FhirServer

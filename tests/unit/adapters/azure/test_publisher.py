@@ -12,7 +12,7 @@ from azure.eventgrid.aio import EventGridPublisherClient
 
 from shared.adapters.azure.operations import Operations
 from shared.adapters.azure.publisher import AzurePublisher
-from shared.message.errors import EventNotTaken
+from shared.message.errors.pipeline import EventNotTaken
 from tests.doubles.event_grid import EventGridTopic, Subscription
 
 KEY = "a key"

@@ -9,7 +9,7 @@ from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
 from shared.adapters.azure.operations import Operations
 from shared.adapters.azure.table import RowConflict, Step, Table
-from shared.message.errors import AzureUnavailable
+from shared.message.errors.storage import AzureUnavailable
 
 
 class Breaking:

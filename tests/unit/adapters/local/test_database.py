@@ -12,7 +12,7 @@ import pytest
 
 from shared.adapters.local import database as module
 from shared.adapters.local.database import Database
-from shared.message.errors import HomeOutdated, StorageFailed, StorageFull
+from shared.message.errors.storage import HomeOutdated, StorageFailed, StorageFull
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS word (word TEXT NOT NULL)"
 Scenario = Callable[[Database], Coroutine[Any, Any, None]]

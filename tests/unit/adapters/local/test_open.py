@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.local.folder import FolderLock
-from shared.message.errors import HomeInUse
+from shared.message.errors.storage import HomeInUse
 
 OPEN = """
 import sys

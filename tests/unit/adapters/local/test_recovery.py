@@ -19,7 +19,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.journal import ENTRY_LIMIT_BYTES, HALF_BYTES
 from shared.adapters.local.segment import PREAMBLE_BYTES, encode_header, new_preamble
 from shared.message.envelope import ArchiveRef
-from shared.message.errors import ArchiveDamaged, StorageFailed, StorageFull
+from shared.message.errors.storage import ArchiveDamaged, StorageFailed, StorageFull
 from shared.message.identifiers import InterfaceId
 from tests.doubles.samples import LAB
 

@@ -1,0 +1,90 @@
+"""Errors of the connector on premises: its spool, its line to the hub, what it was asked to deliver."""
+
+from __future__ import annotations
+
+from shared.message.errors.base import Acknowledgement, Disposition, IntegrationError
+from shared.message.errors.configuration import FilesInvalid
+
+
+class ConnectorConfigInvalid(FilesInvalid):
+    """The configuration of a connector cannot be used as it is."""
+
+    code = "CONNECTOR-001"
+    what = "the connector's configuration cannot be used"
+    next_step = "mend it, then `python -m connector check`"
+
+
+class SpoolInUse(IntegrationError):
+    """Another connector works with this spool; two of them would deliver everything twice."""
+
+    code = "CONNECTOR-002"
+    what = "another process uses this spool"
+    disposition = Disposition.REFUSE
+    next_step = "stop the other one; a standby waits for the same spool, it never has its own"
+
+
+class SpoolUnreadable(IntegrationError):
+    """The spool was made by another version, or with another key."""
+
+    code = "CONNECTOR-003"
+    what = "the spool cannot be read"
+    disposition = Disposition.REFUSE
+    next_step = "give it the key and the version it was written with; do not delete it: it holds what was acknowledged"
+
+
+class SpoolFull(IntegrationError):
+    """The spool has reached the size it may have; senders wait, or hear what `on_full` says."""
+
+    code = "CONNECTOR-004"
+    what = "the connector's spool is full"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.APPLICATION_ERROR
+    next_step = "let the line to the hub come back, or give the spool more room"
+
+
+class HubUnreachable(IntegrationError):
+    """The hub did not answer a connector in time; the sender keeps its message."""
+
+    code = "CONNECTOR-005"
+    what = "the hub did not take the message in time"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.APPLICATION_ERROR
+    next_step = "nothing: the sender sends it again; check the line to the hub if it lasts"
+
+
+class StreamOutOfStep(IntegrationError):
+    """The hub misses a number of a connector's stream (rule R1); nothing more of it goes up."""
+
+    code = "CONNECTOR-006"
+    what = "the hub expects another number of the stream"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = (
+        "look for a second process with a copy of this spool; then restart the connector, which begins a new epoch"
+    )
+
+
+class DeliveryConflict(IntegrationError):
+    """A delivery came again under the same id with other bytes."""
+
+    code = "CONNECTOR-007"
+    what = "another delivery has this id"
+    disposition = Disposition.REFUSE
+    next_step = "report it: a delivery id stands for its bytes"
+
+
+class RefusedAfterAcknowledgement(IntegrationError):
+    """The hub refused what the connector's own spool had acknowledged; it is kept."""
+
+    code = "CONNECTOR-008"
+    what = "the hub refused a message that was acknowledged on premises"
+    next_step = "correct the interface, then let the source send it again; the kept copy is the proof"
+
+
+class CertificateExpiring(IntegrationError):
+    """A certificate of the connector lapses within 30 days."""
+
+    code = "CONNECTOR-009"
+    what = "a certificate lapses soon"
+    disposition = Disposition.RETRY
+    next_step = "put the new certificate in its place; the connector reads it without a restart"

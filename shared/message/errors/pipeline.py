@@ -1,0 +1,105 @@
+"""Errors of the way through the hub: senders, stages, attempts, requests to its API."""
+
+from __future__ import annotations
+
+from shared.message.errors.base import Acknowledgement, Disposition, IntegrationError
+
+
+class EventNotTaken(IntegrationError):
+    """A subscriber of events did not take one; those before it in the call may have been taken."""
+
+    code = "PUBLISH-001"
+    what = "a subscriber did not take an event"
+    disposition = Disposition.RETRY
+    next_step = "nothing: the delivery is tried again; look at the subscriber if it lasts"
+
+
+class UnknownSender(IntegrationError):
+    """No interface is for this sender and message type."""
+
+    code = "INGEST-001"
+    what = "no interface takes messages of this sender and type"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_REJECT
+    next_step = "add a match to an interface, or ask the sender to correct its header"
+
+
+class InterfaceRetired(IntegrationError):
+    """The interface no longer takes messages."""
+
+    code = "INGEST-002"
+    what = "the interface is retired"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_REJECT
+    next_step = "stop the sender, or set the interface's lifecycle to active"
+
+
+class NotForThisStage(IntegrationError):
+    """A test message came to production, or the other way round (promise 8)."""
+
+    code = "INGEST-003"
+    what = "the interface does not take messages of this processing id"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_REJECT
+    next_step = "correct MSH-11 at the sender, or list it under `accepts` in interface.toml"
+
+
+class PoisonMessage(IntegrationError):
+    """Processing began three times and never ended (rule R5)."""
+
+    code = "TRANSFORM-002"
+    what = "processing did not end three times in a row"
+    next_step = "read the log around the message id; resend after the cause is gone"
+
+
+class RetryBudgetSpent(IntegrationError):
+    """The destination could not be reached for as long as its interface allows."""
+
+    code = "DELIVER-020"
+    what = "the destination did not take the message within its retry budget"
+    next_step = "repair the destination, then resend"
+
+
+class AnswerMissing(IntegrationError):
+    """The message was sent and no answer came: it may have been taken."""
+
+    code = "DELIVER-031"
+    what = "the destination took the bytes and did not answer in time"
+    disposition = Disposition.REVIEW
+    next_step = "look at the destination whether it arrived, then accept or resend"
+
+
+class NotFound(IntegrationError):
+    """What was asked for is not there."""
+
+    code = "HUB-404"
+    what = "there is no such thing"
+    disposition = Disposition.REFUSE
+    next_step = "check the id; `caduceus messages` lists the newest"
+
+
+class RoleMissing(IntegrationError):
+    """Whoever asks may not: what is asked for needs a role."""
+
+    code = "HUB-403"
+    what = "this needs a role that whoever asks does not have"
+    disposition = Disposition.REFUSE
+    next_step = "ask somebody who has it; on a laptop CADUCEUS_ROLES lists the roles of whoever uses it"
+
+
+class NotStopped(IntegrationError):
+    """Only what is stopped can be resent."""
+
+    code = "HUB-409"
+    what = "the message is neither in quarantine nor in review"
+    disposition = Disposition.REFUSE
+    next_step = "nothing: it is on its way or was delivered; `caduceus trace` shows where"
+
+
+class RequestInvalid(IntegrationError):
+    """A request of the hub's own API cannot be carried out as asked."""
+
+    code = "HUB-400"
+    what = "the request cannot be carried out"
+    disposition = Disposition.REFUSE
+    next_step = "correct it; docs/hub-api.md lists what can be asked"
