@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+settings.register_profile("any machine", deadline=None)  # how fast an example runs is the machine's affair
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
