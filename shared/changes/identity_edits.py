@@ -40,13 +40,21 @@ def linked(edit: IdentityEdit, look: Look) -> list[Resource]:
     if edit.event not in MERGES["Patient"]:
         return []
     earlier = [link for link in prior.get("link", ()) if link["type"] == REPLACES]
-    return _changed([_with(survivor, [_link(REPLACES, edit.prior), *earlier])], [survivor])
+    return _changed([_with(_found(survivor, prior), [_link(REPLACES, edit.prior), *earlier])], [survivor])
 
 
 def replaces(patient: Resource | None, reference: str) -> bool:
     """Tell whether a Patient took the place of another one."""
     links = (patient or {}).get("link", ())
-    return any(link["type"] == REPLACES and link["other"]["reference"] == reference for link in links)
+    return any(link["type"] == REPLACES and link["other"].get("reference") == reference for link in links)
+
+
+def same_link(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two links of a Patient are one: the same kind, and the same record, or the same number of it."""
+    others = one["other"], other["other"]
+    return one["type"] == other["type"] and any(
+        element in others[0] and others[0][element] == others[1].get(element) for element in ("reference", "identifier")
+    )
 
 
 def same_number(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -55,6 +63,20 @@ def same_number(one: dict[str, Any], other: dict[str, Any]) -> bool:
         return False
     types = [identifier.get("type", {}).get("coding", [{}])[0].get("code") for identifier in (one, other)]
     return None in types or types[0] == types[1]
+
+
+def _found(survivor: Resource, prior: Resource) -> Resource:
+    """Return the survivor whose links by a number of the prior record lead to it: the message knows the number only."""
+    numbers = prior.get("identifier", ())
+
+    def found(link: dict[str, Any]) -> dict[str, Any]:
+        other = link["other"]
+        if link["type"] != REPLACES or "reference" in other:
+            return link
+        is_its = any(same_number(other.get("identifier", {}), one) for one in numbers)
+        return {**link, "other": {"reference": f"Patient/{prior['id']}", **other}} if is_its else link
+
+    return {**survivor, "link": [found(link) for link in survivor["link"]]} if "link" in survivor else survivor
 
 
 def _without_numbers(patient: Resource, other: Resource) -> Resource:
@@ -71,7 +93,7 @@ def _link(kind: str, other: str) -> dict[str, Any]:
 
 def _with(patient: Resource, links: list[dict[str, Any]]) -> Resource:
     before = patient.get("link", [])
-    return {**patient, "link": [*before, *(link for link in links if link not in before)]}
+    return {**patient, "link": [*before, *(link for link in links if not any(same_link(link, one) for one in before))]}
 
 
 def _without(patient: Resource, link: dict[str, Any]) -> Resource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from shared.changes.identity_edits import same_link
 from shared.changes.notes import ListMode
 from shared.changes.states import Movement
 
@@ -21,7 +22,7 @@ def combine(resource_type: str, name: str, stored: list[Any], sent: list[Any], m
     if name == "identifier":
         return _by_key(stored, sent, _identity)
     if name == "link":
-        return [*stored, *(item for item in sent if item not in stored)]
+        return [*stored, *(item for item in sent if not any(same_link(item, one) for one in stored))]
     part = _PARTS.get((resource_type, name)) or _PARTS.get(("", name))
     if part is not None:
         return _by_key(stored, sent, part)

@@ -137,6 +137,12 @@ def nearest_version(version: str) -> str:
     return earlier[-1] if earlier else known[0]
 
 
+@lru_cache(maxsize=256)
+def is_before(version: str, other: str) -> bool:
+    """Tell whether a version of the standard comes before another; what is none counts as 2.5.1."""
+    return _numbers(version if _VERSION.fullmatch(version) else _DEFAULT_VERSION) < _numbers(other)
+
+
 def _numbers(version: str) -> list[int]:
     return [int(number) for number in version.split(".")]
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, coding, concept
+from shared.mapping.datatypes.identifier import group_number
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.datatypes.time import date_time, instant
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.order import RESULT_MESSAGES, add_request, says_of_order
-from shared.mapping.order_number import NUMBERS, group_numbers, key_of, unnumbered
+from shared.mapping.order_number import NUMBERS, key_of, unnumbered
 from shared.mapping.practitioner import named_role
 from shared.mapping.rows import Build, Resource, Table, Unmapped, extension, fill, first, many, one, parts_of
 from shared.mapping.specimen import specimens_of
@@ -78,7 +79,7 @@ COMMON = Table(
     "ORC",
     "DiagnosticReport",
     (
-        many("ORC-4", "DiagnosticReport.identifier", group_numbers, "ORC[DiagnosticReport] 11, 12"),
+        many("ORC-4", "DiagnosticReport.identifier", group_number, "ORC[DiagnosticReport] 11, 12"),
         extension(
             "ORC-16",
             "DiagnosticReport.extension",

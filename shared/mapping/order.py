@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.care import order_for
 from shared.mapping.codes.tables import table
-from shared.mapping.datatypes.coded import DATA_ABSENT, code, coding, concept
-from shared.mapping.datatypes.identifier import cx, ei, eip
+from shared.mapping.datatypes.coded import DATA_ABSENT, code, coding, concept, text_concept
+from shared.mapping.datatypes.identifier import cx, ei, eip, group_number
 from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.occurrence import add_occurrence
 from shared.mapping.order_event import EVENT, add_order_event
-from shared.mapping.order_number import NUMBERS, group_numbers, key_of, order_numbers, unnumbered
+from shared.mapping.order_number import NUMBERS, key_of, order_numbers, unnumbered
 from shared.mapping.organization import complete_organization, organization, unnamed_organization
 from shared.mapping.practitioner import practitioner, role_of
 from shared.mapping.prescription import drug_group, is_drug_group
@@ -51,7 +51,7 @@ _NO_EXTENSION = "the guide's extension does not exist"
 _ORDER_ALONE = (5, 6, 13, 16, 17, 29, 31, 46, 47, 53)
 _CALLBACK = EXTENSION + "servicerequest-order-callback-phone-number"
 
-_GROUP = one("ORC-4", "ServiceRequest.requisition", group_numbers, "ORC[ServiceRequest] 15 to 23", placed=True)
+_GROUP = one("ORC-4", "ServiceRequest.requisition", group_number, "ORC[ServiceRequest] 15 to 23", placed=True)
 _CONTROL = one("ORC-1", "ServiceRequest.status", code(CONTROL_STATUS), "ORC[ServiceRequest] 3", reuse=True, placed=True)
 _STATUS = one("ORC-5", "ServiceRequest.status", code(ORDER_STATUS), "ORC[ServiceRequest] 24", reuse=True, placed=True)
 _EVENT_TIME = one("ORC-9", "ServiceRequest.authoredOn", date_time, "ORC[ServiceRequest] 28", placed=True)
@@ -117,8 +117,8 @@ _CONCEPT = concept()
 
 @parts_of(_CONCEPT.__dict__["parts"], _CONCEPT.__dict__["parts_ignored"])
 def clinical_information(raw: str, scope: Scope) -> Resource | None:
-    """Return the extension of OBR-13; R4 writes a CodeableReference of R5 as its two parts."""
-    found = _CONCEPT(raw, scope)
+    """Return the extension of OBR-13, a text until 2.6; R4 writes a CodeableReference of R5 as its two parts."""
+    found = (text_concept if scope.is_before("2.7") else _CONCEPT)(raw, scope)
     return {"url": _ABOUT, "extension": [{"url": "concept", "valueCodeableConcept": found}]} if found else None
 
 

@@ -5,28 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
-from shared.mapping.datatypes.identifier import ei, eip
+from shared.mapping.datatypes.identifier import ei
 from shared.mapping.frame import Frame
-from shared.mapping.rows import Resource, first, one, parts_of
+from shared.mapping.rows import Resource, first, one
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
 _PLACER = ("PLAC", "Placer Identifier")
 _FILLER = ("FILL", "Filler Identifier")
-
-_GROUP, _GROUP_PAIR = ei("PGN"), eip("PGN", "FGN")
-
-
-@parts_of({1: "value", 2: "system", 3: "system"}, {4: "the kind of EI.3: its form says it"})
-def group_numbers(raw: str, scope: Scope) -> list[Resource]:
-    """Return the numbers of a group: an EI, or an EIP (2.8.2 only), whose two numbers are subcomponents."""
-    if scope.subcomponent in raw:
-        found: list[Resource] = _GROUP_PAIR(raw, scope)
-        return found
-    one_ = _GROUP(raw, scope)
-    return [one_] if one_ else []
-
 
 NUMBERS = {
     (name, number): one(f"{name}-{number}", "ServiceRequest.identifier", ei(*kind), guide, placed=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.changes.identity_edits import LINK, UNLINK, same_number
+from shared.changes.identity_edits import LINK, MERGES, REPLACES, UNLINK, same_number
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
 from shared.mapping.appointment import add_participant, standing
-from shared.mapping.claims import MOVES_NUMBER, Claim, names_a_visit
+from shared.mapping.claims import CHANGES_PERSON, MOVES_NUMBER, Claim, names_a_visit
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, coded_text, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx, drivers_license, social_security
@@ -221,12 +221,17 @@ _PRIOR_ACCOUNT = one("MRG-3", "Account.identifier", cx("AN"), "MRG[Account] 6", 
 # HL7 v2.5.1 3.3.43, decision 0026: after A43 the number is the person's; other events leave it with the prior record.
 _MOVED = many("MRG-1", "Patient.identifier", cx(), "decision 0026", placed=True, part=KEPT)
 
+# Decision 0042: a bundle says whom its Patient takes the place of; MRG-4 and MRG-2 are older numbers (HL7 3.3.18).
+_PRIOR = tuple(
+    many(f"MRG-{number}", "Patient.link.other.identifier", cx(), "decision 0042", placed=True, part=KEPT)
+    for number in (1, 4, 2)
+)
+
 MERGE = Table(
     "MRG",
     "Account",
-    (_PRIOR_ACCOUNT,),
+    (_PRIOR_ACCOUNT, *_PRIOR),
     {
-        **dict.fromkeys((1, 2, 4), "the prior identifier: it edits the identity table, not a resource"),
         5: "the prior visit: it edits the identity table, not a resource",
         6: "the prior visit: it edits the identity table, not a resource",
         7: "the prior name: the surviving record has its own",
@@ -376,11 +381,24 @@ def merge(node: Node, frame: Frame, scope: Scope) -> None:
         return
     prior = scope.resolve(claim)
     survivor = frame.person["id"]
+    is_one_record = prior == survivor and scope.event in CHANGES_PERSON
+    if scope.code == "ADT" and scope.event in MERGES["Patient"] and not is_one_record:
+        _name_prior(node.segment, frame.person, scope)
     if prior != survivor:
         is_move = scope.code == "ADT" and scope.event in MOVES_NUMBER
         if is_move:
             _take_over(node.segment, frame.person, scope)
         scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor, claim.place if is_move else ""))
+
+
+def _name_prior(mrg: Segment, person: Resource, scope: Scope) -> None:
+    """Link the Patient with the record whose place it takes, by the numbers of MRG that PID does not name too."""
+    said = [identifier for row in _PRIOR for identifier in values(row, mrg, scope, person)]
+    kept = person.get("identifier", ())
+    given_up = [one_ for one_ in said if not any(same_number(one_, its) for its in kept)] or said
+    links = [{"other": {"type": "Patient", "identifier": identifier}, "type": REPLACES} for identifier in given_up]
+    if links:
+        person["link"] = links
 
 
 def _take_over(mrg: Segment, person: Resource, scope: Scope) -> None:

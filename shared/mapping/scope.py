@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
 from shared.fhir import exact_json
 from shared.hl7 import Message, Segment
+from shared.hl7.structure import is_before
 from shared.mapping.claims import Claim, default_assigner, identity_claims
 from shared.mapping.context import LONGEST_KEPT, Kept, Reused
 from shared.mapping.rows import NULL, Resource, Row
@@ -119,6 +120,10 @@ class Scope:
         self._twins: dict[tuple[str, ...], list[str]] = {}
 
     # -- reading ------------------------------------------------------------------------------------------------
+
+    def is_before(self, version: str) -> bool:
+        """Tell whether the message is of a version before this: some fields have changed their data type."""
+        return is_before(self.message.version, version)
 
     def parts(self, raw: str) -> list[str]:
         """Return the components of one repetition, still escaped, padded so that every component exists."""

@@ -8,7 +8,7 @@ from shared.hl7 import Segment
 from shared.mapping.codes.decided import decided
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, concept, text_concept
-from shared.mapping.datatypes.identifier import cx, drivers_license, number_of, personnel_number
+from shared.mapping.datatypes.identifier import coded_number, cx, drivers_license, number_of, personnel_number
 from shared.mapping.datatypes.person import address, contact_point, human_name
 from shared.mapping.datatypes.time import date, date_time, ordered
 from shared.mapping.datatypes.time import period as period_of
@@ -50,6 +50,16 @@ def job(raw: str, scope: Scope) -> Resource | None:
     return found or None
 
 
+_NUMBER = cx()
+
+
+@parts_of(_NUMBER.__dict__["parts"], _NUMBER.__dict__["parts_ignored"])
+def staff_number(raw: str, scope: Scope) -> list[Resource]:
+    """Return the numbers of STF-2: a CX, until 2.3 a code."""
+    found: list[Resource] | Resource | None = (coded_number if scope.is_before("2.3.1") else _NUMBER)(raw, scope)
+    return found if isinstance(found, list) else [found] if found else []
+
+
 _KEY = one("STF-1", "Practitioner.identifier", number_of, DECIDED, placed=True)
 
 STAFF = Table(
@@ -57,7 +67,7 @@ STAFF = Table(
     "Practitioner",
     (
         _KEY,
-        many("STF-2", "Practitioner.identifier", cx(), DECIDED),
+        many("STF-2", "Practitioner.identifier", staff_number, DECIDED),
         many("STF-3", "Practitioner.name", human_name(), DECIDED),
         one("STF-5", "Practitioner.gender", code(table("AdministrativeSex")), DECIDED, reuse=True),
         one("STF-6", "Practitioner.birthDate", date, DECIDED),
@@ -98,10 +108,10 @@ def staff(node: Node, frame: Frame, scope: Scope) -> Frame:
     """STF: the Practitioner, known as XCN fields know it, and its position."""
     segment = node.segment
     resource: Resource = {"resourceType": "Practitioner", "id": ""}
-    numbers = cx()(segment.repeats(2)[0], scope) if segment.text(2) else None
+    numbers = staff_number(segment.repeats(2)[0], scope) if segment.text(2) else []
     key = first(_KEY, segment, scope, resource) or ""
-    number = numbers["value"] if numbers else key
-    resource["id"] = scope.mint("Practitioner", (numbers or {}).get("system", scope.assigner), number)
+    strongest = numbers[0] if numbers else {"value": key}
+    resource["id"] = scope.mint("Practitioner", strongest.get("system", scope.assigner), strongest["value"])
     fill(resource, segment, STAFF, scope)
     if key and all(one_["value"] != key for one_ in resource.get("identifier", ())):
         resource.setdefault("identifier", []).append({"value": key})

@@ -269,11 +269,11 @@ def _forecast(patient: Resource, scope: Scope) -> Resource:
 
 def _add_reaction(node: Node, vaccination: Resource | None, frame: Frame, scope: Scope) -> None:
     assert vaccination is not None
-    results: Resource = {}
-    inner = observation(node, frame.within(report=results), scope)
+    results: list[Resource] = []
+    inner = observation(node, frame.within(gathers=results), scope)
     for below in node.children if inner else ():
         {"NTE": note, "PRT": role}.get(below.segment.name, _pass)(below, inner or frame, scope)
-    for reference in results.get("result", ()):
+    for reference in results:
         when = scope.entries[reference["reference"]]["resource"].get("effectiveDateTime")
         reaction = {**({"date": when} if when else {}), "detail": reference}
         vaccination.setdefault("reaction", []).append(reaction)

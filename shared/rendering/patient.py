@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.systems import SSN
@@ -261,7 +262,7 @@ def write_patient(url: str, draft: Draft, *, is_merge: bool = False) -> None:
         pid.set(7, birth(resource, draft, "TS"))
         if is_merge:
             resource.pop("link", None)
-        _write_beside(pid, url, draft)
+        _write_beside(pid, url, draft, is_merge=is_merge)
         more = draft.segment("PD1")
         fill(more, resource, DEMOGRAPHICS, draft)
         _write_will(more, url, draft)
@@ -282,16 +283,26 @@ def _part_groups(resource: Resource) -> None:
         resource["extension"] = parted
 
 
-def _write_beside(pid: SegmentDraft, patient: str, draft: Draft) -> None:
+def _write_beside(pid: SegmentDraft, patient: str, draft: Draft, *, is_merge: bool) -> None:
     """Write what the mapping makes of PID beside the Patient: the account and the mother's number."""
-    for url, account in draft.all("Account"):
-        if any(draft.points_at(one, patient) for one in account.get("subject", ())) and pid.has_room(18):
+    for url in _accounts_of(patient, draft):
+        if pid.has_room(18) and not (is_merge and _is_given_up(url, draft)):
             with draft.open(url) as resource:
                 fill(pid, resource, ACCOUNT, draft)
     for url, related in draft.all("RelatedPerson"):
         if is_mother(related) and draft.points_at(related.get("patient"), patient):
             with draft.open(url) as resource:
                 fill(pid, resource, MOTHER, draft)
+
+
+def _accounts_of(patient: str, draft: Draft) -> list[str]:
+    accounts = draft.all("Account")
+    return [url for url, one in accounts if any(draft.points_at(each, patient) for each in one.get("subject", ()))]
+
+
+def _is_given_up(account: str, draft: Draft) -> bool:
+    """Tell whether an Account is the one that a merge takes away: the mapping of MRG-3 knows no status of it."""
+    return draft.look({"reference": account})[1].get("status") == "unknown"
 
 
 def is_mother(related: Resource) -> bool:
@@ -327,7 +338,16 @@ MERGE = Table(
             for element in ("birthDate", "gender", "address", "telecom", "extension", "managingOrganization")
         ),
     ),
-    {3: "an Account of its own, which no link joins to the merge"},
+    dict.fromkeys((2, 4), "comes back in MRG-1: both are older numbers of the record that is given up"),
+)
+PRIOR_ACCOUNT = Table(
+    "MRG",
+    "Account",
+    (Row("MRG-3", "Account.identifier", cx, "MRG[Account] 6"),),
+    (
+        Implied("status", "an account that a merge gives up", ("unknown",)),
+        Implied("subject", "the person of the message"),
+    ),
 )
 
 
@@ -353,6 +373,10 @@ def has_prior(patient: str, draft: Draft) -> bool:
 def write_merge(patient: str, draft: Draft) -> None:
     """Write MRG: the record that gives way, from its resource or from the identifier that the link names."""
     mrg = draft.segment("MRG")
+    for url in _accounts_of(patient, draft):
+        if mrg.has_room(3) and _is_given_up(url, draft):
+            with draft.open(url) as account:
+                fill(mrg, account, PRIOR_ACCOUNT, draft)
     prior = prior_of(patient, draft)
     if prior:
         with draft.open(prior) as resource:
@@ -362,7 +386,7 @@ def write_merge(patient: str, draft: Draft) -> None:
     for link in survivor.get("link", ()):
         identifier = link.get("other", {}).get("identifier")
         if link.get("type") == "replaces" and identifier:
-            mrg.set(1, cx({**identifier}, draft, "CX"))
+            mrg.add(1, cx(deepcopy(identifier), draft, "CX"))
 
 
-TABLES = (PATIENT, BIRTH, ACCOUNT, MOTHER, DEMOGRAPHICS, LIVING_WILL, MERGE)
+TABLES = (PATIENT, BIRTH, ACCOUNT, MOTHER, DEMOGRAPHICS, LIVING_WILL, MERGE, PRIOR_ACCOUNT)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from .conftest import ACK, MESSAGE, acknowledge
@@ -75,11 +73,9 @@ def test_nobody_listening_is_one_sentence_and_exit_code_2(run, folder):
 def test_a_receiver_that_does_not_answer_is_exit_code_2_and_may_have_taken_it(run, receiver, folder):
     """Sent and not answered is not the same as not sent."""
     receiver.reply = lambda _: b""
-    began = time.monotonic()
     ran = run("send", folder(a=MESSAGE % b"C1", b=MESSAGE % b"C2"), "--to", receiver.url, "--timeout", 0.2)
     assert (ran.code, len(receiver.got)) == (2, 1)
     assert "no answer within 0.2 s to a.hl7, message 1: it may have been taken" in ran.err
-    assert time.monotonic() - began < 5
 
 
 def test_a_batch_is_split_into_its_messages(run, receiver, folder):

@@ -386,6 +386,25 @@ def test_an_admission_comes_back(data):
     assert rendering.findings == ()
 
 
+MRG = {1: many(cx.map(lambda text: "8" + text)), 3: composed(numbers, none, none, codes, st.just("AN"))}
+
+
+@MANY
+@given(st.data())
+def test_a_merge_comes_back(data):
+    """ADT^A40: who stays, who gives way, and both accounts."""
+    draw = data.draw
+    sent = [
+        draw(segment("EVN", EVN)),
+        draw(segment("PID", PID)),
+        draw(segment("PD1", PD1, needed={4})),
+        draw(segment("MRG", MRG, needed={1})),
+    ]
+    differing, rendering = came_back(sent, "ADT^A40^ADT_A39")
+    assert differing == []
+    assert rendering.findings == ()
+
+
 @MANY
 @given(st.data())
 def test_results_come_back(data):

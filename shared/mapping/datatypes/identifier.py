@@ -97,8 +97,8 @@ def eip(placer_type: str, filler_type: str) -> Build:
 
 @parts_of({1: "value", 2: "system", 3: "system"}, {4: "the kind of EI.3: its form says it"})
 def group_number(raw: str, scope: Scope) -> list[Resource]:
-    """Return the numbers of ORC-4: an EIP in 2.8.2, an EI before and after; only an EIP has subcomponents."""
-    if scope.subcomponent in raw:
+    """Return the numbers of ORC-4: an EI until 2.7, an EIP from 2.8 on; subcomponents make it one in any version."""
+    if scope.subcomponent in raw or not scope.is_before("2.8"):
         found: list[Resource] = eip("PGN", "FGN")(raw, scope)
         return found
     number = ei("PGN")(raw, scope)

@@ -445,6 +445,19 @@ class TestMerges:
 
         assert self.links(store, "q") == []
 
+    def test_a_link_by_number_leads_to_the_record_that_has_the_number(self, store: Store) -> None:
+        """The message knows the prior record by its number alone, and may say so again."""
+        number = {"system": "urn:id:HOSP", "value": "2"}
+        by_number = {"other": {"type": "Patient", "identifier": number}, "type": "replaces"}
+        survivor = patient(link=[by_number]) | {"id": "q"}
+        edit = (IdentityEdit("Patient", "A40", "p", "q"),)
+        store.take(record(patient(identifier=[number]), n=1))
+        store.take(record(survivor, n=2, event="A40", identity=edit))
+        store.take(record(survivor, n=3, event="A40"))
+
+        (link,) = store.said("Patient/q")["link"]
+        assert link == {**by_number, "other": {"reference": "Patient/p", **by_number["other"]}}
+
     def test_linking_and_unlinking_undo_one_another(self, store: Store) -> None:
         """A24 and A37 relate two records; neither replaces the other."""
         store.take(record(patient(), n=1))

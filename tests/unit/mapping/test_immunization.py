@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.changes.notes import ListMode
 from shared.fhir.validate import validate_bundle
 from shared.mapping import Conversion
 from tests.unit.mapping.medication_samples import FACTS, FORECAST, MSH, ORC_VACCINE, RXA, RXR_VACCINE
@@ -204,6 +205,15 @@ def test_a_reaction_is_an_observation_that_the_vaccination_points_at():
         {"date": "2024-03-10T10:40:00-05:00", "detail": {"reference": "urn:uuid:" + seen["31044-1"]["id"]}}
     ]
     assert seen["30945-0"]["partOf"] == [{"reference": "urn:uuid:" + found["id"]}]
+
+
+def test_a_reaction_belongs_to_the_list_of_its_vaccination_where_results_are_snapshots():
+    """A reaction stands in no report; an interface that sends snapshots of OBX must not lose the whole message."""
+    by_snapshot = converted(VXU, PID, PV1, ORC_VACCINE, RXA, *FACTS, lists={"OBX": ListMode.SNAPSHOT})
+    vaccination = only(by_snapshot, "Immunization")
+    (reaction,) = (one["detail"]["reference"] for one in vaccination["reaction"])
+    lists = {one.parent: one.members for one in by_snapshot.changes.children if one.segment == "OBX"}
+    assert reaction in lists["urn:uuid:" + vaccination["id"]]
 
 
 def test_leaflets_of_one_vaccination_stay_apart():

@@ -57,6 +57,14 @@ def test_a_member_of_staff_has_numbers_names_ways_and_qualifications():
     assert found["communication"][0]["coding"][0]["code"] == "es"
 
 
+def test_the_number_of_a_member_of_staff_was_a_code_until_2_3():
+    """STF-2 is a CE in 2.2 and 2.3: its second component is a name, and no check digit."""
+    header = "MSH|^~\\&|HR|GENHOSP|HUB|HUB|20240310080000-0500||MFN^M02|M1|P|2.3"
+    entry = "MFE|MAD|M1|20240310|4777^Attend^L"
+    conversion = converted(header, entry, "STF|4777|4777^Attend^L|Attend^Ada|||19700101")
+    assert member(conversion)["identifier"] == [{"system": "urn:id:L", "value": "4777"}]
+
+
 def test_a_position_and_each_unit_are_roles():
     """Decision 0035: STF-4, 8, 9, 12, 13, 18; PRA-2 to 10; ORG and AFF."""
     position, unit, society = resources(filed("M02", "MAD", *STAFF, *MORE), "PractitionerRole")

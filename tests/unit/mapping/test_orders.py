@@ -21,9 +21,9 @@ OBR = (
 )
 
 
-def ordered(event: str, *lines: str) -> Conversion:
+def ordered(event: str, *lines: str, version: str = "2.5.1") -> Conversion:
     """Return the conversion of a message about the sample visit; it is always valid."""
-    conversion = converted(MSH.format(event=event), PID, PV1, *lines)
+    conversion = converted(MSH.format(event=event).replace("2.5.1", version), PID, PV1, *lines)
     assert validate_bundle(conversion.bundle, is_closed=True) == []
     return conversion
 
@@ -71,11 +71,13 @@ def test_an_orderer_alone_makes_no_provenance():
 
 
 def test_clinical_information_and_parent_order_are_kept():
-    """Guide OBR[ServiceRequest] 23, 24 (a CodeableReference of R5) and 42 to 45."""
+    """Guide OBR[ServiceRequest] 23, 24 (a CodeableReference of R5) and 42 to 45; OBR-13 is a text until 2.6 (ST)."""
     line = OBR + "|" * 16 + "PP1&EHR^FF1&LAB"
-    found = only(ordered("OML^O21", ORC, line), "ServiceRequest")
-    (about,) = [one for one in found["extension"] if one["url"].endswith("supportingInfo")]
-    assert about["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] == "FAST"
+    for version, said in (("2.5.1", {"text": "FAST"}), ("2.7", {"coding": [{"code": "FAST"}]})):
+        sent = line.replace("FAST^Fasting^L", "FAST")
+        found = only(ordered("OML^O21", ORC, sent, version=version), "ServiceRequest")
+        (about,) = [one for one in found["extension"] if one["url"].endswith("supportingInfo")]
+        assert about["extension"][0]["valueCodeableConcept"] == said
     assert [one["identifier"]["value"] for one in found["basedOn"]] == ["PP1", "FF1"]
 
 
@@ -95,6 +97,24 @@ def test_a_report_has_the_group_numbers_and_reason_of_its_orc():
     found = only(conversion, "DiagnosticReport")
     assert [one["value"] for one in found["identifier"]] == ["P1", "F1", "G1"]
     assert found["extension"][0]["url"].endswith("event-statusReason")
+
+
+@pytest.mark.parametrize(
+    ("version", "sent", "numbers"),
+    [
+        ("2.5.1", "G1^EHR", [("PGN", "G1", "urn:id:EHR")]),
+        ("2.7", "G1^EHR", [("PGN", "G1", "urn:id:EHR")]),
+        ("2.8", "G1^EHR", [("PGN", "G1", None), ("FGN", "EHR", None)]),
+        ("2.8.2", "G1&EHR^G2&LAB", [("PGN", "G1", "urn:id:EHR"), ("FGN", "G2", "urn:id:LAB")]),
+        ("", "G1^EHR", [("PGN", "G1", "urn:id:EHR")]),
+    ],
+)
+def test_a_group_has_the_number_that_its_version_means(version, sent, numbers):
+    """ORC-4 is an EI until 2.7 and an EIP from 2.8 on: its second component is an assigner, or a number."""
+    conversion = ordered("OML^O21", f"ORC|NW|P1|F1|{sent}", "OBR|1|P1|F1|24323-8^Panel^LN", version=version)
+    found = only(conversion, "ServiceRequest")
+    groups = [found["requisition"], *(one for one in found["identifier"] if one["value"] in ("EHR", "G2"))]
+    assert [(one["type"]["coding"][0]["code"], one["value"], one.get("system")) for one in groups] == numbers
 
 
 def test_performers_say_what_they_did_and_where():

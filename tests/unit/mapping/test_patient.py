@@ -144,10 +144,27 @@ def test_a_result_creates_a_patient_but_never_updates_one():
 
 
 def test_merge_names_prior_and_survivor_and_leaves_the_prior_patient_alone():
-    """A40: MRG-1 gives way to PID-3; the prior Patient is not in the bundle."""
+    """A40: MRG-1 gives way to PID-3; the prior Patient is not in the bundle, which names it by its number."""
     conversion = admitted(PID, "MRG|200002^^^GENHOSP^MR", event="A40")
     (edit,) = conversion.changes.identity
     survivor = only(conversion, "Patient")["id"]
     assert (edit.kind, edit.event, edit.survivor) == ("Patient", "A40", survivor)
     assert edit.prior != survivor
     assert edit.prior == only(admitted("PID|1||200002^^^GENHOSP^MR"), "Patient")["id"]
+    (link,) = only(conversion, "Patient")["link"]
+    assert link["type"] == "replaces"
+    assert (link["other"]["identifier"]["value"], link["other"].keys()) == ("200002", {"type", "identifier"})
+
+
+def test_a_number_that_the_survivor_keeps_names_nobody_who_gives_way():
+    """Many senders leave the old number in PID-3; of two numbers in MRG the one that PID does not have is given up."""
+    kept = "PID|1||100001^^^GENHOSP^MR~300003^^^GENHOSP^MR||Sample^Jane"
+    conversion = admitted(kept, "MRG|300003^^^GENHOSP^MR~200002^^^GENHOSP^MR", event="A40")
+    assert [link["other"]["identifier"]["value"] for link in only(conversion, "Patient")["link"]] == ["200002"]
+    conversion = admitted(kept, "MRG|300003^^^GENHOSP^MR", event="A40")
+    assert [link["other"]["identifier"]["value"] for link in only(conversion, "Patient")["link"]] == ["300003"]
+
+
+def test_an_event_that_is_no_merge_replaces_nobody():
+    """A44 moves an account (HL7 v2.5.1 3.3.44): both persons remain."""
+    assert "link" not in only(admitted(PID, "MRG|200002^^^GENHOSP^MR", event="A44"), "Patient")

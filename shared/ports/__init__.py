@@ -1,0 +1,41 @@
+"""What the stages need of the world. `shared/adapters/` fulfils it, on a laptop and in Azure.
+
+Every port has one contract suite in ``tests/contract``; every adapter passes it.
+All methods are batch-shaped: one call is one round trip, or one group commit.
+"""
+
+from shared.ports.archive import Archive
+from shared.ports.fhir_store import FhirStore, MetaWrite, Stored, Write
+from shared.ports.identities import Identities, IdentityClaim, Resolution
+from shared.ports.lanes import DestinationStatus, Lanes, Ownership, Turn
+from shared.ports.ledger import Ledger
+from shared.ports.queue import Outgoing, Queue
+from shared.ports.recover import Audit, Chain, History, Replays
+from shared.ports.services import Clock, Destination, Publisher, SecretStore, Workers
+
+__all__ = [
+    "Archive",
+    "Audit",
+    "Chain",
+    "Clock",
+    "Destination",
+    "DestinationStatus",
+    "FhirStore",
+    "History",
+    "Identities",
+    "IdentityClaim",
+    "Lanes",
+    "Ledger",
+    "MetaWrite",
+    "Outgoing",
+    "Ownership",
+    "Publisher",
+    "Queue",
+    "Replays",
+    "Resolution",
+    "SecretStore",
+    "Stored",
+    "Turn",
+    "Workers",
+    "Write",
+]

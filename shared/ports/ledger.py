@@ -1,0 +1,65 @@
+"""What is known of every message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.message.identifiers import InterfaceId, MessageId
+from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
+from shared.message.state import MessageState
+
+
+class Ledger(Protocol):
+    """One record for each message, moving forward only."""
+
+    async def reserve(self, arrivals: Sequence[Arrival], window_seconds: float) -> list[Reservation]:
+        """Number and record each arrival as ``reserved``, or return the message it duplicates; durable on return.
+
+        A duplicate has the duplicate key and the raw digest of a message received within the window that was
+        neither refused nor discarded. The numbers of one source rise in the order of the arrivals, without gaps.
+        """
+        ...
+
+    async def progress(self, steps: Sequence[Progress]) -> None:
+        """Move messages forward and add to their traces; a step backward changes only the trace.
+
+        A step of a replay moves no message that was routed or filtered: it came through once.
+        """
+        ...
+
+    async def note(self, hops: Sequence[Hop]) -> None:
+        """Add to traces, nothing else."""
+        ...
+
+    async def reopen(self, message: MessageId, state: MessageState, hop: Hop) -> None:
+        """Set a quarantined message back to ``state``, because a person resends it."""
+        ...
+
+    async def count_attempt(self, messages: Sequence[MessageId], stage: str) -> list[int]:
+        """Return how often a stage began each message and did not finish it, this time included (rule R5)."""
+        ...
+
+    async def finish_attempt(self, messages: Sequence[MessageId], stage: str) -> None:
+        """Forget how often processing was begun: it has finished."""
+        ...
+
+    async def messages(self, ids: Sequence[MessageId]) -> list[MessageRecord | None]: ...
+
+    async def by_control_id(self, control_id: str, limit: int = 50) -> list[MessageRecord]:
+        """Return the messages with this MSH-10, newest first."""
+        ...
+
+    async def recent(
+        self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
+    ) -> list[MessageRecord]:
+        """Return the newest messages first."""
+        ...
+
+    async def trace(self, message: MessageId) -> tuple[list[Hop], list[tuple[str, str, str]]]:
+        """Return the hops in order, and the findings as (code, place, detail)."""
+        ...
+
+    async def counts(self) -> dict[str, int]:
+        """Return the number of messages by state."""
+        ...
