@@ -11,7 +11,7 @@ from infra.components.vault import KEY_NAME
 from infra.place import Place, child
 
 ARCHIVE, DEAD_EVENTS, DEPLOYMENTS = "archive", "dead-events", "deployments"
-TABLES = ("identities", "lanes", "ledger", "names")
+TABLES = ("audit", "identities", "lanes", "ledger", "names", "replays")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Encryption:
 
 
 class Storage(pulumi.ComponentResource):
-    """``data``: archive (versioned), ledger, lanes and identities. ``host``: leases, keys and the code package."""
+    """``data``: archive (versioned) and the tables. ``host``: leases, keys and the code package."""
 
     data: storage.StorageAccount
     host: storage.StorageAccount

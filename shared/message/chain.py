@@ -9,10 +9,11 @@ class ChainHead(NamedTuple):
     """The last entry of a chain: kept elsewhere, it proves later that nothing was cut off.
 
     Attributes:
+        chain: Which one it is: there may be many.
         digest: Lower-case hexadecimal.
     """
 
-    partition: int
+    chain: str
     number: int
     digest: str
 

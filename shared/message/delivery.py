@@ -8,8 +8,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from shared.message.envelope import Item
+from shared.message.errors.pipeline import RetryBudgetSpent
 from shared.message.identifiers import DeliveryId, DestinationId, SessionId
 from shared.message.state import DeliveryState
+
+_NOT_TAKEN = (DeliveryState.SKIPPED, DeliveryState.QUARANTINED)  # whatever was tried
 
 
 class Verdict(StrEnum):
@@ -69,6 +72,12 @@ class Delivery(NamedTuple):
     def destination(self) -> DestinationId:
         assert self.item.destination is not None
         return self.item.destination
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the destination may have taken it: it was tried, and not refused for good."""
+        was_tried = self.attempts > 0 and self.state not in _NOT_TAKEN
+        return was_tried or self.code == RetryBudgetSpent.code
 
 
 class Attempt(NamedTuple):

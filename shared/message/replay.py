@@ -73,10 +73,16 @@ class Replay(NamedTuple):
 
 
 class OpenKey(NamedTuple):
-    """An ordering key whose messages are being added to a replay, and the number of the last one added."""
+    """An ordering key whose messages are being added to a replay.
+
+    Attributes:
+        reached: Number of the last message added.
+        opened: What ``reached`` was at first: nothing up to it belongs to the replay.
+    """
 
     key: OrderingKey
     reached: int
+    opened: int = 0
 
 
 class ReplayCounts(NamedTuple):

@@ -16,6 +16,11 @@ from shared.message.state import DeliveryState
 class History(Protocol):
     """The ledger, asked for what messages have in common."""
 
+    @property
+    def slack(self) -> int:
+        """By how much the number of a message may be lower than one that was seen before it; 0: numbers only rise."""
+        ...
+
     async def select(self, wanted: Selection, after: int = 0, limit: int = 500) -> list[Numbered]:
         """Return messages that fit, in the order of the ledger, with numbers above ``after``.
 
@@ -47,10 +52,13 @@ class Replays(Protocol):
 
     async def add(
         self, run: RunId, messages: Sequence[MessageId], keys: Sequence[OpenKey], reached: int | None = None
-    ) -> None:
-        """Add messages to the end, and open keys, or move them on, in one transaction.
+    ) -> int:
+        """Add messages to the end, then open keys or move them on, then note up to which number was selected.
 
         A message that is there already stays where it is. A key is open at the lowest number it was first opened with.
+
+        Returns:
+            How many messages were new.
         """
         ...
 

@@ -105,15 +105,24 @@ class Replayer:
         for key in await self._replays.open_keys(run, _PAGE):
             page = await self._history.of_key(key.key, key.reached, _PAGE)
             known = list(takewhile(lambda one: not self._is_on_its_way(one), page))
-            if not page:
-                closed.append(key.key)
-            elif known:
+            if known:
                 has_changed = True
                 messages = [one.record.message for one in known if is_taken(one)]
                 await self._replays.add(run, messages, [OpenKey(key.key, known[-1].number)])
+            elif not page and not await self._add_late(run, key):
+                closed.append(key.key)
         if closed:
             await self._replays.close_keys(run, closed)
         return has_changed or bool(closed)
+
+    async def _add_late(self, run: RunId, key: OpenKey) -> bool:
+        """Add what has a lower number than the last one added and was not there yet; return whether the key waits."""
+        reached, waits = max(key.opened, key.reached - self._history.slack), False
+        while reached < key.reached and (page := await self._history.of_key(key.key, reached, _PAGE)):
+            reached = page[-1].number
+            added = await self._replays.add(run, [one.record.message for one in page if is_taken(one)], ())
+            waits = waits or added > 0 or any(map(self._is_on_its_way, page))
+        return waits
 
     def _is_on_its_way(self, one: Numbered) -> bool:
         """Tell whether nobody can say yet on which side of the replay the message is: its ingest is not over."""

@@ -314,7 +314,7 @@ VERIFIED = {
     "messages": 4,
     "deliveries": 2,
     "faults": [],
-    "heads": [{"partition": 0, "number": 3, "digest": "ab"}],
+    "heads": [{"chain": "0", "number": 3, "digest": "ab"}],
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.azure import ledger_counts
+from shared.adapters.azure import counts
 from shared.adapters.azure.identities import FRESH_SECONDS
 from shared.adapters.azure.open import AzureAdapters
 from shared.adapters.azure.table import RowConflict, Table
@@ -162,7 +162,7 @@ def test_two_processes_move_one_message_forward_and_count_it_once(two: Two) -> N
 
 def test_counters_that_were_added_up_are_counted_once(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every process that ever ran leaves a counter; added up, a process that is still alive must not count twice."""
-    monkeypatch.setattr(ledger_counts, "FOLD_FROM", 2)
+    monkeypatch.setattr(counts, "FOLD_FROM", 2)
 
     async def scenario(one: Any, other: Any) -> None:
         await one.ledger.reserve([arrival(1)], WINDOW)

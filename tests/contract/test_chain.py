@@ -46,10 +46,11 @@ def test_a_head_that_was_kept_is_on_the_chain_ever_after(run: Run) -> None:
 
         after = await hub.chain.verify(before.heads)
         assert after.faults == ()
-        assert after.heads[0].number == before.heads[0].number + 1
-        [head] = after.heads
+        grown = [head for head in after.heads if head not in before.heads]
+        assert sum(head.number for head in after.heads) == sum(head.number for head in before.heads) + 1
+        [head] = grown
         assert len((await hub.chain.verify([head._replace(number=99)])).faults) == 1
         assert len((await hub.chain.verify([head._replace(digest="0" * 64)])).faults) == 1
-        assert len((await hub.chain.verify([ChainHead(7, 1, "0" * 64)])).faults) == 1
+        assert len((await hub.chain.verify([ChainHead("7", 1, "0" * 64)])).faults) == 1
 
     run(scenario)

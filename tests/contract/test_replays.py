@@ -66,8 +66,9 @@ def test_messages_stay_where_they_were_added_first(run: Run) -> None:
 
     async def scenario(hub: Any) -> None:
         await hub.replays.begin(ordered())
-        await hub.replays.add(RUN, [message_id(3), message_id(1)], ())
-        await hub.replays.add(RUN, [message_id(2), message_id(3)], ())
+        assert await hub.replays.add(RUN, [message_id(3), message_id(1)], ()) == 2
+        assert await hub.replays.add(RUN, [message_id(2), message_id(3)], ()) == 1
+        assert await hub.replays.add(RUN, (), ()) == 0
 
         assert await hub.replays.unsent(RUN, 10) == [message_id(3), message_id(1), message_id(2)]
         assert await hub.replays.unsent(RUN, 2) == [message_id(3), message_id(1)]
@@ -84,13 +85,13 @@ def test_a_key_opens_at_its_lowest_number_and_moves_on(run: Run) -> None:
         await hub.replays.begin(ordered())
         await hub.replays.add(RUN, (), [OpenKey(KEY, 4), OpenKey(OTHER, 5)], 10)
         await hub.replays.add(RUN, (), [OpenKey(KEY, 11)], 20)
-        assert sorted(await hub.replays.open_keys(RUN, 10)) == [OpenKey(KEY, 4), OpenKey(OTHER, 5)]
+        assert sorted(await hub.replays.open_keys(RUN, 10)) == [OpenKey(KEY, 4, 4), OpenKey(OTHER, 5, 5)]
         found = await hub.replays.get(RUN)
         assert found.reached == 20
 
         await hub.replays.add(RUN, [message_id(1)], [OpenKey(KEY, 9)])
         await hub.replays.close_keys(RUN, [OTHER])
-        assert await hub.replays.open_keys(RUN, 10) == [OpenKey(KEY, 9)]
+        assert await hub.replays.open_keys(RUN, 10) == [OpenKey(KEY, 9, 4)]
 
     run(scenario)
 

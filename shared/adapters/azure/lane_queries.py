@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from shared.adapters.azure.lane_rows import (
     END,
     OWNER,
     SESSIONS,
+    Sent,
     known_key,
     known_prefix,
     owner_of,
+    run_counts_of,
+    run_key,
+    sent_of,
+    sent_prefix,
     waiting_of,
     waits_at,
 )
 from shared.adapters.azure.session_state import Owner, Waiting
 from shared.adapters.azure.table import Row, Table
 from shared.message.delivery import Delivery
-from shared.message.identifiers import MessageId, SessionId
+from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId, SessionId
+from shared.message.state import DeliveryState
 
 
 class LaneQueries:
@@ -64,6 +71,24 @@ class LaneQueries:
         """Return a delivery as the table has it; None: it was never offered."""
         return await self._follow(session, await self._table.get(session, known_key(delivery)))
 
+    async def of_run(self, run: RunId) -> dict[DestinationId, dict[DeliveryState, int]]:
+        """Return how many deliveries of a replay are in which state, by destination."""
+        sessions = await self.sessions()
+        rows = await asyncio.gather(*(self._table.get(session, run_key(run)) for session in sessions))
+        total: dict[DestinationId, Counter[str]] = {}
+        for session, row in zip(sessions, rows, strict=True):
+            total.setdefault(_destination_of(session), Counter()).update(run_counts_of(row))
+        counted = {one: {DeliveryState(state): n for state, n in counts.items() if n} for one, counts in total.items()}
+        return {one: counts for one, counts in counted.items() if counts}
+
+    async def sent_by_replays(self, destination: DestinationId, order: OrderingKey, after: int) -> list[Sent]:
+        """Return what replays may have sent of an ordering key to a destination after a position."""
+        prefix = sent_prefix(order)
+        first, last = f"{prefix}{after + 1:020}", f"{prefix}{END}"
+        sessions = [session for session in await self.sessions() if _destination_of(session) == destination]
+        found = await asyncio.gather(*(self._table.scan(one, first, last, where="counts eq true") for one in sessions))
+        return [sent_of(row) for rows in found for row in rows]
+
     async def _follow(self, session: SessionId, row: Row | None) -> Waiting | None:
         """Return the delivery of a row, from where it waits if it does."""
         if row is not None and waits_at(row):
@@ -71,3 +96,7 @@ class LaneQueries:
             # It may have ended between the two reads: then its own row says how.
             row = place or await self._table.get(session, row["RowKey"])
         return None if row is None or waits_at(row) else waiting_of(row)
+
+
+def _destination_of(session: SessionId) -> DestinationId:
+    return DestinationId(session.rpartition(".")[0])

@@ -6,25 +6,37 @@
 | ``w!<position>`` | a delivery in its lane, all of it |
 | ``d!<message>!<delivery>`` | a delivery that was offered once: where it waits, or how it ended |
 | ``q!<newest position>`` | that a person must look at it |
+| ``e!<place>`` | an entry of the session's chain: deliveries that one transaction settled for good |
+| ``r!<run>`` | of a replay: how many of its deliveries are in which state |
+| ``o!<ordering key>!<position>`` | of a replay: a delivery that the destination may have taken |
 
 Two partitions are about no session: ``sessions`` lists them, ``status!<destination>`` holds what they share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import orjson
+
+from shared.adapters.azure.ledger_rows import digest
 from shared.adapters.azure.packed import pack_attempts, pack_delivery, unpack_attempts, unpack_delivery
 from shared.adapters.azure.session_state import STOPPED, Owner, Waiting, is_waiting
 from shared.adapters.azure.table import Row, Step, key, tag_of
 from shared.adapters.local.instant import optional_instant, optional_microseconds
 from shared.message.delivery import Attempt, Delivery
-from shared.message.identifiers import MessageId
+from shared.message.envelope import Item
+from shared.message.identifiers import LIVE, MessageId, OrderingKey, RunId
+from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.state import FINAL
 
 OWNER = "owner"
 SESSIONS = "sessions"
 END = "~"
 
+_MILLISECONDS = 12  # hexadecimal digits of the time in a message id
 _HIGHEST = 10**20 - 1
 _ATTEMPTS_KEPT = 200  # the newest of one delivery: a column holds 32,000 characters
 
@@ -45,6 +57,14 @@ def stopped_key(delivery: Delivery) -> str:
     return f"q!{_HIGHEST - delivery.position:020}"
 
 
+def run_key(run: RunId) -> str:
+    return f"r!{key(run)}"
+
+
+def sent_prefix(order: OrderingKey) -> str:
+    return f"o!{digest(order)}!"
+
+
 def owner_step(before: Owner, after: Owner) -> Step:
     """Return the step that changes the owner row, on condition that it is the one we know."""
     wake = optional_microseconds(after.wake)
@@ -56,6 +76,8 @@ def owner_step(before: Owner, after: Owner) -> Step:
         "waiting": str(after.waiting),
         "passed": str(after.passed),
         "movable": after.movable,
+        "entries": str(after.entries),
+        "digest": after.digest,
     }
     return Step("create" if before.tag is None else "update", OWNER, columns, before.tag)
 
@@ -71,6 +93,8 @@ def owner_of(row: Row | None) -> Owner:
         waiting=int(row["waiting"]),
         passed=int(row["passed"]),
         movable=row["movable"],
+        entries=int(row["entries"]),
+        digest=row["digest"],
         tag=tag_of(row),
     )
 
@@ -101,7 +125,66 @@ def change_steps(before: Delivery, after: Delivery, attempts: Sequence[Attempt])
         steps.append(Step("put", stopped_key(after), named))
     elif was_stopped:
         steps.append(Step("delete", stopped_key(after), {}))
+    if after.item.run != LIVE and (before.may_have_arrived or after.may_have_arrived):
+        steps.append(_sent_step(after))
     return steps
+
+
+def run_step(run: RunId, counts: Mapping[str, int]) -> Step:
+    """Return the row that counts the deliveries of a replay by state."""
+    return Step("put", run_key(run), {"counts": orjson.dumps(dict(counts)).decode()})
+
+
+def run_counts_of(row: Row | None) -> Counter[str]:
+    return Counter({} if row is None else orjson.loads(row["counts"]))
+
+
+def entry_step(after: Owner, settled: Sequence[Delivery]) -> Step:
+    """Return the entry of deliveries that are settled for good; it is the owner's last one."""
+    named = orjson.dumps([known_key(delivery) for delivery in settled]).decode()
+    return Step("create", f"e!{after.entries:020}", {"deliveries": named, "digest": after.digest})
+
+
+def deliveries_of(row: Row) -> list[str]:
+    """Return the keys of the deliveries that an entry names."""
+    return list(orjson.loads(row["deliveries"]))
+
+
+def settled_of(row: Row) -> str | None:
+    """Return what a delivery's row says once it is settled for good; None: it is not."""
+    if waits_at(row) or waiting_of(row).delivery.state not in FINAL:
+        return None
+    return str(row["delivery"])
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a replay sent to a destination."""
+
+    message: MessageId
+    sequence: SourceSequence
+
+    def is_older_than(self, item: Item) -> bool:
+        """Tell whether it came before: by number within a source, by the time of receipt across sources.
+
+        Of one millisecond and two sources, either may be the older one.
+        """
+        if self.sequence.source == item.sequence.source:
+            return self.sequence[1:] < item.sequence[1:]
+        moment = item.message.index("-") + 1 + _MILLISECONDS
+        return self.message[:moment] <= item.message[:moment]
+
+
+def sent_of(row: Row) -> Sent:
+    message, sequence = orjson.loads(row["sent"])
+    return Sent(MessageId(message), SourceSequence(*sequence))
+
+
+def _sent_step(delivery: Delivery) -> Step:
+    item = delivery.item
+    said = orjson.dumps((item.message, tuple(item.sequence))).decode()
+    named = f"{sent_prefix(item.key)}{delivery.position:020}"
+    return Step("put", named, {"sent": said, "counts": delivery.may_have_arrived})
 
 
 def waiting_of(row: Row) -> Waiting:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
 
 from shared.adapters.azure.destination_status import DestinationStatuses
 from shared.adapters.azure.lane_queries import LaneQueries
@@ -20,43 +20,51 @@ from shared.adapters.azure.lane_rows import (
     OWNER,
     SESSIONS,
     change_steps,
+    entry_step,
     known_key,
     offer_steps,
     owner_of,
     owner_step,
+    run_counts_of,
+    run_key,
+    run_step,
     waiting_of,
     waiting_step,
 )
+from shared.adapters.azure.links import digest_of
+from shared.adapters.azure.packed import pack_delivery
 from shared.adapters.azure.session_state import STOPPED, Owner, SessionState, Waiting, by_delivery, is_waiting
 from shared.adapters.azure.table import GROUP_LIMIT, RowConflict, Step, Table
 from shared.message.delivery import Attempt, Delivery
 from shared.message.errors.storage import AzureUnavailable, OwnershipLost
-from shared.message.identifiers import DestinationId, MessageId, SessionId
-from shared.message.state import DeliveryState
+from shared.message.identifiers import LIVE, DestinationId, MessageId, RunId, SessionId
+from shared.message.state import FINAL, DeliveryState
+from shared.message.work import batches_by_size
 from shared.ports import DestinationStatus, Ownership, Turn
 
 MOVABLE_LIMIT = 10_000  # deliveries of a session that may move and are in memory; more of them wait in the table
 _SESSIONS_LIMIT = 256  # in memory; the one that was used least is forgotten first
-_ROWS_EACH = 2  # of a delivery that is offered or settled
+_OWN_ROWS = 2  # of a transaction: the owner, and the entry of its chain
 _TRIES = 10
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class _Change:
     """What a transaction does to the session."""
 
-    steps: list[Step]
-    put: list[Waiting]
-    removed: list[Delivery]
+    steps: list[Step] = field(default_factory=list)
+    put: list[Waiting] = field(default_factory=list)
+    removed: list[Delivery] = field(default_factory=list)
+    settled: list[Delivery] = field(default_factory=list)
     passed: int = 0
+    runs: dict[RunId, Counter[str]] = field(default_factory=dict)
 
     def take(self, known: Waiting | None, row: Delivery) -> None:
         """Add a delivery to its lane, or change it there."""
         waiting = Waiting(row, known.attempts if known is not None else ())
         self.steps += [waiting_step(waiting)] if known is not None else offer_steps(row)
         self.put.append(waiting)
+        self._count(known.delivery if known is not None else None, row)
 
     def add(self, before: Waiting, after: Delivery, attempts: Sequence[Attempt]) -> None:
         """Make a delivery what it is after, with what was tried."""
@@ -66,7 +74,18 @@ class _Change:
             self.put.append(Waiting(after, tried))
         elif is_waiting(before.delivery):
             self.removed.append(before.delivery)
+        if after.state in FINAL:
+            self.settled.append(after)
         self.passed += _is_passed(after) - _is_passed(before.delivery)
+        self._count(before.delivery, after)
+
+    def _count(self, before: Delivery | None, after: Delivery) -> None:
+        """Count the deliveries of replays by state."""
+        if after.item.run != LIVE:
+            moved = self.runs.setdefault(after.item.run, Counter())
+            moved[after.state.value] += 1
+            if before is not None:
+                moved[before.state.value] -= 1
 
 
 class AzureLanes:
@@ -109,10 +128,10 @@ class AzureLanes:
                 if attempt:
                     rows = await self._unwritten(session, state, rows)
                 try:
-                    for part in _parts(rows, (GROUP_LIMIT - 1) // _ROWS_EACH):
-                        change = _Change([], [], [])
+                    for part in _parts(rows):
+                        change = _Change()
                         for row in part:
-                            change.add(_before(state, row), row, tried.get(row.id, []))
+                            change.add(await self._before(session, state, row), row, tried.get(row.id, []))
                         await self._commit(session, state, state.owner, change)
                 except RowConflict:
                     continue
@@ -130,7 +149,7 @@ class AzureLanes:
                 state = await self._state(session)
                 _check(state, ownership)
                 try:
-                    await self._commit(session, state, replace(state.owner, wake=due), _Change([], [], []))
+                    await self._commit(session, state, replace(state.owner, wake=due), _Change())
                 except RowConflict:
                     continue
                 return
@@ -167,7 +186,7 @@ class AzureLanes:
                 found = await self._queries.known(session, delivery)
                 if found is None or found.delivery.state not in STOPPED:
                     return
-                change = _Change([], [], [])
+                change = _Change()
                 change.add(found, reopened, [])
                 try:
                     await self._commit(session, loaded, loaded.owner, change)
@@ -223,8 +242,8 @@ class AzureLanes:
         intents = {row.id for row in ready} if send_deadline is not None else set()
         rows = [*placed, *(row for row in ready if row.id in intents and state.knows(row.id))]
         owner = _taken(state.owner, offered)
-        for part in _parts(rows, (GROUP_LIMIT - 1) // _ROWS_EACH):
-            change = _Change([], [], [])
+        for part in _parts(rows):
+            change = _Change()
             for row in part:
                 known = state.get(row.id)
                 written = row._replace(state=DeliveryState.INTENT, send_deadline=send_deadline)
@@ -245,8 +264,14 @@ class AzureLanes:
         state.apply(change.put, change.removed)
         movable = not state.is_whole or state.next_due() is not None
         after = replace(owner, waiting=waiting, passed=owner.passed + change.passed, movable=movable)
+        chained = []
+        if change.settled:
+            digest = digest_of(after.digest, after.entries + 1, map(pack_delivery, change.settled))
+            after = replace(after, entries=after.entries + 1, digest=digest)
+            chained = [entry_step(after, change.settled)]
         try:
-            tags = await self._table.transact(session, [owner_step(before, after), *change.steps])
+            runs = [run_step(run, await self._count(session, state, run, by)) for run, by in change.runs.items()]
+            tags = await self._table.transact(session, [owner_step(before, after), *change.steps, *chained, *runs])
         except BaseException:
             self._forget(session)
             raise
@@ -254,7 +279,19 @@ class AzureLanes:
         if len(state) > 2 * MOVABLE_LIMIT or (not state.is_whole and len(state) < MOVABLE_LIMIT // 2):
             self._forget(session)
 
+    async def _count(self, session: SessionId, state: SessionState, run: RunId, moved: Counter[str]) -> Counter[str]:
+        """Return how many deliveries of a replay are in which state after a change."""
+        if run not in state.runs:
+            state.runs[run] = run_counts_of(await self._table.get(session, run_key(run)))
+        state.runs[run].update(moved)
+        return state.runs[run]
+
     # What is known
+
+    async def _before(self, session: SessionId, state: SessionState, row: Delivery) -> Waiting:
+        """Return a delivery as it was before a change."""
+        found = state.get(row.id) or await self._queries.known(session, row)
+        return found if found is not None else Waiting(row._replace(state=DeliveryState.PARKED, holds=False))
 
     async def _state(self, session: SessionId) -> SessionState:
         state = self._states.pop(session, None)
@@ -299,12 +336,6 @@ def _check(state: SessionState, ownership: Ownership) -> None:
         raise OwnershipLost(ownership.session)
 
 
-def _before(state: SessionState, row: Delivery) -> Waiting:
-    """Return a delivery as the session knows it; one that it does not know is as the turn gave it."""
-    found = state.get(row.id)
-    return found if found is not None else Waiting(row._replace(state=DeliveryState.PARKED, holds=False))
-
-
 def _is_passed(delivery: Delivery) -> bool:
     return delivery.state in STOPPED and not delivery.holds
 
@@ -320,9 +351,14 @@ def _placed(owner: Owner, new: Sequence[Delivery]) -> list[Delivery]:
     return [row._replace(position=first + n) for n, row in enumerate(new)]
 
 
-def _parts(rows: Sequence[T], size: int) -> list[list[T]]:
+def _parts(rows: Sequence[Delivery]) -> list[list[Delivery]]:
     """Return the rows in order, in lists that fit a transaction; one empty list where there are none."""
-    return [list(rows[start : start + size]) for start in range(0, len(rows), size)] or [[]]
+    return list(batches_by_size(rows, _rows_of, GROUP_LIMIT - _OWN_ROWS)) or [[]]
+
+
+def _rows_of(delivery: Delivery) -> int:
+    """Return how many rows a delivery may take: where it waits or ended, that it is stopped, what a replay counts."""
+    return 2 + (delivery.state in STOPPED) + 2 * (delivery.item.run != LIVE)
 
 
 def _with_bodies(ready: Sequence[Delivery], offered: Sequence[Delivery]) -> tuple[Delivery, ...]:

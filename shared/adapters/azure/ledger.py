@@ -7,16 +7,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 
+from shared.adapters.azure.counts import Counts
 from shared.adapters.azure.gatherer import Gatherer
-from shared.adapters.azure.ledger_counts import LedgerCounts
+from shared.adapters.azure.ledger_log import Log
+from shared.adapters.azure.ledger_moves import Known, Moves, known_of, moves_of
 from shared.adapters.azure.ledger_rows import (
     END,
     INDEXED,
     PARTITION,
-    RANK,
     begun_key,
     control_prefix,
     duplicate_key,
@@ -57,15 +58,6 @@ _REMEMBERED = 20_000  # messages whose state this process wrote last
 _CALLS_IN_A_GROUP = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """How far a message is, and the version of its row."""
-
-    state: MessageState
-    tag: str
-    interface: str
-
-
 class AzureLedger:
     """The records and traces of messages."""
 
@@ -73,9 +65,10 @@ class AzureLedger:
         self._table = table
         self._clock = clock
         self._stamp = 0
-        self._counts = LedgerCounts(table)
+        self._counts = Counts(table, PARTITION)
+        self._log = Log(table)
         self._streams: dict[str, Stream] = {}
-        self._known: dict[MessageId, _State] = {}
+        self._known: dict[MessageId, Known] = {}
         self._writing = asyncio.Lock()  # counters and streams have one writer in this process
         self._reserving = Gatherer(self._reserve_calls, _CALLS_IN_A_GROUP)
         self._progressing = Gatherer(self._progress_calls, _CALLS_IN_A_GROUP)
@@ -165,7 +158,7 @@ class AzureLedger:
         everything = [one for call in calls for one in call]
         reserved: list[Reservation] = []
         sources = len({arrival.source for arrival, _ in everything})
-        size = max(1, arrivals_in_a_group(GROUP_LIMIT - 1, min(sources, GROUP_LIMIT // 5)))
+        size = max(1, arrivals_in_a_group(GROUP_LIMIT - 2, min(sources, GROUP_LIMIT // 6)))
         async with self._writing:
             for start in range(0, len(everything), size):
                 reserved += await self._reserve_group(everything[start : start + size])
@@ -193,15 +186,17 @@ class AzureLedger:
         raise AzureUnavailable("ledger, reserve")
 
     async def _write_plan(self, plan: Plan) -> None:
-        steps = plan.steps()
+        entry = await self._log.next(plan.new, plan.last_stamp)
+        steps = plan.steps(entry)
         tags = await self._counts.write(steps, Counter({MessageState.RESERVED.value: len(plan.new)}))
+        self._log.confirm(entry)
         by_row = {step.row: tag for step, tag in zip(steps, tags, strict=False)}
         for source, stream in plan.streams.items():
             if stream_key(source) in by_row:
-                self._streams[source] = Stream(stream.epoch, stream.n, by_row[stream_key(source)])
+                self._streams[source] = replace(stream, tag=by_row[stream_key(source)])
         for record in plan.new:
             tag = by_row[message_key(record.message)]
-            self._remember(record.message, _State(MessageState.RESERVED, tag, record.interface))
+            self._remember(record.message, Known(MessageState.RESERVED, tag, record.interface))
 
     async def _read_uses(self, group: Sequence[tuple[Arrival, float]]) -> dict[str, Uses]:
         rows = list(dict.fromkeys(duplicate_key(arrival.duplicate_key) for arrival, _ in group))
@@ -236,15 +231,15 @@ class AzureLedger:
         hops = [hop_step(step.hop, self._next_stamp(), step.findings) for step in group]
         for attempt in range(_TRIES):
             await self._read_states(group)
-            moves, moved = self._moves(group)
+            moves = moves_of(group, self._known)
             try:
-                tags = await self._counts.write([*moves, *hops], moved)
+                tags = await self._counts.write([*moves.steps, *hops], moves.moved)
             except RowConflict:
                 for step in group:
                     self._known.pop(step.message, None)
                 await asyncio.sleep(_PAUSE_SECONDS * attempt)
                 continue
-            self._note_moves(group, {step.row: tag for step, tag in zip(moves, tags, strict=False)})
+            self._note_moves(moves, tags)
             return
         raise AzureUnavailable("ledger, progress")
 
@@ -252,28 +247,12 @@ class AzureLedger:
         """Learn the state of every message of a group; one that the ledger does not have stays unknown."""
         unknown = {message_key(step.message): step.message for step in group if step.message not in self._known}
         for row_key, row in (await read_neighbours(self._table, PARTITION, list(unknown))).items():
-            self._remember(unknown[row_key], _State(MessageState(row["state"]), tag_of(row), row["interface"]))
+            self._remember(unknown[row_key], known_of(row))
 
-    def _moves(self, group: Sequence[Progress]) -> tuple[list[Step], Counter[str]]:
-        """Return the rows that move messages forward, and by how much each state's count changes."""
-        steps: list[Step] = []
-        moved: Counter[str] = Counter()
-        for message, step in _furthest(group, self._known).items():
-            known, newest = self._known[message], newest_first(message)
-            steps.append(Step("merge", message_key(message), state_columns(step.state, step.code), known.tag))
-            if known.state in INDEXED:
-                steps.append(Step("delete", f"{state_prefix(known.state)}{newest}", {}))
-            if step.state in INDEXED:
-                named = {"message": message, "interface": known.interface}
-                steps.append(Step("put", f"{state_prefix(step.state)}{newest}", named))
-            moved.update({step.state.value: 1})
-            moved.subtract({known.state.value: 1})
-        return steps, moved
-
-    def _note_moves(self, group: Sequence[Progress], tags: dict[str, str]) -> None:
-        for message, step in _furthest(group, self._known).items():
-            tag = tags[message_key(message)]
-            self._remember(message, _State(step.state, tag, self._known[message].interface))
+    def _note_moves(self, moves: Moves, tags: Sequence[str]) -> None:
+        by_row = {step.row: tag for step, tag in zip(moves.steps, tags, strict=False)}
+        for message, after in moves.after.items():
+            self._remember(message, replace(after, tag=by_row[message_key(message)]))
 
     # Rows
 
@@ -298,7 +277,7 @@ class AzureLedger:
             return times
         raise AzureUnavailable("ledger, attempts")
 
-    def _remember(self, message: MessageId, state: _State) -> None:
+    def _remember(self, message: MessageId, state: Known) -> None:
         self._known.pop(message, None)
         self._known[message] = state
         if len(self._known) > _REMEMBERED:
@@ -308,14 +287,3 @@ class AzureLedger:
         """Return what orders hops: rising here, and after what another process wrote before."""
         self._stamp = max(self._stamp + 1, time.time_ns())
         return f"{self._stamp:020}{self._counts.writer}"
-
-
-def _furthest(group: Sequence[Progress], known: dict[MessageId, _State]) -> dict[MessageId, Progress]:
-    """Return the step that takes each message furthest, for those that it takes further at all."""
-    furthest: dict[MessageId, Progress] = {}
-    for step in group:
-        if step.message in known:
-            before = furthest[step.message].state if step.message in furthest else known[step.message].state
-            if RANK[before] < RANK[step.state]:
-                furthest[step.message] = step
-    return furthest

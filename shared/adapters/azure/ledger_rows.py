@@ -5,7 +5,9 @@ where the newest come first, the id is turned round.
 
 | key | row |
 |---|---|
-| ``m!<newest>`` | a message: what it was when it was taken, and its state |
+| ``n!<stamp>`` | the log: the messages of one transaction, in order, and the digest that chains them |
+| ``m!<newest>`` | a message: what it was when it was taken, its state, and the codes noted about it |
+| ``k!<ordering key>!<number>`` | its ordering key, hashed |
 | ``h!<newest>!<stamp>`` | one hop of its trace |
 | ``d!<duplicate key>`` | who used a duplicate key lately |
 | ``x!<MSH-10>!<newest>`` | its control id, hashed |
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -91,6 +93,19 @@ def control_prefix(control_id: str) -> str:
     return f"x!{digest(control_id)}!"
 
 
+def key_prefix(order: OrderingKey) -> str:
+    return f"k!{digest(order)}!"
+
+
+def number_key(number: int) -> str:
+    """Return a number as a key holds it, the lowest first."""
+    return f"{number:020}"
+
+
+def log_key(stamp: int) -> str:
+    return f"n!{number_key(stamp)}"
+
+
 def interface_prefix(interface: InterfaceId) -> str:
     return f"i!{key(interface)}!"
 
@@ -107,8 +122,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
-def record_columns(record: MessageRecord) -> Row:
+def record_columns(record: MessageRecord, number: int) -> Row:
     """Return the columns of a message that has just been taken."""
+    kept = {"taken": taken(record), "number": str(number), "interface": record.interface}
+    return {**kept, **state_columns(record.state, "")}
+
+
+def taken(record: MessageRecord) -> str:
+    """Return what never changes of a message: the column that holds it, and what its digest covers."""
     sequence, raw = record.sequence, record.raw
     kept = (
         record.message,
@@ -121,11 +142,20 @@ def record_columns(record: MessageRecord) -> Row:
         record.type,
         to_microseconds(record.received),
     )
-    return {"taken": orjson.dumps(kept).decode(), "interface": record.interface, **state_columns(record.state, "")}
+    return orjson.dumps(kept).decode()
 
 
 def state_columns(state: MessageState, code: str) -> Row:
     return {"state": state.value, "code": code}
+
+
+def noted_columns(codes: Iterable[str]) -> Row:
+    return {"noted": " ".join(sorted(codes))}
+
+
+def noted_of(row: Row) -> frozenset[str]:
+    """Return the codes of every finding and error that was ever noted about a message."""
+    return frozenset(str(row.get("noted", "")).split())
 
 
 def record_of(row: Row) -> MessageRecord:
@@ -188,11 +218,3 @@ def _packed(noted: Sequence[tuple[str, str, str]]) -> bytes:
     while len(packed := zlib.compress(orjson.dumps(noted), 1)) > _COLUMN_BYTES:
         noted = noted[: len(noted) // 2]
     return packed
-
-
-def counts_of(row: Row | None) -> dict[str, int]:
-    return dict(orjson.loads(row["counts"])) if row is not None else {}
-
-
-def counts_columns(counts: Mapping[str, int]) -> Row:
-    return {"counts": orjson.dumps(dict(counts)).decode()}

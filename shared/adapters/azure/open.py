@@ -7,14 +7,18 @@ from functools import cached_property
 from typing import TypeVar
 
 from shared.adapters.azure.archive import AzureArchive
+from shared.adapters.azure.audit import AzureAudit
+from shared.adapters.azure.chain import AzureChain
 from shared.adapters.azure.clients import AzureClients
 from shared.adapters.azure.fhir_store import HttpFhirStore
+from shared.adapters.azure.history import AzureHistory
 from shared.adapters.azure.identities import AzureIdentities
 from shared.adapters.azure.lanes import AzureLanes
 from shared.adapters.azure.ledger import AzureLedger
 from shared.adapters.azure.operations import Operations
 from shared.adapters.azure.publisher import AzurePublisher
 from shared.adapters.azure.queue import AzureQueue
+from shared.adapters.azure.replays import AzureReplays
 from shared.adapters.azure.secrets import AzureSecrets
 from shared.adapters.azure.table import Table
 from shared.adapters.inline_workers import InlineWorkers
@@ -25,7 +29,7 @@ from shared.ports import Clock, Publisher, Workers
 from shared.settings import Settings, read_secrets
 
 CONTAINER = "archive"
-TABLES = ("names", "ledger", "lanes", "identities")
+TABLES = ("audit", "identities", "lanes", "ledger", "names", "replays")
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -64,6 +68,26 @@ class AzureAdapters:
     def ledger(self) -> AzureLedger:
         """Table Storage."""
         return AzureLedger(self._table("ledger"), self.clock)
+
+    @cached_property
+    def history(self) -> AzureHistory:
+        """The ledger's table."""
+        return AzureHistory(self._table("ledger"))
+
+    @cached_property
+    def chain(self) -> AzureChain:
+        """The tables of ledger and lanes."""
+        return AzureChain(self._table("ledger"), self._table("lanes"))
+
+    @cached_property
+    def replays(self) -> AzureReplays:
+        """Table Storage, and the lanes' table."""
+        return AzureReplays(self._table("replays"), self._table("lanes"))
+
+    @cached_property
+    def audit(self) -> AzureAudit:
+        """Table Storage."""
+        return AzureAudit(self._table("audit"))
 
     @cached_property
     def lanes(self) -> AzureLanes:

@@ -6,19 +6,22 @@ It is computed from what the ledger is believed to hold, and written on conditio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import orjson
 
+from shared.adapters.azure.ledger_log import Entry
 from shared.adapters.azure.ledger_rows import (
     FORGOTTEN,
     control_prefix,
     duplicate_key,
     interface_prefix,
+    key_prefix,
     message_key,
     new_record,
     newest_first,
+    number_key,
     record_columns,
     stream_key,
 )
@@ -29,7 +32,7 @@ from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, MessageRecord, Reservation
 
 _USES_LIMIT = 200  # of one duplicate key that are remembered; a row holds no more
-_ROWS_EACH = 4
+_ROWS_EACH = 5
 _FIRST_EPOCH = 1
 
 Use = tuple[str, str, int]  # digest of the bytes, message, received
@@ -37,10 +40,15 @@ Use = tuple[str, str, int]  # digest of the bytes, message, received
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The numbering of a source, and the version it was read at; None: nobody was numbered yet."""
+    """The numbering of a source, and the version it was read at; None: nobody was numbered yet.
+
+    Attributes:
+        stamp: Of the log entry that has the last one: the source's next messages come after it.
+    """
 
     epoch: int = _FIRST_EPOCH
     n: int = 0
+    stamp: int = 0
     tag: str | None = None
 
 
@@ -93,24 +101,32 @@ class Plan:
         """The messages that were numbered, in order."""
         return list(self._new.values())
 
-    def steps(self) -> list[Step]:
-        """Return the rows to write: streams first, then those of the messages."""
+    @property
+    def last_stamp(self) -> int:
+        """The highest stamp that a source of the new messages has."""
+        return max(self.streams[record.sequence.source].stamp for record in self.new)
+
+    def steps(self, entry: Entry) -> list[Step]:
+        """Return the rows to write: streams first, then those of the messages, then the log's."""
+        for source in {record.sequence.source for record in self.new}:
+            self.streams[source] = replace(self.streams[source], stamp=entry.stamp)
         sources = dict.fromkeys(record.sequence.source for record in self.new)
         steps = [_stream_step(source, self.streams[source]) for source in sources]
         steps += [_uses_step(row, self.uses[row]) for row in sorted(self._touched)]
-        for record in self.new:
+        for record, (number, _) in zip(self.new, entry.numbered, strict=True):
             newest = newest_first(record.message)
             named = {"message": record.message}
             steps += [
-                Step("create", message_key(record.message), record_columns(record)),
+                Step("create", message_key(record.message), record_columns(record, number)),
+                Step("create", f"{key_prefix(record.key)}{number_key(number)}", named),
                 Step("create", f"{control_prefix(record.control_id)}{newest}", named),
                 Step("create", f"{interface_prefix(record.interface)}{newest}", named),
             ]
-        return steps
+        return [*steps, entry.step()]
 
     def _next(self, source: str) -> SourceSequence:
         stream = self.streams.get(source, Stream())
-        self.streams[source] = Stream(stream.epoch, stream.n + 1, stream.tag)
+        self.streams[source] = replace(stream, n=stream.n + 1)
         return SourceSequence(source, stream.epoch, stream.n + 1)
 
     def _record(self, message: MessageId) -> MessageRecord | None:
@@ -123,7 +139,9 @@ def arrivals_in_a_group(room: int, sources: int) -> int:
 
 
 def stream_of(row: Row | None) -> Stream:
-    return Stream() if row is None else Stream(int(row["epoch"]), int(row["n"]), tag_of(row))
+    if row is None:
+        return Stream()
+    return Stream(int(row["epoch"]), int(row["n"]), int(row["stamp"]), tag_of(row))
 
 
 def uses_of(row: Row | None) -> Uses:
@@ -139,7 +157,7 @@ def named_messages(uses: Sequence[Uses]) -> list[MessageId]:
 
 def _stream_step(source: str, stream: Stream) -> Step:
     # As text: the SDK takes a number for 32 bits.
-    columns = {"epoch": str(stream.epoch), "n": str(stream.n)}
+    columns = {"epoch": str(stream.epoch), "n": str(stream.n), "stamp": str(stream.stamp)}
     return Step("create" if stream.tag is None else "update", stream_key(source), columns, stream.tag)
 
 

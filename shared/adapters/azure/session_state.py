@@ -6,13 +6,13 @@ here is what the table holds.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.message.delivery import Attempt, Delivery
-from shared.message.identifiers import DeliveryId
+from shared.message.identifiers import DeliveryId, RunId
 from shared.message.state import DeliveryState
 
 STOPPED = frozenset({DeliveryState.QUARANTINED, DeliveryState.REVIEW})
@@ -27,6 +27,8 @@ class Owner:
         waiting: Deliveries in lanes.
         passed: Deliveries that a person must look at and that hold nothing.
         movable: Whether some lane may move by itself, sooner or later.
+        entries: In the chain of what was settled (rule R10).
+        digest: Of the last of them.
         tag: The version it was read or written at; None: there is no row yet.
     """
 
@@ -37,6 +39,8 @@ class Owner:
     waiting: int = 0
     passed: int = 0
     movable: bool = False
+    entries: int = 0
+    digest: str = ""
     tag: str | None = None
 
 
@@ -54,10 +58,12 @@ class SessionState:
 
     Attributes:
         is_whole: Every waiting delivery is here; False: the youngest are in the table alone.
+        runs: By state, the deliveries of each replay that was asked about.
     """
 
     owner: Owner
     is_whole: bool = True
+    runs: dict[RunId, Counter[str]] = field(default_factory=dict)
     _lanes: dict[str, dict[int, Waiting]] = field(default_factory=dict)
     _ready_at: dict[str, datetime | None] = field(default_factory=dict)  # None: held
     _by_id: dict[DeliveryId, Waiting] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from shared.adapters.azure.failures import named
 from shared.adapters.azure.operations import Operations
@@ -23,6 +23,7 @@ _KEY_CHARACTERS = 200  # of a kilobyte, with what stands before and behind
 _CONFLICTS = frozenset({404, 409, 412})
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class RowConflict(Exception):
@@ -51,6 +52,11 @@ class Step:
     row: str
     columns: Row
     tag: str | None = None
+
+
+def parts_of(rows: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Return the rows in order, in as many lists as transactions are needed."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def key(text: str) -> str:

@@ -87,9 +87,9 @@ class LocalChain:
     async def verify(self, heads: Sequence[ChainHead] = ()) -> ChainReport:
         check = _Check(self._database)
         for (partition,) in self._database.read("SELECT DISTINCT partition FROM chain"):
-            await check.chain(partition, {head.number: head.digest for head in heads if head.partition == partition})
-        known = {head.partition for head in check.heads}
-        check.faults += [f"partition {head.partition}: no chain" for head in heads if head.partition not in known]
+            await check.chain(partition, {head.number: head.digest for head in heads if head.chain == str(partition)})
+        known = {head.chain for head in check.heads}
+        check.faults += [f"partition {head.chain}: no chain" for head in heads if head.chain not in known]
         for kind in _ROWS:
             await check.unnamed(kind)
         named = {kind: sum(flags) for kind, flags in check.named.items()}
@@ -127,7 +127,7 @@ class _Check:
             await asyncio.sleep(0)  # others want to go on
         if expected and max(expected) > number:
             self.faults.append(f"partition {partition}: ends at {number}, and a head of {max(expected)} was kept")
-        self.heads.append(ChainHead(partition, number, digest.hex()))
+        self.heads.append(ChainHead(str(partition), number, digest.hex()))
 
     async def unnamed(self, kind: str) -> None:
         """Find rows that no entry names."""

@@ -20,6 +20,8 @@ _SLACK = 1000  # messages of one moment, or of a clock that was set back, may be
 class LocalHistory:
     """What the ledger holds, by ordering key, interface, finding and time."""
 
+    slack = 0
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

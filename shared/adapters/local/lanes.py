@@ -16,7 +16,6 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.delivery_row import ATTEMPT_COLUMNS, COLUMNS, attempt_of, delivery_of, row_of
 from shared.adapters.local.instant import optional_instant, optional_microseconds, to_microseconds
 from shared.message.delivery import Attempt, Delivery
-from shared.message.errors.pipeline import RetryBudgetSpent
 from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId
 from shared.message.state import FINAL, DeliveryState
@@ -74,8 +73,6 @@ _REPLAY_OFFER = """INSERT OR IGNORE INTO replay_delivery
     SELECT destination, ?, position, ?, message, ?, ?, ?, state, FALSE FROM delivery
     WHERE message = ? AND delivery = ?"""
 _REPLAY_WRITE = """UPDATE replay_delivery SET state = ?, sent = ? WHERE destination = ? AND key = ? AND position = ?"""
-
-_NOT_TAKEN = (DeliveryState.SKIPPED, DeliveryState.QUARANTINED)  # by the destination, whatever was tried
 
 _PAUSED = """INSERT INTO destination (destination, paused) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET paused = excluded.paused"""
@@ -297,8 +294,7 @@ def _replay_offer(delivery: Delivery) -> tuple[object, ...]:
 
 
 def _replay_update(delivery: Delivery) -> tuple[object, ...]:
-    is_sent = (delivery.attempts > 0 and delivery.state not in _NOT_TAKEN) or delivery.code == RetryBudgetSpent.code
-    return delivery.state, is_sent, delivery.destination, delivery.item.key, delivery.position
+    return delivery.state, delivery.may_have_arrived, delivery.destination, delivery.item.key, delivery.position
 
 
 def _is_waiting(delivery: Delivery) -> bool:

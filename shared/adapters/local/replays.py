@@ -6,18 +6,12 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import (
-    from_microseconds,
-    optional_instant,
-    optional_microseconds,
-    to_microseconds,
-)
+from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.adapters.local.replay_row import pack_order, replay_of
 from shared.message.delivery import Delivery
-from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId
-from shared.message.replay import OpenKey, Replay, ReplayCounts, ReplayState, Selection
+from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId
+from shared.message.replay import OpenKey, Replay, ReplayCounts, ReplayState
 from shared.message.state import DeliveryState
 
 SCHEMA = """
@@ -26,7 +20,7 @@ CREATE TABLE IF NOT EXISTS replay (
     reached INTEGER NOT NULL, given BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS replay_unfinished ON replay (given) WHERE state <> 'done';
 CREATE TABLE IF NOT EXISTS replay_key (
-    run TEXT NOT NULL, key TEXT NOT NULL, reached INTEGER NOT NULL, open INTEGER NOT NULL,
+    run TEXT NOT NULL, key TEXT NOT NULL, reached INTEGER NOT NULL, opened INTEGER NOT NULL, open INTEGER NOT NULL,
     PRIMARY KEY (run, key)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS replay_key_open ON replay_key (run) WHERE open;
 CREATE TABLE IF NOT EXISTS replay_message (
@@ -39,8 +33,8 @@ _SELECT = "SELECT run, created, state, reached, given FROM replay"
 _ADD = """INSERT OR IGNORE INTO replay_message (run, message, sent, passed, deliveries, code)
     VALUES (?, ?, FALSE, FALSE, 0, '')"""
 # An open key keeps the lowest number while messages are selected, and moves on while they are added.
-_OPEN = """INSERT INTO replay_key VALUES (?, ?, ?, TRUE)
-    ON CONFLICT DO UPDATE SET reached = max(reached, excluded.reached) WHERE ?"""
+_OPEN = """INSERT INTO replay_key VALUES (?1, ?2, ?3, ?3, TRUE)
+    ON CONFLICT DO UPDATE SET reached = max(reached, excluded.reached) WHERE ?4"""
 _COUNTS = """SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(passed), 0), coalesce(sum(code <> ''), 0),
     coalesce(sum(deliveries), 0) FROM replay_message WHERE run = ?"""
 _OVERTAKEN = """SELECT 1 FROM replay_delivery WHERE destination = ? AND key = ? AND position > ? AND sent
@@ -56,7 +50,7 @@ class LocalReplays:
         self._database = database
 
     async def begin(self, replay: Replay) -> Replay:
-        row = replay.run, to_microseconds(replay.created), replay.state, replay.reached, _pack(replay)
+        row = replay.run, to_microseconds(replay.created), replay.state, replay.reached, pack_order(replay)
 
         def work(connection: sqlite3.Connection) -> Replay:
             same = connection.execute(f"{_SELECT} WHERE given = ? AND state <> 'done'", (row[-1],)).fetchone()
@@ -80,25 +74,28 @@ class LocalReplays:
 
     async def add(
         self, run: RunId, messages: Sequence[MessageId], keys: Sequence[OpenKey], reached: int | None = None
-    ) -> None:
+    ) -> int:
         rows = [(run, message) for message in messages]
         opened = [(run, key.key, key.reached, reached is None) for key in keys]
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(_ADD, rows)
+        def work(connection: sqlite3.Connection) -> int:
+            added = connection.executemany(_ADD, rows).rowcount
             connection.executemany(_OPEN, opened)
             if reached is not None:
                 connection.execute("UPDATE replay SET reached = ? WHERE run = ?", (reached, run))
+            return max(0, added)  # without any rows SQLite says -1
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def move(self, run: RunId, state: ReplayState) -> None:
         sql = "UPDATE replay SET state = ? WHERE run = ?"
         await self._database.write(lambda connection: connection.execute(sql, (state, run)))
 
     async def open_keys(self, run: RunId, limit: int) -> list[OpenKey]:
-        rows = self._database.read("SELECT key, reached FROM replay_key WHERE run = ? AND open LIMIT ?", (run, limit))
-        return [OpenKey(OrderingKey(key), reached) for key, reached in rows]
+        rows = self._database.read(
+            "SELECT key, reached, opened FROM replay_key WHERE run = ? AND open LIMIT ?", (run, limit)
+        )
+        return [OpenKey(OrderingKey(key), reached, opened) for key, reached, opened in rows]
 
     async def close_keys(self, run: RunId, keys: Sequence[OrderingKey]) -> None:
         rows = [(run, key) for key in keys]
@@ -142,46 +139,6 @@ class LocalReplays:
         return bool(self._database.read(_OVERTAKEN, place))
 
 
-def _pack(replay: Replay) -> bytes:
-    """Return what was ordered, the same bytes for the same order."""
-    wanted = replay.selection
-    return orjson.dumps(
-        {
-            "message": wanted.message,
-            "interface": wanted.interface,
-            "mapping": wanted.mapping,
-            "finding": wanted.finding,
-            "since": optional_microseconds(wanted.since),
-            "until": optional_microseconds(wanted.until),
-            "destinations": replay.destinations,
-            "passed_by": replay.passed_by,
-            "allows_stale": replay.allows_stale,
-            "resends_accepted": replay.resends_accepted,
-            "reason": replay.reason,
-        }
-    )
-
-
 def _replay(row: tuple[Any, ...]) -> Replay:
-    run, created, state, reached, given = row
-    said = orjson.loads(given)
-    selection = Selection(
-        message=said["message"] and MessageId(said["message"]),
-        interface=said["interface"] and InterfaceId(said["interface"]),
-        mapping=said["mapping"],
-        finding=said["finding"],
-        since=optional_instant(said["since"]),
-        until=optional_instant(said["until"]),
-    )
-    return Replay(
-        run=RunId(run),
-        created=from_microseconds(created),
-        selection=selection,
-        destinations=tuple(DestinationId(one) for one in said["destinations"]),
-        reason=said["reason"],
-        passed_by=said["passed_by"] and DestinationId(said["passed_by"]),
-        allows_stale=said["allows_stale"],
-        resends_accepted=said["resends_accepted"],
-        state=ReplayState(state),
-        reached=reached,
-    )
+    run, created, state, reached, order = row
+    return replay_of(order, run, from_microseconds(created), state, reached)
