@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
 from shared.fhir import exact_json
+from shared.fhir.bundle import SharedEntry
 from shared.hl7 import Message, Segment
 from shared.mapping.claims import Claim, default_assigner, identity_claims
 from shared.mapping.context import LONGEST_KEPT, Kept, Reused
@@ -220,7 +221,7 @@ class Scope:
         outside = self.entries, self.known, self._included, self.repetition
         self.entries, self.known, self._included = {}, {}, {}
         try:
-            return build(raw, self), tuple(self.entries.values())
+            return build(raw, self), tuple(map(_shared, self.entries.values()))
         finally:
             self.entries, self.known, self._included, self.repetition = outside
 
@@ -352,6 +353,10 @@ class Scope:
             ChildList(segment, kind, parent, self.list_mode(segment), tuple(members))
             for (segment, kind, parent), members in self.children.items()
         )
+
+
+def _shared(entry: Resource) -> Resource:
+    return entry if entry.__class__ is SharedEntry else SharedEntry(entry)
 
 
 def _redirect(value: Any, instead: dict[str, str]) -> None:
