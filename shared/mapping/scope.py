@@ -46,6 +46,7 @@ class Scope:
         entries: The entries of the bundle by fullUrl.
         notes: What to note of an entry, by fullUrl and element of a ResourceChange.
         trace: What was carried, when a report is wanted.
+        has_several_orders: Whether a result message (ORU) has more than one OBR.
     """
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Scope:
         "entries",
         "event",
         "findings",
+        "has_several_orders",
         "identity",
         "known",
         "message",
@@ -100,6 +102,7 @@ class Scope:
         self.segment = header
         self.number = self.repetition = 0
         self.code, self.event = message.code, message.event
+        self.has_several_orders = self.code == "ORU" and message.count("OBR") > 1
         self.message_time = header.text(7)
         self.zone = _message_offset(self.message_time) or context.zone
         self.assigner = default_assigner(header, context.identity)
