@@ -12,15 +12,14 @@ from typing import Any
 
 import orjson
 
-from shared.fhir import exact_json
+from shared.fhir.bundle import Aim, SharedEntry, write_entries
 from shared.fhir.coherence import ELEMENTS, RESOURCES
 from shared.fhir.schema import are_valid, resource_types
-from shared.fhir.shape import INSIDE, Shape, shape_of, value_of_extension
+from shared.fhir.shape import INSIDE, Shape, shape_of
 from shared.fhir.survey import content_of, write_decimal
 
 Json = dict[str, Any]
-Aim = tuple[str, frozenset[str] | None]  # the text of a reference, and the types that it may lead to
-Fresh = tuple[str, Json, bytes, bytes]  # a resource that is not recalled: its type, itself, its JSON, what it says
+Fresh = tuple[str, Json, bytes, bytes]  # an entry that is not recalled, its type, its JSON, what it says
 
 RECURRING = frozenset({"Device", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole"})
 HEADER = "MessageHeader"  # recurs too, each time under another id
@@ -62,31 +61,38 @@ class _Plain:
         KeyError, TypeError: they are not.
     """
 
-    __slots__ = ("aims", "alike", "entries", "fresh", "has_others", "known")
+    __slots__ = ("aims", "entries", "fresh", "has_others", "known", "lengths")
 
     def __init__(self, entries: list[Json], texts: Sequence[bytes] | None) -> None:
         self.entries = entries
         self.known: dict[str, str] = {}  # the types of the resources by fullUrl
-        self.alike: dict[int, list[Json]] = {}  # by length: what is equal is equally long, in whatever order it is said
+        self.lengths: list[int] = []  # what is equal is equally long, in whatever order it is said
         self.aims: list[Aim] = []
         self.fresh: list[Fresh] = []
         self.has_others = False
-        types = resource_types()
-        for entry, text in zip(entries, texts or _texts(entries), strict=True):
+        known, lengths, types = self.known, self.lengths, resource_types()
+        for entry, text in zip(entries, texts or write_entries(entries).texts, strict=True):
+            if entry.__class__ is SharedEntry and entry.sound is not None:
+                name, length, aims = entry.sound
+                known[entry["fullUrl"]] = name
+                lengths.append(length)
+                self.aims += aims
+                continue
             resource = entry["resource"]
             name, resource_id = resource["resourceType"], resource["id"]
-            put = {"method": "PUT", "url": f"{name}/{resource_id}"}
-            if len(entry) != 3 or name not in types or entry["request"] != put:
+            if len(entry) != 3 or name not in types or entry["request"] != _put(name, resource_id):
                 self.has_others = True
                 return
-            self.known[entry["fullUrl"]] = name
-            self.alike.setdefault(len(text) - len(resource_id), []).append(resource)
-            said = text if name in RECURRING else b""
-            if name == HEADER:
+            known[entry["fullUrl"]] = name
+            lengths.append(len(text) - len(resource_id))
+            said = b""
+            if name in RECURRING:
+                said = text
+            elif name == HEADER:
                 said = _said(resource_id, entry["fullUrl"], text)
-            recalled = _sound.get(said)
+            recalled = _sound.get(said) if said else None
             if recalled is None:
-                self.fresh.append((name, resource, text, said))
+                self.fresh.append((name, entry, text, said))
             else:
                 self.aims += recalled
 
@@ -101,23 +107,26 @@ class _Plain:
         """
         put = {name: value for name, value in self.entries[0].items() if name != "resource"}
         listed: dict[str, list[Json]] = {"Bundle": [{**bundle, "entry": [put]}]}
-        for name, resource, _, _ in self.fresh:
+        for name, entry, _, _ in self.fresh:
             if name in listed:
-                listed[name].append(resource)
+                listed[name].append(entry["resource"])
             else:
-                listed[name] = [resource]
+                listed[name] = [entry["resource"]]
         return listed
 
     def are_coherent(self) -> bool:
         """Tell whether resources of valid form hold no others, and agree with themselves; take what they refer to."""
-        for name, resource, text, said in self.fresh:
+        for name, entry, text, said in self.fresh:
+            resource = entry["resource"]
             if name in RESOURCES and not RESOURCES[name][1](resource):
                 return False
             known = len(self.aims)
-            has_extensions = b'xtension":' in text and value_of_extension().search(text) is not None
-            if not _gather(resource, shape_of(name, has_extensions), self.aims):
+            ways = shape_of(name, b'xtension":' in text).ways[tuple(resource)]
+            if not _gather(resource, ways, self.aims):
                 return False
-            if said and len(said) <= LARGEST_BYTES:
+            if entry.__class__ is SharedEntry:
+                entry.sound = name, len(text) - len(resource["id"]), self.aims[known:]
+            elif said and len(said) <= LARGEST_BYTES:
                 _remember(said, self.aims[known:])
         return True
 
@@ -132,7 +141,15 @@ class _Plain:
 
     def are_different(self) -> bool:
         """Tell whether no resource says what another says."""
-        return all(len(alike) == 1 or _are_different(alike) for alike in self.alike.values())
+        lengths, entries = self.lengths, self.entries
+        last = dict(zip(lengths, entries, strict=True))
+        if len(last) == len(lengths):
+            return True
+        alike: dict[int, list[Json]] = {}
+        for length, entry in zip(lengths, entries, strict=True):
+            if last[length] is not entry:
+                alike.setdefault(length, [last[length]["resource"]]).append(entry["resource"])
+        return all(_are_different(resources) for resources in alike.values())
 
 
 def _are_different(alike: list[Json]) -> bool:
@@ -144,8 +161,8 @@ def _are_different(alike: list[Json]) -> bool:
     return all(len(same) == 1 or len({*map(content_of, same)}) == len(same) for same in by_subject.values())
 
 
-def _texts(entries: list[Json]) -> list[bytes]:
-    return [exact_json.dumps(entry["resource"]) for entry in entries]
+def _put(name: str, resource_id: str) -> Json:
+    return {"method": "PUT", "url": f"{name}/{resource_id}"}
 
 
 def _said(resource_id: str, url: str, text: bytes) -> bytes:
@@ -164,25 +181,24 @@ def _remember(said: bytes, aims: list[Aim]) -> None:
     _sound[said] = aims
 
 
-def _gather(element: Json, shape: Shape, aims: list[Aim]) -> bool:
+def _gather(element: Json, ways: list[tuple[str, Shape]], aims: list[Aim]) -> bool:
     """Add what an element of valid form refers to; False where it is not plain, or its values do not agree."""
-    children = shape.children
-    for key, value in element.items():
-        if key not in children:
-            continue
-        child = children[key]
-        name, leads = child.name, child.leads
-        rule = _RULES.get(name)
+    for key, child in ways:
+        value = element[key]
+        rule, is_reference = _RULES.get(child.name), child.name == "Reference"
         for item in value if value.__class__ is list else (value,):
-            if name == "Reference":
+            if is_reference:
                 if "reference" in item:
                     aims.append((item["reference"], child.targets))
                 if len(item) == 1:
                     continue
                 if "type" in item:
                     return False
+            elif item is None:
+                continue
             elif rule is not None and not rule(item):
                 return False
-            if item is not None and not leads.isdisjoint(item) and not _gather(item, child, aims):
+            below = child.ways[tuple(item)]
+            if below and not _gather(item, below, aims):
                 return False
     return True

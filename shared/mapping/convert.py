@@ -111,6 +111,7 @@ def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> Iterator[Resou
     for url, entry in scope.entries.items():
         provisional = entry["resource"]["resourceType"] in not_owned
         if url in notes:
-            yield ResourceChange(url, **{"provisional": provisional, **notes[url]})
+            note = notes[url]
+            yield ResourceChange(url, **note) if "provisional" in note else ResourceChange(url, provisional, **note)
         elif provisional:
             yield ResourceChange(url, provisional)
