@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ import orjson
 from shared.adapters.local.database import Database
 from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.envelope import ArchiveRef
+from shared.message.errors.connector import StreamOutOfStep
 from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
@@ -33,6 +35,10 @@ CREATE INDEX IF NOT EXISTS message_interface ON message (interface);
 -- Most rows end as routed, and the newest of those are found from the end of the table.
 CREATE INDEX IF NOT EXISTS message_unrouted ON message (state) WHERE state <> 'routed';
 CREATE TABLE IF NOT EXISTS stream (source TEXT PRIMARY KEY, epoch INTEGER NOT NULL, n INTEGER NOT NULL) WITHOUT ROWID;
+-- What a connector's number holds; no message: it stays empty.
+CREATE TABLE IF NOT EXISTS place (
+    source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, message TEXT,
+    PRIMARY KEY (source, epoch, n)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS hop (
     message TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, stage TEXT NOT NULL, code TEXT NOT NULL,
     detail TEXT NOT NULL, findings BLOB, PRIMARY KEY (message, step)) WITHOUT ROWID;
@@ -63,6 +69,11 @@ _SELECT = f"SELECT {_RECORD} FROM message"  # noqa: S608  # a constant
 _SEEN = f"{_SELECT} WHERE duplicate_sum = ? AND duplicate_key = ? AND received >= ? ORDER BY number DESC"
 _INSERT = f"INSERT INTO message ({_RECORD}, duplicate_sum, duplicate_key) VALUES ({', '.join('?' * 17)})"  # noqa: S608
 _NUMBERED = "INSERT INTO stream VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n"
+_LAST_PLACE = """SELECT (SELECT max(epoch) FROM place WHERE source = ?1),
+    coalesce((SELECT max(n) FROM place WHERE source = ?1 AND epoch = ?2), 0)"""
+_PLACED = "INSERT INTO place VALUES (?, ?, ?, ?)"
+_AT_PLACE = f"""SELECT {_RECORD} FROM message
+    WHERE message = (SELECT message FROM place WHERE source = ? AND epoch = ? AND n = ?)"""  # noqa: S608
 _STATE = "SELECT state FROM message WHERE message = ?"
 _MOVE = "UPDATE message SET state = ?, code = ? WHERE message = ?"
 _RECOUNT = "INSERT INTO message_count VALUES (?, ?) ON CONFLICT DO UPDATE SET messages = messages + excluded.messages"
@@ -83,9 +94,24 @@ class LocalLedger:
 
         def work(connection: sqlite3.Connection) -> list[Reservation]:
             streams = _Streams(connection)
-            reserved = [_reserve(connection, streams, arrival, window) for arrival in arrivals]
+            reserved = [
+                _reserve(connection, partial(streams.next, arrival.source), arrival, window) for arrival in arrivals
+            ]
             streams.save()
             _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
+            return reserved
+
+        return await self._database.write(work)
+
+    async def follow(
+        self, first: SourceSequence, arrivals: Sequence[Arrival | None], window_seconds: float
+    ) -> list[Reservation | None]:
+        window = round(window_seconds * 1_000_000)
+
+        def work(connection: sqlite3.Connection) -> list[Reservation | None]:
+            places = _Places(connection, first)
+            reserved = [places.take(first._replace(n=first.n + at), each, window) for at, each in enumerate(arrivals)]
+            _recount(connection, Counter({MessageState.RESERVED: sum(bool(each and each.is_new) for each in reserved)}))
             return reserved
 
         return await self._database.write(work)
@@ -177,7 +203,36 @@ class _Streams:
         self._connection.executemany(_NUMBERED, [(source, *last) for source, last in self._last.items()])
 
 
-def _reserve(connection: sqlite3.Connection, streams: _Streams, arrival: Arrival, window: int) -> Reservation:
+class _Places:
+    """The numbers of one connector's stream within one transaction.
+
+    Raises:
+        StreamOutOfStep: a number before the first is missing.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, first: SourceSequence) -> None:
+        self._connection = connection
+        newest, self._last = connection.execute(_LAST_PLACE, first[:2]).fetchone()
+        self._is_late = newest is not None and first.epoch < newest
+        if first.n > self._last + 1:
+            raise StreamOutOfStep(f"{first.source}, epoch {first.epoch}, after {self._last}")
+
+    def take(self, place: SourceSequence, arrival: Arrival | None, window: int) -> Reservation | None:
+        """Return what the number holds, after this arrival was put there if it was new."""
+        if place.n <= self._last:
+            seen = self._connection.execute(_AT_PLACE, place).fetchone()
+            return Reservation(_record(seen), is_new=False, is_late=self._is_late) if seen else None
+        self._last = place.n
+        reserved = None
+        if arrival is not None:
+            reserved = _reserve(self._connection, lambda: place, arrival, window)._replace(is_late=self._is_late)
+        self._connection.execute(_PLACED, (*place, reserved.record.message if reserved else None))
+        return reserved
+
+
+def _reserve(
+    connection: sqlite3.Connection, number: Callable[[], SourceSequence], arrival: Arrival, window: int
+) -> Reservation:
     duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
     reuses_key = False
     for row in connection.execute(_SEEN, (*duplicate, to_microseconds(arrival.received) - window)):
@@ -189,7 +244,7 @@ def _reserve(connection: sqlite3.Connection, streams: _Streams, arrival: Arrival
     record = MessageRecord(
         message=arrival.message,
         interface=arrival.interface,
-        sequence=streams.next(arrival.source),
+        sequence=number(),
         key=arrival.key,
         mapping=arrival.mapping,
         raw=arrival.raw,
