@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.unit.rendering.samples import ABOUT, PATIENT, VISIT, lines, noted, rendered
 
+DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 ACTOR = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 DOCTOR = {"resourceType": "Practitioner", "id": "d1", "identifier": [{"value": "4777"}], "name": [{"family": "Attend"}]}
 CLINIC = {"resourceType": "Organization", "id": "o1", "name": "Heart Clinic"}
@@ -94,11 +95,13 @@ def test_the_class_of_a_visit_alone_is_pv1_20_and_no_insurance():
         "status": "active",
         "type": {"coding": [{"system": system, "code": "SP"}]},
         "beneficiary": {"reference": "Patient/p1"},
-        "payor": [{"display": "unknown"}],
+        "payor": [{"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}],
     }
     rendering = rendered(PATIENT, VISIT, selfpay)
     assert rendering.message.get("PV1-20") == "SP"
     assert rendering.message.count("IN1") == 0
+    paid = rendered(PATIENT, VISIT, CLINIC, {**selfpay, "payor": [{"reference": "Organization/o1"}]})
+    assert (paid.message.get("PV1-20"), paid.message.get("IN1-4.1")) == ("SP", "Heart Clinic")
 
 
 def test_an_accident_and_a_death_have_segments_of_their_own_once():
