@@ -198,6 +198,14 @@ def _is_plain(element: Json, ways: list[Way], known: dict[str, str], leads: Lead
     """
     for key, targets, child in ways:
         value = element[key]
+        if (
+            targets is not None
+            and leads is None
+            and value.__class__ is dict
+            and len(value) == 1
+            and known.get(value.get("reference")) in targets
+        ):
+            continue  # a Reference as nearly all are: for a third
         for item in value if value.__class__ is list else (value,):
             if targets is not None:
                 if "reference" in item:
