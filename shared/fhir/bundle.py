@@ -10,7 +10,7 @@ import orjson
 from shared.fhir.exact_json import Written, noting
 
 Json = dict[str, Any]
-Aim = tuple[str, frozenset[str] | None]  # the text of a reference, and the types that it may lead to
+Leads = dict[str, str]  # the type of each resource that is referred to, by fullUrl
 
 
 class SharedEntry(dict[str, Any]):
@@ -18,7 +18,7 @@ class SharedEntry(dict[str, Any]):
 
     Attributes:
         text: Its resource as JSON, once it was written; None where that holds a decimal, which each bundle notes.
-        sound: Once it was judged sound: its type, how long it is without its id, and where its references lead.
+        sound: Once it was judged sound: its fullUrl, its type, how long it is without its id, where its references lead.
     """
 
     __slots__ = ("sound", "text")
@@ -26,7 +26,7 @@ class SharedEntry(dict[str, Any]):
     def __init__(self, entry: Json) -> None:
         super().__init__(entry)
         self.text: bytes | None = None
-        self.sound: tuple[str, int, list[Aim]] | None = None
+        self.sound: tuple[str, str, int, Leads] | None = None
 
 
 def put_entry(resource: Json, full_url: str) -> Json:

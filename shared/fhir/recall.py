@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from shared.fhir.bundle import Aim, SharedEntry, write_entries
+from shared.fhir.bundle import Leads, SharedEntry, write_entries
 from shared.fhir.coherence import ELEMENTS, RESOURCES
 from shared.fhir.schema import are_valid, resource_types
-from shared.fhir.shape import INSIDE, Shape, shape_of
+from shared.fhir.shape import INSIDE, Way, shape_of
 from shared.fhir.survey import content_of, write_decimal
 
 Json = dict[str, Any]
@@ -29,7 +29,7 @@ LARGEST_BYTES = 4096
 # What compares its values; what holds a resource is not plain.
 _RULES: dict[str, Callable[[Json], bool]] = {name: rule for name, (_, rule) in ELEMENTS.items()}
 _RULES |= dict.fromkeys(INSIDE, lambda _: False)
-_sound: dict[bytes, list[Aim]] = {}  # the aims of sound resources, by what they say
+_sound: dict[bytes, Leads] = {}  # where sound resources lead, by what they say
 
 
 def is_plainly_sound(bundle: Json, texts: Sequence[bytes] | None) -> bool:
@@ -48,7 +48,7 @@ def is_plainly_sound(bundle: Json, texts: Sequence[bytes] | None) -> bool:
     return (
         plain.are_puts()
         and are_valid(plain.by_type(bundle), plain.known)
-        and plain.are_coherent()
+        and plain.are_plain()
         and plain.lead_to_one_another()
         and plain.are_different()
     )
@@ -61,22 +61,21 @@ class _Plain:
         KeyError, TypeError: they are not.
     """
 
-    __slots__ = ("aims", "entries", "fresh", "has_others", "known", "lengths")
+    __slots__ = ("entries", "fresh", "has_others", "known", "leads", "lengths")
 
     def __init__(self, entries: list[Json], texts: Sequence[bytes] | None) -> None:
         self.entries = entries
         self.known: dict[str, str] = {}  # the types of the resources by fullUrl
         self.lengths: list[int] = []  # what is equal is equally long, in whatever order it is said
-        self.aims: list[Aim] = []
+        self.leads: Leads = {}  # of what is recalled
         self.fresh: list[Fresh] = []
         self.has_others = False
         known, lengths, types = self.known, self.lengths, resource_types()
         for entry, text in zip(entries, texts or write_entries(entries).texts, strict=True):
             if entry.__class__ is SharedEntry and entry.sound is not None:
-                name, length, aims = entry.sound
-                known[entry["fullUrl"]] = name
+                url, known[url], length, leads = entry.sound
                 lengths.append(length)
-                self.aims += aims
+                self.leads.update(leads)
                 continue
             resource = entry["resource"]
             name, resource_id = resource["resourceType"], resource["id"]
@@ -94,7 +93,7 @@ class _Plain:
             if recalled is None:
                 self.fresh.append((name, entry, text, said))
             else:
-                self.aims += recalled
+                self.leads.update(recalled)
 
     def are_puts(self) -> bool:
         """Tell whether all entries are puts as ``put_entry`` makes them, and no two have one address."""
@@ -114,51 +113,58 @@ class _Plain:
                 listed[name] = [entry["resource"]]
         return listed
 
-    def are_coherent(self) -> bool:
-        """Tell whether resources of valid form hold no others, and agree with themselves; take what they refer to."""
+    def are_plain(self) -> bool:
+        """Tell whether resources of valid form hold no others, agree with themselves, and refer to one another.
+
+        What recurs is remembered, with where it leads.
+        """
+        known = self.known
         for name, entry, text, said in self.fresh:
             resource = entry["resource"]
             if name in RESOURCES and not RESOURCES[name][1](resource):
                 return False
-            known = len(self.aims)
-            ways = shape_of(name, b'xtension":' in text).ways[tuple(resource)]
-            if not _gather(resource, ways, self.aims):
+            is_shared = entry.__class__ is SharedEntry
+            leads: Leads | None = {} if said or is_shared else None
+            if not _is_plain(resource, shape_of(name, b'xtension":' in text).ways[tuple(resource)], known, leads):
                 return False
-            if entry.__class__ is SharedEntry:
-                entry.sound = name, len(text) - len(resource["id"]), self.aims[known:]
-            elif said and len(said) <= LARGEST_BYTES:
-                _remember(said, self.aims[known:])
+            if leads is None:
+                continue
+            if is_shared:
+                entry.sound = entry["fullUrl"], name, len(text) - len(resource["id"]), leads
+            elif len(said) <= LARGEST_BYTES:
+                _remember(said, leads)
         return True
 
     def lead_to_one_another(self) -> bool:
-        """Tell whether all references are to resources of the bundle, of a type that may stand there."""
-        known = self.known
-        for reference, targets in self.aims:
-            target = known.get(reference)
-            if target is None or (targets is not None and target not in targets):
-                return False
-        return True
+        """Tell whether what is recalled leads to resources of the bundle, of the types it led to before."""
+        return self.leads.items() <= self.known.items()
 
     def are_different(self) -> bool:
         """Tell whether no resource says what another says."""
-        lengths, entries = self.lengths, self.entries
-        last = dict(zip(lengths, entries, strict=True))
-        if len(last) == len(lengths):
-            return True
         alike: dict[int, list[Json]] = {}
-        for length, entry in zip(lengths, entries, strict=True):
-            if last[length] is not entry:
-                alike.setdefault(length, [last[length]["resource"]]).append(entry["resource"])
-        return all(_are_different(resources) for resources in alike.values())
+        for length, entry in zip(self.lengths, self.entries, strict=True):
+            if length in alike:
+                alike[length].append(entry["resource"])
+            else:
+                alike[length] = [entry["resource"]]
+        return all([_are_different(resources) for resources in alike.values() if len(resources) > 1])
 
 
 def _are_different(alike: list[Json]) -> bool:
     """Tell whether equally long resources are different. What they are about tells most of them apart, for a third."""
-    by_subject: dict[bytes, list[Json]] = {}
+    by_subject: dict[object, list[Json]] = {}
     for resource in alike:
-        about = resource.get("code") or resource.get("identifier") or resource.get("name")
-        by_subject.setdefault(orjson.dumps(about, write_decimal, orjson.OPT_SORT_KEYS), []).append(resource)
+        by_subject.setdefault(_subject(resource), []).append(resource)
     return all(len(same) == 1 or len({*map(content_of, same)}) == len(same) for same in by_subject.values())
+
+
+def _subject(resource: Json) -> object:
+    """Return part of what a resource of valid form says: the first code of what it is about, where it has one."""
+    code = resource.get("code")
+    if code.__class__ is dict and "coding" in code:
+        return code["coding"][0].get("code")
+    about = code or resource.get("identifier") or resource.get("name")
+    return orjson.dumps(about, write_decimal, orjson.OPT_SORT_KEYS)
 
 
 def _put(name: str, resource_id: str) -> Json:
@@ -175,30 +181,49 @@ def _said(resource_id: str, url: str, text: bytes) -> bytes:
     return text[len(begin) :] if is_checked else text
 
 
-def _remember(said: bytes, aims: list[Aim]) -> None:
+def _remember(said: bytes, leads: Leads) -> None:
     if len(_sound) >= REMEMBERED:
         _sound.clear()
-    _sound[said] = aims
+    _sound[said] = leads
 
 
-def _gather(element: Json, ways: list[tuple[str, Shape]], aims: list[Aim]) -> bool:
-    """Add what an element of valid form refers to; False where it is not plain, or its values do not agree."""
-    for key, child in ways:
+def _is_plain(element: Json, ways: list[Way], known: dict[str, str], leads: Leads | None) -> bool:
+    """Tell whether the values of an element of valid form agree, and its references lead to what may stand there.
+
+    Args:
+        element: The element.
+        ways: What of it is sought, or leads to that.
+        known: The types of the resources of the bundle, by fullUrl.
+        leads: Takes where the references lead, if somebody wants to know.
+    """
+    for key, targets, child in ways:
         value = element[key]
-        rule, is_reference = _RULES.get(child.name), child.name == "Reference"
+        if (
+            targets is not None
+            and leads is None
+            and value.__class__ is dict
+            and len(value) == 1
+            and known.get(value.get("reference")) in targets
+        ):
+            continue  # a Reference as nearly all are: for a third
         for item in value if value.__class__ is list else (value,):
-            if is_reference:
+            if targets is not None:
                 if "reference" in item:
-                    aims.append((item["reference"], child.targets))
+                    reference = item["reference"]
+                    target = known.get(reference)
+                    if target not in targets:
+                        return False
+                    if leads is not None:
+                        leads[reference] = target
                 if len(item) == 1:
                     continue
                 if "type" in item:
                     return False
             elif item is None:
                 continue
-            elif rule is not None and not rule(item):
+            elif child.name in _RULES and not _RULES[child.name](item):
                 return False
             below = child.ways[tuple(item)]
-            if below and not _gather(item, below, aims):
+            if below and not _is_plain(item, below, known, leads):
                 return False
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from shared.fhir.schema import Definitions, definitions
+from shared.fhir.schema import Definitions, definitions, resource_types
 
 INSIDE = frozenset({"Resource", "ContainedResource"})
 COMPARED = frozenset({"Period", "Range"})  # their values are compared; see shared.fhir.coherence
@@ -23,7 +23,8 @@ class Shape:
         targets: The resource types it may refer to; None where any will do, and for all that is no Reference.
         children: The shapes of its properties by name.
         leads: The names of those properties.
-        ways: For an element with these properties, in this order, those among them that are children.
+        ways: For an element with these properties, in this order, those among them that are children: name, the types
+            that a Reference may lead to, shape.
     """
 
     __slots__ = ("children", "is_sought", "leads", "name", "targets", "ways")
@@ -36,18 +37,26 @@ class Shape:
         self.leads: frozenset[str] = frozenset()
         self.ways = Ways(self.children)
 
+    def leads_to(self) -> frozenset[str] | None:
+        """Return the types that it may refer to; None for all that is no Reference."""
+        return (self.targets or resource_types()) if self.name == "Reference" else None
 
-class Ways(dict[tuple[str, ...], list[tuple[str, Shape]]]):
+
+Way = tuple[str, frozenset[str] | None, Shape]
+
+
+class Ways(dict[tuple[str, ...], list[Way]]):
     """The children that an element has, by the names of its properties: those of one kind mostly have the same."""
 
     def __init__(self, children: dict[str, Shape]) -> None:
         self._children = children
 
-    def __missing__(self, names: tuple[str, ...]) -> list[tuple[str, Shape]]:
+    def __missing__(self, names: tuple[str, ...]) -> list[Way]:
         """Return the children among these properties, and remember them."""
         if len(self) >= MOST_WAYS:
             self.clear()
-        found = self[names] = [(name, self._children[name]) for name in names if name in self._children]
+        children = [(name, self._children[name]) for name in names if name in self._children]
+        found = self[names] = [(name, child.leads_to(), child) for name, child in children]
         return found
 
 

@@ -214,6 +214,7 @@ RESULT = Table(
         28: _NO_TARGET,
         31: "the action: it says what to do with the result",
     },
+    together=11,
 )
 
 

@@ -11,7 +11,7 @@ from itertools import compress, count
 from typing import TYPE_CHECKING, Any
 
 from shared.hl7 import Segment
-from shared.mapping.compiled import Step, reader, steps_by_field
+from shared.mapping.compiled import Beginning, Steps, Unmapped, put, reader, steps_by_field
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -23,13 +23,6 @@ Resource = dict[str, Any]
 NULL = '""'
 _KEYS = count(1)
 KEPT = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unmapped:
-    """A code that no table maps: its original is kept in an extension beside the element, not in it."""
-
-    extension: Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +108,23 @@ class Table:
         resource: Resource type.
         rows: The rows; those of one field run in this order.
         ignored: Field number -> why it is not carried.
+        together: The last of the first fields that mostly say together what they said before: an analyte has one
+            name and range. What the rows make of them is kept as one; they are all reused, and none takes another entry.
     """
 
     segment: str
     resource: str
     rows: tuple[Row, ...]
     ignored: Mapping[int, str] = field(default_factory=dict)
-    steps: tuple[tuple[Step, ...], ...] = field(init=False, repr=False, compare=False)
+    together: int = 0
+    steps: Steps = field(init=False, repr=False, compare=False)
+    beginning: Beginning | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", steps_by_field(self.rows))
+        steps = steps_by_field(self.rows)
+        beginning = Beginning(f"{self.segment} to {self.together}", steps, self.together) if self.together else None
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "beginning", beginning)
 
 
 def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> None:
@@ -132,9 +132,12 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
 
     A bad value becomes a finding and the rest goes on. A field that is ``""`` is noted as deleted.
     """
-    fields, reused = segment.fields, scope.reused
+    fields, all_steps, reused = segment.fields, table.steps, scope.reused
     scope.segment = segment
-    for raw, steps in compress(zip(fields, table.steps), fields):  # noqa: B905 - a segment may end early, or go on
+    beginning = table.beginning if len(fields) > table.together else None
+    if beginning is not None and beginning.set_kept(resource, fields, reused):
+        fields, all_steps, beginning = fields[beginning.after :], beginning.rest, None
+    for raw, steps in compress(zip(fields, all_steps), fields):  # noqa: B905 - a segment may end early, or go on
         for key, leaf, is_list, row in steps:
             kept = reused.get((key, raw)) if key else None
             if kept is None:
@@ -147,7 +150,9 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
             if leaf and built and leaf not in resource and built.__class__ is not Unmapped:
                 resource[leaf] = [*built] if is_list else built
             elif built is not None:
-                _put(resource, row, built)
+                put(resource, row, built)
+    if beginning is not None:
+        beginning.keep(fields, reused)
 
 
 def values(row: Row, segment: Segment, scope: Scope, resource: Resource) -> list[Any]:
@@ -188,26 +193,6 @@ def _built(raw: str, row: Row, segment: Segment, scope: Scope, resource: Resourc
         scope.repetition = 1
         return scope.reuse(row.key, raw, row.read)
     return row.read(raw, scope)
-
-
-def _put(resource: Resource, row: Row, built: Any) -> None:
-    holder = _holder(resource, row.parents) if row.parents else resource
-    leaf = row.leaf
-    if row.many:
-        if built:
-            holder[leaf] = [*holder[leaf], *built] if leaf in holder else [*built]
-    elif built.__class__ is Unmapped:
-        holder["_" + leaf] = built.extension
-    elif leaf in holder and built.__class__ is dict:
-        holder[leaf] = {**holder[leaf], **built}
-    else:
-        holder[leaf] = built
-
-
-def _holder(resource: Resource, parents: tuple[str, ...]) -> Resource:
-    for name in parents:
-        resource = resource.setdefault(name, {})
-    return resource
 
 
 def absent(number: int) -> Condition:
