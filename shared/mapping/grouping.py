@@ -144,6 +144,7 @@ _BY_MESSAGE: Mapping[tuple[str, str], Parents] = {
     ("OUL", "R24"): _ORC_LAST,
 }
 
+
 class _Nesting(NamedTuple):
     """What a table of parents says.
 
