@@ -7,18 +7,21 @@ from collections.abc import Sequence
 
 import typer
 
+from cli.affected import affected
 from cli.convert import convert
 from cli.destinations import destination
 from cli.explain import explain
 from cli.failure import CommandFailed
 from cli.health import health
 from cli.interfaces import interfaces
-from cli.messages import messages, quarantine, resend, trace
+from cli.messages import correct, discard, messages, quarantine, resend, trace
 from cli.receivers import receiver, receivers
 from cli.render import render
+from cli.replay import replay
 from cli.send import send
 from cli.smoke import smoke
 from cli.up import up
+from cli.verify import verify
 
 app = typer.Typer(
     help="Caduceus brings HL7 v2 and FHIR from the systems that have it to those that need it: in order, once, with a "
@@ -42,8 +45,17 @@ app.command(rich_help_panel=SEND, epilog="Example: caduceus explain message.hl7 
 app.command(rich_help_panel=FIND, epilog="Example: caduceus messages --state quarantined")(messages)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus trace WV000101")(trace)
 app.add_typer(quarantine, name="quarantine", rich_help_panel=FIND)
+app.command(rich_help_panel=FIND, epilog="Example: caduceus affected --by hospital_adt@1")(affected)
+app.command(rich_help_panel=FIND, epilog="Example: caduceus verify --heads last-week.json")(verify)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus receivers")(receivers)
 app.command(rich_help_panel=ACT, epilog='Example: caduceus resend WV000101 --reason "billing was down"')(resend)
+app.command(
+    rich_help_panel=ACT, epilog="Example: caduceus replay --affected-by hospital_adt@1 --from 2026-03-01T00:00Z"
+)(replay)
+app.command(
+    rich_help_panel=ACT, epilog='Example: caduceus correct 1-0195 --file corrected.hl7 --reason "wrong birth date"'
+)(correct)
+app.command(rich_help_panel=ACT, epilog='Example: caduceus discard 1-0195 --reason "a test of the ward"')(discard)
 app.add_typer(destination, name="destination", rich_help_panel=ACT)
 app.command(rich_help_panel=ACT, epilog="Example: caduceus receiver billing down")(receiver)
 app.add_typer(interfaces, name="interfaces", rich_help_panel=SHAPE)

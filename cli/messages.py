@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -66,12 +68,13 @@ def quarantine_list(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     if as_json:
         print_json(answer)
         return
-    messages_ = ((one["id"], "(message)", one["state"], one["code"], "") for one in answer["messages"])
-    deliveries = (
-        (one["message"], one["destination"], one["state"], one["code"], one["attempts"]) for one in answer["deliveries"]
-    )
-    columns = ("message", "destination", "state", "code", "attempts")
-    print_table("", columns, [*messages_, *deliveries], "nothing waits for a person")
+    rows = [{**one, "message": one["id"], "destination": "(message)", "attempts": ""} for one in answer["messages"]]
+    columns = ("message", "destination", "state", "code", "attempts", "why", "what can be done")
+    waiting = [
+        (*(one[column] for column in columns[:5]), one.get("reason", ""), ", ".join(one.get("orders", ())))
+        for one in (*rows, *answer["deliveries"])
+    ]
+    print_table("", columns, waiting, "nothing waits for a person")
 
 
 def resend(
@@ -86,6 +89,42 @@ def resend(
         print_json(answer)
     else:
         console().print(f"{name} goes again; follow it with `caduceus trace {name}`", markup=False)
+        for destination, count in answer.get("delivered_since", {}).items():
+            said = f"{destination} accepted {count} later messages of the same key; `caduceus replay --message {name}`"
+            console().print(f"{said} brings those again", markup=False)
+
+
+def discard(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Message id.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the trace and in the audit.")],
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Give up a stopped message, or its stopped deliveries, for good. What waits behind it goes on."""
+    answer = HubClient(hub).post(f"/hub/messages/{segment(name)}/discard", {"reason": reason})
+    if as_json:
+        print_json(answer)
+    else:
+        console().print(f"{name} is discarded", markup=False)
+
+
+def correct(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Message id.")],
+    file: Annotated[Path, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The corrected HL7 message.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in both traces and in the audit.")],
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Send a corrected copy of a stopped message as a new one, and discard the old; each names the other."""
+    from cli.sender import with_returns
+
+    body = base64.b64encode(with_returns(file.read_bytes())).decode()
+    answer = HubClient(hub).post(f"/hub/messages/{segment(name)}/correct", {"reason": reason, "message": body})
+    if as_json:
+        print_json(answer)
+    else:
+        corrected = answer["corrected"]
+        console().print(f"{name} goes as {corrected}; follow it with `caduceus trace {corrected}`", markup=False)
 
 
 def _print_head(answer: dict[str, Any]) -> None:

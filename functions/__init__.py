@@ -1,6 +1,19 @@
 """The triggers, in pipeline order. Each parses its trigger and calls one use case of the hub."""
 
-from functions import console, dead_letter, deliver, fhir_api, health, hub, ingest, retry, route, transform
+from functions import (
+    affected,
+    console,
+    dead_letter,
+    deliver,
+    fhir_api,
+    health,
+    hub,
+    ingest,
+    replay,
+    retry,
+    route,
+    transform,
+)
 
 BLUEPRINTS = (
     ingest.blueprint,
@@ -9,7 +22,9 @@ BLUEPRINTS = (
     deliver.blueprint,
     retry.blueprint,
     dead_letter.blueprint,
+    replay.blueprint,
     hub.blueprint,
+    affected.blueprint,
     fhir_api.blueprint,
     console.blueprint,
     health.blueprint,

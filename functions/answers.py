@@ -7,9 +7,9 @@ import orjson
 
 from shared.fhir import exact_json
 from shared.message.errors.base import IntegrationError
-from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid
+from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid, RoleMissing
 
-_STATUS: dict[type[IntegrationError], int] = {NotFound: 404, NotStopped: 409, RequestInvalid: 400}
+_STATUS: dict[type[IntegrationError], int] = {NotFound: 404, NotStopped: 409, RequestInvalid: 400, RoleMissing: 403}
 
 
 async def answer(result: Awaitable[object], mimetype: str = "application/json") -> func.HttpResponse:
@@ -25,3 +25,8 @@ def failed(error: IntegrationError) -> func.HttpResponse:
     """Return an error as JSON; its text names places, never content."""
     body = orjson.dumps({"error": {"code": error.code, "text": str(error)}})
     return func.HttpResponse(body, status_code=_STATUS.get(type(error), 500), mimetype="application/json")
+
+
+def caller_of(req: func.HttpRequest) -> str:
+    """Return who asks, as the host has found out; ``laptop`` where it asks nobody."""
+    return str(req.headers.get("x-ms-client-principal-name") or "laptop")

@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from functions.answers import answer
+from functions.answers import answer, caller_of
 from shared.app import hub
 
 blueprint = func.Blueprint()
@@ -38,6 +38,16 @@ async def hub_message_resend(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().orders.resend(req.route_params["name"], req.get_body()))
 
 
+@blueprint.route(route="hub/messages/{name}/discard", methods=["POST"])
+async def hub_message_discard(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer(hub().quarantine.discard(req.route_params["name"], req.get_body(), caller_of(req)))
+
+
+@blueprint.route(route="hub/messages/{name}/correct", methods=["POST"])
+async def hub_message_correct(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer(hub().quarantine.correct(req.route_params["name"], req.get_body(), caller_of(req)))
+
+
 @blueprint.route(route="hub/quarantine", methods=["GET"])
 async def hub_quarantine(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().console.quarantine())
@@ -56,6 +66,11 @@ async def hub_destination_order(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route(route="hub/interfaces", methods=["GET"])
 async def hub_interfaces(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().console.interfaces())
+
+
+@blueprint.route(route="hub/verify", methods=["POST"])
+async def hub_verify(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer(hub().verification.verify(req.get_body()))
 
 
 @blueprint.route(route="hub/summary", methods=["GET"])

@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from shared.adapters import Adapters
     from shared.console.health import Health
     from shared.console.view import Console
+    from shared.deliver.outputs import Outputs
     from shared.deliver.stage import DeliverStage
     from shared.fhir_api.read import FhirApi
     from shared.ingest.receive import Ingest
     from shared.mpi import PersonIndex
     from shared.ports import Workers
+    from shared.recover.affected import Affected
     from shared.recover.dead_letter import DeadLetters
     from shared.recover.orders import Orders
+    from shared.recover.quarantine import Quarantine
+    from shared.recover.replays import ReplayDesk
+    from shared.recover.verify import Verification
     from shared.registry import Registry
     from shared.route.stage import RouteStage
     from shared.transform.canonical import Converted, Job
@@ -120,6 +125,7 @@ class Hub:
             registry=self.registry,
             persons=self.persons,
             converters=self.converters,
+            replays=self.adapters.replays,
         )
 
     @cached_property
@@ -140,26 +146,22 @@ class Hub:
             ledger=self.adapters.ledger,
             queue=self.adapters.queue,
             registry=self.registry,
+            replays=self.adapters.replays,
         )
 
     @cached_property
     def deliver(self) -> DeliverStage:
         """Queue ``deliver``."""
         from shared.adapters.destinations.open import open_destination
-        from shared.deliver.outputs import Outputs
         from shared.deliver.stage import DeliverLimits, DeliverStage
 
         return DeliverStage(
             clock=self.adapters.clock,
             lanes=self.adapters.lanes,
             queue=self.adapters.queue,
+            replays=self.adapters.replays,
             registry=self.registry,
-            outputs=Outputs(
-                archive=self.adapters.archive,
-                registry=self.registry,
-                ledger=self.adapters.ledger,
-                clock=self.adapters.clock,
-            ),
+            outputs=self.outputs,
             open_destination=lambda config: open_destination(
                 config, self.registry.addresses.get(config.id, ""), self.adapters
             ),
@@ -171,6 +173,18 @@ class Hub:
         )
 
     @cached_property
+    def outputs(self) -> Outputs:
+        """The bytes of deliveries."""
+        from shared.deliver.outputs import Outputs
+
+        return Outputs(
+            archive=self.adapters.archive,
+            registry=self.registry,
+            ledger=self.adapters.ledger,
+            clock=self.adapters.clock,
+        )
+
+    @cached_property
     def orders(self) -> Orders:
         """What operators order."""
         from shared.recover.orders import Orders
@@ -178,10 +192,85 @@ class Hub:
         return Orders(
             clock=self.adapters.clock,
             ledger=self.adapters.ledger,
+            history=self.adapters.history,
             lanes=self.adapters.lanes,
             queue=self.adapters.queue,
             sessions=self.deliver,
             registry=self.registry,
+        )
+
+    @cached_property
+    def replays(self) -> ReplayDesk:
+        """Messages that go again."""
+        from shared.recover.keys import MovedKeys
+        from shared.recover.plan import Planner, Previews
+        from shared.recover.replay import Replayer
+        from shared.recover.replays import ReplayDesk
+
+        ports = self.adapters
+        moved = MovedKeys(archive=ports.archive, persons=self.persons, registry=self.registry)
+        return ReplayDesk(
+            clock=ports.clock,
+            ledger=ports.ledger,
+            replays=ports.replays,
+            registry=self.registry,
+            planner=Planner(
+                history=ports.history,
+                lanes=ports.lanes,
+                replays=ports.replays,
+                moved=moved,
+                previews=Previews(self.transform.preview, self.route.preview, self.outputs.preview),
+                hub_key=ports.hub_key,
+            ),
+            replayer=Replayer(
+                clock=ports.clock,
+                ledger=ports.ledger,
+                history=ports.history,
+                replays=ports.replays,
+                lanes=ports.lanes,
+                queue=ports.queue,
+                sessions=self.deliver,
+                moved=moved,
+                registry=self.registry,
+            ),
+        )
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """What was stopped, settled by a person."""
+        from shared.recover.quarantine import Quarantine
+
+        return Quarantine(
+            clock=self.adapters.clock,
+            ledger=self.adapters.ledger,
+            lanes=self.adapters.lanes,
+            audit=self.adapters.audit,
+            sessions=self.deliver,
+            intake=self.ingest,
+        )
+
+    @cached_property
+    def verification(self) -> Verification:
+        """Proof that the ledger is as it was written."""
+        from shared.recover.verify import Verification
+
+        return Verification(self.adapters.chain)
+
+    @cached_property
+    def affected(self) -> Affected:
+        """Who was affected."""
+        from shared.recover.affected import Affected
+
+        return Affected(
+            clock=self.adapters.clock,
+            ledger=self.adapters.ledger,
+            history=self.adapters.history,
+            lanes=self.adapters.lanes,
+            archive=self.adapters.archive,
+            audit=self.adapters.audit,
+            registry=self.registry,
+            hub_key=self.adapters.hub_key,
+            roles=self.settings.roles if self.settings.is_laptop else frozenset(),
         )
 
     @cached_property

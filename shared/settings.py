@@ -98,6 +98,12 @@ ROWS: dict[str, Setting] = {
     "clock_skew_seconds": Setting(
         "CADUCEUS_CLOCK_SKEW_SECONDS", _between(0, 60), 2, "how far two workers' clocks may differ (rule R3)"
     ),
+    "roles": Setting(
+        "CADUCEUS_ROLES",
+        lambda text: frozenset(text.replace(",", " ").split()),
+        frozenset(),
+        "roles of whoever uses a laptop's hub: `reveal` shows which patients were affected",
+    ),
     "workers": Setting(
         "CADUCEUS_WORKERS",
         _between(0, 64),
@@ -166,6 +172,7 @@ class Settings:
     invocation_budget_seconds: int
     send_timeout_seconds: int
     clock_skew_seconds: int
+    roles: frozenset[str]
     workers: int | None
     tables: str
     blobs: str

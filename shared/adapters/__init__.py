@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from shared.ports import Archive, Clock, FhirStore, Identities, Lanes, Ledger, Publisher, Queue, SecretStore, Workers
+from shared.ports import (
+    Archive,
+    Audit,
+    Chain,
+    Clock,
+    FhirStore,
+    History,
+    Identities,
+    Lanes,
+    Ledger,
+    Publisher,
+    Queue,
+    Replays,
+    SecretStore,
+    Workers,
+)
 
 if TYPE_CHECKING:
     from shared.adapters.local.store_keeper import Submission, Taken
@@ -25,6 +40,18 @@ class Adapters(Protocol):
 
     @property
     def ledger(self) -> Ledger: ...
+
+    @property
+    def history(self) -> History: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def chain(self) -> Chain: ...
+
+    @property
+    def replays(self) -> Replays: ...
 
     @property
     def queue(self) -> Queue: ...

@@ -22,7 +22,7 @@ from shared.changes.record import KeptRecord, full_url_of, open_record, read_res
 from shared.changes.references import refers, without
 from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject
-from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on
+from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
 from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
@@ -102,7 +102,9 @@ def _listings(kept: KeptRecord, names: Mapping[str, str], changes: Mapping[str, 
             yield list_children(kept.sequence.source, one.segment, parent, put)
 
 
-def apply_record(body: bytes, read: Callable[[Sequence[str]], dict[str, Stored]]) -> Applied:
+def apply_record(
+    body: bytes, read: Callable[[Sequence[str]], dict[str, Stored]], *, is_replay: bool = False
+) -> Applied:
     """Return what a canonical record does to a store that answers at once.
 
     Raises:
@@ -114,7 +116,7 @@ def apply_record(body: bytes, read: Callable[[Sequence[str]], dict[str, Stored]]
     more = needed_after(changes, stored)
     if more:
         stored |= read(more)
-    return apply_changes(changes, stored)
+    return apply_changes(changes, stored, is_replay=is_replay)
 
 
 def needed(changes: ChangeSet) -> list[str]:
@@ -129,14 +131,20 @@ def needed_after(changes: ChangeSet, stored: Mapping[str, Stored]) -> list[str]:
     return [member for member in dict.fromkeys(gone) if member not in changes.texts]
 
 
-def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored]) -> Applied:
+def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay: bool = False) -> Applied:
     """Return the writes of a message, given every stored resource it needs to see.
+
+    Args:
+        is_replay: The message comes again together with all that followed it, in order (rule R8): what is stored of it
+            and of those is no reason to leave it out, but for what many patients share and for visits.
 
     Raises:
         RecordUnreadable: an entry is not one.
         SubjectConflict: a result, an order or a visit is stored for another patient; nothing may be written.
     """
-    work = _Work(changes, stored)
+    source = changes.sequence.source
+    seen = {name: _unplaced(name, one, source) for name, one in stored.items()} if is_replay else stored
+    work = _Work(changes, seen)
     new = [reference for reference in changes.texts if not work.move_on(reference)]
     for reference, sent in zip(new, changes.resources(new), strict=True):
         work.put(reference, sent)
@@ -147,6 +155,8 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored]) -> Applied:
     return work.applied()
 
 
+# What a replay does not write again: what many patients share, and a visit, whose list of places grows with each event.
+_IN_PLACE = SHARED | {"Encounter"}
 _PUT = ResourceChange("")
 _NOBODY = ResourceChange("", deleted=("entry",))  # an empty list says that there are none
 
@@ -285,6 +295,18 @@ def _is_as_sent(after: Resource, sent: Resource) -> bool:
     """Tell whether a resource is what the message says, but for its ``meta``."""
     same = all(after.get(name) is value for name, value in sent.items())
     return same and "meta" not in sent and len(after) == len(sent) + 1
+
+
+def _unplaced(reference: str, stored: Stored, source: str) -> Stored:
+    """Return a resource as if its source had not numbered it; one of `_IN_PLACE` stays as it is."""
+    if reference.partition("/")[0] in _IN_PLACE:
+        return stored
+    return Stored(
+        lambda: {**stored.resource, "meta": unplaced(stored.meta, source)},
+        stored.version,
+        stored.text,
+        lambda: unplaced(stored.meta, source),
+    )
 
 
 def _resource(stored: Mapping[str, Stored], reference: str) -> Resource | None:

@@ -70,3 +70,9 @@ def in_sequence(meta: Resource, sequence: Sequence) -> Resource:
     own = {"system": SEQUENCE_SYSTEM + sequence.source, "code": f"{sequence.epoch}-{sequence.n}"}
     others = [tag for tag in meta["tag"] if tag.get("system") != own["system"]] if "tag" in meta else []
     return {**meta, "tag": [*others, own]}
+
+
+def unplaced(meta: Resource, source: str) -> Resource:
+    """Return ``meta`` without the place of a source's last message."""
+    system = SEQUENCE_SYSTEM + source
+    return {**meta, "tag": [tag for tag in meta.get("tag", ()) if tag.get("system") != system]} if meta else meta

@@ -11,11 +11,19 @@ from shared.message.errors import reason_of
 from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.identifiers import LIVE, InterfaceId, MessageId
 from shared.message.record import Hop, MessageRecord
-from shared.message.state import MessageState
+from shared.message.state import DeliveryState, MessageState
 from shared.ports import Archive, FhirStore, Lanes, Ledger
 
 if TYPE_CHECKING:
     from shared.registry import Registry
+
+# What a person can do with what was stopped, the likeliest first.
+_ORDERS = {
+    MessageState.QUARANTINED: ["resend", "correct", "discard"],
+    MessageState.REFUSED: ["correct", "discard"],  # its sender still has it
+    DeliveryState.QUARANTINED: ["resend", "correct", "discard"],
+    DeliveryState.REVIEW: ["discard", "resend"],  # it arrived: discard; it did not: resend
+}
 
 Explain = Callable[[MessageRecord, bytes], dict[str, Any]]
 
@@ -109,8 +117,10 @@ class Console:
         ]
         stopped = await self._lanes.stopped(limit)
         return {
-            "messages": [_message(record) for record in messages],
-            "deliveries": [{"message": row.item.message, **_delivery(row)} for row in stopped],
+            "messages": [{**_message(record), "orders": _ORDERS[record.state]} for record in messages],
+            "deliveries": [
+                {"message": row.item.message, **_delivery(row), "orders": _ORDERS[row.state]} for row in stopped
+            ],
         }
 
     async def destinations(self) -> dict[str, Any]:

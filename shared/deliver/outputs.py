@@ -15,6 +15,7 @@ from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef
 from shared.message.errors.base import Disposition, IntegrationError
 from shared.message.finding import Finding
+from shared.message.identifiers import LIVE, delivery_id
 from shared.message.record import Hop
 from shared.message.state import DeliveryState
 from shared.ports import Archive, Clock, Ledger
@@ -28,7 +29,11 @@ _MOST_TOLD = 20  # of the findings of one shaping, in a trace
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Shaped bytes, ready to send."""
+    """Shaped bytes, ready to send.
+
+    Attributes:
+        sha256: Digest of what the live run would send now: what is a run's own, as an MSH-10, makes no difference.
+    """
 
     body: bytes
     media_type: str
@@ -68,11 +73,32 @@ class Outputs:
                 prepared[row.id] = shaped
         prepared.update(await self._keep([(row, shaped.body) for row, shaped in fresh]))
         await self._note(fresh)
+        for row in rows:
+            output = prepared[row.id]
+            if row.item.run != LIVE and isinstance(output, Output):
+                prepared[row.id] = await _made(self._as_live(row, output))
         return prepared
 
     async def _find(self, rows: Sequence[Delivery]) -> dict[str, ArchiveRef]:
         found = await self._archive.find([_name(row) for row in rows])
         return {row.id: ref for row, ref in zip(rows, found, strict=True) if ref is not None}
+
+    async def preview(self, row: Delivery, record: bytes) -> str:
+        """Return the digest of what the live run would send now, given the canonical record; nothing is kept.
+
+        Raises:
+            IntegrationError: it cannot be shaped.
+        """
+        if self._registry.destinations[row.destination].kind == "fhir_store":
+            return hashlib.sha256(record).hexdigest()
+        return hashlib.sha256((await self._shape(_live(row), record)).body).hexdigest()
+
+    async def _as_live(self, row: Delivery, output: Output) -> Output:
+        """Return the output of a replay under the digest that compares with what was sent before."""
+        if row.output:  # it was compared before its first attempt
+            return replace(output, sha256=row.output)
+        shaped = await self._shape(_live(row))
+        return replace(output, sha256=hashlib.sha256(shaped.body).hexdigest())
 
     async def _note(self, fresh: Sequence[tuple[Delivery, Shaped]]) -> None:
         """Add to the traces what shaping could not bring to a destination: codes and places."""
@@ -93,12 +119,14 @@ class Outputs:
     async def _kept(self, row: Delivery, ref: ArchiveRef) -> Output:
         return Output(await self._archive.get(ref), self._media_type(row), ref.sha256)
 
-    async def _shape(self, row: Delivery) -> Shaped:
+    async def _shape(self, row: Delivery, record: bytes | None = None) -> Shaped:
         route, interface = self._route(row), self._registry.interfaces[row.item.interface]
         bundle = None
         if route.needs_bundle:
-            assert row.item.canonical is not None
-            bundle = decode_record(await self._archive.get(row.item.canonical)).bundle
+            if record is None:
+                assert row.item.canonical is not None
+                record = await self._archive.get(row.item.canonical)
+            bundle = decode_record(record).bundle
         if not route.needs_raw:
             return shape(route, interface, bundle, None, row)
         raw = await self._archive.get(row.item.raw)
@@ -146,6 +174,11 @@ def in_short(findings: Sequence[Finding]) -> str:
     said = "; ".join(f"{code} {', '.join(places)}" for code, places in by_code.items())
     more = len(findings) - _MOST_TOLD
     return f"{said}; and {more} more" if more > 0 else said
+
+
+def _live(row: Delivery) -> Delivery:
+    """Return the delivery as the live run had it."""
+    return row._replace(id=delivery_id(row.item.message, row.destination, LIVE))
 
 
 def _name(row: Delivery) -> str:

@@ -40,6 +40,11 @@ def settle(row: Delivery, answer: Answer, config: DestinationConfig, now: dateti
     )
 
 
+def skipped(row: Delivery, output: str, now: datetime) -> Delivery:
+    """Return a delivery that its destination needs no more."""
+    return _stopped(row._replace(output=output), DeliveryState.SKIPPED, "accepted before", now, holds=False)
+
+
 def may_resend(config: DestinationConfig) -> bool:
     """Tell whether a message that may have arrived can be sent again: the receiver knows a copy, or the habit is to."""
     return config.idempotent or config.on_ambiguous == "resend"

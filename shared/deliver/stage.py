@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from shared.deliver.backoff import Uniform, backoff_seconds
 from shared.deliver.outputs import Output, Outputs
-from shared.deliver.settle import advances, may_resend, settle
-from shared.message.delivery import Answer, Attempt, Delivery, Verdict
+from shared.deliver.settle import advances, may_resend, settle, skipped
+from shared.message.delivery import Answer, Attempt, Delivery, Verdict, accepted_at
 from shared.message.envelope import Item, Wake, encode_wake
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import AnswerMissing, PoisonMessage
-from shared.message.identifiers import DestinationId, SessionId, delivery_id
+from shared.message.identifiers import LIVE, DestinationId, SessionId, delivery_id
 from shared.message.state import DeliveryState
 from shared.message.work import ATTEMPT_LIMIT, BATCH_BYTES, Offer, batches_by_size, items_of
 from shared.observe.log import log, log_failure
-from shared.ports import Clock, Destination, DestinationStatus, Lanes, Outgoing, Ownership, Queue, Turn
+from shared.ports import Clock, Destination, DestinationStatus, Lanes, Outgoing, Ownership, Queue, Replays, Turn
 
 if TYPE_CHECKING:
     from shared.registry import DestinationConfig, Registry
@@ -90,6 +90,7 @@ class DeliverStage:
         outputs: Outputs,
         open_destination: Callable[[DestinationConfig], Destination],
         limits: DeliverLimits,
+        replays: Replays,
         uniform: Uniform = random.uniform,
     ) -> None:
         self._clock = clock
@@ -99,6 +100,7 @@ class DeliverStage:
         self._outputs = outputs
         self._open_destination = open_destination
         self._limits = limits
+        self._replays = replays
         self._uniform = uniform
         self._destinations: dict[DestinationId, Destination] = {}
 
@@ -191,6 +193,7 @@ class DeliverStage:
         await asyncio.gather(*(self._drain_lane(rows, work, connections) for rows in lanes))
 
     async def _drain_lane(self, rows: Sequence[Delivery], work: _Round, connections: asyncio.Semaphore) -> None:
+        before: list[Delivery] = []
         for row in rows:
             if row.lane in work.stopped or self._clock.now() >= work.until:
                 work.stopped.add(row.lane)
@@ -198,12 +201,17 @@ class DeliverStage:
                     work.add(row._replace(send_deadline=None), None)
                 continue
             async with connections:
-                settled, attempt = await self._deliver(row, work)
+                settled, attempt = await self._deliver(row, work, before)
             work.add(settled, attempt)
+            before.append(settled)
+            if row.item.run != LIVE:  # what follows it in its lane asks what a replay has brought
+                await self._lanes.write(work.ownership, *work.drain())
             if not advances(settled):
                 work.stopped.add(row.lane)
 
-    async def _deliver(self, row: Delivery, work: _Round) -> tuple[Delivery, Attempt | None]:
+    async def _deliver(
+        self, row: Delivery, work: _Round, before: Sequence[Delivery]
+    ) -> tuple[Delivery, Attempt | None]:
         """Return the delivery as it stands after its turn, and the attempt if one was made."""
         now = self._clock.now()
         output = work.outputs[row.id]
@@ -213,6 +221,8 @@ class DeliverStage:
         if row.state is DeliveryState.INTENT and not may_resend(work.config):
             answer = Answer(Verdict.AMBIGUOUS, AnswerMissing.code)  # a worker before us may have sent it
             return settle(row, answer, work.config, now, self._uniform), None
+        if row.item.run != LIVE and not row.attempts and await self._is_there(row, output, before):
+            return skipped(row, output.sha256, now), None
         deadline = now + self._limits.send_timeout
         over = deadline + self._limits.clock_skew  # a successor waits past it (rule R3)
         row = row._replace(attempts=row.attempts + 1, output=output.sha256, send_deadline=over)
@@ -223,6 +233,20 @@ class DeliverStage:
         ended = self._clock.now()
         attempt = Attempt(row.id, row.attempts, now, ended, answer.verdict, answer.code)
         return settle(row, answer, work.config, ended, self._uniform), attempt
+
+    async def _is_there(self, row: Delivery, output: Output, before: Sequence[Delivery]) -> bool:
+        """Tell whether the destination has what a replay brings, and nothing older of the key came after it (R8).
+
+        Args:
+            before: What became of the lane's rows in this round; live ones among them may not be written yet.
+        """
+        replay = await self._replays.get(row.item.run)
+        if replay is not None and replay.resends_accepted:
+            return False
+        newest = {one.id: one for one in (*await self._lanes.deliveries(row.item.message), *before)}.values()
+        mine = [one for one in newest if one.item.message == row.item.message]
+        position = accepted_at(mine, row.destination, output.sha256)
+        return position is not None and not await self._replays.overtaken(row, position)
 
     async def _send(self, row: Delivery, output: Output, work: _Round, deadline: datetime) -> Answer:
         """Return the destination's answer; an error of ours stops this delivery alone, for good the third time (R5)."""

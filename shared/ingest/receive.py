@@ -93,6 +93,18 @@ class Ingest:
         said = [each if isinstance(each, Acknowledged) else self._acknowledge(each) for each in outcomes]
         return replace(reply_with(said), headers=told)
 
+    async def take_corrected(self, body: bytes, interface: InterfaceId) -> MessageRecord:
+        """Take one message that a person corrected, once it is durable, as if its sender had sent it so.
+
+        Raises:
+            RequestInvalid: it is none that the interface takes.
+        """
+        outcome = await self._recognise(body, interface)
+        if not isinstance(outcome, Taken) or outcome.refusal is not None:
+            raise RequestInvalid("the corrected message is none that its interface takes")
+        await self._committer.commit([outcome])
+        return outcome.record
+
     async def close(self) -> None:
         """Finish what was begun."""
         await self._committer.close()

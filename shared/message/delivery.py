@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -79,3 +80,10 @@ class Attempt(NamedTuple):
     ended: datetime
     verdict: Verdict
     code: str
+
+
+def accepted_at(rows: Iterable[Delivery], destination: DestinationId, output: str) -> int | None:
+    """Return the position of the last delivery that the destination accepted, if it was this output; else None."""
+    accepted = [row for row in rows if row.destination == destination and row.state is DeliveryState.ACCEPTED]
+    last = max(accepted, key=lambda row: row.position, default=None)
+    return last.position if last is not None and last.output == output else None

@@ -27,6 +27,8 @@ class DeliveryState(StrEnum):
     REVIEW = "review"  # ambiguous: it may have been taken
     QUARANTINED = "quarantined"
     DISCARDED = "discarded"
+    SKIPPED = "skipped"  # of a replay: the destination has the same already, and nothing older came after it
 
 
-SETTLED = frozenset({DeliveryState.ACCEPTED, DeliveryState.DISCARDED})
+# Nothing changes a delivery that is in one of these.
+FINAL = (DeliveryState.ACCEPTED, DeliveryState.DISCARDED, DeliveryState.SKIPPED)

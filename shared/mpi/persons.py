@@ -54,6 +54,14 @@ class PersonIndex:
         found = iter(await self._identities.resolve([claim for claims in asked for claim in claims]))
         return [_answer(*pair, found) for pair in zip(messages, asked, strict=True)]
 
+    async def lookup(self, claims: Sequence[Claim]) -> Resolved:
+        """Return the answers to a message's claims as `resolve` would give them now; nothing is bound."""
+        asked = [self._keys.of(claim) for claim in claims]
+        found = iter(await self._identities.lookup([key for one in asked for key in one.keys]))
+        known = [next((resource for key in one.keys if (resource := next(found))), None) for one in asked]
+        ids = {claim.place: resource or one.minted for claim, one, resource in zip(claims, asked, known, strict=True)}
+        return Resolved(ids)
+
     async def subject_of(self, message: Message, interface: Declares, kind: str) -> str | None:
         """Return the id of the first person or visit (``Patient``, ``Encounter``) of a message; None without one.
 
@@ -64,6 +72,11 @@ class PersonIndex:
             return None
         [resolution] = await self._identities.resolve([self._keys.of(subject)])
         return resolution.resource
+
+    async def known_subject_of(self, message: Message, interface: Declares, kind: str) -> str | None:
+        """Return what `subject_of` would, and bind nothing."""
+        subject = subject_claim(message, kind, claim_defaults(interface))
+        return None if subject is None else (await self.lookup([subject])).ids[subject.place]
 
     async def edit(self, edit: IdentityEdit, claims: Sequence[Claim]) -> None:
         """Do what a person decided: redirect a record that was merged, bind a number that moves to whom it moves to.

@@ -10,14 +10,18 @@ from shared.ports.identities import Identities, IdentityClaim, Resolution
 from shared.ports.lanes import DestinationStatus, Lanes, Ownership, Turn
 from shared.ports.ledger import Ledger
 from shared.ports.queue import Outgoing, Queue
+from shared.ports.recover import Audit, Chain, History, Replays
 from shared.ports.services import Clock, Destination, Publisher, SecretStore, Workers
 
 __all__ = [
     "Archive",
+    "Audit",
+    "Chain",
     "Clock",
     "Destination",
     "DestinationStatus",
     "FhirStore",
+    "History",
     "Identities",
     "IdentityClaim",
     "Lanes",
@@ -27,6 +31,7 @@ __all__ = [
     "Ownership",
     "Publisher",
     "Queue",
+    "Replays",
     "Resolution",
     "SecretStore",
     "Stored",

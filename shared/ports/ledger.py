@@ -42,7 +42,10 @@ class Ledger(Protocol):
         ...
 
     async def progress(self, steps: Sequence[Progress]) -> None:
-        """Move messages forward and add to their traces; a step backward changes only the trace."""
+        """Move messages forward and add to their traces; a step backward changes only the trace.
+
+        A step of a replay moves no message that was routed or filtered: it came through once.
+        """
         ...
 
     async def note(self, hops: Sequence[Hop]) -> None:

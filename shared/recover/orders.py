@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
 from shared.message.delivery import Delivery
 from shared.message.envelope import Item, encode_envelope
-from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid
+from shared.message.errors.pipeline import NotFound, NotStopped
 from shared.message.identifiers import LIVE, DestinationId, MessageId, partition_of
 from shared.message.record import Hop, MessageRecord
+from shared.message.replay import Selection
 from shared.message.state import DeliveryState, MessageState
-from shared.ports import Clock, Lanes, Ledger, Outgoing, Queue
+from shared.ports import Clock, History, Lanes, Ledger, Outgoing, Queue
+from shared.recover.request import read_json, read_reason
 
 if TYPE_CHECKING:
     from shared.registry import Registry
 
 TRANSFORM_QUEUE = "transform"
+_LATER = 1000  # messages of a key that are looked at
 
 
 class Sessions(Protocol):
@@ -35,9 +37,18 @@ class Orders:
     """Carries out what a person orders. What a destination accepted is never sent again."""
 
     def __init__(
-        self, *, clock: Clock, ledger: Ledger, lanes: Lanes, queue: Queue, sessions: Sessions, registry: Registry
+        self,
+        *,
+        clock: Clock,
+        ledger: Ledger,
+        history: History,
+        lanes: Lanes,
+        queue: Queue,
+        sessions: Sessions,
+        registry: Registry,
     ) -> None:
         self._registry = registry
+        self._history = history
         self._clock = clock
         self._ledger = ledger
         self._lanes = lanes
@@ -64,6 +75,9 @@ class Orders:
     async def resend(self, message: MessageId, request: bytes) -> dict[str, Any]:
         """Set a quarantined message, or its stopped deliveries, going again; return what was.
 
+        ``delivered_since`` counts by destination what was accepted of later messages of the ordering key: a destination
+        that does not know old from new is set back to this message (rule R8); a replay from it brings those again.
+
         Args:
             request: JSON ``{"reason": "..."}``; the reason is kept with the trace.
 
@@ -72,18 +86,28 @@ class Orders:
             NotFound: the ledger has no such message.
             NotStopped: nothing of it is in quarantine or review.
         """
-        reason = _reason_of(request)
+        reason = read_reason(read_json(request))
         [record] = await self._ledger.messages([message])
         if record is None:
             raise NotFound(message)
+        since = await self._delivered_since(record)
         hop = Hop(message, self._clock.now(), "operator", "resend", reason)
         if record.state is MessageState.QUARANTINED:
             await self._restart(record, hop)
-            return {"message": message, "destinations": []}
-        stopped = [row for row in await self._lanes.deliveries(message) if _is_stopped(row)]
+            return {"message": message, "destinations": [], "delivered_since": since}
+        stopped = [row for row in await self._lanes.deliveries(message) if is_stopped(row)]
         if not stopped:
             raise NotStopped(message)
-        return {"message": message, "destinations": await self._release(stopped, hop)}
+        destinations = await self._release(stopped, hop)
+        since = {name: count for name, count in since.items() if name in destinations}
+        return {"message": message, "destinations": destinations, "delivered_since": since}
+
+    async def _delivered_since(self, record: MessageRecord) -> dict[str, int]:
+        """Return how many later messages of the key each destination accepted; of the first ones after it, if many."""
+        [own] = await self._history.select(Selection(message=record.message))
+        later = await self._history.of_key(record.key, own.number, _LATER)
+        rows = [row for one in later for row in await self._lanes.deliveries(one.record.message)]
+        return dict(Counter(str(row.destination) for row in rows if row.state is DeliveryState.ACCEPTED))
 
     async def _restart(self, record: MessageRecord, hop: Hop) -> None:
         await self._ledger.reopen(record.message, MessageState.QUEUED, hop)
@@ -112,15 +136,5 @@ class Orders:
         return destinations
 
 
-def _reason_of(request: bytes) -> str:
-    try:
-        reason = str(orjson.loads(request)["reason"]).strip()
-    except (KeyError, TypeError, ValueError):
-        reason = ""
-    if not reason:
-        raise RequestInvalid('a resend needs a reason: {"reason": "..."}')
-    return reason[:200]
-
-
-def _is_stopped(row: Delivery) -> bool:
+def is_stopped(row: Delivery) -> bool:
     return row.state in (DeliveryState.QUARANTINED, DeliveryState.REVIEW)

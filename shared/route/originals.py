@@ -31,24 +31,29 @@ class Originals:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    async def follow(self, item: Item, interface: Interface, decisions: Sequence[Decision]) -> list[Decision]:
-        """Return the decisions, with yes for whoever has what the message corrects; remember who is sent a report.
-
-        It is remembered before anything is sent: who has the original is never forgotten.
-        """
-        if item.type.partition("^")[0] not in RESULT_MESSAGES or item.canonical is None:
-            return list(decisions)
+    async def record_of(self, item: Item) -> KeptRecord | None:
+        """Return the record of a message that reports results; None: it reports none."""
+        if item.canonical is None or not reports_results(item):
+            return None
         record = open_record(await self._archive.get(item.canonical))
-        reports = [name for name in record.names if name.startswith("DiagnosticReport/")]
-        followed = list(decisions)
-        if reports and corrects(record):
-            followed = [await self._follow(decision, reports) for decision in decisions]
+        return record if _reports(record) else None
+
+    async def follow(self, record: KeptRecord, decisions: Sequence[Decision]) -> list[Decision]:
+        """Return the decisions, with yes for whoever has what the message corrects."""
+        if not corrects(record):
+            return list(decisions)
+        reports = _reports(record)
+        return [await self._follow(decision, reports) for decision in decisions]
+
+    async def remember(
+        self, item: Item, interface: Interface, record: KeptRecord, decisions: Sequence[Decision]
+    ) -> None:
+        """Remember who is sent these reports, before anything is sent: who has the original is never forgotten."""
         selective = {route.to for route in interface.routes if route.where}
-        sent = dict.fromkeys(one.destination for one in followed if one.is_wanted and one.destination in selective)
-        if reports and sent:
-            named = [(name, item.message.encode()) for to in sent for name in _names(to, reports)]
+        sent = dict.fromkeys(one.destination for one in decisions if one.is_wanted and one.destination in selective)
+        named = [(name, item.message.encode()) for to in sent for name in _names(to, _reports(record))]
+        if named:
             await self._archive.keep(item.interface, named)
-        return followed
 
     async def _follow(self, decision: Decision, reports: Sequence[str]) -> Decision:
         if decision.is_wanted or decision.reason == "type":
@@ -57,12 +62,20 @@ class Originals:
         return Decision(decision.destination, True, HAS_ORIGINAL) if has_one else decision
 
 
+def reports_results(item: Item) -> bool:
+    return item.type.partition("^")[0] in RESULT_MESSAGES
+
+
 def corrects(record: KeptRecord) -> bool:
     """Tell whether a message changes results that were sent before it."""
     kinds = {full_url_of(name): name.partition("/")[0] for name in record.names}
     return any(
         change.control in CORRECTIONS.get(kinds.get(change.full_url, ""), ()) for change in record.notes.resources
     )
+
+
+def _reports(record: KeptRecord) -> list[str]:
+    return [name for name in record.names if name.startswith("DiagnosticReport/")]
 
 
 def _names(destination: DestinationId, reports: Iterable[str]) -> list[str]:

@@ -13,12 +13,12 @@ from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_
 from shared.message.errors.base import Disposition, IntegrationError
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.finding import Finding
-from shared.message.identifiers import MessageId, partition_of
+from shared.message.identifiers import LIVE, MessageId, partition_of
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import BATCH_BYTES, Offer, batches_by_size, work_through
 from shared.observe.log import log
-from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Workers
+from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Replays, Workers
 from shared.transform.canonical import Converted, Job
 from shared.transform.reading import Reading, read_message
 
@@ -63,6 +63,7 @@ class TransformStage:
         registry: Registry,
         persons: PersonIndex,
         converters: Workers[Job, Converted],
+        replays: Replays,
     ) -> None:
         self._clock = clock
         self._archive = archive
@@ -71,6 +72,22 @@ class TransformStage:
         self._registry = registry
         self._persons = persons
         self._converters = converters
+        self._replays = replays
+
+    async def preview(self, item: Item) -> bytes:
+        """Return the record that the message would become now; nothing is kept, bound or merged.
+
+        Raises:
+            IntegrationError: it would become none.
+        """
+        interface = self._registry.interfaces[item.interface]
+        reading = read_message(item, await self._archive.get(item.raw), interface)
+        answer = await self._persons.lookup(reading.claims)
+        job = Job(reading.body.short, item.interface, item.sequence, answer.ids)
+        [result] = await self._converters.run([job])
+        if isinstance(result, IntegrationError):
+            raise result
+        return put_back(result.record, reading.body.values)
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Transform every message of these envelopes."""
@@ -87,6 +104,7 @@ class TransformStage:
         canonical = await self._keep(done)
         await self._send(canonical)
         await self._ledger.progress([self._progress(one) for one in done])
+        await self._mark_stopped(done)
 
     async def _read(self, item: Item, kept: ArchiveRef | None) -> Reading | _Done:
         try:
@@ -160,6 +178,12 @@ class TransformStage:
             [Outgoing(encode_envelope(group), session, envelope_id(session, group)) for group in pack(items)],
         )
 
+    async def _mark_stopped(self, done: Sequence[_Done]) -> None:
+        """Tell replays which of their messages come no further."""
+        for one in done:
+            if one.item.run != LIVE and isinstance(one.result, IntegrationError):
+                await self._replays.mark_passed(one.item.run, one.item.message, 0, one.result.code)
+
     def _progress(self, done: _Done) -> Progress:
         now, message = self._clock.now(), done.item.message
         if isinstance(done.result, IntegrationError):
@@ -178,7 +202,9 @@ class TransformStage:
         await self._ledger.finish_attempt([message], "transform")
 
     async def _give_up(self, item: Item) -> None:
-        await self._ledger.progress([self._progress(_Done(item, PoisonMessage()))])
+        done = _Done(item, PoisonMessage())
+        await self._ledger.progress([self._progress(done)])
+        await self._mark_stopped([done])
 
 
 def canonical_name(message: MessageId, run: str) -> str:

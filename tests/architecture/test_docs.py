@@ -112,7 +112,7 @@ def _default(row: Setting) -> str:
         return "**needed**"
     if isinstance(row.default, Path) and row.default.is_absolute():
         return f"`{row.default.relative_to(REPOSITORY)}`"
-    return "" if row.default in (None, "") else f"`{row.default}`"
+    return "" if row.default in (None, "", frozenset()) else f"`{row.default}`"
 
 
 def _code(page: Path) -> str:

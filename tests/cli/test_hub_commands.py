@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -199,3 +200,142 @@ def test_what_a_hub_says_is_printed_as_text(run, hub):
     rows = [{**row, "paused": False, "open_until": None, "waiting": 0}]
     hub.answer("/hub/destinations", {"destinations": rows})
     assert "[red]Lab[/red] [1]" in run("destination", "list", "--hub", hub.url).out
+
+
+PLAN = {
+    "messages": 2,
+    "following": 1,
+    "keys": 1,
+    "patients": {"count": 1, "hashes": ["00112233aabbccdd"]},
+    "keys_left_out": 0,
+    "compared": 3,
+    "failing": {},
+    "in_review": 0,
+    "destinations": [{"id": "store", "new": 0, "different": 1, "again": 1, "same": 1}],
+    "left_out": [{"id": "billing", "why": 'replay = "never"'}],
+    "sets_back": {},
+}
+REPLAY = {
+    "run": "20260302-1",
+    "state": "done",
+    "messages": 3,
+    "sent": 3,
+    "passed": 3,
+    "stopped": 0,
+    "waiting": 0,
+    "destinations": [{"id": "store", "accepted": 2, "skipped": 1}],
+}
+
+
+def test_replay_shows_its_plan_and_sends_nothing(run, hub):
+    """Nobody should be able to send a year of messages by leaving out a flag."""
+    hub.answer("/hub/replays/plan", PLAN)
+    ran = run("replay", "--interface", "hospital_adt", "--hub", hub.url)
+
+    assert "2 messages, and 1 that followed them" in ran.out
+    assert "00112233aabbccdd" in ran.out
+    assert 'left out: billing, replay = "never"' in ran.out
+    assert "nothing was sent" in ran.out
+    assert [(method, path) for method, path, _ in hub.asked] == [("POST", "/hub/replays/plan")]
+    assert json.loads(hub.asked[0][2]) == {"interface": "hospital_adt"}
+
+
+def test_replay_with_yes_runs_to_its_end(run, hub):
+    """It waits, so that a script can go on with what the replay brought."""
+    hub.answer("/hub/replays/plan", PLAN)
+    hub.answer("/hub/replays", {**REPLAY, "state": "running", "passed": 0})
+    hub.answer("/hub/replays/20260302-1", REPLAY)
+    ran = run("replay", "--affected-by", "hospital_adt@1", "--from", "2026-03-01T00:00Z", "--yes", "--hub", hub.url)
+
+    assert ran.code == 0
+    assert "replay 20260302-1 is done: 3 messages, 0 stopped" in ran.out
+    assert json.loads(hub.asked[1][2]) == {"affected_by": "hospital_adt@1", "from": "2026-03-01T00:00Z"}
+
+
+def test_replay_that_leaves_something_stopped_says_no(run, hub):
+    """Exit code 1: done, and something said no."""
+    hub.answer("/hub/replays/plan", PLAN)
+    hub.answer("/hub/replays", {**REPLAY, "destinations": [{"id": "store", "quarantined": 1}]})
+    ran = run("replay", "--interface", "a", "--yes", "--json", "--hub", hub.url)
+
+    assert ran.code == 1
+    assert json.loads(ran.out)["replay"]["destinations"] == [{"id": "store", "quarantined": 1}]
+
+
+def test_affected_counts_and_names_nobody(run, hub):
+    """A window may be open at one end."""
+    answer = {"messages": 3, "patients": {"count": 1, "hashes": ["00112233aabbccdd"]}, "destinations": []}
+    hub.answer("/hub/affected?finding=code_unmapped&from=2026-03-01T00%3A00Z", answer)
+    said = run("affected", "--finding", "code_unmapped", "--window", "2026-03-01T00:00Z..", "--hub", hub.url).out
+
+    assert "3 messages, 1 patients" in said
+    assert "00112233aabbccdd" in said
+
+
+def test_affected_reveals_with_a_reason(run, hub):
+    """The reason travels with the question."""
+    patient = {"hash": "0011", "resource": "Patient/1", "number": "77", "assigner": "HERE", "message": "1-1"}
+    hub.answer("/hub/affected/reveal", {"patients": [patient]})
+    ran = run("affected", "--by", "a@1", "--reveal", "--reason", "asked", "--json", "--hub", hub.url)
+
+    assert json.loads(ran.out) == {"patients": [patient]}
+    assert json.loads(hub.asked[0][2]) == {"affected_by": "a@1", "reason": "asked"}
+
+
+def test_correct_sends_the_corrected_message(run, hub, tmp_path):
+    """Line ends become carriage returns: an editor saved the file."""
+    file = tmp_path / "corrected.hl7"
+    file.write_bytes(b"MSH|^~\\&|A\nPID|1\n")
+    hub.answer("/hub/messages/1-1/correct", {"message": "1-1", "corrected": "1-2", "destinations": []})
+    said = run("correct", "1-1", "--file", str(file), "--reason", "asked", "--hub", hub.url).out
+
+    assert "1-1 goes as 1-2" in said
+    sent = json.loads(hub.asked[0][2])
+    assert base64.b64decode(sent["message"]) == b"MSH|^~\\&|A\rPID|1\r"
+    assert sent["reason"] == "asked"
+
+
+def test_discard_gives_its_reason(run, hub):
+    """And says that it is done."""
+    hub.answer("/hub/messages/1-1/discard", {"message": "1-1", "destinations": []})
+    assert "1-1 is discarded" in run("discard", "1-1", "--reason", "a test", "--hub", hub.url).out
+    assert json.loads(hub.asked[0][2]) == {"reason": "a test"}
+
+
+def test_resend_says_what_was_delivered_since(run, hub):
+    """Before anybody finds yesterday's state at the destination."""
+    hub.answer("/hub/messages/WV1/resend", {"message": "1-1", "destinations": [], "delivered_since": {"billing": 2}})
+    assert "billing accepted 2 later messages" in run("resend", "WV1", "--reason", "asked", "--hub", hub.url).out
+
+
+VERIFIED = {
+    "is_intact": True,
+    "entries": 3,
+    "messages": 4,
+    "deliveries": 2,
+    "faults": [],
+    "heads": [{"partition": 0, "number": 3, "digest": "ab"}],
+}
+
+
+def test_verify_tells_each_fault_and_says_no(run, hub):
+    """Exit code 1: a night job notices."""
+    fault = "partition 0, entry 2: delivery row 7 missing"
+    hub.answer("/hub/verify", {**VERIFIED, "is_intact": False, "faults": [fault]})
+    ran = run("verify", "--hub", hub.url)
+
+    assert ran.code == 1
+    assert fault in ran.out
+    assert "NOT as they were written" in ran.out
+
+
+def test_verify_takes_the_heads_of_an_earlier_answer(run, hub, tmp_path):
+    """Kept outside the hub, they prove that nothing was cut off."""
+    hub.answer("/hub/verify", VERIFIED)
+    kept = tmp_path / "heads.json"
+    kept.write_text(run("verify", "--json", "--hub", hub.url).out)
+    ran = run("verify", "--heads", str(kept), "--hub", hub.url)
+
+    assert ran.code == 0
+    assert "4 messages and 2 settled deliveries" in ran.out
+    assert json.loads(hub.asked[-1][2]) == {"heads": VERIFIED["heads"]}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.message.finding import Finding
-from shared.message.identifiers import InterfaceId, MessageId
+from shared.message.identifiers import InterfaceId, MessageId, RunId
 from shared.message.state import MessageState
 from tests.contract.conftest import Run
 from tests.doubles.clock import NOON
@@ -385,3 +385,20 @@ def test_the_ledger_survives_a_restart(run: Run) -> None:
 
     run(first)
     run(second)
+
+
+def test_a_replay_that_fails_does_not_undo_that_a_message_came_through(run: Run) -> None:
+    """It was delivered; that it could not be mapped anew is in its trace."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.ledger.reserve([arrival(1), arrival(2)], WINDOW)
+        await hub.ledger.progress([step(1, S.ROUTED), step(2, S.QUEUED)])
+        failed = [step(n, S.QUARANTINED)._replace(run=RunId("run-1"), code="HL7-105") for n in (1, 2)]
+        await hub.ledger.progress(failed)
+
+        records = await hub.ledger.messages([message_id(1), message_id(2)])
+        assert [one.state for one in records] == [S.ROUTED, S.QUARANTINED]
+        hops, _ = await hub.ledger.trace(message_id(1))
+        assert len(hops) == 2
+
+    run(scenario)

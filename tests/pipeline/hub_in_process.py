@@ -37,7 +37,19 @@ SILENT = Answer(Verdict.AMBIGUOUS, "timed_out")
 BATCH = 64
 QUEUES = ("transform", "route", "deliver")
 IN_MEMORY = ("accept_session", "release", "arrival")  # of the broker: they leave nothing behind
-PORTS = ("archive", "ledger", "queue", "lanes", "identities", "fhir_store", "publisher")
+PORTS = (
+    "archive",
+    "ledger",
+    "history",
+    "replays",
+    "audit",
+    "chain",
+    "queue",
+    "lanes",
+    "identities",
+    "fhir_store",
+    "publisher",
+)
 
 DESTINATIONS = {
     "store": 'kind = "fhir_store"',
@@ -45,9 +57,13 @@ DESTINATIONS = {
     "careful": 'kind = "https"\naddress = { laptop = "http://127.0.0.1:1/careful" }',
     "feed": 'kind = "mllp"\naddress = { laptop = "mllp://127.0.0.1:1" }',
     "rendered": 'kind = "mllp"\naddress = { laptop = "mllp://127.0.0.1:1" }',
+    "free": 'kind = "https"\nidempotent = true\nreplay = "free"\naddress = { laptop = "http://127.0.0.1:1/free" }',
+    "plain": 'kind = "https"\nreplay = "free"\naddress = { laptop = "http://127.0.0.1:1/plain" }',
+    "wire": 'kind = "mllp"\nreplay = "free"\naddress = { laptop = "mllp://127.0.0.1:1" }',
+    "charged": 'kind = "https"\nreplay = "never"\naddress = { laptop = "http://127.0.0.1:1/charged" }',
     "lenient": 'kind = "mllp"\non_reject = "continue"\naddress = { laptop = "mllp://127.0.0.1:1" }',
 }
-SHAPES = {"feed": "hl7", "lenient": "hl7", "rendered": "hl7_from_fhir"}
+SHAPES = {"feed": "hl7", "wire": "hl7", "lenient": "hl7", "rendered": "hl7_from_fhir"}
 
 
 def write_interfaces(folder: Path, routes: Sequence[str], *, accepts: str = '["P"]', more: str = "") -> Path:

@@ -10,6 +10,7 @@ from shared.deliver.answer import answer_to_store_error
 from shared.message.delivery import Answer, Delivery, Verdict
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.storage import VersionConflict
+from shared.message.identifiers import LIVE
 from shared.observe.log import log
 from shared.ports import Clock, FhirStore
 
@@ -31,7 +32,7 @@ class FhirStoreDestination:
         del media_type  # there is one
         try:
             async with asyncio.timeout((deadline - self._clock.now()).total_seconds()):
-                applied = await self._store_record(changes_of(body))
+                applied = await self._store_record(changes_of(body), is_replay=delivery.item.run != LIVE)
         except TimeoutError:
             return Answer(Verdict.AMBIGUOUS, "timed_out")
         except IntegrationError as error:
@@ -43,7 +44,7 @@ class FhirStoreDestination:
     async def close(self) -> None:
         """The store is not ours to close."""
 
-    async def _store_record(self, changes: ChangeSet) -> Applied:
+    async def _store_record(self, changes: ChangeSet, *, is_replay: bool) -> Applied:
         """Return what was written.
 
         Raises:
@@ -55,7 +56,7 @@ class FhirStoreDestination:
             more = needed_after(changes, stored)
             if more:
                 stored |= await self._store.read(more)
-            applied = apply_changes(changes, stored)
+            applied = apply_changes(changes, stored, is_replay=is_replay)
             try:
                 await self._store.write(applied.writes)
             except VersionConflict:

@@ -12,6 +12,7 @@ from shared.adapters.local.store_keeper import Submission, Taken
 from shared.deliver.answer import answer_to_store_error
 from shared.message.delivery import Answer, Delivery, Verdict
 from shared.message.errors.base import IntegrationError
+from shared.message.identifiers import LIVE
 from shared.observe.log import log
 from shared.ports import Clock, Workers
 
@@ -36,7 +37,9 @@ class KeptStoreDestination:
         del body, media_type  # the keeper reads the record itself
         assert delivery.item.canonical is not None  # route sends nothing else to a store
         future: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(Submission(delivery.item.canonical, deadline.timestamp()), future))
+        is_replay = delivery.item.run != LIVE
+        submission = Submission(delivery.item.canonical, deadline.timestamp(), is_replay)
+        self._waiting.append(_Waiting(submission, future))
         if self._work is None:
             self._work = asyncio.create_task(self._hand_over_all())
         try:

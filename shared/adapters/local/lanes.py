@@ -11,13 +11,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from shared.adapters.local.chain import add_deliveries
 from shared.adapters.local.database import Database
 from shared.adapters.local.delivery_row import ATTEMPT_COLUMNS, COLUMNS, attempt_of, delivery_of, row_of
 from shared.adapters.local.instant import optional_instant, optional_microseconds, to_microseconds
 from shared.message.delivery import Attempt, Delivery
+from shared.message.errors.pipeline import RetryBudgetSpent
 from shared.message.errors.storage import OwnershipLost
-from shared.message.identifiers import DestinationId, MessageId, SessionId
-from shared.message.state import DeliveryState
+from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId
+from shared.message.state import FINAL, DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn
 
 SCHEMA = """
@@ -29,6 +31,12 @@ CREATE TABLE IF NOT EXISTS delivery (
 CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (session, lane) WHERE waiting;
 CREATE INDEX IF NOT EXISTS delivery_intent ON delivery (session, lane) WHERE state = 'intent';
 CREATE INDEX IF NOT EXISTS delivery_stopped ON delivery (position) WHERE state IN ('review', 'quarantined');
+-- Of replays only: how far a run is, and what it brought where. `sent`: the destination may have taken it.
+CREATE TABLE IF NOT EXISTS replay_delivery (
+    destination TEXT NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL, run TEXT NOT NULL, message TEXT NOT NULL,
+    source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, state TEXT NOT NULL, sent INTEGER NOT NULL,
+    PRIMARY KEY (destination, key, position)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS replay_delivery_run ON replay_delivery (run, destination, state);
 CREATE TABLE IF NOT EXISTS lane (
     session TEXT NOT NULL, lane TEXT NOT NULL, ready INTEGER, PRIMARY KEY (session, lane)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lane_ready ON lane (session, ready) WHERE ready IS NOT NULL;
@@ -62,6 +70,13 @@ _LANE = """INSERT INTO lane SELECT ?1, ?2, iif(holds, NULL, max(coalesce(due, of
 _LANE_GONE = """DELETE FROM lane WHERE session = ?1 AND lane = ?2 AND NOT EXISTS (
     SELECT 1 FROM delivery WHERE session = ?1 AND lane = ?2 AND waiting)"""
 
+_REPLAY_OFFER = """INSERT OR IGNORE INTO replay_delivery
+    SELECT destination, ?, position, ?, message, ?, ?, ?, state, FALSE FROM delivery
+    WHERE message = ? AND delivery = ?"""
+_REPLAY_WRITE = """UPDATE replay_delivery SET state = ?, sent = ? WHERE destination = ? AND key = ? AND position = ?"""
+
+_NOT_TAKEN = (DeliveryState.SKIPPED, DeliveryState.QUARANTINED)  # by the destination, whatever was tried
+
 _PAUSED = """INSERT INTO destination (destination, paused) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET paused = excluded.paused"""
 _BREAKER = """INSERT INTO destination (destination, failures, open_until) VALUES (?, ?, ?)
@@ -80,11 +95,13 @@ class LocalLanes:
         destination = offered[0].destination if offered else ""
         rows = [(*row_of(delivery, DeliveryState.PARKED), 1) for delivery in offered]
         lanes = [(_may_begin(delivery), delivery.item.message, delivery.id) for delivery in offered]
+        replayed = [_replay_offer(delivery) for delivery in offered if delivery.item.run != LIVE]
 
         def work(connection: sqlite3.Connection) -> Turn:
             epoch, wake = connection.execute(_TAKE, (session, destination)).fetchone()
             connection.executemany(_OFFER, rows)
             connection.executemany(_OPEN_LANE, lanes)
+            connection.executemany(_REPLAY_OFFER, replayed)
             ready = _ready(connection, session, now, limit)
             if send_deadline is not None:
                 _record_intents(connection, ready, to_microseconds(send_deadline))
@@ -95,6 +112,8 @@ class LocalLanes:
     async def write(self, ownership: Ownership, rows: Sequence[Delivery], attempts: Sequence[Attempt] = ()) -> None:
         updates = [_update(delivery) for delivery in rows]
         lanes = list({(delivery.session, delivery.lane) for delivery in rows})
+        final = [delivery for delivery in rows if delivery.state in FINAL]
+        replayed = [_replay_update(delivery) for delivery in rows if delivery.item.run != LIVE]
         positions = {delivery.id: delivery.position for delivery in rows}
         tried = [
             (
@@ -115,6 +134,8 @@ class LocalLanes:
                 f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
                 tried,
             )
+            connection.executemany(_REPLAY_WRITE, replayed)
+            add_deliveries(connection, final)
             _review_lanes(connection, lanes)
 
         await self._database.write(work)
@@ -167,7 +188,10 @@ class LocalLanes:
         where = "AND state IN ('review', 'quarantined')"
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute(f"{_WRITE} {where}", _update(reopened))
+            if connection.execute(f"{_WRITE} {where}", _update(reopened)).rowcount:
+                add_deliveries(connection, [reopened] if state in FINAL else ())
+                if delivery.item.run != LIVE:
+                    connection.execute(_REPLAY_WRITE, _replay_update(reopened))
             _review_lanes(connection, [(delivery.session, delivery.lane)])
 
         await self._database.write(work)
@@ -265,6 +289,16 @@ def _update(delivery: Delivery) -> tuple[object, ...]:
         delivery.item.message,
         delivery.id,
     )
+
+
+def _replay_offer(delivery: Delivery) -> tuple[object, ...]:
+    item = delivery.item
+    return item.key, item.run, *item.sequence, item.message, delivery.id
+
+
+def _replay_update(delivery: Delivery) -> tuple[object, ...]:
+    is_sent = (delivery.attempts > 0 and delivery.state not in _NOT_TAKEN) or delivery.code == RetryBudgetSpent.code
+    return delivery.state, is_sent, delivery.destination, delivery.item.key, delivery.position
 
 
 def _is_waiting(delivery: Delivery) -> bool:

@@ -11,12 +11,13 @@ from typing import Any
 
 import orjson
 
+from shared.adapters.local import chain
 from shared.adapters.local.database import Database
 from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.envelope import ArchiveRef
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.finding import Finding
-from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
+from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
@@ -27,9 +28,10 @@ CREATE TABLE IF NOT EXISTS message (
     source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, key TEXT NOT NULL, mapping TEXT NOT NULL,
     sha256 TEXT NOT NULL, size INTEGER NOT NULL, at TEXT NOT NULL, control_id TEXT NOT NULL, type TEXT NOT NULL,
     received INTEGER NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, duplicate_key TEXT NOT NULL,
-    duplicate_sum INTEGER NOT NULL);
+    duplicate_sum INTEGER NOT NULL, key_sum INTEGER NOT NULL);
 -- A checksum finds the few rows to look at: an index of whole digests, in no order, would soon outgrow the cache.
 CREATE INDEX IF NOT EXISTS message_duplicate ON message (duplicate_sum);
+CREATE INDEX IF NOT EXISTS message_key ON message (key_sum);
 CREATE INDEX IF NOT EXISTS message_control_id ON message (control_id);
 CREATE INDEX IF NOT EXISTS message_interface ON message (interface);
 -- Most rows end as routed, and the newest of those are found from the end of the table.
@@ -42,6 +44,9 @@ CREATE TABLE IF NOT EXISTS place (
 CREATE TABLE IF NOT EXISTS hop (
     message TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, stage TEXT NOT NULL, code TEXT NOT NULL,
     detail TEXT NOT NULL, findings BLOB, PRIMARY KEY (message, step)) WITHOUT ROWID;
+-- What was noted about which message, to be found by its code; within a code it grows at its end.
+CREATE TABLE IF NOT EXISTS noted (
+    code TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (code, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS begun (
     message TEXT NOT NULL, stage TEXT NOT NULL, times INTEGER NOT NULL, PRIMARY KEY (message, stage)) WITHOUT ROWID;
 -- Kept by the calls themselves: a trigger for each row costs more than the row.
@@ -62,23 +67,27 @@ RANK = {
 # The sender still has it, or a person threw it away: when it comes again it is new.
 FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
 
-_RECORD = (
+RECORD_COLUMNS = (
     "message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, type, received, state, code"
 )
-_SELECT = f"SELECT {_RECORD} FROM message"  # noqa: S608  # a constant
+_SELECT = f"SELECT {RECORD_COLUMNS} FROM message"  # noqa: S608  # a constant
 _SEEN = f"{_SELECT} WHERE duplicate_sum = ? AND duplicate_key = ? AND received >= ? ORDER BY number DESC"
-_INSERT = f"INSERT INTO message ({_RECORD}, duplicate_sum, duplicate_key) VALUES ({', '.join('?' * 17)})"  # noqa: S608
+_ALL_COLUMNS = f"{RECORD_COLUMNS}, duplicate_sum, duplicate_key, key_sum"
+_INSERT = f"INSERT INTO message ({_ALL_COLUMNS}) VALUES ({', '.join('?' * 18)})"  # noqa: S608
+
 _NUMBERED = "INSERT INTO stream VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n"
 _LAST_PLACE = """SELECT (SELECT max(epoch) FROM place WHERE source = ?1),
     coalesce((SELECT max(n) FROM place WHERE source = ?1 AND epoch = ?2), 0)"""
 _PLACED = "INSERT INTO place VALUES (?, ?, ?, ?)"
-_AT_PLACE = f"""SELECT {_RECORD} FROM message
+_AT_PLACE = f"""SELECT {RECORD_COLUMNS} FROM message
     WHERE message = (SELECT message FROM place WHERE source = ? AND epoch = ? AND n = ?)"""  # noqa: S608
 _STATE = "SELECT state FROM message WHERE message = ?"
+_PLACE = "SELECT number, state FROM message WHERE message = ?"
 _MOVE = "UPDATE message SET state = ?, code = ? WHERE message = ?"
 _RECOUNT = "INSERT INTO message_count VALUES (?, ?) ON CONFLICT DO UPDATE SET messages = messages + excluded.messages"
 _HOP = """INSERT INTO hop (message, step, at, stage, code, detail, findings)
     VALUES (?1, (SELECT coalesce(max(step), 0) + 1 FROM hop WHERE message = ?1), ?2, ?3, ?4, ?5, ?6)"""
+_NOTED = "INSERT OR IGNORE INTO noted VALUES (?, ?)"
 _BEGUN = """INSERT INTO begun VALUES (?, ?, 1)
     ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"""
 
@@ -94,10 +103,13 @@ class LocalLedger:
 
         def work(connection: sqlite3.Connection) -> list[Reservation]:
             streams = _Streams(connection)
+            added: list[chain.Row] = []
             reserved = [
-                _reserve(connection, partial(streams.next, arrival.source), arrival, window) for arrival in arrivals
+                _reserve(connection, partial(streams.next, arrival.source), arrival, window, added)
+                for arrival in arrivals
             ]
             streams.save()
+            chain.add_messages(connection, added)
             _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
             return reserved
 
@@ -111,6 +123,7 @@ class LocalLedger:
         def work(connection: sqlite3.Connection) -> list[Reservation | None]:
             places = _Places(connection, first)
             reserved = [places.take(first._replace(n=first.n + at), each, window) for at, each in enumerate(arrivals)]
+            chain.add_messages(connection, places.added)
             _recount(connection, Counter({MessageState.RESERVED: sum(bool(each and each.is_new) for each in reserved)}))
             return reserved
 
@@ -121,10 +134,13 @@ class LocalLedger:
 
         def work(connection: sqlite3.Connection) -> None:
             moved: Counter[MessageState] = Counter()
+            noted: list[tuple[str, int]] = []
             for step in steps:
-                _move(connection, step, moved)
+                number = _move(connection, step, moved)
+                noted += [(code, number) for code in _codes(step)]
             _recount(connection, moved)
             connection.executemany(_HOP, hops)
+            connection.executemany(_NOTED, noted)
 
         await self._database.write(work)
 
@@ -155,7 +171,7 @@ class LocalLedger:
 
     async def messages(self, ids: Sequence[MessageId]) -> list[MessageRecord | None]:
         found = (self._database.read(f"{_SELECT} WHERE message = ?", (message,)) for message in ids)
-        return [_record(rows[0]) if rows else None for rows in found]
+        return [record_of(rows[0]) if rows else None for rows in found]
 
     async def by_control_id(self, control_id: str, limit: int = 50) -> list[MessageRecord]:
         return self._records("WHERE control_id = ? ORDER BY number DESC LIMIT ?", (control_id, limit))
@@ -181,7 +197,7 @@ class LocalLedger:
         return dict(self._database.read("SELECT state, messages FROM message_count WHERE messages > 0"))
 
     def _records(self, clause: str, parameters: Sequence[object]) -> list[MessageRecord]:
-        return [_record(row) for row in self._database.read(f"{_SELECT} {clause}", parameters)]
+        return [record_of(row) for row in self._database.read(f"{_SELECT} {clause}", parameters)]
 
 
 class _Streams:
@@ -206,6 +222,8 @@ class _Streams:
 class _Places:
     """The numbers of one connector's stream within one transaction.
 
+    Attributes:
+        added: What was recorded, for the hash chain.
     Raises:
         StreamOutOfStep: a number before the first is missing.
     """
@@ -214,6 +232,7 @@ class _Places:
         self._connection = connection
         newest, self._last = connection.execute(_LAST_PLACE, first[:2]).fetchone()
         self._is_late = newest is not None and first.epoch < newest
+        self.added: list[chain.Row] = []
         if first.n > self._last + 1:
             raise StreamOutOfStep(f"{first.source}, epoch {first.epoch}, after {self._last}")
 
@@ -221,22 +240,27 @@ class _Places:
         """Return what the number holds, after this arrival was put there if it was new."""
         if place.n <= self._last:
             seen = self._connection.execute(_AT_PLACE, place).fetchone()
-            return Reservation(_record(seen), is_new=False, is_late=self._is_late) if seen else None
+            return Reservation(record_of(seen), is_new=False, is_late=self._is_late) if seen else None
         self._last = place.n
         reserved = None
         if arrival is not None:
-            reserved = _reserve(self._connection, lambda: place, arrival, window)._replace(is_late=self._is_late)
+            reserved = _reserve(self._connection, lambda: place, arrival, window, self.added)
+            reserved = reserved._replace(is_late=self._is_late)
         self._connection.execute(_PLACED, (*place, reserved.record.message if reserved else None))
         return reserved
 
 
 def _reserve(
-    connection: sqlite3.Connection, number: Callable[[], SourceSequence], arrival: Arrival, window: int
+    connection: sqlite3.Connection,
+    place: Callable[[], SourceSequence],
+    arrival: Arrival,
+    window: int,
+    added: list[chain.Row],
 ) -> Reservation:
     duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
     reuses_key = False
     for row in connection.execute(_SEEN, (*duplicate, to_microseconds(arrival.received) - window)):
-        seen = _record(row)
+        seen = record_of(row)
         if seen.raw.sha256 != arrival.raw.sha256:
             reuses_key = True
         elif seen.state not in FORGOTTEN:
@@ -244,7 +268,7 @@ def _reserve(
     record = MessageRecord(
         message=arrival.message,
         interface=arrival.interface,
-        sequence=number(),
+        sequence=place(),
         key=arrival.key,
         mapping=arrival.mapping,
         raw=arrival.raw,
@@ -253,16 +277,35 @@ def _reserve(
         received=arrival.received,
         state=MessageState.RESERVED,
     )
-    connection.execute(_INSERT, (*_record_row(record), *duplicate))
+    row = _record_row(record)
+    number = connection.execute(_INSERT, (*row, *duplicate, key_sum(record.key))).lastrowid
+    added.append((number, *row[:9], *row[10:13]))  # what never changes; where the archive has it, is its own affair
     return Reservation(record, is_new=True, reuses_key=reuses_key)
 
 
-def _move(connection: sqlite3.Connection, step: Progress, moved: Counter[MessageState]) -> None:
-    row = connection.execute(_STATE, (step.message,)).fetchone()
-    if row is not None and RANK[row[0]] < RANK[step.state]:
+def _move(connection: sqlite3.Connection, step: Progress, moved: Counter[MessageState]) -> int:
+    """Move a message forward, if the step is one, and return its number; 0: there is none."""
+    number, state = connection.execute(_PLACE, (step.message,)).fetchone() or (0, step.state)
+    if RANK[state] < RANK[step.state] and not _is_done(step, state):
         connection.execute(_MOVE, (step.state, step.code, step.message))
-        moved[row[0]] -= 1
+        moved[state] -= 1
         moved[step.state] += 1
+    return int(number)
+
+
+def _is_done(step: Progress, state: str) -> bool:
+    """Tell whether the message came through once: a replay that fails does not undo that."""
+    return step.run != LIVE and state in (MessageState.ROUTED, MessageState.FILTERED)
+
+
+def _codes(step: Progress) -> set[str]:
+    codes = {finding.code for finding in step.findings}
+    return codes | {step.code} if step.code else codes
+
+
+def key_sum(key: str) -> int:
+    """Return the checksum under which the messages of an ordering key are found."""
+    return zlib.crc32(key.encode())
 
 
 def _recount(connection: sqlite3.Connection, moved: Counter[MessageState]) -> None:
@@ -290,7 +333,8 @@ def _record_row(record: MessageRecord) -> tuple[object, ...]:
     )
 
 
-def _record(row: tuple[Any, ...]) -> MessageRecord:
+def record_of(row: tuple[Any, ...]) -> MessageRecord:
+    """Return the message of a row of `RECORD_COLUMNS`."""
     message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, kind, received, state, code = row
     return MessageRecord(
         message=MessageId(message),

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.adapters.inline_workers import InlineWorkers
-from shared.adapters.local import archive, fhir_table, identities, lanes, ledger, queue_table
+from shared.adapters.local import archive, audit, chain, fhir_table, identities, lanes, ledger, queue_table, replays
 from shared.adapters.local.archive import LocalArchive, open_archive
+from shared.adapters.local.audit import LocalAudit
+from shared.adapters.local.chain import LocalChain
 from shared.adapters.local.clock import SystemClock
 from shared.adapters.local.database import Database
 from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.adapters.local.folder import FolderLock
+from shared.adapters.local.history import LocalHistory
 from shared.adapters.local.identities import LocalIdentities
 from shared.adapters.local.lanes import LocalLanes
 from shared.adapters.local.ledger import LocalLedger
 from shared.adapters.local.publisher import LocalPublisher
 from shared.adapters.local.queue import LocalQueue, QueueRules
+from shared.adapters.local.replays import LocalReplays
 from shared.adapters.local.secrets import HUB_KEY, LocalSecrets
 from shared.adapters.local.store_keeper import StoreKeeper, Submission, Taken
 from shared.adapters.local.workers import ProcessWorkers
@@ -40,6 +44,10 @@ class LocalAdapters:
     clock: Clock
     archive: LocalArchive
     ledger: LocalLedger
+    history: LocalHistory
+    audit: LocalAudit
+    chain: LocalChain
+    replays: LocalReplays
     queue: LocalQueue
     lanes: LocalLanes
     identities: LocalIdentities
@@ -81,7 +89,8 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
     # One file for all: a step of a message touches ledger, queue and lanes, and they share a commit. Measured with 16
     # workers: 900 messages a second through all of them, 680 to 820 with two or three files.
     database = Database(
-        home / "hub.db", [module.SCHEMA for module in (archive, identities, lanes, ledger, queue_table)]
+        home / "hub.db",
+        [module.SCHEMA for module in (archive, audit, chain, identities, lanes, ledger, queue_table, replays)],
     )
     # What the hub tells the world is not the hub's own state: it is kept, moved and erased by itself.
     store = Database(home / "store.db", [fhir_table.SCHEMA])
@@ -90,6 +99,10 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         clock=clock,
         archive=open_archive(home / "archive", database),
         ledger=LocalLedger(database),
+        history=LocalHistory(database),
+        audit=LocalAudit(database),
+        chain=LocalChain(database),
+        replays=LocalReplays(database),
         queue=LocalQueue(database, clock, rules),
         lanes=LocalLanes(database),
         identities=LocalIdentities(database),

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,10 +38,12 @@ class Submission(NamedTuple):
 
     Attributes:
         deadline: In seconds since 1970: after it nothing of this submission may be written.
+        is_replay: See `apply_changes`.
     """
 
     record: ArchiveRef
     deadline: float
+    is_replay: bool = False
 
 
 class Taken(NamedTuple):
@@ -103,7 +106,7 @@ class StoreKeeper:
             return Taken(Answer(Verdict.AMBIGUOUS, "timed_out"))
         try:
             applied = apply_record(
-                read_body(self._archive, one.record), lambda references: self._read(connection, references)
+                read_body(self._archive, one.record), partial(self._read, connection), is_replay=one.is_replay
             )
         except IntegrationError as error:
             return Taken(answer_to_store_error(error))

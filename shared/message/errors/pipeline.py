@@ -78,6 +78,15 @@ class NotFound(IntegrationError):
     next_step = "check the id; `caduceus messages` lists the newest"
 
 
+class RoleMissing(IntegrationError):
+    """Whoever asks may not: what is asked for needs a role."""
+
+    code = "HUB-403"
+    what = "this needs a role that whoever asks does not have"
+    disposition = Disposition.REFUSE
+    next_step = "ask somebody who has it; on a laptop CADUCEUS_ROLES lists the roles of whoever uses it"
+
+
 class NotStopped(IntegrationError):
     """Only what is stopped can be resent."""
 

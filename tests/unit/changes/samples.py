@@ -64,12 +64,12 @@ class Store:
     def __init__(self) -> None:
         self.held: dict[str, Stored] = {}
 
-    def take(self, one: CanonicalRecord) -> Applied:
+    def take(self, one: CanonicalRecord, *, is_replay: bool = False) -> Applied:
         changes = changes_of(encode_record(one))
         wanted = needed(changes)
         stored = {name: self.held[name] for name in wanted if name in self.held}
         more = {name: self.held[name] for name in needed_after(changes, stored) if name in self.held}
-        applied = apply_changes(changes, stored | more)
+        applied = apply_changes(changes, stored | more, is_replay=is_replay)
         for write in applied.writes:
             before = self.held.get(write.reference)
             assert write.if_match == (None if before is None else before.version)

@@ -503,3 +503,43 @@ def test_notes_on_an_entry_that_is_not_there_are_unreadable() -> None:
     """Half of a record would be applied as if it were the whole."""
     with pytest.raises(RecordUnreadable):
         Store().take(record(patient(), n=1, resources=(change("q", provisional=True),)))
+
+
+class TestReplay:
+    """What comes again with all that followed it is no straggler (rule R8)."""
+
+    def test_what_a_corrected_mapping_says_of_an_old_message_is_stored(self, store: Store) -> None:
+        """A replay that the store ignores as older would correct nothing."""
+        store.take(record(patient(gender="unknown"), n=1))
+        store.take(record(patient(birthDate="1980"), n=2))
+
+        store.take(record(patient(gender="female"), n=1), is_replay=True)
+        store.take(record(patient(birthDate="1980"), n=2), is_replay=True)
+
+        assert store.said("Patient/p") == patient(gender="female", birthDate="1980")
+
+    def test_the_places_of_a_visit_are_not_passed_again(self, store: Store) -> None:
+        """An admission that comes again after the transfer would put its ward into the history once more."""
+        feed = [
+            record(patient(), visit(location=[place("a")]), n=1, event="A01"),
+            record(patient(), visit(location=[place("b")]), n=2, event="A02"),
+        ]
+        for one in feed:
+            store.take(one)
+        before = store.said("Encounter/v")
+
+        for one in feed:
+            store.take(one, is_replay=True)
+
+        assert [where["location"]["reference"] for where in before["location"]] == ["Location/b", "Location/a"]
+        assert store.said("Encounter/v") == before
+
+    def test_what_many_patients_share_is_not_set_back(self, store: Store) -> None:
+        """A ward belongs to no ordering key: messages that do not take part in the replay wrote it since."""
+        ward = {"resourceType": "Location", "id": "w", "name": "old"}
+        store.take(record(ward, n=1))
+        store.take(record({**ward, "name": "new"}, n=2))
+
+        store.take(record({**ward, "name": "older still"}, n=1), is_replay=True)
+
+        assert store.said("Location/w")["name"] == "new"

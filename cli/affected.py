@@ -1,0 +1,72 @@
+"""Who was affected: `affected`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli.failure import UNREACHABLE, CommandFailed
+from cli.hub_client import HubClient
+from cli.options import DEFAULT_HUB, Hub, Json
+from cli.screen import console, print_json, print_table
+
+
+def affected(
+    by: Annotated[str | None, typer.Option(metavar="MAPPING@VERSION", help="Mapped so: hospital_adt@1.")] = None,
+    finding: Annotated[str | None, typer.Option(metavar="CODE", help="With this finding or error.")] = None,
+    interface: Annotated[str | None, typer.Option(help="Of this interface.")] = None,
+    window: Annotated[str | None, typer.Option(metavar="A..B", help="Received from A on and before B.")] = None,
+    destination: Annotated[str | None, typer.Option(metavar="ID", help="With a delivery to this destination.")] = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show the patients; needs the role and --reason.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why they are shown; it goes into the audit.")] = None,
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Count the messages and patients that something touched; patients are keyed hashes."""
+    since, until = _window(window)
+    given = {
+        "affected_by": by,
+        "finding": finding,
+        "interface": interface,
+        "from": since,
+        "to": until,
+        "destination": destination,
+    }
+    client = HubClient(hub)
+    if reveal:
+        asked = {name: value for name, value in given.items() if value is not None}
+        answer = client.post("/hub/affected/reveal", {**asked, "reason": reason or ""})
+    else:
+        answer = client.get("/hub/affected", given)
+    if as_json:
+        print_json(answer)
+    elif reveal:
+        _print_patients(answer)
+    else:
+        _print_counts(answer)
+
+
+def _window(text: str | None) -> tuple[str | None, str | None]:
+    if text is None:
+        return None, None
+    since, separator, until = text.partition("..")
+    if not separator:
+        raise CommandFailed("a window is A..B, such as 2026-03-01T00:00Z..2026-03-02T00:00Z", UNREACHABLE)
+    return since or None, until or None
+
+
+def _print_counts(answer: dict[str, Any]) -> None:
+    patients = answer["patients"]
+    console().print(f"{answer['messages']} messages, {patients['count']} patients", markup=False)
+    more = " ..." if patients["count"] > len(patients["hashes"]) else ""
+    console().print(" ".join(patients["hashes"]) + more, markup=False)
+    states = ("accepted", "parked", "quarantined", "review", "discarded", "skipped")
+    rows = ((one["id"], *(one.get(state, 0) for state in states)) for one in answer["destinations"])
+    print_table("", ("destination", *states), rows, "no deliveries")
+
+
+def _print_patients(answer: dict[str, Any]) -> None:
+    columns = ("hash", "resource", "number", "assigner", "message")
+    rows = (tuple(one[column] for column in columns) for one in answer["patients"])
+    print_table("", columns, rows, "nobody")

@@ -1,0 +1,118 @@
+"""Messages that go again: `replay`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from cli.hub_client import HubClient, segment
+from cli.options import DEFAULT_HUB, Hub, Json
+from cli.screen import console, print_json, print_table
+
+_EVERY_SECONDS = 0.5
+_OUTCOMES = ("new", "different", "again", "same")
+
+
+def replay(
+    message: Annotated[
+        str | None, typer.Option(metavar="ID", help="Message id or MSH-10, and what followed it.")
+    ] = None,
+    interface: Annotated[str | None, typer.Option(help="Messages of this interface.")] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Received then or later.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Received before then.")] = None,
+    finding: Annotated[str | None, typer.Option(metavar="CODE", help="Messages with this finding or error.")] = None,
+    affected_by: Annotated[
+        str | None, typer.Option(metavar="MAPPING@VERSION", help="Messages mapped so, such as hospital_adt@1.")
+    ] = None,
+    destination: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only to this destination; may be given several times.")
+    ] = None,
+    allow_stale: Annotated[
+        bool, typer.Option("--allow-stale", help="Only these messages, without what followed them.")
+    ] = False,
+    resend_accepted: Annotated[
+        bool, typer.Option("--resend-accepted", help="What the destination accepted goes again; needs --reason.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept with the replay.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Run it; without this the plan is all.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
+    """Show what sending messages again would do, and do it with --yes. Given twice, an order is one order."""
+    given = {
+        "message": message,
+        "interface": interface,
+        "from": since,
+        "to": until,
+        "finding": finding,
+        "affected_by": affected_by,
+        "destinations": destination or None,
+        "allow_stale": allow_stale or None,
+        "resend_accepted": resend_accepted or None,
+        "reason": reason,
+    }
+    order = {name: value for name, value in given.items() if value is not None}
+    client = HubClient(hub)
+    plan = client.post("/hub/replays/plan", order)
+    if not as_json:
+        _print_plan(plan)
+    if not yes:
+        if as_json:
+            print_json({"plan": plan, "replay": None})
+        else:
+            console().print("nothing was sent; run it with --yes", markup=False)
+        return
+    status = _follow(client, client.post("/hub/replays", order), is_silent=as_json)
+    if as_json:
+        print_json({"plan": plan, "replay": status})
+    else:
+        _print_end(status)
+    if status["stopped"] or any(one.get("quarantined") or one.get("review") for one in status["destinations"]):
+        raise typer.Exit(1)
+
+
+def _print_plan(plan: dict[str, Any]) -> None:
+    patients = plan["patients"]
+    say = console().print
+    say(
+        f"{plan['messages']} messages, and {plan['following']} that followed them; {plan['keys']} ordering keys",
+        markup=False,
+    )
+    more = " ..." if patients["count"] > len(patients["hashes"]) else ""
+    say(f"{patients['count']} patients: {' '.join(patients['hashes'])}{more}", markup=False)
+    rows = ((one["id"], *(one[outcome] for outcome in _OUTCOMES)) for one in plan["destinations"])
+    columns = ("destination", "new", "different", "again, after a change", "same: skipped")
+    print_table(f"\nof {plan['compared']} messages that were compared", columns, rows, "no destination takes part")
+    for one in plan["left_out"]:
+        say(f"left out: {one['id']}, {one['why']}", markup=False)
+    for code, count in plan["failing"].items():
+        say(f"{count} would stop with {code}", markup=False)
+    if plan["keys_left_out"]:
+        say(f"left out: {plan['keys_left_out']} ordering keys that were merged into others", markup=False)
+    if plan["in_review"]:
+        say(f"{plan['in_review']} deliveries are in review: decide about them first", markup=False)
+    for name, count in plan["sets_back"].items():
+        say(f"sets back: {name} accepted {count} newer messages that do not go again", markup=False)
+
+
+def _follow(client: HubClient, status: dict[str, Any], *, is_silent: bool) -> dict[str, Any]:
+    """Show how far a replay is until it is done, and return how it ended; Ctrl-C leaves it to the hub."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(error=True), transient=True, disable=is_silent) as progress:
+        bar = progress.add_task(f"replay {status['run']}", total=None)
+        while status["state"] != "done":
+            progress.update(bar, total=status["messages"] or None, completed=status["passed"])
+            time.sleep(_EVERY_SECONDS)
+            status = client.get(f"/hub/replays/{segment(status['run'])}")
+    return status
+
+
+def _print_end(status: dict[str, Any]) -> None:
+    console().print(f"replay {status['run']} is done: {status['messages']} messages, {status['stopped']} stopped")
+    states = ("accepted", "skipped", "quarantined", "review", "discarded")
+    rows = ((one["id"], *(one.get(state, 0) for state in states)) for one in status["destinations"])
+    print_table("", ("destination", *states), rows, "no deliveries")

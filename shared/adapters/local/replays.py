@@ -1,0 +1,187 @@
+"""Replays in SQLite: what was ordered, which messages belong to it, and how far they are."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from shared.adapters.local.database import Database
+from shared.adapters.local.instant import (
+    from_microseconds,
+    optional_instant,
+    optional_microseconds,
+    to_microseconds,
+)
+from shared.message.delivery import Delivery
+from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId
+from shared.message.replay import OpenKey, Replay, ReplayCounts, ReplayState, Selection
+from shared.message.state import DeliveryState
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS replay (
+    number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, state TEXT NOT NULL,
+    reached INTEGER NOT NULL, given BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS replay_unfinished ON replay (given) WHERE state <> 'done';
+CREATE TABLE IF NOT EXISTS replay_key (
+    run TEXT NOT NULL, key TEXT NOT NULL, reached INTEGER NOT NULL, open INTEGER NOT NULL,
+    PRIMARY KEY (run, key)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS replay_key_open ON replay_key (run) WHERE open;
+CREATE TABLE IF NOT EXISTS replay_message (
+    place INTEGER PRIMARY KEY, run TEXT NOT NULL, message TEXT NOT NULL, sent INTEGER NOT NULL, passed INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL, code TEXT NOT NULL, UNIQUE (run, message));
+CREATE INDEX IF NOT EXISTS replay_message_unsent ON replay_message (run) WHERE NOT sent;
+"""
+
+_SELECT = "SELECT run, created, state, reached, given FROM replay"
+_ADD = """INSERT OR IGNORE INTO replay_message (run, message, sent, passed, deliveries, code)
+    VALUES (?, ?, FALSE, FALSE, 0, '')"""
+# An open key keeps the lowest number while messages are selected, and moves on while they are added.
+_OPEN = """INSERT INTO replay_key VALUES (?, ?, ?, TRUE)
+    ON CONFLICT DO UPDATE SET reached = max(reached, excluded.reached) WHERE ?"""
+_COUNTS = """SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(passed), 0), coalesce(sum(code <> ''), 0),
+    coalesce(sum(deliveries), 0) FROM replay_message WHERE run = ?"""
+_OVERTAKEN = """SELECT 1 FROM replay_delivery WHERE destination = ? AND key = ? AND position > ? AND sent
+    AND iif(source = ?, (epoch, n) < (?, ?), message < ?) LIMIT 1"""
+_MILLISECONDS = 12  # hexadecimal digits of the time in a message id
+_AFTER_ANY_DIGIT = "g"
+
+
+class LocalReplays:
+    """The replays of one home."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, replay: Replay) -> Replay:
+        row = replay.run, to_microseconds(replay.created), replay.state, replay.reached, _pack(replay)
+
+        def work(connection: sqlite3.Connection) -> Replay:
+            same = connection.execute(f"{_SELECT} WHERE given = ? AND state <> 'done'", (row[-1],)).fetchone()
+            if same is not None:
+                return _replay(same)
+            connection.execute("INSERT INTO replay (run, created, state, reached, given) VALUES (?, ?, ?, ?, ?)", row)
+            return replay
+
+        return await self._database.write(work)
+
+    async def get(self, run: RunId) -> Replay | None:
+        rows = self._database.read(f"{_SELECT} WHERE run = ?", (run,))
+        return _replay(rows[0]) if rows else None
+
+    async def recent(self, limit: int = 20) -> list[Replay]:
+        rows = self._database.read(f"{_SELECT} ORDER BY number DESC LIMIT ?", (limit,))
+        return [_replay(row) for row in rows]
+
+    async def unfinished(self) -> list[Replay]:
+        return [_replay(row) for row in self._database.read(f"{_SELECT} WHERE state <> 'done' ORDER BY number")]
+
+    async def add(
+        self, run: RunId, messages: Sequence[MessageId], keys: Sequence[OpenKey], reached: int | None = None
+    ) -> None:
+        rows = [(run, message) for message in messages]
+        opened = [(run, key.key, key.reached, reached is None) for key in keys]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(_ADD, rows)
+            connection.executemany(_OPEN, opened)
+            if reached is not None:
+                connection.execute("UPDATE replay SET reached = ? WHERE run = ?", (reached, run))
+
+        await self._database.write(work)
+
+    async def move(self, run: RunId, state: ReplayState) -> None:
+        sql = "UPDATE replay SET state = ? WHERE run = ?"
+        await self._database.write(lambda connection: connection.execute(sql, (state, run)))
+
+    async def open_keys(self, run: RunId, limit: int) -> list[OpenKey]:
+        rows = self._database.read("SELECT key, reached FROM replay_key WHERE run = ? AND open LIMIT ?", (run, limit))
+        return [OpenKey(OrderingKey(key), reached) for key, reached in rows]
+
+    async def close_keys(self, run: RunId, keys: Sequence[OrderingKey]) -> None:
+        rows = [(run, key) for key in keys]
+        sql = "UPDATE replay_key SET open = FALSE WHERE run = ? AND key = ?"
+        await self._database.write(lambda connection: connection.executemany(sql, rows))
+
+    async def unsent(self, run: RunId, limit: int) -> list[MessageId]:
+        rows = self._database.read(
+            "SELECT message FROM replay_message WHERE run = ? AND NOT sent ORDER BY place LIMIT ?", (run, limit)
+        )
+        return [MessageId(message) for (message,) in rows]
+
+    async def mark_sent(self, run: RunId, messages: Sequence[MessageId]) -> None:
+        rows = [(run, message) for message in messages]
+        sql = "UPDATE replay_message SET sent = TRUE WHERE run = ? AND message = ?"
+        await self._database.write(lambda connection: connection.executemany(sql, rows))
+
+    async def mark_passed(self, run: RunId, message: MessageId, deliveries: int, code: str = "") -> None:
+        row = deliveries, code, run, message
+        sql = "UPDATE replay_message SET passed = TRUE, deliveries = ?, code = ? WHERE run = ? AND message = ?"
+        await self._database.write(lambda connection: connection.execute(sql, row))
+
+    async def counts(self, run: RunId) -> ReplayCounts:
+        return ReplayCounts(*self._database.read(_COUNTS, (run,))[0])
+
+    async def deliveries(self, run: RunId) -> dict[DestinationId, dict[DeliveryState, int]]:
+        rows = self._database.read(
+            "SELECT destination, state, count(*) FROM replay_delivery WHERE run = ? GROUP BY destination, state", (run,)
+        )
+        found: dict[DestinationId, dict[DeliveryState, int]] = {}
+        for destination, state, count in rows:
+            found.setdefault(DestinationId(destination), {})[DeliveryState(state)] = count
+        return found
+
+    async def overtaken(self, delivery: Delivery, position: int) -> bool:
+        item = delivery.item
+        # Ids sort by the millisecond of receipt; of one millisecond and two sources, either may be the older one.
+        moment = item.message[: item.message.index("-") + 1 + _MILLISECONDS] + _AFTER_ANY_DIGIT
+        source, epoch, n = item.sequence
+        place = delivery.destination, item.key, position, source, epoch, n, moment
+        return bool(self._database.read(_OVERTAKEN, place))
+
+
+def _pack(replay: Replay) -> bytes:
+    """Return what was ordered, the same bytes for the same order."""
+    wanted = replay.selection
+    return orjson.dumps(
+        {
+            "message": wanted.message,
+            "interface": wanted.interface,
+            "mapping": wanted.mapping,
+            "finding": wanted.finding,
+            "since": optional_microseconds(wanted.since),
+            "until": optional_microseconds(wanted.until),
+            "destinations": replay.destinations,
+            "passed_by": replay.passed_by,
+            "allows_stale": replay.allows_stale,
+            "resends_accepted": replay.resends_accepted,
+            "reason": replay.reason,
+        }
+    )
+
+
+def _replay(row: tuple[Any, ...]) -> Replay:
+    run, created, state, reached, given = row
+    said = orjson.loads(given)
+    selection = Selection(
+        message=said["message"] and MessageId(said["message"]),
+        interface=said["interface"] and InterfaceId(said["interface"]),
+        mapping=said["mapping"],
+        finding=said["finding"],
+        since=optional_instant(said["since"]),
+        until=optional_instant(said["until"]),
+    )
+    return Replay(
+        run=RunId(run),
+        created=from_microseconds(created),
+        selection=selection,
+        destinations=tuple(DestinationId(one) for one in said["destinations"]),
+        reason=said["reason"],
+        passed_by=said["passed_by"] and DestinationId(said["passed_by"]),
+        allows_stale=said["allows_stale"],
+        resends_accepted=said["resends_accepted"],
+        state=ReplayState(state),
+        reached=reached,
+    )

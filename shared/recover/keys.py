@@ -1,0 +1,49 @@
+"""Ordering keys as a replay sees them: whose they are, and whether they still are."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from shared.hl7 import parse
+from shared.message.errors.base import IntegrationError
+from shared.message.identifiers import OrderingKey
+from shared.message.record import MessageRecord
+from shared.ports import Archive
+
+if TYPE_CHECKING:
+    from shared.mpi import PersonIndex
+    from shared.registry import Registry
+
+_HASH_DIGITS = 16
+
+
+def patient_hash(key: OrderingKey, hub_key: bytes) -> str:
+    """Return what may be shown instead of an ordering key: nobody without the hub's key can tell whose it is."""
+    return hmac.new(hub_key, f"patient hash\x1f{key}".encode(), hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+
+
+class MovedKeys:
+    """Knows the keys that gave way in a merge."""
+
+    def __init__(self, *, archive: Archive, persons: PersonIndex, registry: Registry) -> None:
+        self._archive = archive
+        self._persons = persons
+        self._registry = registry
+
+    async def has_moved(self, record: MessageRecord) -> bool:
+        """Tell whether the person or visit of a message's key is another record by now.
+
+        Its messages would write old facts to the surviving record, whose own messages they are not in line with.
+        """
+        kind, is_resource, resource = record.key.partition("/")
+        interface = self._registry.interfaces.get(record.interface)
+        if not is_resource or interface is None:
+            return False
+        try:
+            message = parse(await self._archive.get(record.raw), interface.charset)
+        except IntegrationError:
+            return False  # it will stop at transform, where the reason is told
+        known = await self._persons.known_subject_of(message, interface, kind)
+        return known not in (None, resource)

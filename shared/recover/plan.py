@@ -1,0 +1,206 @@
+"""What a replay would do, told before it does anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.message.delivery import Delivery, accepted_at
+from shared.message.envelope import Item
+from shared.message.errors.base import IntegrationError
+from shared.message.identifiers import LIVE, DestinationId, OrderingKey, SessionId, delivery_id
+from shared.message.record import MessageRecord
+from shared.message.replay import Numbered, Replay
+from shared.message.state import DeliveryState
+from shared.ports import History, Lanes, Replays
+from shared.recover.keys import MovedKeys, patient_hash
+from shared.recover.replay import is_taken, is_wanted
+from shared.recover.request import Order
+
+COMPARED = 1000  # messages whose outputs are made to compare them; the plan says how many they were
+SHOWN = 20  # patients
+_PAGE = 500
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+NEW = "new"  # the destination never accepted the message
+DIFFERENT = "different"  # it accepted another output
+AGAIN = "again"  # it accepted the same, and gets it after something older that is sent now
+SAME = "same"  # it accepted the same: skipped
+OUTCOMES = (NEW, DIFFERENT, AGAIN, SAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Previews:
+    """How each stage would take a message now; nothing is kept or sent.
+
+    Attributes:
+        record: The canonical record of an item.
+        destinations: Where its routes send it, given the record.
+        output: The digest of what a delivery would send, given the record.
+    """
+
+    record: Callable[[Item], Awaitable[bytes]]
+    destinations: Callable[[Item, bytes], Awaitable[Sequence[DestinationId]]]
+    output: Callable[[Delivery, bytes], Awaitable[str]]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was counted so far."""
+
+    selected: int = 0
+    following: int = 0
+    compared: int = 0
+    in_review: int = 0
+    failing: Counter[str] = field(default_factory=Counter)
+    keys: dict[OrderingKey, Numbered] = field(default_factory=dict)  # the first message selected of each
+    moved: set[OrderingKey] = field(default_factory=set)
+    numbers: set[int] = field(default_factory=set)  # of what was selected, as much as is compared
+    outcomes: Counter[tuple[DestinationId, str]] = field(default_factory=Counter)
+    sets_back: Counter[DestinationId] = field(default_factory=Counter)
+
+
+class Planner:
+    """Makes plans of replays; changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        history: History,
+        lanes: Lanes,
+        replays: Replays,
+        moved: MovedKeys,
+        previews: Previews,
+        hub_key: bytes,
+    ) -> None:
+        self._history = history
+        self._lanes = lanes
+        self._replays = replays
+        self._moved = moved
+        self._previews = previews
+        self._hub_key = hub_key
+
+    async def plan(self, order: Order) -> dict[str, Any]:
+        """Return the plan of a replay: counts, destinations, keyed hashes of patients.
+
+        What becomes of outputs is told of as many messages as ``compared`` says.
+        """
+        replay, tally = order.replay, _Tally()
+        await self._select(replay, tally)
+        for key, first in tally.keys.items():
+            if not replay.allows_stale and await self._moved.has_moved(first.record):
+                tally.moved.add(key)
+            else:
+                await self._follow(key, first.number, replay, tally)
+            await asyncio.sleep(0)  # others want to go on
+        return self._told(order, tally)
+
+    async def _select(self, replay: Replay, tally: _Tally) -> None:
+        reached = 0
+        while page := await self._history.select(replay.selection, reached, _PAGE):
+            reached = page[-1].number
+            for one in page:
+                if await is_wanted(one.record, replay, self._lanes):
+                    tally.selected += 1
+                    tally.keys.setdefault(one.record.key, one)
+                    if len(tally.numbers) < COMPARED:
+                        tally.numbers.add(one.number)
+            await asyncio.sleep(0)
+
+    async def _follow(self, key: OrderingKey, first: int, replay: Replay, tally: _Tally) -> None:
+        """Count what a replay takes of a key, and what it would send anew."""
+        changed: set[DestinationId] = set()
+        reached = first - 1
+        while page := await self._history.of_key(key, reached, _PAGE):
+            reached = page[-1].number
+            for one in filter(is_taken, page):
+                tally.following += 1
+                if tally.compared >= COMPARED:
+                    continue
+                if replay.allows_stale and one.number not in tally.numbers:
+                    await self._count_set_back(one.record, replay, tally)
+                else:
+                    await self._compare(one.record, replay, tally, changed)
+
+    async def _count_set_back(self, record: MessageRecord, replay: Replay, tally: _Tally) -> None:
+        rows = await self._lanes.deliveries(record.message)
+        taken = {row.destination for row in rows if row.state is DeliveryState.ACCEPTED}
+        tally.sets_back.update(taken.intersection(replay.destinations))
+
+    async def _compare(self, record: MessageRecord, replay: Replay, tally: _Tally, changed: set[DestinationId]) -> None:
+        """Count what each destination would get of a message; ``changed``: it got something older by then."""
+        tally.compared += 1
+        item, rows = _item(record, replay), await self._lanes.deliveries(record.message)
+        tally.in_review += sum(row.state is DeliveryState.REVIEW for row in rows)
+        try:
+            canonical = await self._previews.record(item)
+            wanted = await self._previews.destinations(item, canonical)
+            for destination in sorted(set(wanted).intersection(replay.destinations)):
+                row = _delivery(item, destination)
+                outcome = await self._outcome(row, await self._previews.output(row, canonical), rows)
+                if outcome == SAME and (destination in changed or replay.resends_accepted):
+                    outcome = AGAIN
+                if outcome != SAME:
+                    changed.add(destination)
+                tally.outcomes[destination, outcome] += 1
+        except IntegrationError as error:
+            tally.failing[error.code] += 1
+
+    async def _outcome(self, row: Delivery, output: str, rows: Sequence[Delivery]) -> str:
+        """Return what a destination would find about one output, as deliver will decide it."""
+        before = [one for one in rows if one.destination == row.destination and one.state is DeliveryState.ACCEPTED]
+        if not before:
+            return NEW
+        position = accepted_at(before, row.destination, output)
+        if position is None:
+            return DIFFERENT
+        return AGAIN if await self._replays.overtaken(row, position) else SAME
+
+    def _told(self, order: Order, tally: _Tally) -> dict[str, Any]:
+        replay = order.replay
+        patients = sorted(patient_hash(key, self._hub_key) for key in tally.keys if "/" in key)
+        return {
+            "messages": tally.selected,
+            "following": 0 if replay.allows_stale else max(0, tally.following - tally.selected),
+            "keys": len(tally.keys),
+            "patients": {"count": len(patients), "hashes": patients[:SHOWN]},
+            "keys_left_out": len(tally.moved),
+            "compared": tally.compared,
+            "failing": dict(tally.failing),
+            "in_review": tally.in_review,
+            "destinations": [
+                {"id": one, **{outcome: tally.outcomes[one, outcome] for outcome in OUTCOMES}}
+                for one in replay.destinations
+            ],
+            "left_out": [{"id": one, "why": why} for one, why in order.left_out.items()],
+            "sets_back": dict(tally.sets_back),
+        }
+
+
+def _item(record: MessageRecord, replay: Replay) -> Item:
+    return Item(
+        message=record.message,
+        interface=record.interface,
+        sequence=record.sequence,
+        key=record.key,
+        run=replay.run,
+        type=record.type,
+        mapping=record.mapping,
+        raw=record.raw,
+    )
+
+
+def _delivery(item: Item, destination: DestinationId) -> Delivery:
+    """Return a delivery that was never offered: shaping asks for its id and its item."""
+    return Delivery(
+        id=delivery_id(item.message, destination, LIVE),
+        session=SessionId(""),
+        lane=item.key,
+        item=item._replace(destination=destination),
+        state=DeliveryState.PARKED,
+        offered=_NEVER,
+    )

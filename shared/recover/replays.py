@@ -1,0 +1,95 @@
+"""What a person may ask of replays: a plan, a start, how it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.message.errors.pipeline import NotFound
+from shared.message.identifiers import RunId
+from shared.message.replay import Replay
+from shared.observe.log import log
+from shared.ports import Clock, Ledger, Replays
+from shared.recover.plan import Planner
+from shared.recover.replay import Replayer, progress
+from shared.recover.request import read_order
+
+if TYPE_CHECKING:
+    from shared.registry import Registry
+
+
+class ReplayDesk:
+    """Answers ``/hub/replays``."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ledger: Ledger,
+        replays: Replays,
+        registry: Registry,
+        planner: Planner,
+        replayer: Replayer,
+    ) -> None:
+        self._clock = clock
+        self._ledger = ledger
+        self._replays = replays
+        self._registry = registry
+        self._planner = planner
+        self._replayer = replayer
+
+    async def plan(self, request: bytes) -> dict[str, Any]:
+        """Return what a replay would do.
+
+        Raises:
+            RequestInvalid, NotFound: see `read_order`.
+        """
+        return await self._planner.plan(await read_order(request, self._clock.now(), self._ledger, self._registry))
+
+    async def start(self, request: bytes) -> dict[str, Any]:
+        """Begin a replay, or go on with one of the same order that is not done; return how it stands.
+
+        Raises:
+            RequestInvalid, NotFound: see `read_order`.
+        """
+        order = await read_order(request, self._clock.now(), self._ledger, self._registry)
+        replay = await self._replays.begin(order.replay)
+        log("replay_started", count=len(replay.destinations))
+        return await self._told(replay)
+
+    async def status(self, run: str) -> dict[str, Any]:
+        """Return how a replay stands.
+
+        Raises:
+            NotFound: there is none with this run id.
+        """
+        replay = await self._replays.get(RunId(run))
+        if replay is None:
+            raise NotFound("replay")
+        return await self._told(replay)
+
+    async def recent(self) -> dict[str, Any]:
+        """Return the newest replays and how each stands."""
+        return {"replays": [await self._told(replay) for replay in await self._replays.recent()]}
+
+    async def advance(self) -> None:
+        """Bring every replay as far as there is room for."""
+        await self._replayer.advance()
+
+    async def _told(self, replay: Replay) -> dict[str, Any]:
+        counts, waiting = await progress(self._replays, replay.run)
+        deliveries = await self._replays.deliveries(replay.run)
+        return {
+            "run": replay.run,
+            "state": replay.state,
+            "created": replay.created.isoformat(),
+            "reason": replay.reason,
+            "messages": counts.messages,
+            "sent": counts.sent,
+            "passed": counts.passed,
+            "stopped": counts.stopped,
+            "waiting": max(0, waiting),
+            "destinations": [
+                {"id": one, **{state.value: count for state, count in deliveries.get(one, {}).items()}}
+                for one in replay.destinations
+            ],
+        }

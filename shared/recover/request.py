@@ -1,0 +1,168 @@
+"""What a person asks of a replay, read and checked."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from shared.message.errors.pipeline import NotFound, RequestInvalid
+from shared.message.identifiers import DestinationId, InterfaceId, MessageId, RunId
+from shared.message.replay import Replay, Selection
+from shared.ports import Ledger
+
+if TYPE_CHECKING:
+    from shared.registry import Registry
+
+_REASON_LENGTH = 200
+_KNOWN = frozenset(
+    {
+        "message", "interface", "finding", "affected_by", "from", "to", "destinations", "allow_stale",
+        "resend_accepted", "reason",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A replay that could be begun, and the destinations it leaves out, with why."""
+
+    replay: Replay
+    left_out: Mapping[DestinationId, str]
+
+
+def read_json(request: bytes) -> dict[str, Any]:
+    """Return the members of a request.
+
+    Raises:
+        RequestInvalid: it is not one JSON object.
+    """
+    try:
+        said = orjson.loads(request or b"{}")
+    except ValueError:
+        raise RequestInvalid("the body is JSON") from None
+    if not isinstance(said, dict):
+        raise RequestInvalid("the body is one JSON object")
+    return said
+
+
+def read_reason(said: Mapping[str, Any]) -> str:
+    """Return why a person orders something.
+
+    Raises:
+        RequestInvalid: no reason is given.
+    """
+    reason = str(said.get("reason") or "").strip()
+    if not reason:
+        raise RequestInvalid('it needs a reason: {"reason": "..."}')
+    return reason[:_REASON_LENGTH]
+
+
+async def read_selection(said: Mapping[str, Any], ledger: Ledger, registry: Registry) -> Selection:
+    """Return which messages a request means.
+
+    Raises:
+        RequestInvalid: a time cannot be read, or a mapping is not written ``INTERFACE@VERSION``.
+        NotFound: there is no such message or interface.
+    """
+    interface, mapping = said.get("interface"), None
+    if said.get("affected_by"):
+        interface, separator, mapping = str(said["affected_by"]).rpartition("@")
+        if not (separator and interface and mapping):
+            raise RequestInvalid("a mapping is written INTERFACE@VERSION, such as hospital_adt@1")
+    if interface and interface not in registry.interfaces:
+        raise NotFound("interface")
+    return Selection(
+        message=await _message(str(said["message"]), ledger) if said.get("message") else None,
+        interface=InterfaceId(str(interface)) if interface else None,
+        mapping=mapping,
+        finding=str(said["finding"]) if said.get("finding") else None,
+        since=_time(said, "from"),
+        until=_time(said, "to"),
+    )
+
+
+async def read_order(request: bytes, now: datetime, ledger: Ledger, registry: Registry) -> Order:
+    """Return the replay that a request asks for.
+
+    Raises:
+        RequestInvalid: it selects nothing, or asks for what does not go together.
+        NotFound: there is no such message, interface or destination.
+    """
+    said = read_json(request)
+    if unknown := sorted(said.keys() - _KNOWN):
+        raise RequestInvalid(f"a replay knows no {unknown[0]}")
+    selection = await read_selection(said, ledger, registry)
+    named = _destinations(said, registry)
+    resends = bool(said.get("resend_accepted"))
+    if resends and not (named and said.get("reason")):
+        raise RequestInvalid("resend_accepted needs a destination and a reason")
+    is_by_destination = not any((selection.message, selection.interface, selection.finding))
+    if is_by_destination and len(named) != 1:
+        raise RequestInvalid("say which messages: message, interface, finding, affected_by, or one destination")
+    reached, left_out = _reached(named, registry)
+    replay = Replay(
+        run=RunId(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"),
+        created=now,
+        selection=selection,
+        destinations=reached,
+        reason=str(said.get("reason") or "")[:_REASON_LENGTH],
+        passed_by=named[0] if is_by_destination else None,
+        allows_stale=bool(said.get("allow_stale")),
+        resends_accepted=resends,
+    )
+    return Order(replay, left_out)
+
+
+def _destinations(said: Mapping[str, Any], registry: Registry) -> list[DestinationId]:
+    named = said.get("destinations") or []
+    if not isinstance(named, list):
+        raise RequestInvalid("destinations is a list")
+    found = [DestinationId(str(one)) for one in named]
+    if any(one not in registry.destinations for one in found):
+        raise NotFound("destination")
+    return found
+
+
+def _reached(
+    named: list[DestinationId], registry: Registry
+) -> tuple[tuple[DestinationId, ...], dict[DestinationId, str]]:
+    """Return where a replay goes, and why it does not go elsewhere; nobody reaches a destination by accident."""
+    reached: list[DestinationId] = []
+    left_out: dict[DestinationId, str] = {}
+    for config in registry.destinations.values():
+        if named and config.id not in named:
+            continue
+        if config.replay == "never":
+            left_out[config.id] = 'replay = "never"'
+        elif config.replay == "ask" and config.id not in named:
+            left_out[config.id] = 'replay = "ask": name it to include it'
+        else:
+            reached.append(config.id)
+    return tuple(sorted(reached)), left_out
+
+
+async def _message(name: str, ledger: Ledger) -> MessageId:
+    [record] = await ledger.messages([MessageId(name)])
+    if record is not None:
+        return record.message
+    found = await ledger.by_control_id(name, 1)
+    if not found:
+        raise NotFound("message id or MSH-10")
+    return found[0].message
+
+
+def _time(said: Mapping[str, Any], name: str) -> datetime | None:
+    if not said.get(name):
+        return None
+    try:
+        at = datetime.fromisoformat(str(said[name]))
+    except ValueError:
+        raise RequestInvalid(f"{name} is a time such as 2026-03-01T08:00:00+00:00") from None
+    if at.tzinfo is None:
+        raise RequestInvalid(f"{name} needs an offset, such as +00:00 or Z")
+    return at

@@ -1,0 +1,94 @@
+"""Who was affected, without saying who; and who looked (promise 5)."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
+from shared.recover.affected import REVEAL
+from tests.pipeline.hub_in_process import REJECTED
+from tests.pipeline.messages import adt
+
+OTHER = "70002^^^GENERAL^MR"
+
+
+@pytest.fixture
+async def delivered(start_hub):
+    """A hub with two messages of one patient and one of another, whose delivery was rejected."""
+    hub = await start_hub("store", "keyed")
+    hub.receivers["keyed"].answer = lambda delivery, body: REJECTED if b"Beta" in body else hub_accepts(delivery, body)
+    for message in (adt("A1"), adt("A2", "A08"), adt("B1", number=OTHER, visit="V2", name="Beta^Ben")):
+        await hub.take(message)
+    await hub.work()
+    return hub
+
+
+def hub_accepts(delivery, body):
+    from tests.pipeline.hub_in_process import ACCEPTED
+
+    return ACCEPTED
+
+
+async def test_counts_and_hashes_answer_who_was_affected(delivered):
+    """The number decides whether somebody is woken; names are nobody's business yet."""
+    told = await delivered.hub.affected.count({"affected_by": "adt@1"})
+
+    assert (told["messages"], told["patients"]["count"]) == (3, 2)
+    assert told["destinations"] == [
+        {"id": "keyed", "accepted": 2, "quarantined": 1},
+        {"id": "store", "accepted": 3},
+    ]
+    assert "7000" not in str(told)
+    assert (await delivered.record("A1")).key.partition("/")[2] not in str(told)
+
+
+async def test_the_hash_of_a_patient_is_the_same_in_every_answer(delivered):
+    """Two lists can be compared without knowing anybody on them."""
+    one = await delivered.hub.affected.count({"interface": "adt"})
+    other = await delivered.hub.replays.plan(orjson.dumps({"interface": "adt"}))
+
+    assert one["patients"]["hashes"] == other["patients"]["hashes"]
+
+
+async def test_a_destination_selects_what_went_there(delivered):
+    """Whoever got the wrong bytes is asked about those alone."""
+    told = await delivered.hub.affected.count({"destination": "keyed"})
+
+    assert told["messages"] == 3
+    assert [one["id"] for one in told["destinations"]] == ["keyed"]
+
+
+@pytest.mark.parametrize("said", [{}, {"name": "x"}, {"from": "noon"}])
+async def test_a_question_that_is_not_clear_is_refused(delivered, said):
+    """A misspelt selector would count everybody."""
+    with pytest.raises(RequestInvalid):
+        await delivered.hub.affected.count(said)
+
+
+async def test_an_unknown_destination_is_told(delivered):
+    """Nobody affected, and no such destination, are two answers."""
+    with pytest.raises(NotFound):
+        await delivered.hub.affected.count({"destination": "none"})
+
+
+async def test_patients_are_shown_to_the_role_alone_with_a_reason_and_an_audit_entry(delivered):
+    """What the privacy officer asks for: who saw whom, when, and why."""
+    request = orjson.dumps({"interface": "adt", "reason": "the ward has to be told"})
+    affected = delivered.hub.affected
+    with pytest.raises(RoleMissing):
+        await affected.reveal(request, "ann")
+    assert (await affected.audited())["audit"] == []
+
+    affected._roles = frozenset({REVEAL})
+    with pytest.raises(RequestInvalid):
+        await affected.reveal(orjson.dumps({"interface": "adt"}), "ann")
+    told = await affected.reveal(request, "ann")
+
+    assert sorted((one["number"], one["assigner"]) for one in told["patients"]) == [
+        ("70001", "GENERAL"),
+        ("70002", "GENERAL"),
+    ]
+    [entry] = (await affected.audited())["audit"]
+    assert (entry["who"], entry["act"], entry["affected"]) == ("ann", "reveal", 2)
+    assert (entry["reason"], entry["what"]) == ("the ward has to be told", "interface=adt")
