@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from connector.config import ListenTable
+from connector.header import is_taken
 from connector.log import log, log_failure
 from connector.mllp_listener import Answerer
-from shared.hl7.batch import split_batch
 from shared.message.errors.hl7 import FrameTooLarge
 
 LOOK_SECONDS = 1.0
@@ -76,11 +76,9 @@ class FolderListener:
             log("file_too_large", listener=self.table.name, code=FrameTooLarge.code)
             self._put_away(file, b"", "failed")
             return
-        messages = split_batch(body).messages
-        answers = [await self.answer(message) for message in messages]
-        is_taken = bool(answers) and all(b"\rMSA|AA|" in each or b"\rMSA|CA|" in each for each in answers)
-        self._put_away(file, b"".join(answers), "done" if is_taken else "failed")
-        log("file_taken", listener=self.table.name, count=len(messages))
+        said = await self.answer(body)
+        self._put_away(file, said, "done" if is_taken(said) else "failed")
+        log("file_taken", listener=self.table.name, count=said.count(b"\rMSA|"))
 
     def _read(self, file: Path) -> bytes | None:
         """Return a file; None when it is larger than a message may be."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from connector.config import HubTable
 from connector.header import is_simple
-from connector.hub_answer import STREAM_HEADER, Verdict, is_better_sent_singly, is_out_of_step, judge, stream_header
+from connector.hub_answer import Verdict, is_better_sent_singly, is_out_of_step, judge
 from connector.link import Link, LinkAnswer
 from connector.log import log, log_failure
 from connector.states import Up, UpEvent, after_up
@@ -16,6 +16,8 @@ from connector.up_queue import Spooled, UpQueue
 from relay.backoff import Backoff
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import HubUnreachable, RefusedAfterAcknowledgement, StreamOutOfStep
+from shared.message.identifiers import Sequence as Place
+from shared.message.stream import STREAM_HEADER, StreamPlace
 
 BATCH_BYTES = 48 * 1024  # of small messages in one request: it stays on the relay's control channel
 HL7_MEDIA_TYPE = "application/hl7-v2"
@@ -117,11 +119,8 @@ class Forwarder:
             await self._settle(batch, verdicts)
 
     async def _post(self, batch: Sequence[Spooled]) -> LinkAnswer:
-        first = batch[0]
-        headers = {
-            "Content-Type": HL7_MEDIA_TYPE,
-            STREAM_HEADER: stream_header(self.queue.name, first.epoch, first.n, len(batch)),
-        }
+        place = StreamPlace(self._place(batch[0]), len(batch))
+        headers = {"Content-Type": HL7_MEDIA_TYPE, STREAM_HEADER: str(place)}
         return await self.link.post(self.path, headers, b"".join(each.body for each in batch))
 
     def _look_closer(self, answer: LinkAnswer, count: int) -> None:
@@ -153,12 +152,15 @@ class Forwarder:
 
     async def _void_number(self, message: Spooled) -> None:
         """Let the hub know that a number stays empty, unless it has it: without that the next one would be a gap."""
-        headers = {STREAM_HEADER: f"{stream_header(self.queue.name, message.epoch, message.n, 1)}; void"}
-        answer = await self.link.post(self.path, headers, b"")
-        knows_streams = STREAM_HEADER in answer.headers
-        # A hub that knows no streams says 400 to an empty body, and has nothing to void.
-        if not (answer.status == 200 or (answer.status == 400 and not knows_streams)):
+        place = StreamPlace(self._place(message), is_void=True)
+        answer = await self.link.post(self.path, {STREAM_HEADER: str(place)}, b"")
+        if is_out_of_step(answer):
+            raise StreamOutOfStep(self.queue.name)
+        if answer.status != 200:
             raise HubUnreachable(f"HTTP {answer.status}")
+
+    def _place(self, message: Spooled) -> Place:
+        return Place(self.queue.name, message.epoch, message.n)
 
 
 def _one_request(waiting: Sequence[Spooled]) -> list[Spooled]:

@@ -62,6 +62,11 @@ def is_simple(raw: bytes) -> bool:
     return raw.startswith(b"MSH") and raw.endswith((b"\r", b"\n")) and _NESTED.search(raw) is None
 
 
+def is_taken(said: bytes) -> bool:
+    """Tell whether every acknowledgement of an answer is AA or CA."""
+    return said.count(b"\rMSA|") == said.count(b"\rMSA|AA|") + said.count(b"\rMSA|CA|") > 0
+
+
 def acknowledge(
     raw: bytes, code: Acknowledgement, control_id: str, now: datetime, error: IntegrationError | None = None
 ) -> bytes:

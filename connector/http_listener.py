@@ -7,12 +7,10 @@ import asyncio
 from aiohttp import web
 
 from connector.config import ListenTable
+from connector.header import is_taken
 from connector.log import log
 from connector.mllp_listener import Answerer, listener_tls
 from connector.senders import is_allowed
-from shared.hl7.batch import split_batch
-
-_BATCH = (b"FHS", b"BHS")
 
 
 class HttpListener:
@@ -68,13 +66,11 @@ class HttpListener:
             return web.Response(status=408, headers={"Connection": "close"})
         if body is None:
             return web.Response(status=413, headers={"Connection": "close"})
-        messages = split_batch(body).messages if body.startswith(_BATCH) else [body]
-        answers = [await self.answer(message) for message in messages]
-        said = b"".join(answers)
+        said = await self.answer(body)
         if not said:
             return web.Response(status=400)
-        is_taken = all(b"\rMSA|AA|" in each or b"\rMSA|CA|" in each for each in answers)
-        return web.Response(status=200 if is_taken else 422, body=said, content_type="application/hl7-v2")
+        status = 200 if is_taken(said) else 422
+        return web.Response(status=status, body=said, content_type="application/hl7-v2")
 
     async def _bounded(self, request: web.BaseRequest) -> bytes | None:
         limit = self.table.frame_megabytes * 1024 * 1024

@@ -12,8 +12,6 @@ from shared.hl7.batch import split_batch
 from shared.message.errors.base import Acknowledgement
 from shared.message.errors.hl7 import AcknowledgementUnreadable
 
-STREAM_HEADER = "Caduceus-Stream"
-
 _TOOK = frozenset(("AA", "CA"))
 # Of one message these are the hub's last word; of several, each is asked about by itself. 410: its number is void.
 _NEVER = frozenset((400, 410, 413, 422))
@@ -32,11 +30,6 @@ class Verdict:
     event: UpEvent
     code: str
     acknowledgement: bytes = b""
-
-
-def stream_header(stream: str, epoch: int, n: int, count: int) -> str:
-    """Return the place of a request's messages: ``st_mary/adt; epoch=1795945132676; n=17; count=3``."""
-    return f"{stream}; epoch={epoch}; n={n}; count={count}"
 
 
 def judge(answer: LinkAnswer, control_ids: Sequence[str]) -> list[Verdict] | None:

@@ -15,6 +15,7 @@ from connector.log import log, log_failure
 from connector.spool import Spool
 from connector.states import UpEvent
 from connector.up_queue import Backlog, Spooled, UpQueue
+from shared.hl7.batch import holds_several, split_batch
 from shared.message.errors.base import Acknowledgement, IntegrationError
 from shared.message.errors.connector import HubUnreachable, SpoolFull
 from shared.message.errors.storage import StorageFailed, StorageFull
@@ -71,7 +72,13 @@ class Intake:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def answer(self, raw: bytes) -> bytes:
-        """Return the acknowledgement of a message; empty: nobody can be answered, and the connection closes."""
+        """Return the acknowledgement of a message, or of each message of a batch; empty: nobody can be answered, and
+        the connection closes."""
+        if holds_several(raw):  # one message, one number
+            return b"".join([await self._answer(each) for each in split_batch(raw).messages])
+        return await self._answer(raw)
+
+    async def _answer(self, raw: bytes) -> bytes:
         try:
             header = read_header(raw)
         except IntegrationError as error:

@@ -1,4 +1,4 @@
-"""Builds the bundle that transform gives on: a transaction of changes, each addressed by type and id."""
+"""Builds and writes the bundle that transform gives on: a transaction of changes, each addressed by type and id."""
 
 from __future__ import annotations
 
@@ -7,7 +7,26 @@ from typing import Any
 
 import orjson
 
+from shared.fhir.exact_json import Written, noting
+
 Json = dict[str, Any]
+Leads = dict[str, str]  # the type of each resource that is referred to, by fullUrl
+
+
+class SharedEntry(dict[str, Any]):
+    """An entry that many bundles hold, and so nobody changes: what was found out about it stays with it.
+
+    Attributes:
+        text: Its resource as JSON, once it was written; None where that holds a decimal, which each bundle notes.
+        sound: Once it was judged sound: its fullUrl, its type, how long it is without its id, where its references lead.
+    """
+
+    __slots__ = ("sound", "text")
+
+    def __init__(self, entry: Json) -> None:
+        super().__init__(entry)
+        self.text: bytes | None = None
+        self.sound: tuple[str, str, int, Leads] | None = None
 
 
 def put_entry(resource: Json, full_url: str) -> Json:
@@ -19,6 +38,26 @@ def put_entry(resource: Json, full_url: str) -> Json:
     """
     url = f"{resource['resourceType']}/{resource['id']}"
     return {"fullUrl": full_url, "resource": resource, "request": {"method": "PUT", "url": url}}
+
+
+def write_entries(entries: Iterable[Json]) -> Written:
+    """Return the resource of each entry as JSON; those of shared entries are written once.
+
+    Raises:
+        KeyError, TypeError: One is no entry, or JSON cannot hold it.
+    """
+    decimals: list[object] = []
+    note = noting(decimals)
+    texts = []
+    for entry in entries:
+        text = entry.text if entry.__class__ is SharedEntry else None
+        if text is None:
+            before = len(decimals)
+            text = orjson.dumps(entry["resource"], note)
+            if entry.__class__ is SharedEntry and len(decimals) == before:
+                entry.text = text
+        texts.append(text)
+    return Written(texts, bool(decimals))
 
 
 def join_entries(bundle: Json, texts: Iterable[bytes]) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -35,13 +35,19 @@ class Written(NamedTuple):
 def dumps_each(values: Iterable[object]) -> Written:
     """Return each value as JSON."""
     decimals: list[object] = []
+    note = noting(decimals)
+    texts = [orjson.dumps(value, note) for value in values]
+    return Written(texts, bool(decimals))
+
+
+def noting(decimals: list[object]) -> Callable[[object], orjson.Fragment]:
+    """Return what writes a Decimal as it is, as `orjson.dumps` calls it, and adds it to a list."""
 
     def note(number: object) -> orjson.Fragment:
         decimals.append(number)
         return _as_written(number)
 
-    texts = [orjson.dumps(value, note) for value in values]
-    return Written(texts, bool(decimals))
+    return note
 
 
 def dumps_telling(value: object) -> tuple[bytes, bool]:

@@ -12,15 +12,14 @@ from typing import Any
 
 import orjson
 
-from shared.fhir import exact_json
+from shared.fhir.bundle import Leads, SharedEntry, write_entries
 from shared.fhir.coherence import ELEMENTS, RESOURCES
 from shared.fhir.schema import are_valid, resource_types
-from shared.fhir.shape import INSIDE, Shape, shape_of, value_of_extension
+from shared.fhir.shape import INSIDE, Way, shape_of
 from shared.fhir.survey import content_of, write_decimal
 
 Json = dict[str, Any]
-Aim = tuple[str, frozenset[str] | None]  # the text of a reference, and the types that it may lead to
-Fresh = tuple[str, Json, bytes, bytes]  # a resource that is not recalled: its type, itself, its JSON, what it says
+Fresh = tuple[str, Json, bytes, bytes]  # an entry that is not recalled, its type, its JSON, what it says
 
 RECURRING = frozenset({"Device", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole"})
 HEADER = "MessageHeader"  # recurs too, each time under another id
@@ -30,7 +29,7 @@ LARGEST_BYTES = 4096
 # What compares its values; what holds a resource is not plain.
 _RULES: dict[str, Callable[[Json], bool]] = {name: rule for name, (_, rule) in ELEMENTS.items()}
 _RULES |= dict.fromkeys(INSIDE, lambda _: False)
-_sound: dict[bytes, list[Aim]] = {}  # the aims of sound resources, by what they say
+_sound: dict[bytes, Leads] = {}  # where sound resources lead, by what they say
 
 
 def is_plainly_sound(bundle: Json, texts: Sequence[bytes] | None) -> bool:
@@ -49,7 +48,7 @@ def is_plainly_sound(bundle: Json, texts: Sequence[bytes] | None) -> bool:
     return (
         plain.are_puts()
         and are_valid(plain.by_type(bundle), plain.known)
-        and plain.are_coherent()
+        and plain.are_plain()
         and plain.lead_to_one_another()
         and plain.are_different()
     )
@@ -62,33 +61,39 @@ class _Plain:
         KeyError, TypeError: they are not.
     """
 
-    __slots__ = ("aims", "alike", "entries", "fresh", "has_others", "known")
+    __slots__ = ("entries", "fresh", "has_others", "known", "leads", "lengths")
 
     def __init__(self, entries: list[Json], texts: Sequence[bytes] | None) -> None:
         self.entries = entries
         self.known: dict[str, str] = {}  # the types of the resources by fullUrl
-        self.alike: dict[int, list[Json]] = {}  # by length: what is equal is equally long, in whatever order it is said
-        self.aims: list[Aim] = []
+        self.lengths: list[int] = []  # what is equal is equally long, in whatever order it is said
+        self.leads: Leads = {}  # of what is recalled
         self.fresh: list[Fresh] = []
         self.has_others = False
-        types = resource_types()
-        for entry, text in zip(entries, texts or _texts(entries), strict=True):
+        known, lengths, types = self.known, self.lengths, resource_types()
+        for entry, text in zip(entries, texts or write_entries(entries).texts, strict=True):
+            if entry.__class__ is SharedEntry and entry.sound is not None:
+                url, known[url], length, leads = entry.sound
+                lengths.append(length)
+                self.leads.update(leads)
+                continue
             resource = entry["resource"]
             name, resource_id = resource["resourceType"], resource["id"]
-            put = {"method": "PUT", "url": f"{name}/{resource_id}"}
-            if len(entry) != 3 or name not in types or entry["request"] != put:
+            if len(entry) != 3 or name not in types or entry["request"] != _put(name, resource_id):
                 self.has_others = True
                 return
-            self.known[entry["fullUrl"]] = name
-            self.alike.setdefault(len(text) - len(resource_id), []).append(resource)
-            said = text if name in RECURRING else b""
-            if name == HEADER:
+            known[entry["fullUrl"]] = name
+            lengths.append(len(text) - len(resource_id))
+            said = b""
+            if name in RECURRING:
+                said = text
+            elif name == HEADER:
                 said = _said(resource_id, entry["fullUrl"], text)
-            recalled = _sound.get(said)
+            recalled = _sound.get(said) if said else None
             if recalled is None:
-                self.fresh.append((name, resource, text, said))
+                self.fresh.append((name, entry, text, said))
             else:
-                self.aims += recalled
+                self.leads.update(recalled)
 
     def are_puts(self) -> bool:
         """Tell whether all entries are puts as ``put_entry`` makes them, and no two have one address."""
@@ -101,51 +106,69 @@ class _Plain:
         """
         put = {name: value for name, value in self.entries[0].items() if name != "resource"}
         listed: dict[str, list[Json]] = {"Bundle": [{**bundle, "entry": [put]}]}
-        for name, resource, _, _ in self.fresh:
+        for name, entry, _, _ in self.fresh:
             if name in listed:
-                listed[name].append(resource)
+                listed[name].append(entry["resource"])
             else:
-                listed[name] = [resource]
+                listed[name] = [entry["resource"]]
         return listed
 
-    def are_coherent(self) -> bool:
-        """Tell whether resources of valid form hold no others, and agree with themselves; take what they refer to."""
-        for name, resource, text, said in self.fresh:
+    def are_plain(self) -> bool:
+        """Tell whether resources of valid form hold no others, agree with themselves, and refer to one another.
+
+        What recurs is remembered, with where it leads.
+        """
+        known = self.known
+        for name, entry, text, said in self.fresh:
+            resource = entry["resource"]
             if name in RESOURCES and not RESOURCES[name][1](resource):
                 return False
-            known = len(self.aims)
-            has_extensions = b'xtension":' in text and value_of_extension().search(text) is not None
-            if not _gather(resource, shape_of(name, has_extensions), self.aims):
+            is_shared = entry.__class__ is SharedEntry
+            leads: Leads | None = {} if said or is_shared else None
+            if not _is_plain(resource, shape_of(name, b'xtension":' in text).ways[tuple(resource)], known, leads):
                 return False
-            if said and len(said) <= LARGEST_BYTES:
-                _remember(said, self.aims[known:])
+            if leads is None:
+                continue
+            if is_shared:
+                entry.sound = entry["fullUrl"], name, len(text) - len(resource["id"]), leads
+            elif len(said) <= LARGEST_BYTES:
+                _remember(said, leads)
         return True
 
     def lead_to_one_another(self) -> bool:
-        """Tell whether all references are to resources of the bundle, of a type that may stand there."""
-        known = self.known
-        for reference, targets in self.aims:
-            target = known.get(reference)
-            if target is None or (targets is not None and target not in targets):
-                return False
-        return True
+        """Tell whether what is recalled leads to resources of the bundle, of the types it led to before."""
+        return self.leads.items() <= self.known.items()
 
     def are_different(self) -> bool:
         """Tell whether no resource says what another says."""
-        return all(len(alike) == 1 or _are_different(alike) for alike in self.alike.values())
+        alike: dict[int, list[Json]] = {}
+        for length, entry in zip(self.lengths, self.entries, strict=True):
+            if length in alike:
+                alike[length].append(entry["resource"])
+            else:
+                alike[length] = [entry["resource"]]
+        return all([_are_different(resources) for resources in alike.values() if len(resources) > 1])
 
 
 def _are_different(alike: list[Json]) -> bool:
     """Tell whether equally long resources are different. What they are about tells most of them apart, for a third."""
-    by_subject: dict[bytes, list[Json]] = {}
+    by_subject: dict[object, list[Json]] = {}
     for resource in alike:
-        about = resource.get("code") or resource.get("identifier") or resource.get("name")
-        by_subject.setdefault(orjson.dumps(about, write_decimal, orjson.OPT_SORT_KEYS), []).append(resource)
+        by_subject.setdefault(_subject(resource), []).append(resource)
     return all(len(same) == 1 or len({*map(content_of, same)}) == len(same) for same in by_subject.values())
 
 
-def _texts(entries: list[Json]) -> list[bytes]:
-    return [exact_json.dumps(entry["resource"]) for entry in entries]
+def _subject(resource: Json) -> object:
+    """Return part of what a resource of valid form says: the first code of what it is about, where it has one."""
+    code = resource.get("code")
+    if code.__class__ is dict and "coding" in code:
+        return code["coding"][0].get("code")
+    about = code or resource.get("identifier") or resource.get("name")
+    return orjson.dumps(about, write_decimal, orjson.OPT_SORT_KEYS)
+
+
+def _put(name: str, resource_id: str) -> Json:
+    return {"method": "PUT", "url": f"{name}/{resource_id}"}
 
 
 def _said(resource_id: str, url: str, text: bytes) -> bytes:
@@ -158,31 +181,49 @@ def _said(resource_id: str, url: str, text: bytes) -> bytes:
     return text[len(begin) :] if is_checked else text
 
 
-def _remember(said: bytes, aims: list[Aim]) -> None:
+def _remember(said: bytes, leads: Leads) -> None:
     if len(_sound) >= REMEMBERED:
         _sound.clear()
-    _sound[said] = aims
+    _sound[said] = leads
 
 
-def _gather(element: Json, shape: Shape, aims: list[Aim]) -> bool:
-    """Add what an element of valid form refers to; False where it is not plain, or its values do not agree."""
-    children = shape.children
-    for key, value in element.items():
-        if key not in children:
-            continue
-        child = children[key]
-        name, leads = child.name, child.leads
-        rule = _RULES.get(name)
+def _is_plain(element: Json, ways: list[Way], known: dict[str, str], leads: Leads | None) -> bool:
+    """Tell whether the values of an element of valid form agree, and its references lead to what may stand there.
+
+    Args:
+        element: The element.
+        ways: What of it is sought, or leads to that.
+        known: The types of the resources of the bundle, by fullUrl.
+        leads: Takes where the references lead, if somebody wants to know.
+    """
+    for key, targets, child in ways:
+        value = element[key]
+        if (
+            targets is not None
+            and leads is None
+            and value.__class__ is dict
+            and len(value) == 1
+            and known.get(value.get("reference")) in targets
+        ):
+            continue  # a Reference as nearly all are: for a third
         for item in value if value.__class__ is list else (value,):
-            if name == "Reference":
+            if targets is not None:
                 if "reference" in item:
-                    aims.append((item["reference"], child.targets))
+                    reference = item["reference"]
+                    target = known.get(reference)
+                    if target not in targets:
+                        return False
+                    if leads is not None:
+                        leads[reference] = target
                 if len(item) == 1:
                     continue
                 if "type" in item:
                     return False
-            elif rule is not None and not rule(item):
+            elif item is None:
+                continue
+            elif child.name in _RULES and not _RULES[child.name](item):
                 return False
-            if item is not None and not leads.isdisjoint(item) and not _gather(item, child, aims):
+            below = child.ways[tuple(item)]
+            if below and not _is_plain(item, below, known, leads):
                 return False
     return True

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
-from shared.fhir.schema import Definitions, definitions
+from shared.fhir.schema import Definitions, definitions, resource_types
 
 INSIDE = frozenset({"Resource", "ContainedResource"})
 COMPARED = frozenset({"Period", "Range"})  # their values are compared; see shared.fhir.coherence
 SOUGHT = INSIDE | COMPARED | {"Reference"}
 EXTENSIONS = ("_", "extension", "modifierExtension")
+MOST_WAYS = 512  # of one shape; a full memory starts anew
 
 
 class Shape:
@@ -23,9 +23,11 @@ class Shape:
         targets: The resource types it may refer to; None where any will do, and for all that is no Reference.
         children: The shapes of its properties by name.
         leads: The names of those properties.
+        ways: For an element with these properties, in this order, those among them that are children: name, the types
+            that a Reference may lead to, shape.
     """
 
-    __slots__ = ("children", "is_sought", "leads", "name", "targets")
+    __slots__ = ("children", "is_sought", "leads", "name", "targets", "ways")
 
     def __init__(self, name: str, targets: frozenset[str] | None = None) -> None:
         self.name = name
@@ -33,6 +35,29 @@ class Shape:
         self.targets = targets
         self.children: dict[str, Shape] = {}
         self.leads: frozenset[str] = frozenset()
+        self.ways = Ways(self.children)
+
+    def leads_to(self) -> frozenset[str] | None:
+        """Return the types that it may refer to; None for all that is no Reference."""
+        return (self.targets or resource_types()) if self.name == "Reference" else None
+
+
+Way = tuple[str, frozenset[str] | None, Shape]
+
+
+class Ways(dict[tuple[str, ...], list[Way]]):
+    """The children that an element has, by the names of its properties: those of one kind mostly have the same."""
+
+    def __init__(self, children: dict[str, Shape]) -> None:
+        self._children = children
+
+    def __missing__(self, names: tuple[str, ...]) -> list[Way]:
+        """Return the children among these properties, and remember them."""
+        if len(self) >= MOST_WAYS:
+            self.clear()
+        children = [(name, self._children[name]) for name in names if name in self._children]
+        found = self[names] = [(name, child.leads_to(), child) for name, child in children]
+        return found
 
 
 @cache
@@ -43,17 +68,6 @@ def shape_of(resource_type: str, has_extensions: bool) -> Shape:
         KeyError: R4 has no such resource.
     """
     return ShapeMaker(definitions(resource_type), has_extensions=has_extensions).make(resource_type, None)
-
-
-@cache
-def value_of_extension() -> re.Pattern[bytes]:
-    """Return what finds a value that leads to what is sought in the JSON of a resource with extensions.
-
-    Most extensions hold a code or a text, which lead nowhere. To find that out takes a sixth of a walk through them.
-    """
-    maker = ShapeMaker(definitions("Basic"), has_extensions=False)
-    leading = [name for name, (definition, _) in maker.objects["Extension"].items() if definition in maker.worthwhile]
-    return re.compile(f'"value(?:{"|".join(name.removeprefix("value") for name in leading)})":'.encode())
 
 
 class ShapeMaker:

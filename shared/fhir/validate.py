@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shared.fhir.bundle import write_entries
 from shared.fhir.coherence import check_coherence
 from shared.fhir.entries import check_addresses, known_types
-from shared.fhir.exact_json import Written, dumps_each
+from shared.fhir.exact_json import Written
 from shared.fhir.explain import explain_faults
 from shared.fhir.place import write_place
 from shared.fhir.recall import is_plainly_sound
@@ -62,7 +63,7 @@ def validate_bundle(bundle: Json, *, is_closed: bool = False, texts: Sequence[by
 def write_and_validate(bundle: Json, *, is_closed: bool = False) -> tuple[Written, list[Finding]]:
     """Return the resources of a bundle as JSON, each written once for all who read it, and what makes it invalid."""
     try:
-        written = dumps_each([entry["resource"] for entry in bundle["entry"]])
+        written = write_entries(bundle["entry"])
     except (KeyError, TypeError):
         return Written([], False), validate_bundle(bundle, is_closed=is_closed)
     return written, validate_bundle(bundle, is_closed=is_closed, texts=written.texts)

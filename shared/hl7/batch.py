@@ -11,6 +11,7 @@ from shared.message.finding import Finding
 _STARTS = re.compile(
     rb"(?:\A[\x00\x0b\x1c\s\xef\xbb\xbf]*|[\r\n][\x0b\x1c \t]*)(FHS|BHS|BTS|FTS|MSH)(?=[^A-Za-z0-9\s])"
 )
+_HEADER_BYTES = 8  # MSH|^~\&: no message is shorter, and blank lines before the first make it no second one
 _COUNT = re.compile(rb"...[^A-Za-z0-9](\d+)")
 
 
@@ -29,6 +30,12 @@ class Batch:
     messages: tuple[bytes, ...]
     trailers: tuple[bytes, ...]
     findings: tuple[Finding, ...] = ()
+
+
+def holds_several(raw: bytes) -> bool:
+    """Tell whether bytes hold several messages, or a batch of one, with the header of a batch or without it."""
+    second = raw.find(b"\rMSH", _HEADER_BYTES) >= 0 or raw.find(b"\nMSH", _HEADER_BYTES) >= 0
+    return second or raw.startswith((b"FHS", b"BHS"))
 
 
 def split_batch(raw: bytes) -> Batch:

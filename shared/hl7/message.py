@@ -81,12 +81,10 @@ class Message:
         entries, delimiters, layout, separator = self._entries, self.delimiters, self._layout, self.delimiters.field
         segments: list[Segment] = []
         numbers: dict[str, int] = {}
-        for position, name in enumerate(self._names):
-            entry = entries[position]
-            if isinstance(entry, str):
-                entry = entries[position] = entry.split(separator)
-            number = numbers[name] = numbers.get(name, 0) + 1
-            segments.append(Segment(name, entry, position, number, delimiters, layout))
+        for position, (name, entry) in enumerate(zip(self._names, entries, strict=True)):
+            fields = entries[position] = entry.split(separator) if isinstance(entry, str) else entry
+            number = numbers[name] = numbers[name] + 1 if name in numbers else 1
+            segments.append(Segment(name, fields, position, number, delimiters, layout))
         return segments
 
     @property

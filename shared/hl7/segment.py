@@ -56,8 +56,13 @@ class Segment:
             return value if component == repetition == subcomponent == 1 else ""
         if field <= 2 and self.name == "MSH":
             return value
-        picked = pick(value, self.delimiters, repetition, component, subcomponent)
-        return picked if picked.isalnum() else self.unescape(picked)
+        written = self.delimiters
+        if component == repetition == subcomponent == 1:
+            picked = value.partition(written.repetition)[0].partition(written.component)[0]
+            picked = picked.partition(written.subcomponent)[0]
+        else:
+            picked = pick(value, written, repetition, component, subcomponent)
+        return picked if written.escape not in picked else self.unescape(picked)
 
     def is_null(self, field: int) -> bool:
         """Return whether the whole field is the HL7 null."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,8 +12,10 @@ from shared.hl7 import Message
 from shared.ingest.duplicates import duplicate_key
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
 from shared.message.errors.base import IntegrationError
+from shared.message.errors.pipeline import NotForThisStage
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, OrderingKey, new_message_id, partition_for, partition_of
+from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
 from shared.observe.log import log_failure
@@ -50,6 +52,18 @@ class Taken:
     def record(self) -> MessageRecord:
         assert self.reservation is not None
         return self.reservation.record
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether it is in the ledger and no further: new, or begun by a request that did not end."""
+        return self.record.state is MessageState.RESERVED
+
+    def answer_as_before(self) -> None:
+        """Refuse what was refused when its number came first, and nothing else that came before."""
+        if self.reservation is None or self.is_reserved:
+            return
+        was_refused = self.record.state is MessageState.REFUSED
+        self.refusal = (self.refusal or NotForThisStage("MSH-11")) if was_refused else None
 
 
 class _Request(NamedTuple):
@@ -96,6 +110,33 @@ class Committer:
             self._under_way.add(group)
             group.add_done_callback(self._under_way.discard)
         await request.committed
+
+    async def commit_stream(self, first: SourceSequence, taken: Sequence[Taken | None]) -> None:
+        """Return once consecutive messages of a connector's stream are archived, in the ledger and in the queue.
+
+        A message whose number is empty already has no reservation then, and is not kept.
+
+        Args:
+            taken: None: the number stays empty.
+        Raises:
+            StreamOutOfStep: a number before them is missing.
+            IntegrationError: a store failed; nothing of the request may be acknowledged.
+        """
+        for begin, end in _runs(taken):
+            await self._follow(first._replace(n=first.n + begin), taken[begin:end])
+        kept = [each for each in taken if each is not None and each.reservation is not None]
+        await self._enqueue([each for each in kept if _is_to_send(each)])
+        await self._record_refusals([each for each in kept if each.refusal is not None and each.is_reserved])
+
+    async def _follow(self, first: SourceSequence, run: Sequence[Taken | None]) -> None:
+        new = [each for each in run if each is not None]
+        window = new[0].interface.duplicate.window_hours * 3600 if new else 0
+        refs = iter(await self._archive.put(new[0].interface.id, [each.body for each in new]) if new else ())
+        arrivals = [None if each is None else self._arrival(each, next(refs)) for each in run]
+        for each, reservation in zip(run, await self._ledger.follow(first, arrivals, window), strict=True):
+            if each is not None:
+                each.reservation = reservation
+                each.answer_as_before()
 
     async def close(self) -> None:
         """Finish what was begun, and write the marks that are still waiting."""
@@ -169,8 +210,7 @@ class Committer:
         now = self._clock.now()
         for each in taken:
             hop = Hop(each.record.message, now, "ingest", "queued")
-            findings = (Finding("control_id_reused", "MSH-10"),) if _reuses_key(each) else ()
-            self._to_mark.append(Progress(each.record.message, MessageState.QUEUED, hop, findings=findings))
+            self._to_mark.append(Progress(each.record.message, MessageState.QUEUED, hop, findings=_findings(each)))
         if self._marking is None:
             self._marking = asyncio.create_task(self._write_marks())
 
@@ -222,9 +262,25 @@ def item_of(record: MessageRecord, body: bytes | None) -> Item:
     )
 
 
+def _runs(taken: Sequence[Taken | None]) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of each run of one interface: what is archived and counted together stays in order."""
+    begin, interface = 0, None
+    for at, each in enumerate(taken):
+        if each is not None and interface is not None and each.interface.id != interface:
+            yield begin, at
+            begin = at
+        interface = each.interface.id if each is not None else interface
+    yield begin, len(taken)
+
+
 def _is_to_send(taken: Taken) -> bool:
-    return taken.refusal is None and taken.record.state is MessageState.RESERVED
+    return taken.refusal is None and taken.is_reserved
 
 
-def _reuses_key(taken: Taken) -> bool:
-    return taken.reservation is not None and taken.reservation.reuses_key
+def _findings(taken: Taken) -> tuple[Finding, ...]:
+    assert taken.reservation is not None
+    found = (
+        (taken.reservation.reuses_key, Finding("control_id_reused", "MSH-10")),
+        (taken.reservation.is_late, Finding("message_late", "")),
+    )
+    return tuple(finding for is_so, finding in found if is_so)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Message, parse
 from shared.hl7.ack import build_ack
-from shared.hl7.batch import split_batch
+from shared.hl7.batch import holds_several, split_batch
 from shared.hl7.long_values import set_aside
 from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.reply import Acknowledged, Reply, reply_with
 from shared.message.errors.base import Acknowledgement, IntegrationError
+from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.hl7 import CharsetUnsupported, ContentUndecodable
 from shared.message.errors.pipeline import InterfaceRetired, NotForThisStage, RequestInvalid, UnknownSender
 from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
-from shared.observe.log import log
+from shared.message.stream import STREAM_HEADER, StreamPlace, read_stream_header
+from shared.observe.log import log, log_failure
 from shared.ports import Clock
 
 if TYPE_CHECKING:
@@ -44,7 +47,8 @@ class Ingest:
             body: HL7 v2 as received, one message or a batch.
             interface: The interface that the sender addressed; None: the message's header decides.
         """
-        bodies = split_batch(body).messages if _is_batch(body) else [body]
+        # Several in one frame without the header of a batch are no HL7, but refused they would come again for ever.
+        bodies = split_batch(body).messages if holds_several(body) else [body]
         answers: list[Acknowledged | None] = []
         taken: list[Taken] = []
         for each in bodies:
@@ -58,6 +62,36 @@ class Ingest:
             await self._committer.commit(taken)
         accepted = iter([self._acknowledge(each) for each in taken])
         return reply_with([answer if answer is not None else next(accepted) for answer in answers])
+
+    async def take_stream(self, stream: str, body: bytes, interface: InterfaceId | None = None) -> Reply:
+        """Return the acknowledgements of consecutive messages of a connector's stream, once all of them are durable.
+
+        A number that came before is answered as it was then. 409: a number before these is missing. 410: one of
+        them stays empty. 400: nothing of the request was looked at, for one of its messages cannot be read.
+
+        Args:
+            stream: The header that names their places.
+        """
+        try:
+            place = read_stream_header(stream)
+            outcomes = [await self._recognise(each, interface) for each in _bodies_of(place, body)]
+        except RequestInvalid:
+            return Reply(400, b"")
+        told = {STREAM_HEADER: str(place)}
+        if any(isinstance(each, Acknowledged) and not each.code for each in outcomes):
+            return Reply(400, b"", headers=told)
+        taken = [each if isinstance(each, Taken) else None for each in outcomes]
+        try:
+            await self._committer.commit_stream(place.first, taken or [None])
+        except StreamOutOfStep as error:
+            log_failure("stream_out_of_step", error, stream=place.first.source)
+            return Reply(409, b"", headers=told)
+        if any(each is not None and each.reservation is None for each in taken):
+            return Reply(410, b"", headers=told)
+        if place.is_void:
+            return Reply(200, b"", headers=told)
+        said = [each if isinstance(each, Acknowledged) else self._acknowledge(each) for each in outcomes]
+        return replace(reply_with(said), headers=told)
 
     async def take_corrected(self, body: bytes, interface: InterfaceId) -> MessageRecord:
         """Take one message that a person corrected, once it is durable, as if its sender had sent it so.
@@ -126,12 +160,19 @@ def _read(body: bytes) -> Message:
         return parse(short, EVERY_BYTE)
 
 
-def _is_batch(body: bytes) -> bool:
-    """Tell whether a body holds several messages, with the header of a batch or without it.
+def _bodies_of(place: StreamPlace, body: bytes) -> list[bytes]:
+    """Return the messages of a connector's request, one for each number.
 
-    Several in one frame are no HL7, but refused they would come again for ever.
+    Raises:
+        RequestInvalid: there are more, or fewer.
     """
-    return body.startswith((b"FHS", b"BHS")) or b"\rMSH" in body or b"\nMSH" in body
+    if place.is_void:
+        bodies = [body] if body else []
+    else:
+        bodies = list(split_batch(body).messages) if place.numbers > 1 else [body]
+    if len(bodies) != (0 if place.is_void else place.numbers):
+        raise RequestInvalid(STREAM_HEADER)
+    return bodies
 
 
 def _refusal(message: Message, interface: Interface) -> IntegrationError | None:

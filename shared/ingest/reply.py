@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 HL7_MEDIA_TYPE = "application/hl7-v2"
 
@@ -18,11 +18,13 @@ class Reply:
     Attributes:
         status: HTTP status; an MLLP listener closes the connection on 400.
         body: One HL7 acknowledgement for each message, in order; empty when nothing can be acknowledged.
+        headers: What else it says, to a connector.
     """
 
     status: int
     body: bytes
     media_type: str = HL7_MEDIA_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

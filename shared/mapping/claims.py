@@ -281,7 +281,9 @@ def _identifiers(
     fields, written = segment.fields, segment.delimiters
     length = len(fields)
     for number in numbers:
-        for raw in fields[number].split(written.repetition) if number < length and fields[number] else ():
+        if number >= length or not fields[number]:
+            continue
+        for raw in fields[number].split(written.repetition):
             parts = raw.split(written.component)
             value = _text(parts[0], segment)
             type_code = _text(parts[4], segment).upper() if len(parts) > 4 else ""
@@ -296,7 +298,8 @@ def _identifiers(
                 found[KnownBy(any_type or type_code, named or sender.assigner, value)] = None
     if not found:
         flags.add("unidentified")
-    return _strongest_first(found, sender.defaults), frozenset(flags) if flags else _NONE
+    strongest_first = _strongest_first(found, sender.defaults) if len(found) > 1 else tuple(found)
+    return strongest_first, frozenset(flags) if flags else _NONE
 
 
 def _text(raw: str, segment: Segment) -> str:
@@ -313,9 +316,6 @@ def _assigner(segment: Segment, raw: str) -> str:
 
 
 def _strongest_first(found: dict[KnownBy, None], defaults: ClaimDefaults) -> tuple[KnownBy, ...]:
-    if len(found) < 2:
-        return tuple(found)
-
     types, assigners = defaults.types, defaults.assigners
 
     def rank(one: KnownBy) -> tuple[int, int, KnownBy]:

@@ -36,8 +36,8 @@ class NoCodeMap:
 
 # A value, and the bundle entries of the resources that it refers to.
 Kept = tuple[Any, tuple[dict[str, Any], ...]]
-# By what built it (a row's key, or a kind of resource) and the text that it was built from.
-Reused = dict[tuple[int | str, str], Kept]
+# By what built it (a row's key, or a kind of resource) and the text, or the fields, that it was built from.
+Reused = dict[tuple[int | str, str | tuple[str, ...]], Kept]
 
 
 class Reuse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -105,12 +104,11 @@ def _not_owned(code: str, owned: frozenset[str]) -> frozenset[str]:
     return not_owned | {"ServiceRequest"} if code in RESULT_MESSAGES else not_owned
 
 
-def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> Iterator[ResourceChange]:
-    """Yield a note for each entry that needs one."""
+def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> list[ResourceChange]:
+    """Return a note for each entry that needs one."""
     notes = scope.notes
-    for url, entry in scope.entries.items():
-        provisional = entry["resource"]["resourceType"] in not_owned
-        if url in notes:
-            yield ResourceChange(url, **{"provisional": provisional, **notes[url]})
-        elif provisional:
-            yield ResourceChange(url, provisional)
+    return [
+        ResourceChange(url, **{"provisional": provisional, **notes[url]}) if url in notes else ResourceChange(url, True)
+        for url, entry in scope.entries.items()
+        if (provisional := entry["resource"]["resourceType"] in not_owned) or url in notes
+    ]

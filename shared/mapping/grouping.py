@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from shared.hl7 import Segment
 from shared.message.finding import Finding
@@ -143,12 +144,23 @@ _BY_MESSAGE: Mapping[tuple[str, str], Parents] = {
     ("OUL", "R24"): _ORC_LAST,
 }
 
-# Segment -> possible parent -> whether that takes one only.
-_Wanted = Mapping[str, Mapping[str, bool]]
+
+class _Nesting(NamedTuple):
+    """What a table of parents says.
+
+    Attributes:
+        wanted: Segment -> possible parent -> whether that takes one only.
+        alike: Segments of which the second belongs where the first does, if it follows directly.
+    """
+
+    wanted: Mapping[str, Mapping[str, bool]]
+    alike: frozenset[str]
 
 
-def _compiled(parents: Parents) -> _Wanted:
-    return {name: {one.rstrip("!"): one.endswith("!") for one in among} for name, among in parents.items()}
+def _compiled(parents: Parents) -> _Nesting:
+    wanted = {name: {one.rstrip("!"): one.endswith("!") for one in among} for name, among in parents.items()}
+    alike = (name for name, among in wanted.items() if name not in among and not any(among.values()))
+    return _Nesting(wanted, frozenset(alike))
 
 
 _USUAL = _compiled(PARENTS)
@@ -165,16 +177,23 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
     iterator = iter(segments)
     root = Node(next(iterator))
     code = root.segment.text(9)
-    wanted = _WANTED.get((code, root.segment.text(9, 2)), _USUAL) if code in _NESTED_ANOTHER_WAY else _USUAL
+    nesting = _WANTED.get((code, root.segment.text(9, 2)), _USUAL) if code in _NESTED_ANOTHER_WAY else _USUAL
+    wanted, alike = nesting
     open_nodes = [root]
+    before = ""
     findings: list[Finding] = []
     for segment in iterator:
         node = Node(segment)
         name = segment.name
+        if name == before and name in alike and len(open_nodes) > 2:  # with a parent: the tenth result of a report
+            open_nodes[-2].children.append(node)
+            open_nodes[-1] = node
+            continue
         if name not in _KNOWN:
             findings.append(_unknown(segment))
             open_nodes[-1].children.append(node)
             continue
+        before = name
         depth = _parent_depth(open_nodes, name, wanted[name]) if name in wanted else 0
         if depth == 0 and name not in ROOT:
             findings.append(Finding("segment_without_parent", place_of(segment), f"one of {', '.join(PARENTS[name])}"))

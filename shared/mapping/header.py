@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
@@ -131,7 +132,8 @@ HEADER = Table(
 )
 
 # The fields that the MessageHeader is made of: all but the time, the control id and how the exchange goes on.
-_SAID = sorted({row.number for row in HEADER.rows} - {_SENT.number, _CONTROL_ID.number})
+_OF_HEADER = {row.number for row in HEADER.rows} - {_SENT.number, _CONTROL_ID.number}
+_SAID = [number in _OF_HEADER for number in range(max(_OF_HEADER) + 1)]
 
 _APPLICATION = one(
     "MSH-3",
@@ -204,8 +206,7 @@ def start(root: Node, scope: Scope, bundle: Resource) -> Frame:
 
 def _exchange(segment: Segment, scope: Scope) -> Resource:
     """Return the elements of the MessageHeader: the same for all messages of one kind from one sender."""
-    fields = segment.fields
-    said = segment.delimiters.field.join([fields[number] for number in _SAID if number < len(fields)])
+    said = segment.delimiters.field.join(compress(segment.fields, _SAID))
     return scope.reuse("MessageHeader", said, lambda _, scope: _read_exchange(segment, scope))
 
 

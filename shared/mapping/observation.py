@@ -214,6 +214,7 @@ RESULT = Table(
         28: _NO_TARGET,
         31: "the action: it says what to do with the result",
     },
+    together=11,
 )
 
 
@@ -229,17 +230,18 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     resource: Resource = {"resourceType": "Observation", "id": scope.child_id("Observation", *key)}
     if scope.code != "ORU":
         scope.note_alike(resource, code_sent)  # the groups of other messages may carry one and the same result
-    elif scope.message.count("OBR") > 1:
+    elif scope.has_several_orders:
         scope.note_alike(resource, *fields[2:])  # several orders may carry one and the same result
     fill(resource, segment, RESULT, scope)
     related = first(_RELATED, segment, scope, resource) if len(fields) > 33 else None
     _set_context(resource, frame, frame.specimen or related)
     _set_value(resource, segment, scope)
-    _add_performer(resource, segment, scope)
+    if len(fields) > 23:
+        _add_performer(resource, segment, scope)
     url = scope.add(resource)
     if len(fields) > 11 and fields[11]:
         scope.notes.setdefault(url, {})["control"] = fields[11]
-    if scope.context.lists.get("OBX") is ListMode.SNAPSHOT:
+    if "OBX" in scope.context.lists and scope.list_mode("OBX") is ListMode.SNAPSHOT:
         _list(url, frame, scope)
     if frame.report is not None:
         frame.report.setdefault("result", []).append({"reference": url})
@@ -293,7 +295,11 @@ def _set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
         return
     units = first(_UNIT, segment, scope, resource) or {}
     scope.number = 5
-    _place_values(resource, kind, raw, units, scope)
+    if scope.separator in raw:
+        _place_values(resource, kind, raw, units, scope)
+    elif (value := read_value(kind, raw, units, scope)) is not None:
+        resource[value[0]] = value[1]
+        scope.take(_VALUE)
     if "valueQuantity" in resource and "referenceRange" in resource:
         resource["referenceRange"] = _measured(resource["referenceRange"], fields, units, scope)
 
@@ -309,14 +315,7 @@ def _measured(ranges: list[Resource], fields: list[str], units: Resource, scope:
 
 
 def _place_values(resource: Resource, kind: str, raw: str, units: Resource, scope: Scope) -> None:
-    """Place one value, or one component for each of several; the lines of a text are one value."""
-    if scope.separator not in raw:
-        value = read_value(kind, raw, units, scope)
-        if value is not None:
-            resource[value[0]] = value[1]
-            if scope.trace is not None:
-                scope.take(_VALUE)
-        return
+    """Place several values, one component for each; the lines of a text are one value."""
     found: list[tuple[str, Any]] = []
     for repetition, part in enumerate(raw.split(scope.separator), 1):
         scope.repetition = repetition
@@ -343,8 +342,6 @@ def _explain_absence(resource: Resource, segment: Segment, scope: Scope) -> None
 
 def _add_performer(resource: Resource, segment: Segment, scope: Scope) -> None:
     """Add the performing organization, with its address; through its director's role where one is named."""
-    if len(segment.fields) <= 23:
-        return
     performing = first(_PERFORMING, segment, scope, resource)
     where = first(_WHERE, segment, scope, resource)
     head = first(_HEAD, segment, scope, resource)

@@ -31,10 +31,16 @@ def _performer(number: int, guide: str) -> Row:
     )
 
 
+# What the guide calls the people of PR1-8, PR1-11 and PR1-12.
+FUNCTIONS = {
+    8: fixed(_SNOMED, "88189002", "Anesthesiologist"),
+    11: fixed(_SNOMED, "304292004", "Surgeon"),
+    12: None,
+}
 _PERFORMERS = (
-    (_performer(8, "14 to 16"), fixed(_SNOMED, "88189002", "Anesthesiologist")),
-    (_performer(11, "19 to 21"), fixed(_SNOMED, "304292004", "Surgeon")),
-    (_performer(12, "22"), None),
+    (_performer(8, "14 to 16"), FUNCTIONS[8]),
+    (_performer(11, "19 to 21"), FUNCTIONS[11]),
+    (_performer(12, "22"), FUNCTIONS[12]),
 )
 _DESCRIPTION = one("PR1-4", "Procedure.code.text", text, "PR1[Procedure] 7", placed=True)
 _TIME = one("PR1-5", "Procedure.performedDateTime", date_time, "PR1[Procedure] 8 to 10", placed=True)

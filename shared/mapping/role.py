@@ -60,7 +60,7 @@ _ROLE_ROWS = {
     "start": _row(one, "ROL-5", "Encounter.participant.period.start", date_time, f"{_ROL} 8"),
     "end": _row(one, "ROL-6", "Encounter.participant.period.end", date_time, f"{_ROL} 9"),
     "reason": _row(one, "ROL-8", "CareTeam.reasonCode", concept(), "ROL[CareTeam] 12", reuse=True),
-    "kind": _row(one, "ROL-9", "PractitionerRole.specialty", concept(), "ROL[CareTeam] 13", reuse=True),
+    "kind": _row(many, "ROL-9", "PractitionerRole.specialty", concept(), "ROL[CareTeam] 13", reuse=True),
     "unit": _row(one, "ROL-10", "Organization.type", _UNIT, "ROL[CareTeam] 14, 15", reuse=True),
     "address": _row(many, "ROL-11", "Practitioner.address", address, f"{_ROL} 14"),
     "telecom": _row(many, "ROL-12", "PractitionerRole.telecom", contact_point(), f"{_ROL} 15"),

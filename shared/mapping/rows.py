@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import count
+from itertools import compress, count
 from typing import TYPE_CHECKING, Any
 
 from shared.hl7 import Segment
+from shared.mapping.compiled import Beginning, Steps, Unmapped, put, reader, steps_by_field
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -23,13 +23,6 @@ Resource = dict[str, Any]
 NULL = '""'
 _KEYS = count(1)
 KEPT = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unmapped:
-    """A code that no table maps: its original is kept in an extension beside the element, not in it."""
-
-    extension: Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,7 @@ class Row:
         object.__setattr__(self, "number", int(self.source.rpartition("-")[2]))
         object.__setattr__(self, "parents", tuple(parents))
         object.__setattr__(self, "leaf", leaf)
-        object.__setattr__(self, "read", partial(_build, row=self))
+        object.__setattr__(self, "read", reader(self))
 
     @property
     def path(self) -> str:
@@ -115,20 +108,23 @@ class Table:
         resource: Resource type.
         rows: The rows; those of one field run in this order.
         ignored: Field number -> why it is not carried.
+        together: The last of the first fields that mostly say together what they said before: an analyte has one
+            name and range. What the rows make of them is kept as one; they are all reused, and none takes another entry.
     """
 
     segment: str
     resource: str
     rows: tuple[Row, ...]
     ignored: Mapping[int, str] = field(default_factory=dict)
-    compiled: tuple[tuple[int, int, Condition | None, str, Row], ...] = field(init=False, repr=False)
+    together: int = 0
+    steps: Steps = field(init=False, repr=False, compare=False)
+    beginning: Beginning | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        rows = sorted((row for row in self.rows if not row.placed), key=lambda row: row.number)
-        by_field = tuple(
-            (row.number, row.key if row.reuse else 0, row.when, "" if row.parents else row.leaf, row) for row in rows
-        )
-        object.__setattr__(self, "compiled", by_field)
+        steps = steps_by_field(self.rows)
+        beginning = Beginning(f"{self.segment} to {self.together}", steps, self.together) if self.together else None
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "beginning", beginning)
 
 
 def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> None:
@@ -136,120 +132,67 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
 
     A bad value becomes a finding and the rest goes on. A field that is ``""`` is noted as deleted.
     """
-    fields = segment.fields
-    length = len(fields)
-    reused = scope.reused
+    fields, all_steps, reused = segment.fields, table.steps, scope.reused
     scope.segment = segment
-    for number, key, when, leaf, row in table.compiled:
-        if number >= length:
-            return
-        raw = fields[number]
-        if not raw:
-            continue
-        if raw == NULL:
-            scope.number = number
-            scope.delete(resource, row)
-        elif when is None or when(segment):
+    beginning = table.beginning if len(fields) > table.together else None
+    if beginning is not None and beginning.set_kept(resource, fields, reused):
+        fields, all_steps, beginning = fields[beginning.after :], beginning.rest, None
+    for raw, steps in compress(zip(fields, all_steps), fields):  # noqa: B905 - a segment may end early, or go on
+        for key, leaf, is_list, row in steps:
             kept = reused.get((key, raw)) if key else None
             if kept is None:
-                scope.number = number
-                built = _read(raw, row, scope) if key else _build(raw, scope, row)
+                built = _built(raw, row, segment, scope, resource)
             else:
                 built, entries = kept
                 if entries:
-                    scope.number, scope.repetition = number, 1
+                    scope.number, scope.repetition = row.number, 1
                     scope.include(entries)
             if leaf and built and leaf not in resource and built.__class__ is not Unmapped:
-                resource[leaf] = [*built] if row.many else built
+                resource[leaf] = [*built] if is_list else built
             elif built is not None:
-                _put(resource, row, built)
+                put(resource, row, built)
+    if beginning is not None:
+        beginning.keep(fields, reused)
 
 
 def values(row: Row, segment: Segment, scope: Scope, resource: Resource) -> list[Any]:
     """Return what a row makes of its field, for the module's own code to place."""
-    built = _value(row, segment, scope, resource)
+    fields, number = segment.fields, row.number
+    if number >= len(fields) or not (raw := fields[number]):
+        return []
+    scope.segment = segment
+    built = _built(raw, row, segment, scope, resource)
     return [] if built is None else built if built.__class__ is list else [built]
 
 
 def first(row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
     """Return the first value a row makes of its field, or None."""
-    built = _value(row, segment, scope, resource)
+    fields, number = segment.fields, row.number
+    if number >= len(fields) or not (raw := fields[number]):
+        return None
+    scope.segment = segment
+    built = _built(raw, row, segment, scope, resource)
     if built.__class__ is list:
         return built[0] if built else None
     return built
 
 
-def _value(row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
-    """Return what a row makes of its field; None where that is nothing, or a deletion."""
-    fields, number = segment.fields, row.number
-    raw = fields[number] if number < len(fields) else ""
-    if not raw or (row.when is not None and not row.when(segment)):
+def _built(raw: str, row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
+    """Return what a row makes of a field that is there: a list if it takes every repetition.
+
+    None where that is nothing, the guide's condition does not hold, or the field deletes; it deletes on any condition,
+    unless the row is placed.
+    """
+    if row.when is not None and (row.placed or raw != NULL) and not row.when(segment):
         return None
-    scope.segment, scope.number = segment, number
+    scope.number = row.number
     if raw == NULL:
         scope.delete(resource, row)
         return None
-    if row.reuse and (kept := scope.reused.get((row.key, raw))) is not None:
-        scope.repetition = 1
-        if kept[1]:
-            scope.include(kept[1])
-        return kept[0]
-    return _read(raw, row, scope)
-
-
-def _read(raw: str, row: Row, scope: Scope) -> Any:
-    """Return what a row makes of a whole field: a list if it takes every repetition; None if nothing."""
     if row.reuse and scope.trace is None:
         scope.repetition = 1
         return scope.reuse(row.key, raw, row.read)
-    return _build(raw, scope, row)
-
-
-def _build(raw: str, scope: Scope, row: Row) -> Any:
-    """Return what a row makes of a whole field, built now."""
-    if scope.separator in raw:
-        if row.many:
-            return _build_each(raw, scope, row)
-        raw = raw.split(scope.separator, 1)[0]
-    scope.repetition = 1
-    built = row.build(raw, scope)
-    if built is None:
-        return None
-    if scope.trace is not None:
-        scope.take(row)
-    return built if not row.many or built.__class__ is list else [built]
-
-
-def _build_each(raw: str, scope: Scope, row: Row) -> list[Any] | None:
-    found: list[Any] = []
-    for repetition, part in enumerate(raw.split(scope.separator), 1):
-        scope.repetition = repetition
-        built = row.build(part, scope) if part and part != NULL else None
-        if built is not None:
-            if scope.trace is not None:
-                scope.take(row)
-            found += built if built.__class__ is list else [built]
-    return found or None
-
-
-def _put(resource: Resource, row: Row, built: Any) -> None:
-    holder = _holder(resource, row.parents) if row.parents else resource
-    leaf = row.leaf
-    if row.many:
-        if built:
-            holder[leaf] = [*holder[leaf], *built] if leaf in holder else [*built]
-    elif built.__class__ is Unmapped:
-        holder["_" + leaf] = built.extension
-    elif leaf in holder and built.__class__ is dict:
-        holder[leaf] = {**holder[leaf], **built}
-    else:
-        holder[leaf] = built
-
-
-def _holder(resource: Resource, parents: tuple[str, ...]) -> Resource:
-    for name in parents:
-        resource = resource.setdefault(name, {})
-    return resource
+    return row.read(raw, scope)
 
 
 def absent(number: int) -> Condition:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
 from shared.fhir import exact_json
+from shared.fhir.bundle import SharedEntry
 from shared.hl7 import Message, Segment
 from shared.hl7.structure import is_before
 from shared.mapping.claims import Claim, default_assigner, identity_claims
@@ -46,6 +47,7 @@ class Scope:
         entries: The entries of the bundle by fullUrl.
         notes: What to note of an entry, by fullUrl and element of a ResourceChange.
         trace: What was carried, when a report is wanted.
+        has_several_orders: Whether a result message (ORU) has more than one OBR.
     """
 
     __slots__ = (
@@ -66,6 +68,7 @@ class Scope:
         "entries",
         "event",
         "findings",
+        "has_several_orders",
         "identity",
         "known",
         "message",
@@ -100,6 +103,7 @@ class Scope:
         self.segment = header
         self.number = self.repetition = 0
         self.code, self.event = message.code, message.event
+        self.has_several_orders = self.code == "ORU" and message.count("OBR") > 1
         self.message_time = header.text(7)
         self.zone = _message_offset(self.message_time) or context.zone
         self.assigner = default_assigner(header, context.identity)
@@ -225,7 +229,7 @@ class Scope:
         outside = self.entries, self.known, self._included, self.repetition
         self.entries, self.known, self._included = {}, {}, {}
         try:
-            return build(raw, self), tuple(self.entries.values())
+            return build(raw, self), tuple(map(_shared, self.entries.values()))
         finally:
             self.entries, self.known, self._included, self.repetition = outside
 
@@ -357,6 +361,10 @@ class Scope:
             ChildList(segment, kind, parent, self.list_mode(segment), tuple(members))
             for (segment, kind, parent), members in self.children.items()
         )
+
+
+def _shared(entry: Resource) -> Resource:
+    return entry if entry.__class__ is SharedEntry else SharedEntry(entry)
 
 
 def _redirect(value: Any, instead: dict[str, str]) -> None:

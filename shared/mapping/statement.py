@@ -32,7 +32,7 @@ _YES_NO = boolean(table("YesNoIndicator"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """One field that becomes a component: its row, what it is called, and the element of its value."""
 
     row: Row
@@ -40,9 +40,9 @@ class _Part:
     element: str
 
 
-def _part(source: str, name: str, element: str, build: Build) -> _Part:
+def _part(source: str, name: str, element: str, build: Build) -> Part:
     row = one(source, f"Observation.component.{element}", build, _DECIDED, placed=True, part=KEPT)
-    return _Part(row, name, element)
+    return Part(row, name, element)
 
 
 def _placed(source: str, target: str, build: Build) -> Row:
@@ -130,15 +130,17 @@ DEATH = Table(
     ),
 )
 
-_ACCIDENT_CODE = fixed(_LOINC, "11374-6", "Injury incident description Narrative")
-_CAUSE_CODE = fixed(_LOINC, "69453-9", "Cause of death [US Standard Certificate of Death]")
-_DISABILITY_CODE = fixed(_SNOMED, "21134002", "Disability")
-_CERTIFICATION = fixed(_SNOMED, "308646001", "Death certification")
-_AUTOPSY = fixed(_SNOMED, "29240004", "Autopsy examination")
+PARTS = (*_ACCIDENT_PARTS, *_GROUP_PARTS, *_DISABILITY_PARTS, *_DEATH_PARTS)
+ACCIDENT_CODE = fixed(_LOINC, "11374-6", "Injury incident description Narrative")
+GROUP_CODE: Resource = {"text": "Diagnosis related group"}
+CAUSE_CODE = fixed(_LOINC, "69453-9", "Cause of death [US Standard Certificate of Death]")
+DISABILITY_CODE = fixed(_SNOMED, "21134002", "Disability")
+CERTIFICATION = fixed(_SNOMED, "308646001", "Death certification")
+AUTOPSY = fixed(_SNOMED, "29240004", "Autopsy examination")
 
 
 def _statement(
-    node: Node, frame: Frame, scope: Scope, rows: Table, parts: tuple[_Part, ...], code: Resource, *key: str
+    node: Node, frame: Frame, scope: Scope, rows: Table, parts: tuple[Part, ...], code: Resource, *key: str
 ) -> Resource | None:
     """Return the Observation of a segment, not yet added; None where it says nothing of a person."""
     segment = node.segment
@@ -172,7 +174,7 @@ def _at(resource: Resource, place: Resource | None) -> None:
 
 def accident(node: Node, frame: Frame, scope: Scope) -> None:
     """ACC: the accident, at its place."""
-    resource = _statement(node, frame, scope, ACCIDENT, _ACCIDENT_PARTS, _ACCIDENT_CODE, node.segment.text(1))
+    resource = _statement(node, frame, scope, ACCIDENT, _ACCIDENT_PARTS, ACCIDENT_CODE, node.segment.text(1))
     if resource is None:
         return
     name, where = (first(row, node.segment, scope, resource) for row in (_SCENE, _SCENE_ADDRESS))
@@ -183,7 +185,7 @@ def accident(node: Node, frame: Frame, scope: Scope) -> None:
 
 def diagnosis_group(node: Node, frame: Frame, scope: Scope) -> None:
     """DRG: the diagnosis related group of the visit."""
-    resource = _statement(node, frame, scope, GROUP, _GROUP_PARTS, {"text": "Diagnosis related group"})
+    resource = _statement(node, frame, scope, GROUP, _GROUP_PARTS, GROUP_CODE)
     if resource is not None:
         scope.add(resource)
 
@@ -201,7 +203,7 @@ def disability(node: Node, frame: Frame, scope: Scope) -> None:
     more = [one_ for one_ in values(_NUMBER, segment, scope, frame.person) if one_ not in known]
     if more:
         frame.person["identifier"] = [*known, *more]
-    resource = _statement(node, frame, scope, DISABILITY, _DISABILITY_PARTS, _DISABILITY_CODE, segment.text(5))
+    resource = _statement(node, frame, scope, DISABILITY, _DISABILITY_PARTS, DISABILITY_CODE, segment.text(5))
     if resource is None:
         return
     lasting = ordered(first(_SINCE, segment, scope, resource), first(_UNTIL, segment, scope, resource), scope)
@@ -213,14 +215,14 @@ def disability(node: Node, frame: Frame, scope: Scope) -> None:
 def death(node: Node, frame: Frame, scope: Scope) -> None:
     """PDA: the cause of death, its certification and the autopsy."""
     segment = node.segment
-    resource = _statement(node, frame, scope, DEATH, _DEATH_PARTS, _CAUSE_CODE)
+    resource = _statement(node, frame, scope, DEATH, _DEATH_PARTS, CAUSE_CODE)
     if resource is None:
         return
     _at(resource, first(_DEATHPLACE, segment, scope, resource))
     scope.add(resource)
     signed, opened = (first(row, segment, scope, resource) for row in (_SIGNED, _OPENED))
-    _add_act(frame, segment, _CERTIFICATION, "performedDateTime", signed, _CERTIFIER, scope)
-    _add_act(frame, segment, _AUTOPSY, "performedPeriod", opened, _PATHOLOGIST, scope)
+    _add_act(frame, segment, CERTIFICATION, "performedDateTime", signed, _CERTIFIER, scope)
+    _add_act(frame, segment, AUTOPSY, "performedPeriod", opened, _PATHOLOGIST, scope)
 
 
 def _add_act(

@@ -55,11 +55,13 @@ class Reservation(NamedTuple):
     Attributes:
         is_new: False: the same bytes under the same duplicate key were taken before; ``record`` is that message.
         reuses_key: The duplicate key was seen before with other bytes: taken, with a finding.
+        is_late: Its connector has begun a newer epoch since it numbered it: taken, with a finding.
     """
 
     record: MessageRecord
     is_new: bool
     reuses_key: bool = False
+    is_late: bool = False
 
 
 class Hop(NamedTuple):

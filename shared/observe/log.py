@@ -18,7 +18,7 @@ _LOGGER: Final = logging.getLogger("caduceus")
 FIELDS: Final = frozenset(
     {
         "attempts", "code", "count", "destination", "due", "error", "interface", "message", "partition", "queue",
-        "seconds", "session", "stage",
+        "seconds", "session", "stage", "stream",
     }
 )  # fmt: skip
 

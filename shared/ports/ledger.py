@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from shared.message.identifiers import InterfaceId, MessageId
+from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
 
@@ -18,6 +19,25 @@ class Ledger(Protocol):
 
         A duplicate has the duplicate key and the raw digest of a message received within the window that was
         neither refused nor discarded. The numbers of one source rise in the order of the arrivals, without gaps.
+        """
+        ...
+
+    async def follow(
+        self, first: SourceSequence, arrivals: Sequence[Arrival | None], window_seconds: float
+    ) -> list[Reservation | None]:
+        """Record consecutive messages of a connector's stream under the numbers it gave them (rule R1).
+
+        A number that is taken answers with its message, whatever comes under it now. A new one takes the message as
+        `reserve` does: the record's sequence is its place in the stream, and a duplicate by key fills the number too.
+        What was recorded is durable on return, and is a beginning of the arrivals when this fails.
+
+        Args:
+            first: Stream, epoch and number of the first arrival.
+            arrivals: None: the number stays empty.
+        Returns:
+            One for each arrival; None: its number is empty, and stays so.
+        Raises:
+            StreamOutOfStep: a number before them is missing; nothing was recorded.
         """
         ...
 

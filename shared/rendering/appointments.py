@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
@@ -15,7 +14,7 @@ from shared.rendering.notes import write_notes
 from shared.rendering.people import xcn
 from shared.rendering.places import pl
 from shared.rendering.rows import Choice, Implied, Resource, Row, Table, fill, prune
-from shared.rendering.times import hl7_time
+from shared.rendering.times import hl7_time, minutes_between
 
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft, SegmentDraft
@@ -218,9 +217,9 @@ def _write_participant(name: str, number: int, participant: Resource, draft: Dra
     period = participant.get("period", {})
     start, end = period.pop("start", ""), period.pop("end", "")
     segment.set(begins, hl7_time(start))
-    if start and end:
-        minutes = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() / 60
-        segment.set(lasts, f"{minutes:g}")
+    minutes = minutes_between(start, end)
+    if minutes:
+        segment.set(lasts, minutes)
         segment.set(lasts + 1, _MINUTES)
     participant["type"] = [one for one in participant.get("type", ()) if one.get("text") not in _CONTACT_FIELDS]
     fill(segment, participant, RESOURCES[name], draft)

@@ -20,6 +20,10 @@ _OF_THE_SERVER = ("resourceType", "id", "implicitRules", "contained")
 _SAYS_NOTHING_MORE = frozenset({"generated", "extensions", "empty"})  # of narratives, narrative-status
 _OF_ITS_META = ("versionId", "lastUpdated", "source", "profile")
 
+# What no field has carried yet: its path, its text, where it stood.
+_Left = tuple[str, str, str]
+_ANYWHERE = ""
+
 # A component, or its subcomponents.
 Part = str | list[str]
 
@@ -75,7 +79,7 @@ class Draft:
         self.findings: list[Finding] = []
         self._resources: dict[str, Resource] = {}
         self._urls: dict[str, str] = {}
-        self._left: dict[str, set[tuple[str, str]]] = {}
+        self._left: dict[str, set[_Left]] = {}
         for url, resource in resources:
             self._resources[url] = resource
             self._urls[url] = self._urls[f"{resource['resourceType']}/{resource.get('id', '')}"] = url
@@ -111,10 +115,11 @@ class Draft:
             copy.pop("text")
         for element in _OF_ITS_META:
             copy.get("meta", {}).pop(element, None)
+        origins = dict(_origins(copy))
         yield copy
         prune(copy)
-        left = set(leaves(copy, name))
-        self._left[url] = self._left[url] & left if url in self._left else left
+        left = {(path, text, origins.get(holder, _ANYWHERE)) for path, text, holder in leaves(copy, name)}
+        self._left[url] = _still_left(self._left[url], left) if url in self._left else left
 
     @contextmanager
     def open_if_any(self, url: str) -> Iterator[Resource]:
@@ -141,7 +146,7 @@ class Draft:
         """Add a finding for each element that no field carried, and for each resource that no segment is made of."""
         for url, resource in self._resources.items():
             if url in self._left:
-                counted = Counter(path for path, _ in self._left[url])
+                counted = Counter(path for path, _, _ in self._left[url])
                 self.findings += [
                     Finding("element_not_carried", path, _many(counted[path])) for path in sorted(counted)
                 ]
@@ -160,6 +165,29 @@ class Draft:
         """Leave out the last segment where it says nothing but its number."""
         if not self.segments[-1].fields.keys() - {1}:
             self.segments.pop()
+
+
+def _origins(value: Any, place: str = "") -> Iterator[tuple[int, str]]:
+    """Yield where each object of a resource stood when it was opened, by its id."""
+    if isinstance(value, dict):
+        yield id(value), place or "."
+        for name, inner in value.items():
+            yield from _origins(inner, f"{place}.{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _origins(inner, f"{place}[{index}]")
+
+
+def _still_left(before: set[_Left], now: set[_Left]) -> set[_Left]:
+    """Return what was left before and still is: the same value at the same place; what was written anew has none."""
+    places: dict[tuple[str, str], set[str]] = {}
+    for path, text, place in now:
+        places.setdefault((path, text), set()).add(place)
+    return {
+        (path, text, place)
+        for path, text, place in before
+        if (found := places.get((path, text))) and (place == _ANYWHERE or {place, _ANYWHERE} & found)
+    }
 
 
 def _many(count: int) -> str:

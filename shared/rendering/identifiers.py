@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from shared.mapping.codes.systems import SSN
 from shared.mapping.codes.tables import V2, table
 from shared.mapping.datatypes.check_digit import CHECK_DIGIT, CHECK_SCHEME
 from shared.rendering.codes import authority, is_registered
@@ -31,6 +32,11 @@ def type_of(identifier: Resource) -> str:
 def has_type(*codes: str) -> Choice:
     """Return the choice of identifiers by their HL7 type; ``""`` stands for none."""
     return lambda identifier: type_of(identifier) in codes
+
+
+def is_social_security(identifier: Resource) -> bool:
+    """Tell whether an identifier is a US social security number, which has a field of its own."""
+    return type_of(identifier) == "SS" and identifier.get("system") == SSN and "assigner" not in identifier
 
 
 def taken_type(identifier: Resource) -> str:

@@ -1,15 +1,17 @@
-"""Coverage as IN1, with its payor, policy holder and insured person (guide: IN1[Coverage], decision 0007)."""
+"""Coverage as IN1, IN2 and IN3, with its payor (guide: IN1[Coverage], PV1[Coverage], IN3[CareTeam], decision 0007)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.mapping.codes.tables import bare_table, table
-from shared.rendering.coded import code, concept, text
+from shared.mapping.codes.tables import V2, bare_table, table
+from shared.rendering.coded import concept, text
 from shared.rendering.codes import system_name
 from shared.rendering.draft import composed
-from shared.rendering.identifiers import cx, type_of
+from shared.rendering.identifiers import cx, has_type, number, type_of
+from shared.rendering.insured import TO_INSURED, is_to_insured, write_holder, write_subscriber
 from shared.rendering.people import organization_of, xad, xpn, xtn
+from shared.rendering.roles import is_case_manager
 from shared.rendering.rows import Choice, Implied, Resource, Row, Table, extension, fill, is_extension, prune
 from shared.rendering.times import time
 
@@ -21,6 +23,7 @@ _GUIDE = "IN1[Coverage]"
 _SUBSCRIBER_ID = "http://hl7.org/fhir/5.0/StructureDefinition/extension-subscriberId"
 _OF_IN2 = ["MC", "MA", "MI", "SN", "MB"]
 _RELATIONSHIP = table("Relationship")
+_OF_A_CLASS = frozenset({"resourceType", "id", "meta", "status", "type", "beneficiary", "payor"})
 
 
 def _is_policy(value: Resource) -> bool:
@@ -36,6 +39,19 @@ def _is_class(name: str) -> Choice:
         return any(one.get("code") == name for one in value.get("type", {}).get("coding", ()))
 
     return is_class
+
+
+def is_class(kind: Resource) -> bool:
+    """Tell whether a type is the financial class of a visit (PV1-20, HL7 table 0064) and no plan's."""
+    return any(one.get("system") == V2 + "0064" for one in kind.get("coding", ()))
+
+
+def _is_plan_type(kind: Resource) -> bool:
+    return not is_class(kind)
+
+
+def _is_to_patient(relationship: Resource) -> bool:
+    return not is_to_insured(relationship)
 
 
 def plan(value: Resource, draft: Draft, kind: str) -> str:
@@ -102,8 +118,8 @@ COVERAGE = Table(
         ),
         Row("IN1-12", "Coverage.period.start", time, f"{_GUIDE} 16"),
         Row("IN1-13", "Coverage.period.end", time, f"{_GUIDE} 17"),
-        Row("IN1-15", "Coverage.type", concept(bare_table("0086", "PlanId")), f"{_GUIDE} 19"),
-        Row("IN1-17", "Coverage.relationship", concept(_RELATIONSHIP), f"{_GUIDE} 22"),
+        Row("IN1-15", "Coverage.type", concept(bare_table("0086", "PlanId")), f"{_GUIDE} 19", _is_plan_type),
+        Row("IN1-17", "Coverage.relationship", concept(_RELATIONSHIP), f"{_GUIDE} 22", _is_to_patient),
         Row("IN1-22", "Coverage.order", text, _DECIDED),
         Row("IN1-36", "Coverage.identifier", policy_number, _DECIDED, _is_policy),
         Row("IN1-2", "Coverage.identifier", plan_number, f"{_GUIDE} 4", _is_plan),
@@ -113,6 +129,30 @@ COVERAGE = Table(
         Implied("beneficiary", "the person of the message"),
     ),
     {37: "comes back where its type is a deductible: Coverage.costToBeneficiary"},
+)
+
+COVERAGE_MORE = Table(
+    "IN2",
+    "Coverage",
+    (
+        Row("IN2-6", "Coverage.identifier", number, _DECIDED, has_type("MC")),
+        Row("IN2-8", "Coverage.identifier", number, _DECIDED, has_type("MA")),
+        Row("IN2-10", "Coverage.identifier", number, _DECIDED, has_type("MI")),
+        Row("IN2-26", "Coverage.identifier", cx, _DECIDED, has_type("SN")),
+        Row("IN2-61", "Coverage.identifier", cx, _DECIDED, has_type("MB")),
+        TO_INSURED,
+    ),
+)
+VISIT_CLASS = Table(
+    "PV1",
+    "Coverage",
+    (Row("PV1-20", "Coverage.type", concept(bare_table("0064", "FinancialClass")), "PV1[Coverage] 22", is_class),),
+)
+CERTIFICATION = Table(
+    "IN3",
+    "CareTeam.participant",
+    (Row("IN3-21", "participant.member.display", text, "IN3[CareTeam] 23 to 25"),),
+    (Implied("role", "the field says it"),),
 )
 
 PAYOR = Table(
@@ -128,43 +168,62 @@ PAYOR = Table(
 )
 CONTACT = Table("IN1", "Organization.contact", (Row("IN1-6", "contact.name", xpn, _DECIDED),))
 
-HOLDER = Table(
-    "IN1",
-    "Organization",
-    (Row("IN1-44", "Organization.address", xad, _DECIDED),),
-    (),
-    {11: "comes back from name and number of the policy holder"},
-)
-
-INSURED = Table(
-    "IN1",
-    "RelatedPerson",
-    (
-        Row("IN1-16", "RelatedPerson.name", xpn, f"{_GUIDE} 20"),
-        Row("IN1-17", "RelatedPerson.relationship", concept(_RELATIONSHIP), _DECIDED),
-        Row("IN1-18", "RelatedPerson.birthDate", time, _DECIDED),
-        Row("IN1-19", "RelatedPerson.address", xad, _DECIDED),
-        Row("IN1-43", "RelatedPerson.gender", code(table("AdministrativeSex")), _DECIDED),
-    ),
-    (Implied("patient", "the person of the message"),),
-)
-
 
 def write_coverages(patient: str, draft: Draft) -> None:
     """Write an IN1 for each Coverage of the person, in the order that Coverage.order says."""
-    found = [one for one in draft.all("Coverage") if draft.points_at(one[1].get("beneficiary"), patient)]
+    found = [
+        (url, one)
+        for url, one in draft.all("Coverage")
+        if draft.points_at(one.get("beneficiary"), patient) and not _is_class_alone(one)
+    ]
     found.sort(key=lambda one: one[1].get("order", len(found)))
-    for number, (url, original) in enumerate(found, 1):
+    for count, (url, original) in enumerate(found, 1):
         segment = draft.segment("IN1")
-        segment.set(1, str(number))
+        segment.set(1, str(count))
         with draft.open(url) as resource:
             _join_plan_number(resource)
             fill(segment, resource, COVERAGE, draft)
+            more = draft.segment("IN2")
+            fill(more, resource, COVERAGE_MORE, draft)
             _write_number(segment, resource)
-            _write_subscriber(segment, resource, original.get("relationship"), patient, draft)
+            write_subscriber(segment, more, resource, original.get("relationship"), patient, draft)
             _write_cost(segment, resource, draft)
             _write_payor(segment, resource, draft)
-            _write_holder(segment, resource, draft)
+            write_holder(segment, more, resource, draft)
+            if not more.fields:
+                draft.segments.pop()
+        if count == 1:
+            _write_managers(patient, draft)
+
+
+def _write_managers(patient: str, draft: Draft) -> None:
+    """Write an IN3 for each case manager of the person; they belong to no coverage of theirs: the first has them."""
+    count = 0
+    for url, team in draft.all("CareTeam"):
+        if draft.points_at(team.get("subject"), patient):
+            with draft.open(url) as resource:
+                for member in filter(is_case_manager, resource.get("participant", ())):
+                    count += 1
+                    segment = draft.segment("IN3")
+                    segment.set(1, str(count))
+                    fill(segment, member, CERTIFICATION, draft)
+
+
+def _is_class_alone(coverage: Resource) -> bool:
+    """Tell whether a Coverage is the financial class of a visit and nothing else: PV1-20 says it."""
+    is_paid = any(one.keys() - {"extension"} for one in coverage.get("payor", ()))
+    return is_class(coverage.get("type", {})) and not is_paid and not coverage.keys() - _OF_A_CLASS
+
+
+def write_class(pv1: SegmentDraft, patient: str, draft: Draft) -> None:
+    """Write PV1-20 from the coverages whose type is a financial class."""
+    for url, coverage in draft.all("Coverage"):
+        if draft.points_at(coverage.get("beneficiary"), patient) and is_class(coverage.get("type", {})):
+            with draft.open(url) as resource:
+                fill(pv1, resource, VISIT_CLASS, draft)
+                if _is_class_alone(coverage):
+                    for element in ("status", "beneficiary", "payor"):
+                        resource.pop(element, None)
 
 
 def _join_plan_number(resource: Resource) -> None:
@@ -187,23 +246,6 @@ def _write_number(segment: SegmentDraft, resource: Resource) -> None:
         resource.pop("subscriberId")
     if composed([number]) not in said:
         segment.add(49, composed([number]))
-
-
-def _write_subscriber(
-    segment: SegmentDraft, resource: Resource, relationship: object, patient: str, draft: Draft
-) -> None:
-    """Write the insured person: the patient as SEL, anybody else by name."""
-    subscriber = resource.get("subscriber")
-    if not subscriber:
-        return
-    if draft.points_at(subscriber, patient):
-        resource.pop("subscriber")
-        segment.fields.setdefault(17, [composed(["SEL", "Self", "HL70063"])])
-    elif draft.look(subscriber)[1].get("resourceType") == "RelatedPerson":
-        with draft.follow(subscriber) as person:
-            if person.get("relationship") == [relationship]:
-                person.pop("relationship")  # Coverage.relationship is the same IN1-17
-            fill(segment, person, INSURED, draft)
 
 
 def _write_cost(segment: SegmentDraft, resource: Resource, draft: Draft) -> None:
@@ -231,13 +273,4 @@ def _write_payor(segment: SegmentDraft, resource: Resource, draft: Draft) -> Non
                 fill(segment, contact, CONTACT, draft)
 
 
-def _write_holder(segment: SegmentDraft, resource: Resource, draft: Draft) -> None:
-    holder = resource.get("policyHolder")
-    if not holder or draft.look(holder)[1].get("resourceType") != "Organization":
-        return
-    with draft.follow(holder) as organization:
-        segment.add(11, organization_of(organization, draft))
-        fill(segment, organization, HOLDER, draft)
-
-
-TABLES = (COVERAGE, PAYOR, CONTACT, HOLDER, INSURED)
+TABLES = (COVERAGE, COVERAGE_MORE, VISIT_CLASS, CERTIFICATION, PAYOR, CONTACT)

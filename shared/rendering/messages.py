@@ -10,13 +10,16 @@ from shared.message.errors.mapping import MessageNotWritten, ResourceAbsent, Res
 from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
 from shared.rendering.conditions import write_allergies, write_diagnoses
 from shared.rendering.documents import write_document
+from shared.rendering.guarantor import guarantors, write_guarantors
 from shared.rendering.header import write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
 from shared.rendering.orders import write_orders, write_report
 from shared.rendering.patient import has_prior, is_will, prior_of, write_merge, write_patient
+from shared.rendering.procedures import write_procedures
 from shared.rendering.related_person import write_related
 from shared.rendering.results import write_results
+from shared.rendering.statements import stated, write_death, write_statements
 from shared.rendering.visit import write_visit
 
 if TYPE_CHECKING:
@@ -39,32 +42,42 @@ class About:
 
 
 def _admission(about: About, draft: Draft) -> None:
-    write_event(about.event, draft)
-    write_patient(about.patient, draft)
-    insured = {one.get("subscriber", {}).get("reference", "") for _, one in draft.all("Coverage")}
-    write_related(about.patient, draft, leave=insured)
-    write_visit(about.visit, draft)
-    write_results(_loose_results(about, draft), draft)
-    if about.event != "A03":  # ADT_A03 of 2.5.1 has no AL1
-        write_allergies(about.patient, draft)
+    statements = stated(about.patient, draft)
+    results = _loose_results(about, draft, leave=statements)
+    _write_arrival(about, statements, draft)
+    if about.event != "A03":
+        write_results(results, draft)
+    write_allergies(about.patient, draft)
     write_diagnoses(about.patient, about.visit, draft)
+    write_statements("DRG", statements["DRG"], draft)
+    write_procedures(about.patient, draft)
+    if about.event == "A03":  # ADT_A03 has its OBX behind the procedures
+        write_results(results, draft)
+    write_guarantors(about.patient, draft)
     write_coverages(about.patient, draft)
+    write_statements("ACC", statements["ACC"], draft)
+    write_death(statements["PDA"], about.patient, draft)
 
 
-def _discharge(about: About, draft: Draft) -> None:
+def _write_arrival(about: About, statements: dict[str, list[str]], draft: Draft) -> None:
+    """Write what every admission begins with: event, person, relatives, visit, disabilities."""
     write_event(about.event, draft)
-    write_patient(about.patient, draft)
+    write_patient(about.patient, draft, has_roles=True)
+    write_related(about.patient, draft, leave=_named_elsewhere(draft))
+    write_visit(about.visit, about.patient, draft, has_roles=True)
+    write_statements("DB1", statements["DB1"], draft)
+
+
+def _named_elsewhere(draft: Draft) -> set[str]:
+    """Return the references of those whom IN1 and GT1 name."""
     insured = {one.get("subscriber", {}).get("reference", "") for _, one in draft.all("Coverage")}
-    write_related(about.patient, draft, leave=insured)
-    write_visit(about.visit, draft)
-    write_diagnoses(about.patient, about.visit, draft)
-    write_results(_loose_results(about, draft), draft)
-    write_coverages(about.patient, draft)
+    return insured | guarantors(draft)
 
 
-def _loose_results(about: About, draft: Draft) -> list[str]:
-    """Return the Observations of the person that no report holds."""
+def _loose_results(about: About, draft: Draft, *, leave: dict[str, list[str]] | None = None) -> list[str]:
+    """Return the Observations of the person that no report holds, without those that have segments of their own."""
     held = {draft.look(one)[0] for _, report in draft.all("DiagnosticReport") for one in report.get("result", ())}
+    held |= {url for urls in (leave or {}).values() for url in urls}
     return [
         url
         for url, one in draft.all("Observation")
@@ -103,9 +116,10 @@ def _write_orders(about: About, draft: Draft, *, has_specimens: bool) -> None:
         raise ResourceAbsent("ServiceRequest")
     write_patient(about.patient, draft)
     if has_specimens:
-        write_related(about.patient, draft, leave=set())
+        write_related(about.patient, draft, leave=_named_elsewhere(draft))
     _write_visit_if_any(about, draft)
     write_coverages(about.patient, draft)
+    write_guarantors(about.patient, draft)
     write_allergies(about.patient, draft)
     write_orders(about.patient, about.visit, draft, has_specimens=has_specimens)
 
@@ -124,7 +138,7 @@ def _document(about: About, draft: Draft) -> None:
     document = _only("DocumentReference", draft)
     write_event(about.event, draft)
     write_patient(about.patient, draft)
-    write_visit(about.visit, draft)
+    write_visit(about.visit, about.patient, draft)
     write_document(document, draft)
 
 
@@ -132,15 +146,16 @@ def _vaccinations(about: About, draft: Draft) -> None:
     if not draft.all("Immunization"):
         raise ResourceAbsent("Immunization")
     write_patient(about.patient, draft)
-    write_related(about.patient, draft, leave=set())
+    write_related(about.patient, draft, leave=_named_elsewhere(draft))
     _write_visit_if_any(about, draft)
+    write_guarantors(about.patient, draft)
     write_coverages(about.patient, draft)
     write_immunizations(about.patient, draft)
 
 
 def _write_visit_if_any(about: About, draft: Draft) -> None:
     if about.visit:
-        write_visit(about.visit, draft)
+        write_visit(about.visit, about.patient, draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +168,7 @@ class Kind:
 
 KINDS = {
     **dict.fromkeys(("ADT^A01", "ADT^A04", "ADT^A08"), Kind("ADT_A01", _admission)),
-    "ADT^A03": Kind("ADT_A03", _discharge),
+    "ADT^A03": Kind("ADT_A03", _admission),
     "ADT^A40": Kind("ADT_A39", _merge),
     "ORU^R01": Kind("ORU_R01", _results),
     "OML^O21": Kind("OML_O21", _orders),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
-from shared.mapping.codes.systems import SSN
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
 from shared.rendering.coded import boolean, code, concept, text
 from shared.rendering.draft import composed
-from shared.rendering.identifiers import cx, drivers_license, number, type_of
-from shared.rendering.people import xad, xcn, xon, xpn, xtn
+from shared.rendering.identifiers import cx, drivers_license, is_social_security, number, type_of
+from shared.rendering.people import is_private, is_work, xad, xcn, xon, xpn, xtn
+from shared.rendering.roles import take_primary, write_care
 from shared.rendering.rows import Implied, Resource, Row, Table, Write, extension, fill, is_extension
 from shared.rendering.times import hl7_time, time
 
@@ -26,20 +26,8 @@ _LATER = "not in 2.5.1"
 _GROUP_CODES = ("ombCategory", "detailed")
 
 
-def _is_ssn(value: Resource) -> bool:
-    return type_of(value) == "SS" and value.get("system") == SSN and "assigner" not in value
-
-
 def _is_license(value: Resource) -> bool:
     return type_of(value) == "DL"
-
-
-def _is_work(value: Resource) -> bool:
-    return value.get("use") == "work"
-
-
-def _is_private(value: Resource) -> bool:
-    return value.get("use") != "work"
 
 
 def _nested(part: str, codes: str) -> Write:
@@ -119,7 +107,7 @@ PATIENT = Table(
     "PID",
     "Patient",
     (
-        Row("PID-19", "Patient.identifier", number, "PID[Patient] 30 to 34", _is_ssn),
+        Row("PID-19", "Patient.identifier", number, "PID[Patient] 30 to 34", is_social_security),
         Row("PID-20", "Patient.identifier", drivers_license, "PID[Patient] 35", _is_license),
         Row("PID-3", "Patient.identifier", cx, "PID[Patient] 5"),
         Row("PID-5", "Patient.name", xpn, "PID[Patient] 7"),
@@ -127,8 +115,8 @@ PATIENT = Table(
         Row("PID-8", "Patient.gender", code(table("AdministrativeSex")), "PID[Patient] 13"),
         Row("PID-10", "Patient.extension", category, "PID[Patient] 15", is_extension(_US_CORE + "race")),
         Row("PID-11", "Patient.address", xad, "PID[Patient] 16"),
-        Row("PID-13", "Patient.telecom", xtn, "PID[Patient] 21, 22", _is_private),
-        Row("PID-14", "Patient.telecom", xtn, "PID[Patient] 23, 24", _is_work),
+        Row("PID-13", "Patient.telecom", xtn, "PID[Patient] 21, 22", is_private),
+        Row("PID-14", "Patient.telecom", xtn, "PID[Patient] 23, 24", is_work),
         Row("PID-15", "Patient.communication", spoken, "PID[Patient] 25"),
         Row("PID-16", "Patient.maritalStatus", concept(table("MaritalStatus")), "PID[Patient] 26"),
         _in_extension(17, EXTENSION + "patient-religion", "valueCodeableConcept", concept(table("Religion")), "27, 28"),
@@ -252,8 +240,12 @@ DEMOGRAPHICS = Table(
 )
 
 
-def write_patient(url: str, draft: Draft, *, is_merge: bool = False) -> None:
-    """Write PID and, where something is left for it, PD1; in a merge MRG says what the links do."""
+def write_patient(url: str, draft: Draft, *, is_merge: bool = False, has_roles: bool = False) -> None:
+    """Write PID and, where something is left for it, PD1 and ROL; in a merge MRG says what the links do.
+
+    Args:
+        has_roles: The message structure has a ROL below it.
+    """
     pid = draft.segment("PID")
     pid.set(1, "1")
     with draft.open(url) as resource:
@@ -263,10 +255,13 @@ def write_patient(url: str, draft: Draft, *, is_merge: bool = False) -> None:
         if is_merge:
             resource.pop("link", None)
         _write_beside(pid, url, draft, is_merge=is_merge)
+        primary = take_primary(resource, draft) if has_roles else []
         more = draft.segment("PD1")
         fill(more, resource, DEMOGRAPHICS, draft)
         _write_will(more, url, draft)
         draft.drop_empty()
+    if has_roles:
+        write_care(url, primary, draft)
 
 
 def _part_groups(resource: Resource) -> None:
@@ -285,7 +280,7 @@ def _part_groups(resource: Resource) -> None:
 
 def _write_beside(pid: SegmentDraft, patient: str, draft: Draft, *, is_merge: bool) -> None:
     """Write what the mapping makes of PID beside the Patient: the account and the mother's number."""
-    for url in _accounts_of(patient, draft):
+    for url in accounts_of(patient, draft):
         if pid.has_room(18) and not (is_merge and _is_given_up(url, draft)):
             with draft.open(url) as resource:
                 fill(pid, resource, ACCOUNT, draft)
@@ -295,7 +290,8 @@ def _write_beside(pid: SegmentDraft, patient: str, draft: Draft, *, is_merge: bo
                 fill(pid, resource, MOTHER, draft)
 
 
-def _accounts_of(patient: str, draft: Draft) -> list[str]:
+def accounts_of(patient: str, draft: Draft) -> list[str]:
+    """Return the urls of the Accounts of a person."""
     accounts = draft.all("Account")
     return [url for url, one in accounts if any(draft.points_at(each, patient) for each in one.get("subject", ()))]
 
@@ -373,7 +369,7 @@ def has_prior(patient: str, draft: Draft) -> bool:
 def write_merge(patient: str, draft: Draft) -> None:
     """Write MRG: the record that gives way, from its resource or from the identifier that the link names."""
     mrg = draft.segment("MRG")
-    for url in _accounts_of(patient, draft):
+    for url in accounts_of(patient, draft):
         if mrg.has_room(3) and _is_given_up(url, draft):
             with draft.open(url) as account:
                 fill(mrg, account, PRIOR_ACCOUNT, draft)

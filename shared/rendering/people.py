@@ -104,6 +104,16 @@ def xad(value: Resource, draft: Draft, kind: str) -> str:
     return composed([[first], second, *places, use or own_type, "", district, tract, "", "", start, end])
 
 
+def is_work(value: Resource) -> bool:
+    """Tell whether a ContactPoint is a business number."""
+    return value.get("use") == "work"
+
+
+def is_private(value: Resource) -> bool:
+    """Tell whether a ContactPoint is any but a business number."""
+    return not is_work(value)
+
+
 def xtn(value: Resource, draft: Draft, kind: str) -> str:
     """Write a ContactPoint as an XTN."""
     del draft, kind

@@ -9,7 +9,7 @@ from shared.mapping.codes.tables import table
 from shared.rendering.coded import code, concept
 from shared.rendering.identifiers import cx, number, type_of
 from shared.rendering.patient import is_mother, spoken
-from shared.rendering.people import xad, xon, xpn, xtn
+from shared.rendering.people import is_private, is_work, xad, xon, xpn, xtn
 from shared.rendering.rows import Implied, Resource, Row, Table, fill
 from shared.rendering.times import time
 
@@ -35,14 +35,6 @@ def _is_ssn(value: Resource) -> bool:
     return type_of(value) == "SS"
 
 
-def _is_work(value: Resource) -> bool:
-    return value.get("use") == "work"
-
-
-def _is_private(value: Resource) -> bool:
-    return value.get("use") != "work"
-
-
 RELATED = Table(
     "NK1",
     "RelatedPerson",
@@ -50,8 +42,8 @@ RELATED = Table(
         Row("NK1-2", "RelatedPerson.name", xpn, "NK1[RelatedPerson] 4"),
         Row("NK1-3", "RelatedPerson.relationship", concept(_RELATIONSHIP), "NK1[RelatedPerson] 5", _is_relationship),
         Row("NK1-4", "RelatedPerson.address", xad, "NK1[RelatedPerson] 6"),
-        Row("NK1-5", "RelatedPerson.telecom", xtn, "NK1[RelatedPerson] 7", _is_private),
-        Row("NK1-6", "RelatedPerson.telecom", xtn, "NK1[RelatedPerson] 8, 9", _is_work),
+        Row("NK1-5", "RelatedPerson.telecom", xtn, "NK1[RelatedPerson] 7", is_private),
+        Row("NK1-6", "RelatedPerson.telecom", xtn, "NK1[RelatedPerson] 8, 9", is_work),
         Row("NK1-7", "RelatedPerson.relationship", concept(_ROLE), "NK1[RelatedPerson] 10", _is_role),
         Row("NK1-8", "RelatedPerson.period.start", time, "NK1[RelatedPerson] 11"),
         Row("NK1-9", "RelatedPerson.period.end", time, "NK1[RelatedPerson] 12"),
@@ -82,8 +74,8 @@ CONTACT = Table(
         Row("NK1-2", "contact.name", xpn, "NK1[Patient] 4"),
         Row("NK1-3", "contact.relationship", concept(_RELATIONSHIP), "NK1[Patient] 5", _is_relationship),
         Row("NK1-4", "contact.address", xad, "NK1[Patient] 6"),
-        Row("NK1-5", "contact.telecom", xtn, "NK1[Patient] 7", _is_private),
-        Row("NK1-6", "contact.telecom", xtn, "NK1[Patient] 8, 9", _is_work),
+        Row("NK1-5", "contact.telecom", xtn, "NK1[Patient] 7", is_private),
+        Row("NK1-6", "contact.telecom", xtn, "NK1[Patient] 8, 9", is_work),
         Row("NK1-7", "contact.relationship", concept(_ROLE), "NK1[Patient] 10", _is_role),
         Row("NK1-8", "contact.period.start", time, "NK1[Patient] 11"),
         Row("NK1-9", "contact.period.end", time, "NK1[Patient] 12"),

@@ -166,8 +166,11 @@ def prune(value: Any) -> bool:
     return value is None or value == ""
 
 
-def leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield path and text of every value below a resource, without indexes; an extension by the end of its url."""
+def leaves(value: Any, path: str, holder: int = 0) -> Iterator[tuple[str, str, int]]:
+    """Yield path, text and holder of every value below a resource.
+
+    The path is without indexes, an extension by the end of its url; the holder is the id of the dict that has it.
+    """
     if isinstance(value, dict):
         url = value.get("url")
         if url == DATA_ABSENT:
@@ -176,12 +179,12 @@ def leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
         name = f"{path}({url.rpartition('/')[2]})" if isinstance(url, str) and is_named else path
         for element, inner in value.items():
             if element != "url" or not is_named:
-                yield from leaves(inner, f"{name}.{element}")
+                yield from leaves(inner, f"{name}.{element}", id(value))
     elif isinstance(value, list):
         for inner in value:
-            yield from leaves(inner, path)
+            yield from leaves(inner, path, holder)
     elif value is not None:
-        yield path, str(value)
+        yield path, str(value), holder
 
 
 def is_extension(url: str) -> Choice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.message.finding import Finding
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _TIME = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(\.\d{1,4})?\d*(Z|[+-]\d\d:\d\d))?)?)?", re.ASCII
 )
+_DAY = len("2020-01-01")
 _CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)(\.\d{1,4})?\d*", re.ASCII)
 
 
@@ -41,6 +43,14 @@ def clock(value: Any) -> str:
     """Return a FHIR time as a TM."""
     found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
     return "".join(part or "" for part in found.groups()) if found else ""
+
+
+def minutes_between(start: str, end: str) -> str:
+    """Return the minutes from one FHIR dateTime to another as an NM; empty where one has no time of day."""
+    if len(start) <= _DAY or len(end) <= _DAY:
+        return ""
+    minutes = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() / 60
+    return f"{minutes:.10g}" if minutes >= 0 else ""
 
 
 def period(value: Resource, draft: Draft, kind: str) -> str:

@@ -9,8 +9,10 @@ from shared.mapping.datatypes.person import EXTENSION
 from shared.rendering.coded import coding, concept
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import cx, has_type, type_of
+from shared.rendering.insurance import write_class
 from shared.rendering.people import xcn
 from shared.rendering.places import placed, status_is
+from shared.rendering.roles import visiting, write_visiting
 from shared.rendering.rows import Choice, Implied, Resource, Row, Table, extension, fill, is_extension
 from shared.rendering.times import time
 
@@ -90,7 +92,6 @@ VISIT = Table(
         Implied("subject", "the person of the message"),
     ),
     {
-        20: "comes back as IN1-15: FHIR has one Coverage.type",
         37: "a Location of a code and a name: the place of care is what HL7 asks for",
         40: "the state of a bed belongs to the Location",
         43: "a Basic resource of the mapping's own",
@@ -137,14 +138,20 @@ _PLACED_AS_PLANNED = Row("PV1-3", "Encounter.location", placed, "PV1[Encounter] 
 PLANNED = Table("PV1", "Encounter", (_PLACED_AS_PLANNED,))
 
 
-def write_visit(url: str, draft: Draft) -> None:
-    """Write PV1 and, where something is left for it, PV2; without a visit a PV1 that says so."""
+def write_visit(url: str, patient: str, draft: Draft, *, has_roles: bool = False) -> None:
+    """Write PV1 and, where something is left for it, PV2; without a visit a PV1 that says so.
+
+    Args:
+        has_roles: The message structure has a ROL below it.
+    """
     pv1 = draft.segment("PV1")
     pv1.set(1, "1")
+    write_class(pv1, patient, draft)
     if not url:
         pv1.set(2, _NOT_APPLICABLE)
         return
     with draft.open(url) as resource:
+        participants = list(visiting(resource, draft)) if has_roles else []
         if resource.get("class", {}).get("code") == "UNK":
             resource.pop("class")
         _number(pv1, resource, draft)
@@ -156,6 +163,7 @@ def write_visit(url: str, draft: Draft) -> None:
         more = draft.segment("PV2")
         fill(more, resource, VISIT_MORE, draft)
         draft.drop_empty()
+        write_visiting(participants, draft)
 
 
 def _number(pv1: SegmentDraft, resource: Resource, draft: Draft) -> None:

@@ -27,7 +27,6 @@ class Hub:
         is_deaf: It takes a request and never answers it.
         refuses: MSH-10 of messages that hear AR.
         breaks_on: MSH-10 of messages at which a whole request ends with 422 and no acknowledgement.
-        knows_streams: False: it ignores the header, as a hub before rule R1 does.
     """
 
     def __init__(self) -> None:
@@ -43,7 +42,6 @@ class Hub:
         self.delay_seconds = 0.0
         self.refuses: set[str] = set()
         self.breaks_on: set[str] = set()
-        self.knows_streams = True
         self.port = 0
         self._last: dict[str, tuple[int, int]] = {}
         self._runner: web.ServerRunner | None = None
@@ -84,8 +82,8 @@ class Hub:
         if self.is_down:
             return 503, b"", {}
         place = _STREAM.fullmatch(header)
-        told = {"Caduceus-Stream": header} if place and self.knows_streams else {}
-        if place is None or not self.knows_streams:
+        told = {"Caduceus-Stream": header} if place else {}
+        if place is None:
             return (*self._take_all([(None, one) for one in split_batch(body).messages]), told)
         stream, epoch, n, count = place[1], int(place[2]), int(place[3]), int(place[4])
         if place[5]:

@@ -89,16 +89,19 @@ async def test_what_a_sender_was_told_to_keep_is_void_and_comes_once(hospital):
     assert [n for _, n in hospital.hub.voids] == [1]
 
 
-async def test_a_hub_that_knows_no_streams_has_nothing_to_void(hospital):
-    """A connector may be newer than its hub."""
-    hospital.hub.is_down, hospital.hub.knows_streams = True, False
-    connector = await hospital.connector({"acknowledge": "end_to_end", "end_to_end_seconds": 0.3})
+async def test_several_messages_in_one_frame_have_a_number_each(hospital):
+    """A batch, or an interface engine that puts two messages into one frame: each is answered by itself."""
+    connector = await hospital.connector({"acknowledge": "spool"})
     source = await hospital.source(connector)
-    assert (await source.ask(admission("M1"))).code == "AE"
-    hospital.hub.is_down = False
-    assert (await source.ask(admission("M1"))).code == "AA"
+    hospital.hub.refuses.add("M2")
+    for frame in (
+        admission("M1") + admission("M2"),
+        b"FHS|^~\\&\rBHS|^~\\&\r" + admission("M3") + admission("M4") + b"BTS|2\rFTS|1\r",
+    ):
+        await source.send(frame)
+        assert (await source.answer()).count(b"\rMSA|AA|M") == 2
     await until(lambda: connector.intakes["adt"].backlog().count == 0)
-    assert hospital.hub.control_ids == ["M1"]
+    assert [(n, name) for _, n, name in hospital.hub.taken["north/adt"]] == [(1, "M1"), (3, "M3"), (4, "M4")]
 
 
 async def test_enhanced_mode_is_answered_with_ca(hospital):

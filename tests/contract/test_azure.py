@@ -15,7 +15,9 @@ from shared.adapters.azure.identities import FRESH_SECONDS
 from shared.adapters.azure.open import AzureAdapters
 from shared.adapters.azure.table import RowConflict, Table
 from shared.message.delivery import Delivery
+from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.storage import AzureUnavailable, OwnershipLost
+from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.state import DeliveryState, MessageState
 from shared.ports import IdentityClaim, Outgoing
 from tests.contract.azure_world import AzureWorld
@@ -334,5 +336,24 @@ def test_a_person_whose_answer_was_lost_is_bound_once(two: Two, lose_one_answer:
         [known] = await one.identities.resolve([IdentityClaim(("mr-1", "ss-1"), "one", "family")])
         assert known.resource == "one"
         assert await other.identities.lookup(["mr-1", "ss-1"]) == ["one", "one"]
+
+    two(scenario)
+
+
+def test_a_stream_goes_on_in_any_process(two: Two) -> None:
+    """Rule R1: a connector's requests reach whichever worker is free, and each remembers how far the stream was."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        for n in range(1, 9):
+            hub, late = (one, other) if n % 2 else (other, one)
+            await hub.ledger.follow(SourceSequence("north/adt", 7, n), [arrival(n)], WINDOW)
+            (again,) = await late.ledger.follow(SourceSequence("north/adt", 7, n), [arrival(100 + n)], WINDOW)
+            assert again is not None
+            assert again.record.message == message_id(n)
+        (newer,) = await one.ledger.follow(SourceSequence("north/adt", 8, 1), [arrival(20)], WINDOW)
+        (back,) = await other.ledger.follow(SourceSequence("north/adt", 7, 9), [arrival(21)], WINDOW)
+        with pytest.raises(StreamOutOfStep):
+            await other.ledger.follow(SourceSequence("north/adt", 7, 11), [arrival(22)], WINDOW)
+        assert (newer.is_late, back.is_late) == (False, True)
 
     two(scenario)

@@ -304,7 +304,112 @@ AIL, AIP = {3: pl, 4: coded(), 6: times}, {3: xcn.map(lambda text: "9" + text), 
 NTE = {3: words}
 EVN = {2: times, 4: of_table("EventReason"), 5: xcn, 6: times}
 
+GT1 = {
+    2: many(cx),
+    3: many(xpn.map(lambda text: "Payer" + text)),
+    5: many(xad),
+    6: many(phones),
+    7: many(work_phones),
+    8: days,
+    9: of_table("AdministrativeSex"),
+    11: composed(st.sampled_from(("SPO", "CHD")), words, st.just("HL70063")),
+    12: numbers,
+    13: st.just("20200101"),
+    14: st.just("20210101"),
+    19: composed(numbers, none, none, codes, st.just("EI")),
+    22: st.sampled_from(("Y", "N")),
+    36: composed(st.just("en"), words, st.just("HL70296")),
+}
+PR1 = {
+    3: composed(codes, words, st.just("C4")),
+    5: times,
+    6: codes,
+    7: st.integers(1, 600).map(str),
+    8: many(xcn.map(lambda text: "6" + text)),
+    11: many(xcn.map(lambda text: "7" + text)),
+    12: many(xcn.map(lambda text: "8" + text)),
+    15: coded(),
+    16: many(codes),
+    19: ei,
+}
+ROL = {
+    1: ei,
+    3: composed(st.sampled_from(("FHCP", "PI", "PP")), words, st.just("HL70443")),
+    4: xcn.map(lambda text: "5" + text),
+    5: st.just("20200101"),
+    6: st.just("20210101"),
+    9: many(coded()),
+    11: many(xad),
+    12: many(work_phones),
+}
+MEMBER = {
+    3: composed(st.sampled_from(("FHCP", "RP")), words, st.just("HL70443")),
+    4: xcn.map(lambda text: "4" + text),
+    5: st.just("20200101"),
+    6: st.just("20210101"),
+    8: coded(),
+    9: many(coded()),
+    11: many(xad),
+    12: many(work_phones),
+}
+IN2 = {
+    1: many(cx),
+    2: numbers,
+    6: numbers,
+    8: numbers,
+    10: numbers,
+    26: many(composed(numbers, none, none, codes, st.just("SN"))),
+    34: composed(st.just("en"), words, st.just("HL70296")),
+    49: many(xpn, 1),
+    50: many(work_phones),
+    61: composed(numbers, none, none, codes, st.just("MB")),
+    63: many(phones),
+    64: many(work_phones),
+}
+IN3 = {21: words}
+ACC = {
+    1: moments,
+    2: coded("HL70050"),
+    3: words,
+    4: coded("HL70347"),
+    5: st.sampled_from(("Y", "N")),
+    6: st.sampled_from(("Y", "N")),
+    7: xcn,
+    8: words,
+    9: words,
+    10: st.sampled_from(("Y", "N")),
+    11: xad,
+}
+DB1 = {
+    4: st.sampled_from(("Y", "N")),
+    5: st.just("20200101"),
+    6: st.just("20210101"),
+    7: days,
+    8: days,
+}
+DRG = {1: coded(), 2: moments, 5: coded("HL70083"), 6: st.integers(1, 90).map(str)}
+PDA = {
+    1: coded(),
+    2: pl,
+    3: st.sampled_from(("Y", "N")),
+    4: moments,
+    5: xcn,
+    6: st.sampled_from(("Y", "N")),
+    7: st.just("20200101^20200102"),
+    8: xcn,
+    9: st.sampled_from(("Y", "N")),
+}
+
 NEEDED = {
+    "GT1": {2, 3},
+    "PR1": {3, 5, 19},
+    "ROL": {3, 4},
+    "IN2": {63},
+    "IN3": {21},
+    "ACC": {8},
+    "DB1": {4},
+    "DRG": {1},
+    "PDA": {1},
     "PID": {3, 5},
     "PV1": {2, 19},
     "NK1": {2, 3},
@@ -374,14 +479,26 @@ def test_an_admission_comes_back(data):
         draw(segment("EVN", EVN)),
         draw(segment("PID", PID)),
         draw(segment("PD1", PD1, needed={4})),
+        draw(segment("ROL", MEMBER, f2="UP")),
         draw(segment("NK1", NK1)),
         draw(segment("PV1", PV1)),
         draw(segment("PV2", PV2, needed={3})),
+        draw(segment("ROL", {n: one for n, one in ROL.items() if n != 8}, f2="UP")),
+        draw(segment("DB1", DB1, f1="1", f2="PT")),
         draw(segment("AL1", AL1)),
         draw(segment("DG1", DG1)),
+        draw(segment("DRG", DRG)),
+        draw(segment("PR1", PR1, f1="1")),
+        draw(segment("ROL", {n: one for n, one in ROL.items() if n in (3, 4, 9)}, f2="UP")),
+        draw(segment("GT1", GT1)),
         draw(segment("IN1", IN1)),
+        draw(segment("IN2", IN2)),
+        draw(segment("IN3", IN3, f1="1")),
+        draw(segment("ACC", ACC)),
+        draw(segment("PDA", PDA)),
     ]
-    differing, rendering = came_back(sent, "ADT^A01^ADT_A01")
+    event = draw(st.sampled_from(("A01", "A03", "A04", "A08")))
+    differing, rendering = came_back(sent, f"ADT^{event}^ADT_{'A03' if event == 'A03' else 'A01'}")
     assert differing == []
     assert rendering.findings == ()
 
@@ -595,7 +712,8 @@ def test_every_field_of_the_rows_is_among_the_strategies(name):
     strategies = {
         "ORC": ORC, "OBR": REPORT | SERVICE, "OBX": OBX, "SPM": SPM, "SCH": SCH, "PID": PID, "PD1": PD1, "NK1": NK1,
         "PV1": PV1, "PV2": PV2, "AL1": AL1, "DG1": DG1, "IN1": IN1, "AIS": AIS, "AIG": AIG, "AIL": AIL, "AIP": AIP,
-        "NTE": NTE, "EVN": EVN,
+        "NTE": NTE, "EVN": EVN, "GT1": GT1, "PR1": PR1, "ROL": ROL | MEMBER, "IN2": IN2, "IN3": IN3, "ACC": ACC,
+        "DB1": DB1, "DRG": DRG, "PDA": PDA,
     }[name]  # fmt: skip
     declared = {row.number for table_ in TABLES if table_.segment == name for row in table_.rows}
     assert declared - strategies.keys() == UNREACHED.get(name, set())
@@ -610,4 +728,7 @@ UNREACHED = {
     "OBR": {10, 17, 35},  # the specimen's collector; the order's ORC-14; a performer whose function is transcription
     "SCH": {6, 9},  # written by decision 0040; a number of minutes
     "EVN": {7},
+    "PV1": {20},  # the plan's own type comes first
+    "IN2": {72},  # only where IN1-17 is empty
+    "PR1": {4},  # only where PR1-3 has no text
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -43,9 +43,12 @@ from shared.adapters.azure.reservation import (
     stream_of,
     uses_of,
 )
+from shared.adapters.azure.stream_places import StreamPlaces
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, equals, tag_of
+from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.storage import AzureUnavailable
 from shared.message.identifiers import InterfaceId, MessageId, new_message_id
+from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
 from shared.message.work import batches_by_size
@@ -56,6 +59,7 @@ _TRIES = 20  # of a transaction, while others write the same rows
 _PAUSE_SECONDS = 0.01
 _REMEMBERED = 20_000  # messages whose state this process wrote last
 _CALLS_IN_A_GROUP = 200
+_PLACED_IN_A_GROUP = 16  # six rows each, and three for the stream, the log and the count
 
 
 class AzureLedger:
@@ -68,6 +72,7 @@ class AzureLedger:
         self._counts = Counts(table, PARTITION)
         self._log = Log(table)
         self._streams: dict[str, Stream] = {}
+        self._places = StreamPlaces(table)
         self._known: dict[MessageId, Known] = {}
         self._writing = asyncio.Lock()  # counters and streams have one writer in this process
         self._reserving = Gatherer(self._reserve_calls, _CALLS_IN_A_GROUP)
@@ -76,6 +81,17 @@ class AzureLedger:
 
     async def reserve(self, arrivals: Sequence[Arrival], window_seconds: float) -> list[Reservation]:
         return await self._reserving.ask([(arrival, window_seconds) for arrival in arrivals])
+
+    async def follow(
+        self, first: SourceSequence, arrivals: Sequence[Arrival | None], window_seconds: float
+    ) -> list[Reservation | None]:
+        reserved: list[Reservation | None] = []
+        async with self._writing:
+            while len(reserved) < len(arrivals):
+                group = arrivals[len(reserved) : len(reserved) + _PLACED_IN_A_GROUP]
+                place = first._replace(n=first.n + len(reserved))
+                reserved += await self._follow_group(place, group, window_seconds)
+        return reserved
 
     async def progress(self, steps: Sequence[Progress]) -> None:
         await self._progressing.ask(list(steps))
@@ -194,9 +210,7 @@ class AzureLedger:
         for source, stream in plan.streams.items():
             if stream_key(source) in by_row:
                 self._streams[source] = replace(stream, tag=by_row[stream_key(source)])
-        for record in plan.new:
-            tag = by_row[message_key(record.message)]
-            self._remember(record.message, Known(MessageState.RESERVED, tag, record.interface))
+        self._remember_new(plan, by_row)
 
     async def _read_uses(self, group: Sequence[tuple[Arrival, float]]) -> dict[str, Uses]:
         rows = list(dict.fromkeys(duplicate_key(arrival.duplicate_key) for arrival, _ in group))
@@ -210,6 +224,72 @@ class AzureLedger:
     async def _read_streams(self, group: Sequence[tuple[Arrival, float]]) -> None:
         for source in {arrival.source for arrival, _ in group}:
             self._streams[source] = stream_of(await self._table.get(PARTITION, stream_key(source)))
+
+    # Following a connector's stream
+
+    async def _follow_group(
+        self, first: SourceSequence, group: Sequence[Arrival | None], window_seconds: float
+    ) -> list[Reservation | None]:
+        uses: dict[str, Uses] = {}
+        records: dict[MessageId, MessageRecord] = {}
+        for attempt in range(_TRIES):
+            seen = await self._seen(first, len(group))
+            new = group[len(seen) :]
+            if not new:
+                return await self._with_lateness(first, seen)
+            places = [first._replace(n=first.n + at) for at in range(len(seen), len(group))]
+            plan = Plan({}, dict(uses), records.get)
+            for place, arrival in zip(places, new, strict=True):
+                if arrival is not None:
+                    plan.add(arrival, window_seconds, place)
+            placed = iter(plan.reservations)
+            reserved = [next(placed) if arrival else None for arrival in new]
+            try:
+                await self._write_places(plan, places, reserved)
+            except RowConflict:
+                self._places.forget(first.source)
+                uses = await self._read_uses([(arrival, window_seconds) for arrival in new if arrival])
+                records = await self._read_records(uses.values())
+                await asyncio.sleep(_PAUSE_SECONDS * attempt)
+            else:
+                return await self._with_lateness(first, [*seen, *reserved])
+        raise AzureUnavailable("ledger, follow")
+
+    async def _seen(self, first: SourceSequence, count: int) -> list[Reservation | None]:
+        """Return what is under those of the numbers that were filled before."""
+        if self._places.is_known(first.source) and first.n != await self._places.last_of(first) + 1:
+            self._places.forget(first.source)  # not the usual case: perhaps another process has moved it on
+        last = await self._places.last_of(first)
+        if first.n > last + 1:
+            raise StreamOutOfStep(f"{first.source}, epoch {first.epoch}, after {last}")
+        held = await self._places.held(first, min(count, last - first.n + 1))
+        records = iter(await self.messages([message for message in held if message]))
+        return [(record := next(records)) and Reservation(record, is_new=False) if each else None for each in held]
+
+    async def _with_lateness(
+        self, first: SourceSequence, reserved: Sequence[Reservation | None]
+    ) -> list[Reservation | None]:
+        is_late = first.epoch < (await self._places.position(first.source)).epoch
+        return [each and each._replace(is_late=is_late) for each in reserved]
+
+    async def _write_places(
+        self, plan: Plan, places: Sequence[SourceSequence], reserved: Sequence[Reservation | None]
+    ) -> None:
+        stamp = (await self._places.position(places[-1].source)).stamp
+        entry = await self._log.next(plan.new, stamp) if plan.new else None
+        position = self._places.after(places[-1], stamp if entry is None else entry.stamp)
+        steps = self._places.steps(position, places, [each.record.message if each else None for each in reserved])
+        steps += [] if entry is None else plan.steps(entry)
+        tags = await self._counts.write(steps, Counter({MessageState.RESERVED.value: len(plan.new)}))
+        if entry is not None:
+            self._log.confirm(entry)
+        self._places.note(places[-1].source, replace(position, tag=tags[0]))
+        self._remember_new(plan, {step.row: tag for step, tag in zip(steps, tags, strict=False)})
+
+    def _remember_new(self, plan: Plan, tags: Mapping[str, str]) -> None:
+        for record in plan.new:
+            tag = tags[message_key(record.message)]
+            self._remember(record.message, Known(MessageState.RESERVED, tag, record.interface))
 
     # Moving forward
 

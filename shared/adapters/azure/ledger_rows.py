@@ -15,6 +15,8 @@ where the newest come first, the id is turned round.
 | ``q!<state>!<newest>`` | that it waits for a person, or ended before a destination |
 | ``b!<newest>!<stage>`` | how often a stage began it and did not finish |
 | ``s!<source>`` | the numbering of a source |
+| ``e!<stream>`` | how far a connector's stream is, in its newest epoch |
+| ``p!<stream>!<epoch>!<newest>`` | the message under a connector's number, or that it stays empty |
 | ``c!<writer>`` | by how much one process changed the count of each state |
 """
 

@@ -77,8 +77,12 @@ class Plan:
     _new: dict[MessageId, MessageRecord] = field(default_factory=dict)
     _touched: set[str] = field(default_factory=set)
 
-    def add(self, arrival: Arrival, window_seconds: float) -> None:
-        """Number an arrival, or find what it duplicates."""
+    def add(self, arrival: Arrival, window_seconds: float, place: SourceSequence | None = None) -> None:
+        """Number an arrival, or find what it duplicates.
+
+        Args:
+            place: The number that its connector gave it.
+        """
         row = duplicate_key(arrival.duplicate_key)
         seen = self.uses.get(row, Uses())
         oldest = to_microseconds(arrival.received - timedelta(seconds=window_seconds))
@@ -88,7 +92,7 @@ class Plan:
             if record is not None and record.state not in FORGOTTEN:
                 self.reservations.append(Reservation(record, is_new=False))
                 return
-        record = new_record(arrival, self._next(arrival.source))
+        record = new_record(arrival, place or self._next(arrival.source))
         self._new[record.message] = record
         reuses_key = any(sha256 != arrival.raw.sha256 for sha256, _, _ in recent)
         self.reservations.append(Reservation(record, is_new=True, reuses_key=reuses_key))
@@ -104,14 +108,15 @@ class Plan:
     @property
     def last_stamp(self) -> int:
         """The highest stamp that a source of the new messages has."""
-        return max(self.streams[record.sequence.source].stamp for record in self.new)
+        sources = {record.sequence.source for record in self.new} & self.streams.keys()
+        return max((self.streams[source].stamp for source in sources), default=0)
 
     def steps(self, entry: Entry) -> list[Step]:
         """Return the rows to write: streams first, then those of the messages, then the log's."""
-        for source in {record.sequence.source for record in self.new}:
+        for source in {record.sequence.source for record in self.new} & self.streams.keys():
             self.streams[source] = replace(self.streams[source], stamp=entry.stamp)
         sources = dict.fromkeys(record.sequence.source for record in self.new)
-        steps = [_stream_step(source, self.streams[source]) for source in sources]
+        steps = [_stream_step(source, self.streams[source]) for source in sources if source in self.streams]
         steps += [_uses_step(row, self.uses[row]) for row in sorted(self._touched)]
         for record, (number, _) in zip(self.new, entry.numbered, strict=True):
             newest = newest_first(record.message)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from shared.adapters.local import chain
 from shared.adapters.local.database import Database
 from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.envelope import ArchiveRef
+from shared.message.errors.connector import StreamOutOfStep
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
@@ -35,6 +37,10 @@ CREATE INDEX IF NOT EXISTS message_interface ON message (interface);
 -- Most rows end as routed, and the newest of those are found from the end of the table.
 CREATE INDEX IF NOT EXISTS message_unrouted ON message (state) WHERE state <> 'routed';
 CREATE TABLE IF NOT EXISTS stream (source TEXT PRIMARY KEY, epoch INTEGER NOT NULL, n INTEGER NOT NULL) WITHOUT ROWID;
+-- What a connector's number holds; no message: it stays empty.
+CREATE TABLE IF NOT EXISTS place (
+    source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, message TEXT,
+    PRIMARY KEY (source, epoch, n)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS hop (
     message TEXT NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, stage TEXT NOT NULL, code TEXT NOT NULL,
     detail TEXT NOT NULL, findings BLOB, PRIMARY KEY (message, step)) WITHOUT ROWID;
@@ -70,6 +76,11 @@ _ALL_COLUMNS = f"{RECORD_COLUMNS}, duplicate_sum, duplicate_key, key_sum"
 _INSERT = f"INSERT INTO message ({_ALL_COLUMNS}) VALUES ({', '.join('?' * 18)})"  # noqa: S608
 
 _NUMBERED = "INSERT INTO stream VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n"
+_LAST_PLACE = """SELECT (SELECT max(epoch) FROM place WHERE source = ?1),
+    coalesce((SELECT max(n) FROM place WHERE source = ?1 AND epoch = ?2), 0)"""
+_PLACED = "INSERT INTO place VALUES (?, ?, ?, ?)"
+_AT_PLACE = f"""SELECT {RECORD_COLUMNS} FROM message
+    WHERE message = (SELECT message FROM place WHERE source = ? AND epoch = ? AND n = ?)"""  # noqa: S608
 _STATE = "SELECT state FROM message WHERE message = ?"
 _PLACE = "SELECT number, state FROM message WHERE message = ?"
 _MOVE = "UPDATE message SET state = ?, code = ? WHERE message = ?"
@@ -93,10 +104,27 @@ class LocalLedger:
         def work(connection: sqlite3.Connection) -> list[Reservation]:
             streams = _Streams(connection)
             added: list[chain.Row] = []
-            reserved = [_reserve(connection, streams, arrival, window, added) for arrival in arrivals]
+            reserved = [
+                _reserve(connection, partial(streams.next, arrival.source), arrival, window, added)
+                for arrival in arrivals
+            ]
             streams.save()
             chain.add_messages(connection, added)
             _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
+            return reserved
+
+        return await self._database.write(work)
+
+    async def follow(
+        self, first: SourceSequence, arrivals: Sequence[Arrival | None], window_seconds: float
+    ) -> list[Reservation | None]:
+        window = round(window_seconds * 1_000_000)
+
+        def work(connection: sqlite3.Connection) -> list[Reservation | None]:
+            places = _Places(connection, first)
+            reserved = [places.take(first._replace(n=first.n + at), each, window) for at, each in enumerate(arrivals)]
+            chain.add_messages(connection, places.added)
+            _recount(connection, Counter({MessageState.RESERVED: sum(bool(each and each.is_new) for each in reserved)}))
             return reserved
 
         return await self._database.write(work)
@@ -191,8 +219,43 @@ class _Streams:
         self._connection.executemany(_NUMBERED, [(source, *last) for source, last in self._last.items()])
 
 
+class _Places:
+    """The numbers of one connector's stream within one transaction.
+
+    Attributes:
+        added: What was recorded, for the hash chain.
+    Raises:
+        StreamOutOfStep: a number before the first is missing.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, first: SourceSequence) -> None:
+        self._connection = connection
+        newest, self._last = connection.execute(_LAST_PLACE, first[:2]).fetchone()
+        self._is_late = newest is not None and first.epoch < newest
+        self.added: list[chain.Row] = []
+        if first.n > self._last + 1:
+            raise StreamOutOfStep(f"{first.source}, epoch {first.epoch}, after {self._last}")
+
+    def take(self, place: SourceSequence, arrival: Arrival | None, window: int) -> Reservation | None:
+        """Return what the number holds, after this arrival was put there if it was new."""
+        if place.n <= self._last:
+            seen = self._connection.execute(_AT_PLACE, place).fetchone()
+            return Reservation(record_of(seen), is_new=False, is_late=self._is_late) if seen else None
+        self._last = place.n
+        reserved = None
+        if arrival is not None:
+            reserved = _reserve(self._connection, lambda: place, arrival, window, self.added)
+            reserved = reserved._replace(is_late=self._is_late)
+        self._connection.execute(_PLACED, (*place, reserved.record.message if reserved else None))
+        return reserved
+
+
 def _reserve(
-    connection: sqlite3.Connection, streams: _Streams, arrival: Arrival, window: int, added: list[chain.Row]
+    connection: sqlite3.Connection,
+    place: Callable[[], SourceSequence],
+    arrival: Arrival,
+    window: int,
+    added: list[chain.Row],
 ) -> Reservation:
     duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
     reuses_key = False
@@ -205,7 +268,7 @@ def _reserve(
     record = MessageRecord(
         message=arrival.message,
         interface=arrival.interface,
-        sequence=streams.next(arrival.source),
+        sequence=place(),
         key=arrival.key,
         mapping=arrival.mapping,
         raw=arrival.raw,

@@ -107,6 +107,7 @@ def universal(value: str, kind: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def identifier_system(namespace: str, universal_id: str, kind: str) -> str:
     """Return the system of identifiers of an assigner (HD): registered, universal, or ``urn:id:<namespace>``."""
     known = ASSIGNERS.get(namespace.upper())

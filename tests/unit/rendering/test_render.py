@@ -95,18 +95,21 @@ def test_a_message_without_what_it_is_about_is_refused(as_type, missing):
         rendered(PATIENT, VISIT, as_type=as_type)
 
 
-def test_a_discharge_has_the_structure_of_2_5_1_which_knows_no_allergies():
-    """HL7 2.5.1 chapter 3.3.3: ADT_A03 has DG1 before OBX, and no AL1."""
+def test_a_discharge_has_the_structure_of_2_5_1():
+    """HL7 2.5.1 chapter 3.3.3: ADT_A03 has AL1, DG1, PR1 before OBX; ADT_A01 has OBX before AL1."""
     allergy = {
         "resourceType": "AllergyIntolerance",
         "id": "a1",
         "patient": {"reference": "Patient/p1"},
         "code": {"text": "Nuts"},
     }
-    rendering = rendered(PATIENT, VISIT, allergy, as_type="ADT^A03")
-    assert rendering.message.get("MSH-9.3") == "ADT_A03"
-    assert rendering.message.count("AL1") == 0
-    assert ("resource_not_carried", "AllergyIntolerance") in noted(rendering)
+    problem = {"resourceType": "Condition", "id": "c1", "code": {"text": "Flu"}, **ABOUT}
+    weight = {"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": "Weight"}, **ABOUT}
+    done = {"resourceType": "Procedure", "id": "r1", "status": "completed", "code": {"text": "Cast"}, **ABOUT}
+    for event, order in (("A01", ["OBX", "AL1", "DG1", "PR1"]), ("A03", ["AL1", "DG1", "PR1", "OBX"])):
+        message = rendered(PATIENT, VISIT, weight, done, problem, allergy, as_type=f"ADT^{event}").message
+        assert message.get("MSH-9.3") == f"ADT_{event}"
+        assert [one.name for one in message.segments][4:] == order
 
 
 def test_a_link_becomes_a_merge():
