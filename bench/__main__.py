@@ -25,14 +25,18 @@ MODULES = (
     "scale",
     "azure_operations",
 )
+ON_REQUEST = ("ledger_size",)  # takes minutes, and gigabytes
 
 
 def main(arguments: list[str]) -> int:
     """Return 0 when every goal was met, 1 otherwise."""
     chosen = [name for name in arguments if not name.startswith("-")] or MODULES
-    unknown = sorted(set(chosen) - set(MODULES))
+    unknown = sorted(set(chosen) - {*MODULES, *ON_REQUEST})
     if unknown:
-        print(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MODULES)}", file=sys.stderr)
+        print(
+            f"no such measurement: {', '.join(unknown)}; there are {', '.join((*MODULES, *ON_REQUEST))}",
+            file=sys.stderr,
+        )
         return 2
     rows: list[Row] = []
     for name in chosen:

@@ -26,9 +26,9 @@ class LocalHistory:
         self._database = database
 
     async def select(self, wanted: Selection, after: int = 0, limit: int = 500) -> list[Numbered]:
+        if wanted.since is not None:  # one bound: of two, SQLite may choose the wrong one
+            after = max(after, self._number_at(wanted.since) - _SLACK)
         conditions = [("message.number > ?", after), *_conditions(wanted)]
-        if wanted.since is not None:
-            conditions.append(("message.number > ?", self._number_at(wanted.since) - _SLACK))
         if wanted.until is not None:
             conditions.append(("message.number <= ?", self._number_at(wanted.until) + _SLACK))
         where = " AND ".join(condition for condition, _ in conditions)
