@@ -15,6 +15,7 @@ from cli.failure import CommandFailed
 from cli.health import health
 from cli.interfaces import interfaces
 from cli.messages import correct, discard, messages, quarantine, resend, trace
+from cli.purge import purge
 from cli.receivers import receiver, receivers
 from cli.render import render
 from cli.replay import replay
@@ -56,6 +57,7 @@ app.command(
     rich_help_panel=ACT, epilog='Example: caduceus correct 1-0195 --file corrected.hl7 --reason "wrong birth date"'
 )(correct)
 app.command(rich_help_panel=ACT, epilog='Example: caduceus discard 1-0195 --reason "a test of the ward"')(discard)
+app.command(rich_help_panel=ACT, epilog='Example: caduceus purge --yes --reason "asked by the ward"')(purge)
 app.add_typer(destination, name="destination", rich_help_panel=ACT)
 app.command(rich_help_panel=ACT, epilog="Example: caduceus receiver billing down")(receiver)
 app.add_typer(interfaces, name="interfaces", rich_help_panel=SHAPE)

@@ -8,8 +8,15 @@ import orjson
 from shared.fhir import exact_json
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid, RoleMissing
+from shared.message.errors.storage import ArchivePurged
 
-_STATUS: dict[type[IntegrationError], int] = {NotFound: 404, NotStopped: 409, RequestInvalid: 400, RoleMissing: 403}
+_STATUS: dict[type[IntegrationError], int] = {
+    NotFound: 404,
+    NotStopped: 409,
+    RequestInvalid: 400,
+    RoleMissing: 403,
+    ArchivePurged: 410,
+}
 
 
 async def answer(result: Awaitable[object], mimetype: str = "application/json") -> func.HttpResponse:

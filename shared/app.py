@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.recover.orders import Orders
     from shared.recover.quarantine import Quarantine
     from shared.recover.replays import ReplayDesk
+    from shared.recover.retention import Retention
     from shared.recover.verify import Verification
     from shared.registry import Registry
     from shared.route.stage import RouteStage
@@ -247,6 +248,21 @@ class Hub:
             audit=self.adapters.audit,
             sessions=self.deliver,
             intake=self.ingest,
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What is erased when its time is over."""
+        from shared.recover.retention import Retention
+
+        return Retention(
+            clock=self.adapters.clock,
+            ledger=self.adapters.ledger,
+            lanes=self.adapters.lanes,
+            replays=self.adapters.replays,
+            archive=self.adapters.archive,
+            audit=self.adapters.audit,
+            registry=self.registry,
         )
 
     @cached_property

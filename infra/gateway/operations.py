@@ -48,6 +48,8 @@ HUB = (
     Operation("affected-reveal", "POST", "/hub/affected/reveal"),
     Operation("audit", "GET", "/hub/audit"),
     Operation("verify", "POST", "/hub/verify"),
+    Operation("purge-plan", "GET", "/hub/purge"),
+    Operation("purge", "POST", "/hub/purge"),
     Operation("destinations", "GET", "/hub/destinations"),
     Operation("destination-order", "POST", "/hub/destinations/{destination}/{order}"),
     Operation("interfaces", "GET", "/hub/interfaces"),

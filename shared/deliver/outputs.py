@@ -15,7 +15,7 @@ from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef
 from shared.message.errors.base import Disposition, IntegrationError
 from shared.message.finding import Finding
-from shared.message.identifiers import LIVE, delivery_id
+from shared.message.identifiers import LIVE, delivery_id, shaped_name
 from shared.message.record import Hop
 from shared.message.state import DeliveryState
 from shared.ports import Archive, Clock, Ledger
@@ -80,7 +80,7 @@ class Outputs:
         return prepared
 
     async def _find(self, rows: Sequence[Delivery]) -> dict[str, ArchiveRef]:
-        found = await self._archive.find([_name(row) for row in rows])
+        found = await self._archive.find([shaped_name(row.id) for row in rows])
         return {row.id: ref for row, ref in zip(rows, found, strict=True) if ref is not None}
 
     async def preview(self, row: Delivery, record: bytes) -> str:
@@ -140,7 +140,7 @@ class Outputs:
         outputs: dict[str, Output] = {}
         for interface in dict.fromkeys(row.item.interface for row, _ in fresh):
             group = [(row, body) for row, body in fresh if row.item.interface == interface]
-            refs = await self._archive.keep(interface, [(_name(row), body) for row, body in group])
+            refs = await self._archive.keep(interface, [(shaped_name(row.id), body) for row, body in group])
             for (row, body), ref in zip(group, refs, strict=True):
                 # Somebody may have kept another output in between: the first one counts.
                 is_ours = hashlib.sha256(body).hexdigest() == ref.sha256
@@ -179,10 +179,6 @@ def in_short(findings: Sequence[Finding]) -> str:
 def _live(row: Delivery) -> Delivery:
     """Return the delivery as the live run had it."""
     return row._replace(id=delivery_id(row.item.message, row.destination, LIVE))
-
-
-def _name(row: Delivery) -> str:
-    return f"{row.id}/shaped"
 
 
 def _may_be_kept(row: Delivery) -> bool:

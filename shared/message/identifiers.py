@@ -65,6 +65,16 @@ def delivery_id(message: MessageId, destination: DestinationId, run: RunId) -> D
     return DeliveryId(f"{partition_of(message)}-{digest[:32]}")
 
 
+def canonical_name(message: MessageId, run: RunId) -> str:
+    """Return the name under which the archive keeps the canonical record of one run."""
+    return f"{message}/{run}/canonical"
+
+
+def shaped_name(delivery: DeliveryId) -> str:
+    """Return the name under which the archive keeps what is sent with a delivery."""
+    return f"{delivery}/shaped"
+
+
 def deliver_session(destination: DestinationId, partition: int, concurrency: int) -> SessionId:
     """Return the session that delivers a partition to a destination (rule R9)."""
     return SessionId(f"{destination}.{partition % concurrency}")

@@ -4,7 +4,7 @@ Every port has one contract suite in ``tests/contract``; every adapter passes it
 All methods are batch-shaped: one call is one round trip, or one group commit.
 """
 
-from shared.ports.archive import Archive
+from shared.ports.archive import Archive, Unit
 from shared.ports.fhir_store import FhirStore, MetaWrite, Stored, Write
 from shared.ports.identities import Identities, IdentityClaim, Resolution
 from shared.ports.lanes import DestinationStatus, Lanes, Ownership, Turn
@@ -36,6 +36,7 @@ __all__ = [
     "SecretStore",
     "Stored",
     "Turn",
+    "Unit",
     "Workers",
     "Write",
 ]

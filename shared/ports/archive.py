@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from shared.message.envelope import ArchiveRef
 from shared.message.identifiers import InterfaceId
+
+
+class Unit(NamedTuple):
+    """A segment or a blob: payloads that were written together.
+
+    Attributes:
+        at: What the references into it begin with, up to ``@``.
+    """
+
+    at: str
+    size: int
 
 
 class Archive(Protocol):
@@ -21,6 +33,7 @@ class Archive(Protocol):
 
         Raises:
             ArchiveDamaged: the bytes are missing or are not those that were put.
+            ArchivePurged: they were erased.
         """
         ...
 
@@ -33,4 +46,12 @@ class Archive(Protocol):
 
     async def find(self, names: Sequence[str]) -> list[ArchiveRef | None]:
         """Return what is kept under each name, None where the name is free."""
+        ...
+
+    async def units(self, interface: InterfaceId, before: datetime) -> list[Unit]:
+        """Return what can only be erased together, where nothing in it was written at this time or later."""
+        ...
+
+    async def erase(self, units: Sequence[Unit]) -> int:
+        """Erase units for good; return how many there were that a store did not refuse to erase yet."""
         ...

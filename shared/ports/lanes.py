@@ -106,6 +106,10 @@ class Lanes(Protocol):
         """Return deliveries in quarantine or review, newest first."""
         ...
 
+    async def unsettled(self) -> list[Delivery]:
+        """Return all deliveries that wait in a lane, or for a person."""
+        ...
+
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         """Set a stopped delivery back to ``PARKED``, or to ``DISCARDED``; its lane moves again."""
         ...

@@ -80,6 +80,10 @@ class Ledger(Protocol):
         """Return the hops in order, and the findings as (code, place, detail)."""
         ...
 
+    async def unsettled(self) -> list[MessageRecord]:
+        """Return all messages that are in quarantine, or were not routed yet."""
+        ...
+
     async def counts(self) -> dict[str, int]:
         """Return the number of messages by state."""
         ...

@@ -237,7 +237,8 @@ class Interface(Model):
     traffic: Traffic | None = Field(default=None, description="What is usual")
     sla: ServiceLevel | None = Field(default=None, description="What was promised")
     data_classes: tuple[Name, ...] = Field(default=(), description="What kind of data it carries")
-    retention_days: int = Field(default=3650, ge=1, description="How long the archive keeps the raw messages")
+    retention_days: int = Field(default=3650, ge=1, description="How long the archive keeps payloads")
+    legal_hold: str = Field(default="", description="Why nothing of it may be purged; empty: there is no hold")
 
     def route_to(self, destination: DestinationId, message_type: str) -> Route | None:
         """Return the route that brings messages of a type to a destination; there is one at most."""

@@ -13,7 +13,7 @@ from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_
 from shared.message.errors.base import Disposition, IntegrationError
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.finding import Finding
-from shared.message.identifiers import LIVE, MessageId, partition_of
+from shared.message.identifiers import LIVE, MessageId, canonical_name, partition_of
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import BATCH_BYTES, Offer, batches_by_size, work_through
@@ -98,7 +98,7 @@ class TransformStage:
             await self._process_batch(batch)
 
     async def _process_batch(self, items: Sequence[Item]) -> None:
-        kept = await self._archive.find([_canonical_name(item) for item in items])
+        kept = await self._archive.find([_name(item) for item in items])
         readings = [await self._read(*pair) for pair in zip(items, kept, strict=True)]
         done = [one for group in _up_to_each_identity_edit(readings) for one in await self._convert(group)]
         canonical = await self._keep(done)
@@ -148,7 +148,7 @@ class TransformStage:
             MergeCycle: see `PersonIndex.edit`.
         """
         if edits and isinstance(done.result, bytes):
-            [ref] = await self._archive.keep(done.item.interface, [(_canonical_name(done.item), done.result)])
+            [ref] = await self._archive.keep(done.item.interface, [(_name(done.item), done.result)])
             done = replace(done, result=ref)
         for edit in edits:
             await self._persons.edit(edit, claims)
@@ -162,7 +162,7 @@ class TransformStage:
         fresh = [one for one in done if isinstance(one.result, bytes)]
         for interface in dict.fromkeys(one.item.interface for one in fresh):
             group = [one for one in fresh if one.item.interface == interface]
-            named = [(_canonical_name(one.item), one.result) for one in group if isinstance(one.result, bytes)]
+            named = [(_name(one.item), one.result) for one in group if isinstance(one.result, bytes)]
             for one, ref in zip(group, await self._archive.keep(interface, named), strict=True):
                 refs[one.item.message] = ref
         return [
@@ -207,11 +207,6 @@ class TransformStage:
         await self._mark_stopped([done])
 
 
-def canonical_name(message: MessageId, run: str) -> str:
-    """Return the name under which the archive keeps the canonical record of one run."""
-    return f"{message}/{run}/canonical"
-
-
 def _stopped(item: Item, error: IntegrationError) -> _Done:
     """Return a message as its error leaves it; a dependency that fails is no fault of the message, and is raised."""
     if error.disposition is Disposition.RETRY:
@@ -227,7 +222,7 @@ def _answered(reading: Reading, answer: Resolved | IntegrationError) -> _Ready |
     return _Ready(item, job, reading.claims, reading.body.values, answer.findings)
 
 
-def _canonical_name(item: Item) -> str:
+def _name(item: Item) -> str:
     return canonical_name(item.message, item.run)
 
 

@@ -25,6 +25,7 @@ COMMANDS = [
     "correct",
     "discard",
     "affected",
+    "purge",
     "verify",
     "destination list",
     "destination pause",

@@ -339,3 +339,21 @@ def test_verify_takes_the_heads_of_an_earlier_answer(run, hub, tmp_path):
     assert ran.code == 0
     assert "4 messages and 2 settled deliveries" in ran.out
     assert json.loads(hub.asked[-1][2]) == {"heads": VERIFIED["heads"]}
+
+
+PURGED = {
+    "interfaces": [{"id": "adt", "before": "2016-03-01T00:00:00+00:00", "units": 3, "bytes": 4096, "kept_units": 1}],
+    "held": [{"id": "lab", "why": "case 7"}],
+}
+
+
+def test_purge_shows_what_would_go_and_erases_nothing_unless_told(run, hub):
+    """What is erased does not come back."""
+    hub.answer("/hub/purge", PURGED)
+    said = run("purge", "--hub", hub.url).out
+    assert "4,096" in said
+    assert "lab is held: case 7" in said
+    assert "nothing was erased" in said
+
+    run("purge", "--yes", "--reason", "ten years", "--hub", hub.url)
+    assert [(method, body) for method, _, body in hub.asked] == [("GET", b""), ("POST", b'{"reason": "ten years"}')]

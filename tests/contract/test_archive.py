@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.message.envelope import ArchiveRef
-from shared.message.errors.storage import ArchiveDamaged
+from shared.message.errors.storage import ArchiveDamaged, ArchivePurged
 from shared.message.identifiers import InterfaceId
 from tests.contract.conftest import Run
 from tests.doubles.samples import LAB
@@ -155,5 +156,29 @@ def test_an_interface_id_cannot_leave_the_archive(run: Run) -> None:
     async def scenario(hub: Any) -> None:
         with pytest.raises(ValueError, match="folder"):
             await hub.archive.put(InterfaceId("../lab"), [b"x"])
+
+    run(scenario)
+
+
+def test_what_was_erased_is_told_apart_from_what_is_damaged(run: Run) -> None:
+    """One is as it should be, the other is an alarm."""
+
+    async def scenario(hub: Any) -> None:
+        [ref] = await hub.archive.put(LAB, [b"old"])
+        [kept] = await hub.archive.keep(LAB, [("name", b"output")])
+        [other] = await hub.archive.put(InterfaceId("other"), [b"another's"])
+        later = datetime.now(UTC) + timedelta(days=1)
+        assert await hub.archive.units(LAB, datetime.now(UTC) - timedelta(days=1)) == []
+        units = await hub.archive.units(LAB, later)
+        assert {unit.at for unit in units} == {one.at.partition("@")[0] for one in (ref, kept)}
+
+        assert await hub.archive.erase([unit for unit in units if ref.at.startswith(unit.at)]) == 1
+        with pytest.raises(ArchivePurged):
+            await hub.archive.get(ref)
+        assert [await hub.archive.get(one) for one in (kept, other)] == [b"output", b"another's"]
+        [new] = await hub.archive.put(LAB, [b"new"])
+        assert await hub.archive.get(new) == b"new"
+        with pytest.raises(ArchivePurged):
+            await hub.archive.get(ref)
 
     run(scenario)

@@ -508,3 +508,17 @@ def test_pausing_and_the_breaker_do_not_overwrite_each_other(run: Run) -> None:
 
     run(first)
     run(second)
+
+
+def test_unsettled_is_what_waits_and_what_is_stopped(run: Run) -> None:
+    """Whether it holds its lane or not; what ended is not."""
+
+    async def scenario(hub: Any) -> None:
+        turn = await take(hub, *(delivery(n, str(n)) for n in (1, 2, 3, 4)))
+        first, second, third, _ = turn.ready
+        passed = held(third)._replace(holds=False)
+        await hub.lanes.write(turn.ownership, [accepted(first), held(second), passed])
+
+        assert {row.item.message for row in await hub.lanes.unsettled()} == {message_id(n) for n in (2, 3, 4)}
+
+    run(scenario)

@@ -402,3 +402,17 @@ def test_a_replay_that_fails_does_not_undo_that_a_message_came_through(run: Run)
         assert len(hops) == 2
 
     run(scenario)
+
+
+def test_unsettled_is_what_was_not_routed_and_what_waits_for_a_person(run: Run) -> None:
+    """Their payloads are kept, however old."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.ledger.reserve([arrival(n) for n in range(1, 7)], WINDOW)
+        states = {2: S.QUEUED, 3: S.TRANSFORMED, 4: S.ROUTED, 5: S.QUARANTINED, 6: S.DISCARDED}
+        await hub.ledger.progress([step(n, state) for n, state in states.items()])
+
+        unsettled = await hub.ledger.unsettled()
+        assert {one.message for one in unsettled} == {message_id(n) for n in (1, 2, 3, 5)}
+
+    run(scenario)

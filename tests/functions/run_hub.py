@@ -33,7 +33,8 @@ async def run(message: bytes) -> dict[str, Any]:
         body = worker.data.message(envelopes[stage])
         name = f"dead_letter_{stage}"
         outcomes[name] = await worker.invoke(name, body, worker.data.metadata("m", "0"))
-    outcomes["retry"] = await worker.invoke("retry", worker.data.json({"IsPastDue": False, "ScheduleStatus": {}}))
+    for timer in ("retry", "replay", "purge"):
+        outcomes[timer] = await worker.invoke(timer, worker.data.json({"IsPastDue": False, "ScheduleStatus": {}}))
     [record] = await hub().adapters.ledger.recent(limit=1)
     route = {"name": record.message, "type": "Patient", "id": "x", "destination": "billing", "order": "pause"}
     for name, function in worker.functions.items():

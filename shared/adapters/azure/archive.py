@@ -20,14 +20,15 @@ from shared.adapters.azure.operations import Operations
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, key
 from shared.adapters.local.recent_bodies import RecentBodies
 from shared.message.envelope import ArchiveRef
-from shared.message.errors.storage import ArchiveDamaged
+from shared.message.errors.storage import ArchiveDamaged, ArchivePurged
 from shared.message.identifiers import InterfaceId
-from shared.ports import Clock
+from shared.ports import Clock, Unit
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import ContainerClient
 
 PARTITION = "names"
+PURGED = "purged"  # partition of the blobs that were erased
 RAW = "raw"  # as received
 OUTPUT = "output"  # made by a stage, kept under a name
 RECENT_BYTES = 16 << 20
@@ -35,7 +36,8 @@ OUTPUT_LINGER_SECONDS = 0.1  # partitions run side by side and share a blob; no 
 
 _CALLS_AT_ONCE = 1000
 _INTERFACE = re.compile(r"(?!\.)[\w.-]+")
-_PLACE = re.compile(r"((?!\.)[\w.-]+/(?:raw|output)/\d{4}-\d\d-\d\d/[0-9a-f]{32})@(\d+)")
+_BLOB = re.compile(r"(?!\.)[\w.-]+/(?:raw|output)/\d{4}-\d\d-\d\d/[0-9a-f]{32}")
+_PLACE = re.compile(rf"({_BLOB.pattern})@(\d+)")
 _OF_A_MESSAGE = re.compile(r"(\d+)-([0-9a-f]{32})(.*)")
 
 
@@ -77,6 +79,20 @@ class AzureArchive:
     async def find(self, names: Sequence[str]) -> list[ArchiveRef | None]:
         found = await self._finding.ask(names) if names else {}
         return [found.get(name) for name in names]
+
+    async def units(self, interface: InterfaceId, before: datetime) -> list[Unit]:
+        with named_errors("blobs"):
+            blobs = [blob async for blob in self._container.list_blobs(name_starts_with=f"{_prefix(interface)}/")]
+        return [Unit(blob.name, blob.size) for blob in blobs if blob.last_modified < before]
+
+    async def erase(self, units: Sequence[Unit]) -> int:
+        """A blob that the container's policy still protects stays, and is erased another night."""
+        erased = 0
+        for unit in units:
+            await self._names.transact(PURGED, [Step("put", key(unit.at.replace("/", "|")), {})])
+            erased += await self._delete(unit.at)
+        self._recent.forget({unit.at for unit in units})
+        return erased
 
     async def close(self) -> None:
         """Finish what is under way."""
@@ -152,15 +168,34 @@ class AzureArchive:
                 stream = await self._container.download_blob(blob, offset=offset, length=size)
                 return await stream.readall()
             except HttpResponseError as error:
+                if error.status_code == 404 and await self._names.get(PURGED, key(blob.replace("/", "|"))):
+                    raise ArchivePurged(blob) from None
                 if error.status_code in (404, 416):
                     raise ArchiveDamaged(f"{blob}@{offset}, no such range") from None
                 raise
 
+    async def _delete(self, blob: str) -> bool:
+        from azure.core.exceptions import HttpResponseError
+
+        self._operations.blob_writes += 1
+        with named_errors("blobs"):
+            try:
+                await self._container.delete_blob(blob)
+            except HttpResponseError as error:
+                if error.status_code not in (404, 409):
+                    raise
+                return error.status_code == 404
+        return True
+
 
 def _folder(interface: InterfaceId, retention_class: str) -> str:
+    return f"{_prefix(interface)}/{retention_class}"
+
+
+def _prefix(interface: InterfaceId) -> str:
     if not _INTERFACE.fullmatch(interface):
         raise ValueError("an interface id names a folder: letters, digits, '_', '-' and '.'")
-    return f"{interface}/{retention_class}"
+    return interface
 
 
 def _blob_name(folder: str, now: datetime) -> str:

@@ -23,7 +23,7 @@ from shared.adapters.azure.lane_rows import (
 from shared.adapters.azure.session_state import Owner, Waiting
 from shared.adapters.azure.table import Row, Table
 from shared.message.delivery import Delivery
-from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId, SessionId
+from shared.message.identifiers import DeliveryId, DestinationId, MessageId, OrderingKey, RunId, SessionId
 from shared.message.state import DeliveryState
 
 
@@ -66,6 +66,15 @@ class LaneQueries:
         known = await asyncio.gather(*(self._table.get(session, key) for key in keys))
         found = await asyncio.gather(*(self._follow(session, row) for row in known))
         return [one for one in found if one is not None]
+
+    async def unsettled(self) -> list[Delivery]:
+        """Return what waits in a lane or for a person, in all sessions."""
+        found: dict[DeliveryId, Delivery] = {}
+        for session in await self.sessions():
+            stopped = await self._stopped(session, 0)
+            waiting = [waiting_of(row) for row in await self._table.scan(session, "w!", f"w!{END}")]
+            found |= {one.delivery.id: one.delivery for one in (*waiting, *stopped)}
+        return list(found.values())
 
     async def known(self, session: SessionId, delivery: Delivery) -> Waiting | None:
         """Return a delivery as the table has it; None: it was never offered."""

@@ -176,6 +176,9 @@ class AzureLanes:
     async def stopped(self, limit: int = 50) -> list[Delivery]:
         return await self._queries.stopped(limit)
 
+    async def unsettled(self) -> list[Delivery]:
+        return await self._queries.unsettled()
+
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         session = delivery.session
         reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)

@@ -18,6 +18,7 @@ from shared.adapters.azure.ledger_rows import (
     END,
     INDEXED,
     PARTITION,
+    UNSETTLED,
     begun_key,
     control_prefix,
     duplicate_key,
@@ -152,6 +153,10 @@ class AzureLedger:
         # A step that was redelivered noted its findings again: once is enough.
         findings = dict.fromkeys(finding for row in rows for finding in findings_of(row))
         return [hop_of(message, row) for row in rows], list(findings)
+
+    async def unsettled(self) -> list[MessageRecord]:
+        where = " or ".join(equals("state", state.value) for state in UNSETTLED)
+        return [record_of(row) for row in await self._table.scan(PARTITION, "m!", f"m!{END}", where=f"({where})")]
 
     async def counts(self) -> dict[str, int]:
         return await self._counts.total()

@@ -54,6 +54,7 @@ RANK = {
 }
 # The sender still has it, or a person threw it away: when it comes again it is new.
 FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
+UNSETTLED = (MessageState.RESERVED, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
 # Few messages end here, and people ask for them: they have a row of their own.
 INDEXED = frozenset({MessageState.FILTERED, MessageState.QUARANTINED, MessageState.REFUSED, MessageState.DISCARDED})
 

@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -22,14 +23,16 @@ from shared.adapters.local.recent_bodies import RecentBodies
 from shared.adapters.local.segment import PREAMBLE_BYTES, Record, new_preamble, read_preamble, scan
 from shared.adapters.local.segment_writer import SegmentWriter, Tail, segment_name
 from shared.message.envelope import ArchiveRef
-from shared.message.errors.storage import ArchiveDamaged
+from shared.message.errors.storage import ArchiveDamaged, ArchivePurged
 from shared.message.identifiers import InterfaceId
+from shared.ports import Unit
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS kept (
     name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS archive_tail (
     folder TEXT PRIMARY KEY, number INTEGER NOT NULL, length INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS purged (segment TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 RAW = "raw"  # as received
@@ -68,9 +71,15 @@ class LocalArchive:
         recent = self._recent.find(ref)
         if recent is not None:
             return recent
-        if ref.size > _LARGE_BYTES:
-            return await asyncio.to_thread(read_body, self._root, ref)
-        return read_body(self._root, ref)
+        try:
+            if ref.size > _LARGE_BYTES:
+                return await asyncio.to_thread(read_body, self._root, ref)
+            return read_body(self._root, ref)
+        except ArchiveDamaged:
+            segment = ref.at.partition("@")[0]
+            if self._database.read("SELECT 1 FROM purged WHERE segment = ?", (segment,)):
+                raise ArchivePurged(segment) from None
+            raise
 
     async def keep(self, interface: InterfaceId, named: Sequence[tuple[str, bytes]]) -> list[ArchiveRef]:
         names = [name for name, _ in named]
@@ -98,6 +107,25 @@ class LocalArchive:
             rows = self._database.read(f"{_FIND} ({','.join('?' * len(part))})", part)
             found.update((name, ArchiveRef(*place)) for name, *place in rows)
         return [found.get(name) for name in names]
+
+    async def units(self, interface: InterfaceId, before: datetime) -> list[Unit]:
+        found: list[Unit] = []
+        for folder in (_folder(interface, RAW), _folder(interface, OUTPUT)):
+            await self._writer.begin_segment(folder)  # what is written to can never be erased
+            for path in sorted((self._root / folder).glob("*"))[:-1]:
+                stat = path.stat()
+                if stat.st_mtime < before.timestamp():
+                    found.append(Unit(f"{folder}/{path.name}", stat.st_size))
+        return found
+
+    async def erase(self, units: Sequence[Unit]) -> int:
+        rows = [(unit.at,) for unit in units]
+        sql = "INSERT OR IGNORE INTO purged VALUES (?)"
+        await self._database.write(lambda connection: connection.executemany(sql, rows))
+        for unit in units:
+            (self._root / unit.at).unlink(missing_ok=True)
+        self._recent.forget({unit.at for unit in units})
+        return len(units)
 
     async def close(self) -> None:
         """Finish what was begun and mark how far everything is indexed."""

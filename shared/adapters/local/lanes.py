@@ -180,6 +180,10 @@ class LocalLanes:
     async def stopped(self, limit: int = 50) -> list[Delivery]:
         return self._deliveries("WHERE state IN ('review', 'quarantined') ORDER BY position DESC LIMIT ?", (limit,))
 
+    async def unsettled(self) -> list[Delivery]:
+        stopped = "WHERE state IN ('review', 'quarantined') AND NOT waiting"
+        return self._deliveries("WHERE waiting", ()) + self._deliveries(stopped, ())
+
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)
         where = "AND state IN ('review', 'quarantined')"

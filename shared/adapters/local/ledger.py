@@ -67,6 +67,8 @@ RANK = {
 # The sender still has it, or a person threw it away: when it comes again it is new.
 FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
 
+UNSETTLED = (MessageState.RESERVED, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
+
 RECORD_COLUMNS = (
     "message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, type, received, state, code"
 )
@@ -192,6 +194,12 @@ class LocalLedger:
         # A step that was redelivered noted its findings again: once is enough.
         findings = dict.fromkeys(tuple(finding) for row in rows if row[4] for finding in orjson.loads(row[4]))
         return hops, list(findings)
+
+    async def unsettled(self) -> list[MessageRecord]:
+        states = ", ".join("?" * len(UNSETTLED))
+        # Said twice, so that SQLite sees that the index has all of them.
+        where = f"WHERE state <> 'routed' AND state IN ({states})"
+        return self._records(where, UNSETTLED)
 
     async def counts(self) -> dict[str, int]:
         return dict(self._database.read("SELECT state, messages FROM message_count WHERE messages > 0"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from shared.message.envelope import ArchiveRef
 
@@ -30,6 +30,11 @@ class RecentBodies:
         while self._room < 0:
             _, (_, oldest) = self._bodies.popitem(last=False)
             self._room += len(oldest)
+
+    def forget(self, units: Collection[str]) -> None:
+        """Let go of every body that is kept in one of these."""
+        for at in [at for at in self._bodies if at.partition("@")[0] in units]:
+            self._room += len(self._bodies.pop(at)[1])
 
     def find(self, ref: ArchiveRef) -> bytes | None:
         """Return the body, or None when it is too long ago."""

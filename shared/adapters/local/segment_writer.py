@@ -98,6 +98,17 @@ class SegmentWriter:
                 loop.call_soon(self._run_group, loop)
             return await append.future, self._tails[folder]
 
+    async def begin_segment(self, folder: str) -> None:
+        """Go on in a new segment, if the folder's last one has anything; its file is there at once, for its number."""
+        while not self._idle.is_set():
+            await self._idle.wait()
+        tail = self._tails.get(folder)
+        if tail is not None and tail.length:
+            self._tails[folder] = Tail(folder, tail.number + 1, 0, new_preamble())
+            path = self._root / segment_name(folder, tail.number + 1)
+            path.touch(0o600)
+            sync_folder(path.parent)
+
     async def close(self) -> None:
         """Finish what was begun and close the files."""
         await self._idle.wait()

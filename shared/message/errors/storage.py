@@ -14,6 +14,15 @@ class ArchiveDamaged(IntegrationError):
     next_step = "restore the archive from its replica; do not purge"
 
 
+class ArchivePurged(IntegrationError):
+    """The payload was kept as long as its interface says, and erased."""
+
+    code = "ARCHIVE-002"
+    what = "the payload was purged: its retention is over"
+    disposition = Disposition.QUARANTINE
+    next_step = "nothing can bring it back; the ledger still says what it was and where it went"
+
+
 class AzureRefused(IntegrationError):
     """A service of Azure, or the FHIR server, does not let the hub's identity do what it must."""
 

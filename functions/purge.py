@@ -1,0 +1,23 @@
+"""``/hub/purge``, and the timer that erases at night what is over."""
+
+import azure.functions as func
+
+from functions.answers import answer, caller_of
+from shared.app import hub
+
+blueprint = func.Blueprint()
+
+
+@blueprint.route(route="hub/purge", methods=["GET"])
+async def hub_purge_plan(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer(hub().retention.plan())
+
+
+@blueprint.route(route="hub/purge", methods=["POST"])
+async def hub_purge(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer(hub().retention.purge(req.get_body(), caller_of(req)))
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 30 2 * * *", run_on_startup=False)
+async def purge(timer: func.TimerRequest) -> None:
+    await hub().retention.purge_nightly()
