@@ -36,7 +36,14 @@ async def run(message: bytes) -> dict[str, Any]:
     for timer in ("retry", "replay", "purge"):
         outcomes[timer] = await worker.invoke(timer, worker.data.json({"IsPastDue": False, "ScheduleStatus": {}}))
     [record] = await hub().adapters.ledger.recent(limit=1)
-    route = {"name": record.message, "type": "Patient", "id": "x", "destination": "billing", "order": "pause"}
+    route = {
+        "name": record.message,
+        "type": "Patient",
+        "id": "x",
+        "destination": "billing",
+        "order": "pause",
+        "run": "r",
+    }
     for name, function in worker.functions.items():
         if name not in outcomes and function.trigger["type"] == "httpTrigger":
             outcomes[name] = await worker.invoke(name, _request(worker, name, route, b'{"reason": "a test"}'))
