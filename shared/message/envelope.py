@@ -112,15 +112,15 @@ def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:
 
 
 def pack(items: Iterable[Item], limit_bytes: int = ENVELOPE_LIMIT_BYTES) -> Iterator[tuple[Item, ...]]:
-    """Yield the items in order, in groups whose bodies fit one queue message.
+    """Yield the items in order, in groups that fit one queue message.
 
-    A single body above the limit travels by its archive reference.
+    A single body that leaves no room for its line travels by its archive reference.
     """
     group: list[Item] = []
     room = limit_bytes
     for item in items:
         size = len(item.body or b"")
-        if size > limit_bytes:
+        if size + _HEAD_BYTES > limit_bytes:
             item, size = item.by_reference(), 0
         need = size + _HEAD_BYTES
         if group and need > room:
