@@ -5,7 +5,9 @@ from collections.abc import Awaitable
 import azure.functions as func
 import orjson
 
+from shared.app import hub
 from shared.fhir import exact_json
+from shared.message.audit import Caller
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid, RoleMissing
 from shared.message.errors.storage import ArchivePurged
@@ -34,6 +36,15 @@ def failed(error: IntegrationError) -> func.HttpResponse:
     return func.HttpResponse(body, status_code=_STATUS.get(type(error), 500), mimetype="application/json")
 
 
-def caller_of(req: func.HttpRequest) -> str:
-    """Return who asks, as the host has found out; ``laptop`` where it asks nobody."""
-    return str(req.headers.get("x-ms-client-principal-name") or "laptop")
+def caller_of(req: func.HttpRequest) -> Caller:
+    """Return who asks: in Azure what the gateway read in the token, on a laptop whoever uses it.
+
+    Only the gateway's identity is let in there, and it takes these headers off what comes from outside.
+    """
+    settings = hub().settings
+    if settings.is_laptop:
+        return Caller("laptop", settings.roles)
+    roles = req.headers.get("x-hub-roles", "").replace(",", " ").split()
+    return Caller(
+        req.headers.get("x-hub-caller") or "unknown", frozenset(one.removeprefix("Hub.").lower() for one in roles)
+    )

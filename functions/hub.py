@@ -40,12 +40,12 @@ async def hub_message_resend(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="hub/messages/{name}/discard", methods=["POST"])
 async def hub_message_discard(req: func.HttpRequest) -> func.HttpResponse:
-    return await answer(hub().quarantine.discard(req.route_params["name"], req.get_body(), caller_of(req)))
+    return await answer(hub().quarantine.discard(req.route_params["name"], req.get_body(), caller_of(req).name))
 
 
 @blueprint.route(route="hub/messages/{name}/correct", methods=["POST"])
 async def hub_message_correct(req: func.HttpRequest) -> func.HttpResponse:
-    return await answer(hub().quarantine.correct(req.route_params["name"], req.get_body(), caller_of(req)))
+    return await answer(hub().quarantine.correct(req.route_params["name"], req.get_body(), caller_of(req).name))
 
 
 @blueprint.route(route="hub/quarantine", methods=["GET"])

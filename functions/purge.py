@@ -15,7 +15,7 @@ async def hub_purge_plan(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="hub/purge", methods=["POST"])
 async def hub_purge(req: func.HttpRequest) -> func.HttpResponse:
-    return await answer(hub().retention.purge(req.get_body(), caller_of(req)))
+    return await answer(hub().retention.purge(req.get_body(), caller_of(req).name))
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 30 2 * * *", run_on_startup=False)

@@ -286,7 +286,6 @@ class Hub:
             audit=self.adapters.audit,
             registry=self.registry,
             hub_key=self.adapters.hub_key,
-            roles=self.settings.roles if self.settings.is_laptop else frozenset(),
         )
 
     @cached_property

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.hl7 import parse
-from shared.message.audit import AuditEntry
+from shared.message.audit import AuditEntry, Caller
 from shared.message.delivery import Delivery
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
@@ -43,7 +43,6 @@ class Affected:
         audit: Audit,
         registry: Registry,
         hub_key: bytes,
-        roles: frozenset[str],
     ) -> None:
         self._clock = clock
         self._ledger = ledger
@@ -53,7 +52,6 @@ class Affected:
         self._audit = audit
         self._registry = registry
         self._hub_key = hub_key
-        self._roles = roles
 
     async def count(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """Return how many messages and patients, as keyed hashes, and what became of it by destination.
@@ -75,7 +73,7 @@ class Affected:
             "destinations": [{"id": one, **states} for one, states in by_destination.items()],
         }
 
-    async def reveal(self, request: bytes, who: str) -> dict[str, Any]:
+    async def reveal(self, request: bytes, caller: Caller) -> dict[str, Any]:
         """Return the patients themselves: by the hub's id, and the number their sender gave them.
 
         The audit says so before anything is shown.
@@ -84,14 +82,14 @@ class Affected:
             RoleMissing: whoever asks may not.
             RequestInvalid: there is no reason; or see `read_selection`.
         """
-        if REVEAL not in self._roles:
+        if REVEAL not in caller.roles:
             raise RoleMissing(REVEAL)
         said = read_json(request)
         reason = read_reason(said)
         _, keys, _ = await self._find(said)
         patients = {key: record for key, record in keys.items() if "/" in key}
         what = " ".join(f"{name}={said[name]}" for name in sorted(_KNOWN & said.keys()) if name != "reason")
-        await self._audit.append(AuditEntry(self._clock.now(), who, REVEAL, what, reason, len(patients)))
+        await self._audit.append(AuditEntry(self._clock.now(), caller.name, REVEAL, what, reason, len(patients)))
         return {"patients": [await self._patient(key, record) for key, record in patients.items()]}
 
     async def audited(self) -> dict[str, Any]:

@@ -101,6 +101,15 @@ def test_an_operator_needs_the_role_of_operators():
     assert [one.text for one in token.iter("value")] == ["Hub.Operate"]
 
 
+def test_the_hub_hears_from_the_token_who_an_operator_is():
+    """The audit says who looked, and only a role shows patients: both come from the token, whatever the caller sent."""
+    steps = inbound(POLICIES["hub"])
+    told = {step.get("name"): (step.get("exists-action"), step[0].text) for step in steps if step.tag == "set-header"}
+    for header, claim in (("X-Hub-Caller", "oid"), ("X-Hub-Roles", "roles")):
+        assert told[header][0] == "override"
+        assert f'["token"]).Claims.GetValueOrDefault("{claim}"' in told[header][1]
+
+
 @each_policy
 def test_a_token_is_asked_for_a_claim_by_name(name):
     """`validate-azure-ad-token` is refused without a client or a claim (Microsoft Learn, its reference)."""
@@ -131,7 +140,7 @@ def test_a_certificate_is_checked_before_the_token_and_cannot_be_passed_over():
 def test_a_caller_cannot_hand_in_the_gateways_own_headers():
     """`x-functions-key` and the sign-in header of App Service are taken off before anything else."""
     removed = [step.get("name") for step in inbound(POLICIES["global"]) if step.get("exists-action") == "delete"]
-    assert removed == ["x-functions-key", "X-MS-CLIENT-PRINCIPAL"]
+    assert removed == ["x-functions-key", "X-MS-CLIENT-PRINCIPAL", "X-Hub-Caller", "X-Hub-Roles"]
 
 
 def test_the_body_limit_is_that_of_the_function_app():

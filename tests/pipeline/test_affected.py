@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from shared.message.audit import Caller
 from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
 from shared.recover.affected import REVEAL
 from tests.pipeline.hub_in_process import REJECTED
@@ -77,13 +78,13 @@ async def test_patients_are_shown_to_the_role_alone_with_a_reason_and_an_audit_e
     request = orjson.dumps({"interface": "adt", "reason": "the ward has to be told"})
     affected = delivered.hub.affected
     with pytest.raises(RoleMissing):
-        await affected.reveal(request, "ann")
+        await affected.reveal(request, Caller("ann"))
     assert (await affected.audited())["audit"] == []
 
-    affected._roles = frozenset({REVEAL})
+    ann = Caller("ann", frozenset({REVEAL}))
     with pytest.raises(RequestInvalid):
-        await affected.reveal(orjson.dumps({"interface": "adt"}), "ann")
-    told = await affected.reveal(request, "ann")
+        await affected.reveal(orjson.dumps({"interface": "adt"}), ann)
+    told = await affected.reveal(request, ann)
 
     assert sorted((one["number"], one["assigner"]) for one in told["patients"]) == [
         ("70001", "GENERAL"),
