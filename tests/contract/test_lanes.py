@@ -522,3 +522,15 @@ def test_unsettled_is_what_waits_and_what_is_stopped(run: Run) -> None:
         assert {row.item.message for row in await hub.lanes.unsettled()} == {message_id(n) for n in (2, 3, 4)}
 
     run(scenario)
+
+
+def test_a_delivery_that_is_offered_twice_at_once_is_one(run: Run) -> None:
+    """Route was killed after it had sent: the same items come again in another envelope, and are received together."""
+
+    async def scenario(hub: Any) -> None:
+        turn = await take(hub, delivery(1), delivery(2), delivery(1))
+
+        assert [row.item.message for row in turn.ready] == [message_id(1), message_id(2)]
+        assert len(await hub.lanes.deliveries(message_id(1))) == 1
+
+    run(scenario)

@@ -106,7 +106,7 @@ class AzureLanes:
         async with self._lock(session):
             for attempt in range(_TRIES):
                 state = await self._state(session)
-                new = [delivery for delivery in offered if not state.knows(delivery.id)]
+                new = list({one.id: one for one in offered if not state.knows(one.id)}.values())
                 if (
                     attempt
                 ):  # nearly all of an offer is new: that is tried first, and looked up only where it was not so
