@@ -18,6 +18,7 @@ from shared.message.delivery import Delivery
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.storage import AzureUnavailable, OwnershipLost
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.replay import Selection
 from shared.message.state import DeliveryState, MessageState
 from shared.ports import IdentityClaim, Outgoing
 from tests.contract.azure_world import AzureWorld
@@ -355,5 +356,34 @@ def test_a_stream_goes_on_in_any_process(two: Two) -> None:
         with pytest.raises(StreamOutOfStep):
             await other.ledger.follow(SourceSequence("north/adt", 7, 11), [arrival(22)], WINDOW)
         assert (newer.is_late, back.is_late) == (False, True)
+
+    two(scenario)
+
+
+def test_numbers_of_a_source_rise_whichever_process_takes_its_messages(two: Two) -> None:
+    """Their clocks differ by seconds; a replay goes by the numbers, and must keep the source's own order."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        await one.ledger.reserve([arrival(5)], WINDOW)
+        await other.ledger.reserve([arrival(1), arrival(3)], WINDOW)  # of a clock that is behind
+        await one.ledger.reserve([arrival(2)], WINDOW)
+
+        found = await other.history.of_key(arrival(1).key)
+        assert [row.record.sequence.n for row in found] == [1, 2, 3, 4]
+        assert [row.record.message for row in found] == [message_id(n) for n in (5, 1, 3, 2)]
+        selected = await one.history.select(Selection(interface=LAB, since=arrival(2).received))
+        assert [row.record.message for row in selected] == [message_id(n) for n in (5, 3, 2)]
+
+    two(scenario)
+
+
+def test_two_processes_chain_what_they_take_each_for_itself(two: Two) -> None:
+    """One chain for all would have them fail on each other; both are checked."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        await asyncio.gather(*(hub.ledger.reserve([arrival(n)], WINDOW) for n, hub in enumerate((one, other) * 3)))
+
+        report = await one.chain.verify()
+        assert (report.faults, report.messages, len(report.heads)) == ((), 6, 2)
 
     two(scenario)

@@ -426,3 +426,31 @@ async def test_heads_that_are_none_are_refused(delivered):
     """A mistyped file must not pass for a proof."""
     with pytest.raises(RequestInvalid):
         await delivered.hub.verification.verify(b'{"heads": [{"colour": "red"}]}')
+
+
+class Late:
+    """A history that does not show a message until everything else of its key was seen: it was committed late."""
+
+    slack = 100
+
+    def __init__(self, history: Any, hidden: str) -> None:
+        self._history, self._hidden = history, hidden
+        self.select = history.select
+
+    async def of_key(self, key: Any, after: int = 0, limit: int = 500) -> Any:
+        page = [one for one in await self._history.of_key(key, after, limit) if one.record.control_id != self._hidden]
+        if not page:
+            self._hidden = ""
+        return page
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"), [("A1", ["A1", "A3", "A2"]), ("A3", ["A3"])], ids=["from A1 on", "from A3 on"]
+)
+async def test_what_was_committed_late_is_replayed_too_and_nothing_before_the_first(delivered, first, expected):
+    """Two processes take messages of one patient: the lower number may come to light last (decision 0110)."""
+    desk = delivered.hub.replays
+    desk._replayer._history = Late(delivered.hub.adapters.history, "A2")
+    await replay(delivered, message=first, destinations=["free"], resend_accepted=True, reason="restored")
+
+    assert await taken(delivered, "free") == ["A1", "A2", "A3", *expected]
