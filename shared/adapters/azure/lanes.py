@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -87,7 +87,9 @@ class AzureLanes:
         async with self._lock(session):
             for attempt in range(_TRIES):
                 state = await self._state(session)
-                new = [delivery for delivery in offered if not state.knows(delivery.id)]
+                # Sent on twice by a worker that ended, it may come twice at once: a transaction has one step for a row.
+                once = {delivery.id: delivery for delivery in offered}
+                new = [delivery for delivery in once.values() if not state.knows(delivery.id)]
                 if (
                     attempt
                 ):  # nearly all of an offer is new: that is tried first, and looked up only where it was not so
@@ -158,23 +160,11 @@ class AzureLanes:
         return await self._queries.stopped(limit)
 
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
-        session = delivery.session
         reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)
-        async with self._lock(session):
-            for _ in range(_TRIES):
-                self._forget(session)
-                loaded = await self._state(session)
-                found = await self._queries.known(session, delivery)
-                if found is None or found.delivery.state not in STOPPED:
-                    return
-                change = _Change([], [], [])
-                change.add(found, reopened, [])
-                try:
-                    await self._commit(session, loaded, loaded.owner, change)
-                except RowConflict:
-                    continue
-                return
-        raise AzureUnavailable("lanes, reopen")
+        await self._interfere(delivery, STOPPED, lambda row: reopened)
+
+    async def hasten(self, delivery: Delivery) -> None:
+        await self._interfere(delivery, {DeliveryState.PARKED}, lambda row: row._replace(due=None))
 
     async def waiting(self) -> dict[DestinationId, int]:
         total: dict[DestinationId, int] = {}
@@ -194,6 +184,27 @@ class AzureLanes:
         await self._statuses.set_breaker(destination, failures, open_until)
 
     # Writing
+
+    async def _interfere(
+        self, delivery: Delivery, states: Collection[DeliveryState], changed: Callable[[Delivery], Delivery]
+    ) -> None:
+        """Change a delivery in one of these states without owning its session; in another it stays as it is."""
+        session = delivery.session
+        async with self._lock(session):
+            for _ in range(_TRIES):
+                self._forget(session)
+                loaded = await self._state(session)
+                found = await self._queries.known(session, delivery)
+                if found is None or found.delivery.state not in states:
+                    return
+                change = _Change([], [], [])
+                change.add(found, changed(found.delivery), [])
+                try:
+                    await self._commit(session, loaded, loaded.owner, change)
+                except RowConflict:
+                    continue
+                return
+        raise AzureUnavailable("lanes, change")
 
     async def _unknown(self, session: SessionId, offered: Sequence[Delivery]) -> list[Delivery]:
         rows = await asyncio.gather(*(self._table.get(session, known_key(delivery)) for delivery in offered))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from shared.adapters.azure.archive import AzureArchive
+from shared.adapters.azure.barriers import AzureBarriers
 from shared.adapters.azure.clients import AzureClients
 from shared.adapters.azure.fhir_store import HttpFhirStore
 from shared.adapters.azure.identities import AzureIdentities
@@ -69,6 +70,11 @@ class AzureAdapters:
     def lanes(self) -> AzureLanes:
         """Table Storage."""
         return AzureLanes(self._table("lanes"))
+
+    @cached_property
+    def barriers(self) -> AzureBarriers:
+        """Table Storage, in the table of lanes."""
+        return AzureBarriers(self._table("lanes"), self.clock)
 
     @cached_property
     def identities(self) -> AzureIdentities:
