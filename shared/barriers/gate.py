@@ -92,7 +92,7 @@ class Gate:
             await self._barriers.stop([barrier])
         else:
             await self._barriers.finish(self._name, barrier, is_last=self._name == LAST_STAGE)
-        await self._wake(done.wakes, partition)
+        await self._wake((part.message for part in barrier.parts), partition)
 
     async def _work_on(self, item: Item) -> None:
         await work_on(item, self._stage.process, self._count, self._finish, self._stage.give_up)

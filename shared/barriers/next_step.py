@@ -4,14 +4,14 @@ A barrier stands in line with each of its keys, in one or several partitions: as
 token under each other. Whatever of a key comes behind it waits. A part has *arrived* once nothing before it in its line
 goes first; the message is processed once all of its parts have arrived.
 
-Barriers that meet run in the order of their numbers, which are given before the first part is sent. So a wait always
-goes to a lower number, and crossed merges cannot hold each other up. A part may pass what stands behind a barrier of a
-higher number: that barrier was numbered after ours had begun, so nothing behind it was acknowledged before ours began.
+A part may pass a part of a higher number, and what stands behind that. Numbers are given before the first part is sent:
+the other barrier was numbered after ours had begun, so nothing behind it was acknowledged before ours began. All waits
+then go to lower numbers, and crossed merges cannot hold each other up, in whatever order their parts come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.message.envelope import Item
@@ -35,14 +35,9 @@ class Arrive:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Process a message whose turn has come.
-
-    Attributes:
-        wakes: The messages in whose partitions somebody may go on afterwards.
-    """
+    """Process a message whose turn has come."""
 
     item: Item
-    wakes: frozenset[MessageId] = frozenset()
 
 
 def next_step(line: Line, stage: str) -> Drop | Arrive | Process | None:
@@ -57,8 +52,8 @@ def next_step(line: Line, stage: str) -> Drop | Arrive | Process | None:
         for part in _first(queue, waiting):
             if (stage, part.message) not in waiting[_message(part)].arrived:
                 return Arrive(part)
-            if not part.is_token and _may_run(waiting[part.message], waiting.values(), stage):
-                return Process(part, _wakes(waiting[part.message], waiting.values()))
+            if not part.is_token and _is_complete(waiting[part.message], stage):
+                return Process(part)
     return None
 
 
@@ -84,18 +79,9 @@ def _first(queue: Sequence[Item], waiting: dict[MessageId, Opened]) -> list[Item
     return first
 
 
-def _may_run(opened: Opened, waiting: Iterable[Opened], stage: str) -> bool:
-    """Tell whether all parts have arrived, and none of a barrier of a lower number that meets this one."""
-    if not all((stage, part.message) in opened.arrived for part in opened.barrier.parts):
-        return False
-    lower = (one for one in waiting if one.number < opened.number and one.barrier.meets(opened.barrier))
-    return not any(name == stage for one in lower for name, _ in one.arrived)
-
-
-def _wakes(opened: Opened, waiting: Iterable[Opened]) -> frozenset[MessageId]:
-    """Return the tokens of a barrier, and the messages of others that may have waited for it."""
-    others = {one.barrier.message for one in waiting if one is not opened and one.barrier.meets(opened.barrier)}
-    return frozenset(part.message for part in opened.barrier.parts[1:]) | others
+def _is_complete(opened: Opened, stage: str) -> bool:
+    """Tell whether all parts of a barrier have arrived."""
+    return all((stage, part.message) in opened.arrived for part in opened.barrier.parts)
 
 
 def _message(part: Item) -> MessageId:

@@ -29,10 +29,6 @@ class Barrier(NamedTuple):
         """The message, which its tokens stand for."""
         return self.parts[0].message
 
-    def meets(self, other: Barrier) -> bool:
-        """Tell whether two barriers have a key in common."""
-        return not {part.key for part in self.parts}.isdisjoint(part.key for part in other.parts)
-
     def written(self) -> list[tuple[str, str]]:
         """Return the parts as JSON has them; `read_barrier` reads them."""
         return [(part.key, part.message) for part in self.parts]

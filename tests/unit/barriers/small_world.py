@@ -6,9 +6,8 @@ end, or ends after one of the calls of its ports as a process does that is kille
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -80,11 +79,37 @@ class World:
     poison: frozenset[MessageId] = frozenset()
     calls_left: int | None = None
 
+    def copy(self) -> World:
+        """Return another world that is the same; what is in it does not change."""
+        return replace(
+            self,
+            unsent=list(self.unsent),
+            ended_before=dict(self.ended_before),
+            queues={partition: list(bodies) for partition, bodies in self.queues.items()},
+            parked={line: list(items) for line, items in self.parked.items()},
+            barriers=dict(self.barriers),
+            stopped=set(self.stopped),
+            processed=list(self.processed),
+            acknowledged=set(self.acknowledged),
+        )
+
+    def mark(self) -> Hashable:
+        """Return what is the same for the same worlds."""
+        return (
+            tuple(self.unsent),
+            tuple((name, frozenset(before)) for name, before in self.ended_before.items()),
+            tuple(tuple(bodies) for bodies in self.queues.values()),
+            frozenset((line, tuple(items)) for line, items in self.parked.items() if items),
+            frozenset(self.barriers.values()),
+            frozenset(self.stopped),
+            tuple(dict.fromkeys(item.message for item in self.processed)),
+        )
+
     # What can be done
 
     def send_next(self, index: int) -> World:
         """Send one more part of a message; before the first one its barrier is recorded."""
-        after = deepcopy(self)
+        after = self.copy()
         item, sent = after.unsent[index]
         if sent == 0:
             after.ended_before[item.message] = set(after.acknowledged)
@@ -101,7 +126,7 @@ class World:
 
     def work(self, partition: int, calls: int | None = None, take: int = 1) -> tuple[World, bool]:
         """Run the stage on a partition; return whether the process lived to the end."""
-        after = deepcopy(self)
+        after = self.copy()
         after.calls_left = calls
         bodies = after.queues[partition][:take]
         gate = Gate(Stage(STAGE, after.process, after.give_up), barriers=after, ledger=after, queue=after)  # type: ignore[arg-type]
@@ -116,7 +141,7 @@ class World:
 
     def sweep(self) -> World:
         """Let the timer run, a minute after everything."""
-        after = deepcopy(self)
+        after = self.copy()
         run_now(BarrierSweep(clock=after, barriers=after, queue=after).run())  # type: ignore[arg-type]
         return after
 
