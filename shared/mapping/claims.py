@@ -28,6 +28,8 @@ EDITS = frozenset({"A18", "A30", "A34", "A35", "A36", "A39", "A40", "A41", "A44"
     MOVES_NUMBER | CHANGES_PERSON | EDITS_VISIT
 )
 
+LINKS = frozenset({"A24", "A37"})  # two PIDs and no MRG
+
 _NONE: frozenset[str] = frozenset()
 _UNIDENTIFIED = frozenset({"unidentified"})
 _PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
@@ -115,6 +117,21 @@ def identity_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
         elif name == "PV1" and names_a_visit(segment):
             claims.append(_visit_claim(segment, person, sender))
     return claims
+
+
+def edits_identity(message: Message) -> bool:
+    """Tell whether a message merges, links, moves or renumbers records: two of a kind (3.3.18 to 3.3.51)."""
+    return message.code == "ADT" and (message.event in EDITS or message.event in LINKS)
+
+
+def edited_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
+    """Return the claims of the records that such a message brings together or takes apart.
+
+    Persons always; visits where the event is about visits: an account that moves takes its visits along.
+    """
+    claims = identity_claims(message, defaults)
+    is_about_visits = message.event in EDITS_VISIT
+    return [claim for claim in claims if claim.kind == "Patient" or is_about_visits]
 
 
 def subject_claim(message: Message, kind: str, defaults: ClaimDefaults) -> Claim | None:
