@@ -14,10 +14,11 @@ from shared.rendering.guarantor import guarantors, write_guarantors
 from shared.rendering.header import write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
-from shared.rendering.orders import write_orders, write_report
+from shared.rendering.orders import write_orders
 from shared.rendering.patient import has_prior, is_will, prior_of, write_merge, write_patient
 from shared.rendering.procedures import write_procedures
 from shared.rendering.related_person import write_related
+from shared.rendering.reports import write_report
 from shared.rendering.results import write_results
 from shared.rendering.statements import stated, write_death, write_statements
 from shared.rendering.visit import write_visit
@@ -100,7 +101,7 @@ def _results(about: About, draft: Draft) -> None:
     write_patient(about.patient, draft)
     _write_visit_if_any(about, draft)
     for url in reports:
-        write_report(url, draft)
+        write_report(url, about.patient, draft, is_only=len(reports) == 1)
 
 
 def _orders(about: About, draft: Draft) -> None:
