@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared.mapping.codes.tables import bare_table, table
 from shared.rendering.attachments import taken_attachment
 from shared.rendering.coded import concept
+from shared.rendering.document_events import write_document_events
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import ei, has_type, number
 from shared.rendering.people import xcn
@@ -16,7 +17,8 @@ from shared.rendering.rows import ALTERNATE_CODES, Implied, Resource, Row, Table
 from shared.rendering.times import hl7_time, time
 
 if TYPE_CHECKING:
-    from shared.rendering.draft import Draft, SegmentDraft
+    from shared.rendering.document_events import write_document_events
+from shared.rendering.draft import Draft, SegmentDraft
 
 _GUIDE = "TXA[DocumentReference]"
 _DECIDED = "decision 0032"
@@ -94,7 +96,6 @@ DOCUMENT = Table(
         13: "comes back from the document that this one replaces or appends to",
         25: "not in 2.5.1",
         28: "not in 2.5.1",
-        **dict.fromkeys((5, 8, 11, 21, 22, 23), "who did what, and when, is in Provenance: a document does not say it"),
     },
 )
 
@@ -103,6 +104,7 @@ def write_document(url: str, draft: Draft) -> None:
     """Write TXA, and an OBX for each attachment."""
     txa = draft.segment("TXA")
     txa.set(1, "1")
+    write_document_events(url, txa, draft.look({"reference": url})[1], draft)
     with draft.open(url) as resource:
         named = _name(resource, draft)
         contents = [one.get("attachment", {}) for one in resource.get("content", ())]

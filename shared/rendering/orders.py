@@ -9,8 +9,8 @@ from shared.mapping.datatypes.person import EXTENSION
 from shared.rendering.charges import charges_of, write_charges
 from shared.rendering.coded import code, coding, concept
 from shared.rendering.conditions import write_diagnoses
-from shared.rendering.draft import escaped, subcomposed
-from shared.rendering.identifiers import ei, has_type, taken_entity, type_of
+from shared.rendering.draft import escaped
+from shared.rendering.identifiers import ei, entity_pair, has_type, type_of
 from shared.rendering.notes import write_notes
 from shared.rendering.order_context import write_billing, write_contact, write_trials
 from shared.rendering.order_events import write_order_event
@@ -147,13 +147,13 @@ def name_orderer(orc: SegmentDraft, obr: SegmentDraft) -> None:
 
 def take_parents(obr: SegmentDraft, order: Resource, draft: Draft) -> None:
     """Write the numbers of the order that this one is part of as an EIP: placer's, then filler's."""
-    numbers = {"PLAC": "", "FILL": ""}
+    numbers: dict[str, Resource] = {"PLAC": {}, "FILL": {}}
     for one in order.get("basedOn", ()):
         kind = type_of(one.get("identifier", {}))
-        if numbers.get(kind) == "":
-            numbers[kind] = subcomposed(taken_entity(one["identifier"], draft))
+        if numbers.get(kind) == {}:
+            numbers[kind] = one["identifier"]
             one.pop("type", None)
-    obr.set(29, "^".join(numbers.values()).rstrip("^"))
+    obr.set(29, entity_pair(numbers["PLAC"], numbers["FILL"], draft))
     prune(order)
 
 

@@ -9,7 +9,7 @@ from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
 from shared.rendering.coded import boolean, code, concept, text
 from shared.rendering.draft import composed
-from shared.rendering.identifiers import cx, drivers_license, is_social_security, number, type_of
+from shared.rendering.identifiers import cx, drivers_license, hd, is_social_security, number, type_of
 from shared.rendering.people import is_private, is_work, xad, xcn, xon, xpn, xtn
 from shared.rendering.roles import take_primary, write_care
 from shared.rendering.rows import Implied, Resource, Row, Table, Write, extension, fill, is_extension
@@ -163,10 +163,16 @@ PATIENT = Table(
         12: "comes back in PID-11.9",
         39: "comes back in PID-26: FHIR has one extension for both",
         40: _LATER,
-        33: "who keeps the record changed it, and says so anew",
-        34: "who keeps the record changed it, and says so anew",
     },
 )
+
+
+def _who(value: Resource, draft: Draft, kind: str) -> str:
+    found = hd(value.get("who", {}), draft, kind)
+    if found:
+        value.pop("type", None)
+    return found
+
 
 _ACCOUNT = Row("PID-18", "Account.identifier", cx, "PID[Account] 22")
 _MOTHER = Row("PID-21", "RelatedPerson.identifier", cx, "PID[Patient] 36")
@@ -212,6 +218,20 @@ LIVING_WILL = Table(
         Implied("code", "the field says it"),
         Implied("subject", "the person of the message"),
         Implied("status", "the field says it", ("final",)),
+    ),
+)
+
+
+UPDATED = Table(
+    "PID",
+    "Provenance",
+    (
+        Row("PID-33", "Provenance.occurredDateTime", time, "PID[Provenance-Patient] 47"),
+        Row("PID-34", "Provenance.agent", _who, "PID[Provenance-Patient] 48"),
+    ),
+    (
+        Implied("target", "the person of the message"),
+        Implied("activity", "the field says it"),
     ),
 )
 
@@ -284,6 +304,7 @@ def _write_beside(pid: SegmentDraft, patient: str, draft: Draft, *, is_merge: bo
         if pid.has_room(18) and not (is_merge and _is_given_up(url, draft)):
             with draft.open(url) as resource:
                 fill(pid, resource, ACCOUNT, draft)
+    _write_update(pid, patient, draft)
     for url, related in draft.all("RelatedPerson"):
         if is_mother(related) and draft.points_at(related.get("patient"), patient):
             with draft.open(url) as resource:
@@ -294,6 +315,18 @@ def accounts_of(patient: str, draft: Draft) -> list[str]:
     """Return the urls of the Accounts of a person."""
     accounts = draft.all("Account")
     return [url for url, one in accounts if any(draft.points_at(each, patient) for each in one.get("subject", ()))]
+
+
+def _write_update(pid: SegmentDraft, patient: str, draft: Draft) -> None:
+    """Write when the record was changed last, and who keeps it."""
+    for url, event in draft.all("Provenance"):
+        codes = {one.get("code") for one in event.get("activity", {}).get("coding", ())}
+        is_its = any(draft.points_at(one, patient) for one in event.get("target", ()))
+        if codes == {"UPDATE"} and is_its and pid.has_room(33):
+            with draft.open(url) as resource:
+                fill(pid, resource, UPDATED, draft)
+                if hl7_time(resource.get("recorded")) in pid.fields.get(33, ()):
+                    resource.pop("recorded")
 
 
 def _is_given_up(account: str, draft: Draft) -> bool:
@@ -385,4 +418,4 @@ def write_merge(patient: str, draft: Draft) -> None:
             mrg.add(1, cx(deepcopy(identifier), draft, "CX"))
 
 
-TABLES = (PATIENT, BIRTH, ACCOUNT, MOTHER, DEMOGRAPHICS, LIVING_WILL, MERGE, PRIOR_ACCOUNT)
+TABLES = (PATIENT, BIRTH, ACCOUNT, MOTHER, DEMOGRAPHICS, LIVING_WILL, UPDATED, MERGE, PRIOR_ACCOUNT)

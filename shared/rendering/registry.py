@@ -6,6 +6,7 @@ from shared.rendering import (
     appointments,
     charges,
     conditions,
+    document_events,
     documents,
     guarantor,
     header,
@@ -52,6 +53,7 @@ FAMILIES = (
     notes,
     appointments,
     documents,
+    document_events,
     immunizations,
 )
 TABLES: tuple[Table, ...] = tuple(table for family in FAMILIES for table in family.TABLES)

@@ -10,9 +10,9 @@ from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
 from shared.rendering.coded import code, concept
 from shared.rendering.draft import SegmentDraft, composed, escaped, subcomposed
-from shared.rendering.identifiers import ei, has_type, taken_entity, type_of
+from shared.rendering.identifiers import ei, entity_pair, has_type, taken_entity, type_of
 from shared.rendering.people import xcn
-from shared.rendering.rows import Implied, Resource, Row, Table, extension, fill, is_extension
+from shared.rendering.rows import Implied, Resource, Row, Table, extension, fill, is_extension, prune
 from shared.rendering.statements import amount
 from shared.rendering.times import taken_period, time
 from shared.rendering.values import cq, unit
@@ -54,7 +54,7 @@ SPECIMEN = Table(
     ),
     {
         2: "comes back from the identifiers of type PGN and FGN",
-        3: "the parent of a Specimen is another resource: its SPM says its number",
+        3: "comes back from the numbers of the parents",
         30: _LATER,
         31: _LATER,
         32: _LATER,
@@ -213,6 +213,22 @@ def _write_numbers(spm: SegmentDraft, resource: Resource, draft: Draft) -> None:
         if numbers.get(kind) == "":
             numbers[kind] = subcomposed(taken_entity(identifier, draft))
     spm.set(2, "^".join(numbers.values()).rstrip("^"))
+    _write_parents(spm, resource, draft)
+
+
+def _write_parents(spm: SegmentDraft, resource: Resource, draft: Draft) -> None:
+    """Write SPM-3: the pairs of numbers of the specimens that this one is of."""
+    pairs: list[list[Resource]] = []
+    for one in resource.get("parent", ()):
+        kind = type_of(one.get("identifier", {}))
+        if kind == "PGN" or (kind == "FGN" and (not pairs or pairs[-1][1])):
+            pairs.append([{}, {}])
+        if kind in ("PGN", "FGN"):
+            pairs[-1][kind == "FGN"] = one["identifier"]
+            one.pop("type", None)
+    for first, second in pairs:
+        spm.add(3, entity_pair(first, second, draft))
+    prune(resource)
 
 
 TABLES = (SPECIMEN, CONTAINER, OF_SPECIMEN, HELD, COLLECTOR, IN_ORDER)

@@ -153,6 +153,8 @@ PID = {
     26: coded("HL70171"),
     28: coded("HL70212"),
     29: moments,
+    33: st.just("20200101101500-0500"),
+    34: st.just("KEEPER"),
     35: coded("L"),
     36: coded("L"),
 }
@@ -188,8 +190,11 @@ PV1 = {
     17: many(xcn),
     19: composed(numbers, st.just(""), st.just(""), codes, st.just("VN")),
     36: codes,
+    37: codes,
     38: codes,
+    40: of_table("BedStatus"),
     42: pl,
+    43: pl,
     44: st.just("20200101101500-0500"),
     45: st.just("20210101101500-0500"),
     50: composed(numbers, st.just(""), st.just(""), codes, st.just("AN")),
@@ -275,8 +280,10 @@ OBX = {
     18: many(ei, 1),
     19: times,
 }
+pair = st.tuples(numbers, codes, numbers, codes).map(lambda t: f"{t[0]}&NS{t[1]}^{t[2]}&NS{t[3]}")
 SPM = {
-    2: st.tuples(numbers, codes, numbers, codes).map(lambda t: f"{t[0]}&NS{t[1]}^{t[2]}&NS{t[3]}"),
+    2: pair,
+    3: many(pair),
     4: table_coded("SpecimenType"),
     6: many(table_coded("AdditivePreservative")),
     7: table_coded("SpecimenCollectionMethod"),
@@ -485,8 +492,8 @@ NEEDED = {
     "DB1": {4},
     "DRG": {1},
     "PDA": {1},
-    "PID": {3, 5},
-    "PV1": {2, 19},
+    "PID": {3, 5, 33, 34},
+    "PV1": {2, 3, 19},
     "NK1": {2, 3},
     "AL1": {3},
     "DG1": {3, 6},
@@ -727,10 +734,13 @@ RXR = {1: table_coded("RouteOfAdministration"), 2: table_coded("BodyParts")}
 TXA = {
     2: codes,
     4: times,
+    5: many(xcn.map(lambda text: "3" + text)),
     6: times,
     7: times,
+    8: times,
     9: many(xcn),
     10: xcn,
+    11: many(xcn.map(lambda text: "2" + text)),
     12: ei,
     13: ei.map(lambda text: "7" + text),
     14: many(ei.map(lambda text: "8" + text)),
@@ -738,6 +748,9 @@ TXA = {
     17: st.sampled_from(("IP", "AU")),
     18: of_table("DocumentConfidentialityStatus"),
     19: st.sampled_from(("AV", "OB", "CA", "UN")),
+    21: words,
+    22: many(st.tuples(xcn, times).map(lambda said: f"1{said[0]}{'^' * (14 - said[0].count('^'))}{said[1]}")),
+    23: many(xcn.map(lambda text: "6" + text)),
 }
 contents = st.sampled_from(
     (("ED", "^AP^PDF^Base64^JVBERi0="), ("RP", "https://example.org/a?b=1^^IM^JPEG"), ("TX", "first line~second line"))
