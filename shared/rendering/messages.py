@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from shared.rendering.related_person import write_related
 from shared.rendering.reports import write_report
 from shared.rendering.results import write_results
 from shared.rendering.statements import stated, write_death, write_statements
+from shared.rendering.uniform_billing import bills, write_bills
 from shared.rendering.visit import write_visit
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ class About:
 
 def _admission(about: About, draft: Draft) -> None:
     statements = stated(about.patient, draft)
-    results = _loose_results(about, draft, leave=statements)
+    billed = bills(about.patient, draft) if about.event != "A03" else []  # ADT_A03 has no UB1 and UB2
+    results = _loose_results(about, draft, leave={*billed, *(url for urls in statements.values() for url in urls)})
     _write_arrival(about, statements, draft)
     if about.event != "A03":
         write_results(results, draft)
@@ -57,6 +60,7 @@ def _admission(about: About, draft: Draft) -> None:
     write_guarantors(about.patient, draft)
     write_coverages(about.patient, draft)
     write_statements("ACC", statements["ACC"], draft)
+    write_bills(billed, draft)
     write_death(statements["PDA"], about.patient, draft)
 
 
@@ -75,10 +79,10 @@ def _named_elsewhere(draft: Draft) -> set[str]:
     return insured | guarantors(draft)
 
 
-def _loose_results(about: About, draft: Draft, *, leave: dict[str, list[str]] | None = None) -> list[str]:
+def _loose_results(about: About, draft: Draft, *, leave: AbstractSet[str] = frozenset()) -> list[str]:
     """Return the Observations of the person that no report holds, without those that have segments of their own."""
     held = {draft.look(one)[0] for _, report in draft.all("DiagnosticReport") for one in report.get("result", ())}
-    held |= {url for urls in (leave or {}).values() for url in urls}
+    held |= leave
     return [
         url
         for url, one in draft.all("Observation")

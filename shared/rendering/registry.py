@@ -26,6 +26,7 @@ from shared.rendering import (
     specimens,
     statements,
     timing,
+    uniform_billing,
     visit,
 )
 from shared.rendering.rows import Table
@@ -42,6 +43,7 @@ FAMILIES = (
     procedures,
     roles,
     statements,
+    uniform_billing,
     orders,
     order_events,
     order_context,

@@ -395,6 +395,18 @@ DB1 = {
     8: days,
 }
 DRG = {1: coded(), 2: moments, 5: coded("HL70083"), 6: st.integers(1, 90).map(str)}
+few = st.integers(1, 30).map(str)
+UB1 = {2: few, 3: few, 4: few, 5: few, 11: few}
+UB2 = {
+    2: few,
+    3: many(codes),
+    4: few,
+    5: few,
+    6: many(st.tuples(codes, words, few).map(lambda said: f"{said[0]}&{said[1]}&NUBC^{said[2]}&USD")),
+    7: many(st.tuples(codes, days).map(lambda said: f"{said[0]}&&NUBC^{said[1]}")),
+    8: many(codes.map("{}&&NUBC^20200101^20200105".format), 2),
+    17: few,
+}
 PDA = {
     1: coded(),
     2: pl,
@@ -476,6 +488,8 @@ DRAWN = {
 }
 
 NEEDED = {
+    "UB1": {2},
+    "UB2": {2},
     "TQ1": {3},
     "TQ2": {3},
     "FT1": {4, 6, 7},
@@ -580,6 +594,8 @@ def test_an_admission_comes_back(data):
         draw(segment("PDA", PDA)),
     ]
     event = draw(st.sampled_from(("A01", "A03", "A04", "A08")))
+    if event != "A03":
+        sent[-1:-1] = [draw(segment("UB1", UB1)), draw(segment("UB2", UB2))]
     differing, rendering = came_back(sent, f"ADT^{event}^ADT_{'A03' if event == 'A03' else 'A01'}")
     assert differing == []
     assert rendering.findings == ()
@@ -848,7 +864,7 @@ def test_every_field_of_the_rows_is_among_the_strategies(name):
         "PD1": PD1, "NK1": NK1, "PV1": PV1, "PV2": PV2, "AL1": AL1, "DG1": DG1, "IN1": IN1, "AIS": AIS, "AIG": AIG,
         "AIL": AIL, "AIP": AIP, "NTE": NTE, "EVN": EVN, "GT1": GT1, "PR1": PR1, "ROL": ROL | MEMBER, "IN2": IN2,
         "IN3": IN3, "ACC": ACC, "DB1": DB1, "DRG": DRG, "PDA": PDA, "TQ1": TQ1 | BOUNDS, "TQ2": TQ2, "FT1": FT1,
-        "CTI": CTI, "BLG": BLG, "CTD": CTD, "SAC": SAC,
+        "CTI": CTI, "BLG": BLG, "CTD": CTD, "SAC": SAC, "UB1": UB1, "UB2": UB2,
     }[name]  # fmt: skip
     declared = {row.number for table_ in TABLES if table_.segment == name for row in table_.rows}
     assert declared - strategies.keys() == UNREACHED.get(name, set())
