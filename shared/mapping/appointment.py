@@ -67,6 +67,8 @@ def _is_reason(segment: Segment) -> bool:
     return segment.text(7, 3) != "HL70277"
 
 
+# Who arranges an appointment, by the field of SCH that names them.
+CONTACTS = {12: "placer contact", 16: "filler contact", 20: "enterer"}
 _FILLER_STATUS = one("SCH-25", "Appointment.status", code(_STATUSES), "SCH[Appointment] 34", placed=True)
 _LENGTH = one("SCH-9", "Appointment.minutesDuration", decimal, "SCH[Appointment] 12", placed=True)
 _TIMING = one("SCH-11", "Appointment.start", timing, "SCH[Appointment] 14", placed=True)
@@ -80,7 +82,7 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
             reuse=True,
             placed=True,
         ),
-        {"text": "placer contact"},
+        {"text": CONTACTS[12]},
     ),
     (
         many(
@@ -91,7 +93,7 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
             reuse=True,
             placed=True,
         ),
-        {"text": "filler contact"},
+        {"text": CONTACTS[16]},
     ),
     (
         many(
@@ -102,7 +104,7 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
             reuse=True,
             placed=True,
         ),
-        fixed(_PARTICIPANT, "enterer", "Enterer"),
+        fixed(_PARTICIPANT, CONTACTS[20], "Enterer"),
     ),
 )
 

@@ -44,6 +44,16 @@ STATUS_OF_EVENT = {
 }
 
 
+# Who takes part in a visit, by the field of PV1 that names them (v3 ParticipationType).
+PARTICIPANTS = {
+    7: ("ATND", "attender"),
+    8: ("REF", "referrer"),
+    9: ("CON", "consultant"),
+    17: ("ADM", "admitter"),
+    52: ("PART", "Participation"),
+}
+
+
 @cache
 def participant(code: str, display: str) -> Build:
     """Return the build function of one Encounter.participant in a role of v3 ParticipationType."""
@@ -131,7 +141,7 @@ VISIT = Table(
         many(
             "PV1-7",
             "Encounter.participant",
-            participant("ATND", "attender"),
+            participant(*PARTICIPANTS[7]),
             "PV1[Encounter] 13 to 16",
             part="ATND",
             reuse=True,
@@ -139,7 +149,7 @@ VISIT = Table(
         many(
             "PV1-8",
             "Encounter.participant",
-            participant("REF", "referrer"),
+            participant(*PARTICIPANTS[8]),
             "PV1[Encounter] 17 to 20",
             part="REF",
             reuse=True,
@@ -147,7 +157,7 @@ VISIT = Table(
         many(
             "PV1-9",
             "Encounter.participant",
-            participant("CON", "consultant"),
+            participant(*PARTICIPANTS[9]),
             "PV1[Encounter] 21 to 24",
             part="CON",
             reuse=True,
@@ -173,7 +183,7 @@ VISIT = Table(
         many(
             "PV1-17",
             "Encounter.participant",
-            participant("ADM", "admitter"),
+            participant(*PARTICIPANTS[17]),
             "PV1[Encounter] 36 to 39",
             part="ADM",
             reuse=True,
@@ -196,7 +206,7 @@ VISIT = Table(
         many(
             "PV1-52",
             "Encounter.participant",
-            participant("PART", "Participation"),
+            participant(*PARTICIPANTS[52]),
             "PV1[Encounter] 79 to 82",
             part="PART",
             reuse=True,
@@ -211,7 +221,7 @@ VISIT = Table(
 )
 
 _REFERRAL = many(
-    "PV2-13", "Encounter.participant", participant("REF", "referrer"), "PV2[Encounter] 19 to 22", part="REF", reuse=True
+    "PV2-13", "Encounter.participant", participant(*PARTICIPANTS[8]), "PV2[Encounter] 19 to 22", part="REF", reuse=True
 )
 
 VISIT_MORE = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.mapping.charge import ORDERED_BY
 from shared.mapping.codes.tables import bare_table
 from shared.rendering.coded import concept, text
 from shared.rendering.draft import escaped
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _DECIDED = "decision 0007"
 _LATER = "not in 2.5.1"
 _CHARGE = "CG"  # HL7 table 0017
-_ORDERED_BY = {"text": "Ordered by"}
 
 
 def _in_function(function: Resource | None) -> Choice:
@@ -80,7 +80,7 @@ CHARGE = Table(
         _row(13, "costCenter", producer),
         _row(19, "reason", concept()),
         _row(20, "performer", _performing, _in_function(None)),
-        _row(21, "performer", _performing, _in_function(_ORDERED_BY)),
+        _row(21, "performer", _performing, _in_function(ORDERED_BY)),
         _row(23, "supportingInformation", ordered),
         _row(24, "enterer", xcn),
         _row(29, "productCodeableConcept", concept()),

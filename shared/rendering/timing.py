@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import V2, table
-from shared.mapping.datatypes.timing import ABBREVIATIONS, DAYS, frequency_of
+from shared.mapping.datatypes.timing import ABBREVIATIONS, DAYS, LETTERS, frequency_of
 from shared.rendering.coded import text
 from shared.rendering.codes import inverse_code, system_name
 from shared.rendering.draft import composed
@@ -23,7 +23,6 @@ _TABLE = V2 + "0335"
 _GTS = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 _UCUM = "http://unitsofmeasure.org"
 _PRN = "PRN"
-_LETTERS = {"s": "S", "min": "M", "h": "H", "d": "D", "wk": "W", "mo": "L"}  # HL7 table 0335 and TQ.3
 _NAMED = {1: "QD", 2: "BID", 3: "TID", 4: "QID"}
 _FROM_GTS = {short: code for code, short in reversed(ABBREVIATIONS.items())}
 _EVENTS = inverse_code(table("EventRelatedPeriod"))
@@ -126,7 +125,7 @@ def write_old_timing(orc: SegmentDraft, order: Resource) -> None:
 def _taken_letters(repeat: Resource) -> str:
     """Return a duration of TQ.3, ``D3``, and take it."""
     length = repeat.get("boundsDuration", {})
-    letter = _LETTERS.get(length.get("code", ""), "")
+    letter = LETTERS.get(length.get("code", ""), "")
     if not letter or "value" not in length:
         return ""
     found = f"{letter}{length['value']}"
@@ -195,10 +194,10 @@ def _of_frequency(repeat: Resource) -> str:
         return ""
     if days and (times, unit) == (1, "wk"):
         found = f"Q{period if period != 1 else ''}J" + "".join(str(DAYS.index(day) + 1) for day in days)
-    elif times == 1 and unit in _LETTERS and period != 1:
-        found = f"Q{period}{_LETTERS[unit]}"
+    elif times == 1 and unit in LETTERS and period != 1:
+        found = f"Q{period}{LETTERS[unit]}"
     elif times == 1 and unit != "d":
-        found = f"Q1{_LETTERS.get(str(unit), '')}"
+        found = f"Q1{LETTERS.get(str(unit), '')}"
     else:
         found = _NAMED.get(times, f"{times}ID") if (period, unit) == (1, "d") else ""
     implied = frequency_of(found) or {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
+from shared.mapping.encounter import PARTICIPANTS
 from shared.rendering.coded import coding, concept
 from shared.rendering.draft import composed, escaped
 from shared.rendering.identifiers import cx, has_type, type_of
@@ -24,7 +25,10 @@ _NOT_APPLICABLE = "N"  # HL7 table 0004
 _UNKNOWN = "U"
 
 
-def _in_role(code: str) -> Choice:
+def _in_role(field: int) -> Choice:
+    """Return the choice of participants by the field of PV1 that names them."""
+    code, _ = PARTICIPANTS[field]
+
     def is_in_role(value: Resource) -> bool:
         return any(one.get("code") == code for kind in value.get("type", ()) for one in kind.get("coding", ()))
 
@@ -83,16 +87,16 @@ VISIT = Table(
         Row("PV1-4", "Encounter.type", concept(table("AdmissionType")), "PV1[Encounter] 9"),
         Row("PV1-5", "Encounter.hospitalization.preAdmissionIdentifier", cx, "PV1[Encounter] 10"),
         Row("PV1-6", "Encounter.location", placed, "PV1[Encounter] 11, 12", status_is("completed")),
-        Row("PV1-7", "Encounter.participant", participant, "PV1[Encounter] 13 to 16", _in_role("ATND")),
-        Row("PV1-8", "Encounter.participant", participant, "PV1[Encounter] 17 to 20", _in_role("REF")),
-        Row("PV1-9", "Encounter.participant", participant, "PV1[Encounter] 21 to 24", _in_role("CON")),
+        Row("PV1-7", "Encounter.participant", participant, "PV1[Encounter] 13 to 16", _in_role(7)),
+        Row("PV1-8", "Encounter.participant", participant, "PV1[Encounter] 17 to 20", _in_role(8)),
+        Row("PV1-9", "Encounter.participant", participant, "PV1[Encounter] 21 to 24", _in_role(9)),
         Row("PV1-10", "Encounter.serviceType", concept(table("HospitalService")), "PV1[Encounter] 25"),
         Row("PV1-11", "Encounter.location", placed, "PV1[Encounter] 26 to 30", temporary),
         _staying("reAdmission", 13, "32", "ReadmissionIndicator"),
         _staying("admitSource", 14, "33", "AdmitSource", "0023"),
         _staying("specialArrangement", 15, "34", "AmbulatoryStatus"),
         _staying("specialCourtesy", 16, "35", "VIPIndicator", "0099"),
-        Row("PV1-17", "Encounter.participant", participant, "PV1[Encounter] 36 to 39", _in_role("ADM")),
+        Row("PV1-17", "Encounter.participant", participant, "PV1[Encounter] 36 to 39", _in_role(17)),
         Row("PV1-19", "Encounter.identifier", cx, "PV1[Encounter] 41 to 44", has_type("VN", "")),
         _staying("dischargeDisposition", 36, "61", "DischargeDisposition", "0112"),
         _staying("dietPreference", 38, "63", "DietType", "0114"),
@@ -101,7 +105,7 @@ VISIT = Table(
         Row("PV1-44", "Encounter.period.start", time, "PV1[Encounter] 70"),
         Row("PV1-45", "Encounter.period.end", time, "PV1[Encounter] 71"),
         Row("PV1-50", "Encounter.identifier", cx, "PV1[Encounter] 77"),
-        Row("PV1-52", "Encounter.participant", participant, "PV1[Encounter] 79 to 82", _in_role("PART")),
+        Row("PV1-52", "Encounter.participant", participant, "PV1[Encounter] 79 to 82", _in_role(52)),
     ),
     (
         Implied("status", "the event says it"),

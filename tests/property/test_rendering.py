@@ -122,6 +122,11 @@ def numbered(place, *parts):
     return st.tuples(*parts).map(with_number)
 
 
+def coded_once(first):
+    """A code with a name that no other field gives it: it is one organization or device to the mapping."""
+    return words.map(lambda said: f"{first}{crc32(said.encode())}^{said}^L")
+
+
 none = st.just("")
 xcn = numbered(0, names, names, maybe(names), none, maybe(st.just("Dr")), none, none, codes)
 xon = numbered(9, words, none, none, none, none, codes.map("NS{}".format), st.sampled_from(("XX", "")), none, none)
@@ -436,8 +441,8 @@ ENTERED = {
     10: many(xcn.map(lambda text: "1" + text)),
     11: many(xcn.map(lambda text: "2" + text)),
     15: days,  # the same time as ORC-9 is not told twice
-    17: composed(numbers, words, st.just("L")),
-    18: composed(numbers, words, st.just("L")),
+    17: coded_once(7),
+    18: coded_once(8),
     19: many(xcn.map(lambda text: "3" + text)),
 }
 FT1 = {
@@ -449,7 +454,7 @@ FT1 = {
     9: words,
     10: st.integers(1, 9).map(str),
     11: st.sampled_from(("12.5&USD", "7&EUR")),
-    13: composed(numbers, words, st.just("L")),
+    13: coded_once(9),
     19: many(coded()),
     20: many(xcn.map(lambda text: "4" + text)),
     21: many(xcn.map(lambda text: "5" + text)),
@@ -484,7 +489,7 @@ DRAWN = {
     9: composed(st.integers(1, 9).map(str), st.just("mL&&UCUM")),
     10: many(xcn, 1),
     14: times,
-    39: coded(),
+    39: composed(codes, names, st.just("L")),  # an escaped delimiter is one once more: the whole field is one text
 }
 
 NEEDED = {

@@ -40,6 +40,8 @@ _UNITS = {
     }.items()
     for name in names.split()
 }
+# HL7 table 0335 and TQ.3: the letter of a unit of time.
+LETTERS = {"s": "S", "min": "M", "h": "H", "d": "D", "wk": "W", "mo": "L"}
 _GTS = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 _PATTERN_SYSTEMS = frozenset({"", _REPEAT.system, _GTS})
 # Guide RepeatPattern 6 to 11, 13, 15, 17, 19 to 21, 25: what R4's preferred codes call them.
