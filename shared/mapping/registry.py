@@ -10,10 +10,12 @@ from shared.mapping import (
     allergy,
     appointment,
     appointment_request,
+    appointment_resource,
     charge,
     condition,
     consent,
     container,
+    demographics,
     device,
     diagnostic_report,
     dispense,
@@ -31,6 +33,7 @@ from shared.mapping import (
     location_record,
     master_file,
     medication,
+    merge,
     note,
     observation,
     occurrence,
@@ -56,6 +59,7 @@ from shared.mapping import (
     timing,
     uniform_billing,
     vaccine_facts,
+    visit_more,
 )
 from shared.mapping.frame import Handler
 from shared.mapping.rows import Table
@@ -63,8 +67,11 @@ from shared.mapping.rows import Table
 FAMILIES: tuple[ModuleType, ...] = (
     header,
     patient,
+    demographics,
+    merge,
     related_person,
     encounter,
+    visit_more,
     allergy,
     condition,
     order,
@@ -74,6 +81,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     observation,
     note,
     appointment,
+    appointment_resource,
     procedure,
     role,
     device,

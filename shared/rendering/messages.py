@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from shared.message.errors.mapping import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
 from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
 from shared.rendering.conditions import write_allergies, write_diagnoses
+from shared.rendering.demographics import is_will
 from shared.rendering.documents import write_document
 from shared.rendering.guarantor import guarantors, write_guarantors
 from shared.rendering.header import write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
+from shared.rendering.merge import has_prior, prior_of, write_merge
 from shared.rendering.orders import write_orders
-from shared.rendering.patient import has_prior, is_will, prior_of, write_merge, write_patient
+from shared.rendering.patient import write_patient
 from shared.rendering.procedures import write_procedures
 from shared.rendering.related_person import write_related
 from shared.rendering.reports import write_report

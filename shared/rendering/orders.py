@@ -9,12 +9,12 @@ from shared.mapping.datatypes.person import EXTENSION
 from shared.rendering.charges import charges_of, write_charges
 from shared.rendering.coded import code, coding, concept
 from shared.rendering.conditions import write_diagnoses
+from shared.rendering.demographics import is_will
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import ei, entity_pair, has_type, type_of
 from shared.rendering.notes import write_notes
 from shared.rendering.order_context import write_billing, write_contact, write_trials
 from shared.rendering.order_events import write_order_event
-from shared.rendering.patient import is_will
 from shared.rendering.people import xad, xcn, xon, xtn
 from shared.rendering.results import write_results
 from shared.rendering.rows import Implied, Resource, Row, Table, Write, extension, fill, is_extension, prune

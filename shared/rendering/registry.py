@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from shared.rendering import (
+    accounts,
     appointments,
     charges,
     conditions,
+    demographics,
     document_events,
     documents,
     guarantor,
@@ -13,6 +15,7 @@ from shared.rendering import (
     immunizations,
     insurance,
     insured,
+    merge,
     notes,
     order_context,
     order_events,
@@ -34,6 +37,9 @@ from shared.rendering.rows import Table
 FAMILIES = (
     header,
     patient,
+    accounts,
+    demographics,
+    merge,
     related_person,
     visit,
     conditions,

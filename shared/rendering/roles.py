@@ -7,8 +7,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import V2, table
-from shared.mapping.encounter import PARTICIPANTS
 from shared.mapping.insurance import CASE_MANAGER
+from shared.mapping.visit_parts import PARTICIPANTS
 from shared.rendering.coded import concept
 from shared.rendering.identifiers import ei
 from shared.rendering.people import xad, xcn, xtn

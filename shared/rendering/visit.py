@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
-from shared.mapping.encounter import PARTICIPANTS
+from shared.mapping.visit_parts import PARTICIPANTS
 from shared.rendering.coded import coding, concept
 from shared.rendering.draft import composed, escaped
 from shared.rendering.identifiers import cx, has_type, type_of
