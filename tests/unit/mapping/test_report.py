@@ -152,8 +152,13 @@ REACTIONS = (
     _HEAD % b"ADT^A60" + _PID + b"IAM|1|DA^Drug|PEN^Penicillin^L|SV^Severe|Rash|A|AI1^EHR\r"
     b"IAR|HIVES^Hives^L|MO^Moderate|AD|Antihistamine\r"
 )
+DIET = (
+    _HEAD % b"ORM^O01" + _PID + b"ORC|NW|P1^EHR|||||||20240310080000-0500|||4777^Attend^Ada\r"
+    b"ODS|D|MORN^Morning^L|LS^Low salt^L|No sugar\rODS|S|NOON^Noon^L|SHAKE^Shake^L|With a straw\r"
+    b"ODS|P|EVE^Evening|VEG^Vegetarian^L|At home\rODT|EARLY^Early^HL70160|MORN^Morning|Soft spoon\r"
+)
 SAMPLES = {
-    "consent": CONSENT, "bill": BILL, "stock": STOCK, "reactions": REACTIONS,
+    "diet": DIET, "consent": CONSENT, "bill": BILL, "stock": STOCK, "reactions": REACTIONS,
     "adt": ADT, "oru": ORU, "siu": SIU, "dft": DFT, "mdm": MDM, "care": CARE, "ref": REF, "staff": STAFF,
     "places": PLACES, "srm": SRM, "ack": ACK, "order": ORDER, "imaging": IMAGING, "supply": SUPPLY, **MEDICATION,
 }  # fmt: skip
@@ -163,7 +168,9 @@ _GUIDES = re.compile(
 )
 
 # Carried where nothing better is said of the same element, and here something is; or read in another's words.
-_OUTDONE = re.compile(r"TXA-3|OBX\(2\)-5\.2|VAR-5\.1|AUT-9|AUT-14\.1|LDP-10\.[12]|SAC-23|CON-12|INV-7")
+_OUTDONE = re.compile(
+    r"TXA-3|OBX\(2\)-5\.2|VAR-5\.1|AUT-9|AUT-14\.1|LDP-10\.[12]|SAC-23|CON-12|INV-7|ODS\(3\)-2\.1|ODT-[12]\.1"
+)
 
 
 def carried(raw: bytes, place: str = "", value: str | None = None) -> bytes:
