@@ -30,6 +30,7 @@ MINUTES: dict[str, float] = {
     **dict.fromkeys(("D", "DAY", "DAYS"), 1440),
 }
 
+_LARGEST_INTEGER = 2**31 - 1  # R4 positiveInt
 # R4 app-3: these may be without a time. Their participant is somebody, unless nobody is named (1..*).
 _TIMELESS = frozenset({"proposed", "cancelled", "waitlist"})
 NOBODY: Resource = {
@@ -232,7 +233,8 @@ def _set_times(resource: Resource, segment: Segment, scope: Scope) -> None:
 def length_in_minutes(length: Number | None, unit: str) -> int:
     """Return a length in whole minutes; 0 where it is none, or its unit is unknown."""
     factor = MINUTES.get(unit.upper())
-    return max(0, round(float(length) * factor)) if length is not None and factor else 0
+    minutes = float(length) * factor if length is not None and factor else 0
+    return round(minutes) if 0 < minutes <= _LARGEST_INTEGER else 0
 
 
 def standing(scope: Scope) -> str:
@@ -245,16 +247,21 @@ def place_times(resource: Resource, found: Resource) -> None:
     start, end = found.get("start"), found.get("end")
     minutes = resource.get("minutesDuration")
     if start and not end and minutes:
-        end = later(start, minutes)
+        end = later(start, minutes) or ""
     if start and end and start <= end:
         resource["start"], resource["end"] = start, end
     elif start and resource["status"] in _TIMELESS:
         resource["start"] = start
 
 
-def later(start: str, minutes: float) -> str:
-    """Return the time some minutes after a FHIR instant, at the same offset."""
-    return (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
+def later(start: str, minutes: float) -> str | None:
+    """Return the time some minutes after a FHIR instant, at the same offset; None for a length that is none."""
+    if minutes < 0:
+        return None
+    try:
+        return (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
+    except OverflowError:
+        return None
 
 
 def resource_group(node: Node, frame: Frame, scope: Scope) -> None:

@@ -44,7 +44,8 @@ SERVICE = Table(
         1: "set id: position only",
         2: "the action: it says what to do with the service",
         8: "the unit of AIS-7: it says how to read it",
-        **dict.fromkeys((5, 6, 9, 11, 12), _NO_TARGET),
+        **dict.fromkeys((5, 6), "an offset to the start of the appointment: R4 gives a service no time of its own"),
+        **dict.fromkeys((9, 11, 12), _NO_TARGET),
     },
 )
 
@@ -57,27 +58,28 @@ def general_resource(raw: str, scope: Scope) -> Resource | None:
     return {"display": said} if said else None
 
 
-def _participants(name: str, actor: Row, number: int, duration: int, ignored: dict[int, str], guide: str) -> Table:
-    """Return the table of a resource segment: actor, kind, start and duration, status."""
-    status = number + 6
+def _participants(name: str, actor: Row, number: int, ignored: dict[int, str], lines: tuple[int, int, int]) -> Table:
+    """Return the table of a resource segment: actor, kind, start or offset, duration.
+
+    Args:
+        number: The field of its start; the others follow.
+        lines: The rows of the guide for start, offset and duration.
+    """
+    duration, status = number + 3, number + 6
+    start = "Appointment.participant.period.start"
     return Table(
         name,
         "Appointment",
         (
             actor,
-            many(f"{name}-4", "Appointment.participant.type", concept(), f"{name}[Appointment] {guide}", placed=True),
-            one(
-                f"{name}-{number}",
-                "Appointment.participant.period.start",
-                instant,
-                f"{name}[Appointment] 8",
-                placed=True,
-            ),
+            many(f"{name}-4", "Appointment.participant.type", concept(), f"{name}[Appointment] 6", placed=True),
+            one(f"{name}-{number}", start, instant, f"{name}[Appointment] {lines[0]}", placed=True),
+            one(f"{name}-{number + 1}", start, decimal, f"{name}[Appointment] {lines[1]}", placed=True),
             one(
                 f"{name}-{duration}",
                 "Appointment.participant.period.end",
                 decimal,
-                f"{name}[Appointment] 11",
+                f"{name}[Appointment] {lines[2]}",
                 placed=True,
             ),
         ),
@@ -85,8 +87,7 @@ def _participants(name: str, actor: Row, number: int, duration: int, ignored: di
             1: "set id: position only",
             2: "the action: it says what to do with the resource",
             duration + 1: "the unit of the duration: it says how to read it",
-            number + 1: _NO_TARGET,
-            number + 2: _NO_TARGET,
+            number + 2: "the unit of the offset: it says how to read it",
             duration + 2: _NO_TARGET,
             status: "the status of one resource; the Appointment's own counts",
             **ignored,
@@ -99,25 +100,22 @@ RESOURCES = {
         "AIG",
         many("AIG-3", "Appointment.participant.actor", general_resource, "AIG[Appointment] 5", placed=True),
         8,
-        11,
         {5: _NO_TARGET, 6: _NO_TARGET, 7: _NO_TARGET},
-        "6",
+        (10, 11, 13),
     ),
     "AIL": _participants(
         "AIL",
         many("AIL-3", "Appointment.participant.actor", location, "AIL[Appointment] 5", reuse=True, placed=True),
         6,
-        9,
         {5: _NO_TARGET},
-        "6",
+        (8, 9, 11),
     ),
     "AIP": _participants(
         "AIP",
         many("AIP-3", "Appointment.participant.actor", practitioner, "AIP[Appointment] 5", reuse=True, placed=True),
         6,
-        9,
         {5: _NO_TARGET},
-        "6",
+        (8, 9, 11),
     ),
 }
 
@@ -135,7 +133,8 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         factor = MINUTES.get(segment.text(8).upper())
         if start:
             minutes = float(length) * factor if length is not None and factor else appointment.get("minutesDuration")
-            end = later(start, minutes) if minutes else start
+            end = later(start, minutes) if minutes else None
+            end = end or start
             place_times(appointment, {"start": start, "end": end})
             has_time(appointment, scope)
     return frame.within(remarks=appointment)
@@ -146,9 +145,9 @@ def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     appointment, segment = frame.appointment, node.segment
     if appointment is None:
         return None
-    actor, kind, begins, lasts = RESOURCES[segment.name].rows
+    actor, kind, *times = RESOURCES[segment.name].rows
     types = values(kind, segment, scope, appointment)
-    period = _period(begins, lasts, segment, scope, appointment)
+    period = _period(times, segment, scope, appointment)
     for found in values(actor, segment, scope, appointment):
         participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": standing(scope)}
         if period:
@@ -157,15 +156,28 @@ def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     return frame.within(remarks=appointment)
 
 
-def _period(begins: Row, lasts: Row, segment: Segment, scope: Scope, appointment: Resource) -> Resource:
-    start = first(begins, segment, scope, appointment)
+def _period(times: list[Row], segment: Segment, scope: Scope, appointment: Resource) -> Resource:
+    """Return when somebody takes part: from a time, else from an offset to the start of the appointment."""
+    begins, offset, lasts = times
+    start, after = (first(row, segment, scope, appointment) for row in (begins, offset))
+    unit = MINUTES.get(segment.text(offset.number + 1).upper())
+    if not start and after is not None and unit and "start" in appointment:
+        start = _at(appointment["start"], float(after) * unit, scope)
     if not start:
         return {}
     length = first(lasts, segment, scope, appointment)
     factor = MINUTES.get(segment.text(lasts.number + 1).upper())
     if length is None or not factor:
         return {"start": start}
-    return {"start": start, "end": later(start, float(length) * factor)}
+    end = _at(start, float(length) * factor, scope)
+    return {"start": start, "end": end} if end else {"start": start}
+
+
+def _at(start: str, minutes: float, scope: Scope) -> str | None:
+    found = later(start, minutes)
+    if found is None:
+        scope.find("number_out_of_range", "no length of time")
+    return found
 
 
 TABLES = (SERVICE, *RESOURCES.values())

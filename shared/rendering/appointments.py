@@ -118,7 +118,7 @@ def _taking_part(segment: str, actor: Row, begins: int, lasts: int) -> Table:
         "Appointment.participant",
         (actor, Row(f"{segment}-4", "participant.type", concept(), f"{segment}[Appointment] 6")),
         (Implied("status", "who is listed takes part", ("accepted",)),),
-        {begins: later, lasts: later},
+        {begins: later, begins + 1: "comes back as a time", lasts: later},
     )
 
 
