@@ -139,8 +139,10 @@ class Scope:
     def texts(self, raw: str) -> list[str]:
         """Return the components of one repetition as text, padded so that every component exists."""
         parts = raw.split(self.component)
-        is_plain = self._escape not in raw and NULL not in raw
-        parts = [part.strip() for part in parts] if is_plain else [self.text(part) for part in parts]
+        if self._escape in raw or NULL in raw:
+            parts = [self.text(part) for part in parts]
+        elif raw.split(None, 1) != [raw]:  # it has blanks
+            parts = [part.strip() for part in parts]
         parts += _PADDING
         return parts
 
