@@ -48,8 +48,12 @@ class Archive(Protocol):
         """Return what is kept under each name, None where the name is free."""
         ...
 
+    async def close_units(self, interface: InterfaceId) -> None:
+        """Write no more to what was written to: only then can it be erased one day."""
+        ...
+
     async def units(self, interface: InterfaceId, before: datetime) -> list[Unit]:
-        """Return what can only be erased together, where nothing in it was written at this time or later."""
+        """Return what is closed and can only be erased together, and holds nothing written at this time or later."""
         ...
 
     async def erase(self, units: Sequence[Unit]) -> int:

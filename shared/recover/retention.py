@@ -75,6 +75,8 @@ class Retention:
         await self._purge("hub", "retention_days is over")
 
     async def _purge(self, who: str, reason: str) -> dict[str, Any]:
+        for interface in self._registry.interfaces:
+            await self._archive.close_units(interface)
         expired = await self._expired()
         for one in expired:
             if one.units:

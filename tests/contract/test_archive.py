@@ -168,6 +168,7 @@ def test_what_was_erased_is_told_apart_from_what_is_damaged(run: Run) -> None:
         [kept] = await hub.archive.keep(LAB, [("name", b"output")])
         [other] = await hub.archive.put(InterfaceId("other"), [b"another's"])
         later = datetime.now(UTC) + timedelta(days=1)
+        await hub.archive.close_units(LAB)
         assert await hub.archive.units(LAB, datetime.now(UTC) - timedelta(days=1)) == []
         units = await hub.archive.units(LAB, later)
         assert {unit.at for unit in units} == {one.at.partition("@")[0] for one in (ref, kept)}

@@ -135,9 +135,11 @@ async def test_a_purge_is_in_the_audit_before_it_happens_and_needs_a_reason(hub)
     age(hub, 31)
     with pytest.raises(RequestInvalid):
         await hub.hub.retention.purge(b"{}", "ann")
-    plan = await hub.hub.retention.plan()
+    before = await hub.hub.retention.plan()
     assert await raw(hub, "A1") == adt("A1")
-    assert await hub.hub.retention.purge(WHY, "ann") == plan
+    told = await hub.hub.retention.purge(WHY, "ann")
+    assert [one["id"] for one in before["interfaces"]] == [one["id"] for one in told["interfaces"]] == ["adt"]
+    assert told["interfaces"][0]["units"] == 2  # raw, and what was made of it
 
     [entry] = await hub.hub.adapters.audit.recent()
     assert (entry.who, entry.act, entry.reason) == ("ann", "purge", "the ward closed")

@@ -80,6 +80,9 @@ class AzureArchive:
         found = await self._finding.ask(names) if names else {}
         return [found.get(name) for name in names]
 
+    async def close_units(self, interface: InterfaceId) -> None:
+        """Do nothing: a blob is never written to again."""
+
     async def units(self, interface: InterfaceId, before: datetime) -> list[Unit]:
         with named_errors("blobs"):
             blobs = [blob async for blob in self._container.list_blobs(name_starts_with=f"{_prefix(interface)}/")]

@@ -108,10 +108,13 @@ class LocalArchive:
             found.update((name, ArchiveRef(*place)) for name, *place in rows)
         return [found.get(name) for name in names]
 
+    async def close_units(self, interface: InterfaceId) -> None:
+        for folder in (_folder(interface, RAW), _folder(interface, OUTPUT)):
+            await self._writer.begin_segment(folder)
+
     async def units(self, interface: InterfaceId, before: datetime) -> list[Unit]:
         found: list[Unit] = []
         for folder in (_folder(interface, RAW), _folder(interface, OUTPUT)):
-            await self._writer.begin_segment(folder)  # what is written to can never be erased
             for path in sorted((self._root / folder).glob("*"))[:-1]:
                 stat = path.stat()
                 if stat.st_mtime < before.timestamp():
