@@ -116,10 +116,14 @@ class DeliverStage:
         offered = [self._offer(session, item, config) for item in items_of(offers)]
         status = await self._lanes.status(config.id)
         while True:
-            limit = _ready_limit(status, self._clock.now())
-            turn = await self._take(session, offered, config, limit)
-            status = await self._work(turn, config, status, until)
-            if len(turn.ready) < limit or limit == 0 or self._clock.now() >= until:
+            began = self._clock.now()
+            # What a turn sends is covered by the intents that it began with: what it does not reach is taken anew.
+            ends = min(until, began + self._limits.send_timeout) if config.idempotent else until
+            limit = _ready_limit(status, began)
+            turn = await self._take(session, offered, config, began, limit)
+            status = await self._work(turn, config, status, ends)
+            now = self._clock.now()
+            if limit == 0 or now >= until or (len(turn.ready) < limit and now < ends):
                 break
             offered = []
         await self._ensure_wake(turn, status)
@@ -162,10 +166,10 @@ class DeliverStage:
         )
 
     async def _take(
-        self, session: SessionId, offered: Sequence[Delivery], config: DestinationConfig, limit: int
+        self, session: SessionId, offered: Sequence[Delivery], config: DestinationConfig, now: datetime, limit: int
     ) -> Turn:
-        now = self._clock.now()
-        deadline = now + self._limits.send_timeout + self._limits.clock_skew if config.idempotent else None
+        # Its last send begins within one time-out and ends within another; a successor waits past both (rule R3).
+        deadline = now + 2 * self._limits.send_timeout + self._limits.clock_skew if config.idempotent else None
         return await self._lanes.take(session, offered, now, deadline, limit)
 
     async def _work(
@@ -201,10 +205,8 @@ class DeliverStage:
     async def _drain_lane(self, rows: Sequence[Delivery], work: _Round, connections: asyncio.Semaphore) -> None:
         before: list[Delivery] = []
         for row in rows:
-            if row.lane in work.stopped or self._clock.now() >= work.until:
-                work.stopped.add(row.lane)
-                if work.config.idempotent:  # its intent was recorded when the turn began, and it was not sent
-                    work.add(row._replace(send_deadline=None), None)
+            if self._is_over(row, work):
+                _give_back(row, work)
                 continue
             if row.item.barrier is not None and not await self._may_pass(row, work):
                 work.stopped.add(row.lane)
@@ -213,6 +215,9 @@ class DeliverStage:
                 work.add(self._meeting.passed(row), None)
                 continue
             async with connections:
+                if self._is_over(row, work):  # by now: it waited for a connection
+                    _give_back(row, work)
+                    continue
                 settled, attempt = await self._deliver(row, work, before)
             work.add(settled, attempt)
             before.append(settled)
@@ -225,6 +230,9 @@ class DeliverStage:
         """Tell whether a part of a barrier may go on; what its lane has sent is on record before it says so."""
         await self._lanes.write(work.ownership, *work.drain())
         return await self._meeting.come(row, work.ownership)
+
+    def _is_over(self, row: Delivery, work: _Round) -> bool:
+        return row.lane in work.stopped or self._clock.now() >= work.until
 
     async def _deliver(
         self, row: Delivery, work: _Round, before: Sequence[Delivery]
@@ -313,6 +321,13 @@ class DeliverStage:
         ]
         if outgoing:
             await self._queue.send(DELIVER_QUEUE, outgoing)
+
+
+def _give_back(row: Delivery, work: _Round) -> None:
+    """Leave a delivery and what is behind it for another turn."""
+    work.stopped.add(row.lane)
+    if work.config.idempotent:  # its intent was recorded when the turn began, and it was not sent
+        work.add(row._replace(send_deadline=None), None)
 
 
 def _ready_limit(status: DestinationStatus, now: datetime) -> int:

@@ -10,8 +10,9 @@ from shared.message.state import MessageState
 from shared.message.work import Offer
 from shared.transform import stage as transform_stage
 from shared.transform.canonical import Converter
+from tests.doubles.clock import NOON
 from tests.doubles.work import DiesOn
-from tests.pipeline.hub_in_process import QUEUES
+from tests.pipeline.hub_in_process import QUEUES, Receiver
 from tests.pipeline.messages import adt, merge, result
 
 EVERYWHERE = ("store", "keyed", "careful", "feed", "lenient")
@@ -182,3 +183,33 @@ async def test_damaged_archive_stops_the_one_message_it_kept(start_hub, monkeypa
 
     assert await hub.states("A1") == {"store": "quarantined", "keyed": "quarantined"}
     assert await hub.states("A2") == {"store": "accepted", "keyed": "accepted"}
+
+
+async def test_send_of_an_idempotent_destination_ends_before_a_successor_may_begin(start_hub):
+    """A worker held up while it shapes goes on when its intents are over: they must cover what it sends (rule R3)."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    covered = []
+    prepare = hub.hub.deliver._outputs.prepare
+
+    async def prepare_slowly(rows, config):
+        prepared = await prepare(rows, config)
+        if not keyed.sent and not hub.clock.now() > NOON:
+            hub.clock.advance(15)
+        return prepared
+
+    class Watched(Receiver):
+        async def send(self, delivery, body, media_type, deadline):
+            [kept] = await hub._adapters.lanes.deliveries(delivery.item.message)
+            covered.append(kept.send_deadline is not None and kept.send_deadline >= deadline)
+            return await keyed.send(delivery, body, media_type, deadline)
+
+    hub.hub.deliver._outputs.prepare = prepare_slowly
+    hub.hub.deliver._destinations["keyed"] = Watched()
+    for number in range(3):
+        await hub.take(adt(f"A{number}", "A08", visit=None))
+    await hub.work()
+    await hub.pass_time(60)
+
+    assert covered == [True, True, True]
+    assert len(keyed.messages) == 3

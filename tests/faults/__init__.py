@@ -1,0 +1,1 @@
+"""The fault harness: one world in virtual time, broken at every step (docs/proof.md)."""

@@ -1,0 +1,59 @@
+"""``python -m tests.faults``: every fault at every step, then days by chance for as long as there is time.
+
+python -m tests.faults --seconds 600            # everything, then by chance
+python -m tests.faults --seed 4711              # one day by chance again
+python -m tests.faults --case small:57:expire   # one case again
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator
+
+from tests.faults.case import run_case
+from tests.faults.cases import every_case
+
+SIZES = (20, 40, 200)  # messages of a day
+PROGRESS_EVERY = 100
+
+
+def main() -> int:
+    """Return 0 when nothing was broken."""
+    options = _options()
+    ran = broken = steps = 0
+    for case in _cases(options):
+        report = run_case(case)
+        ran, steps = ran + 1, steps + len(report.steps)
+        if report.broken:
+            broken += 1
+            print(report, flush=True)
+        if ran % PROGRESS_EVERY == 0:
+            print(f"{ran} cases, {broken} broken, now {case}", flush=True)
+    print(f"{ran} cases, {steps} steps, {broken} broken")
+    return 1 if broken else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Break the hub at every step.")
+    parser.add_argument("--case", help="one case, by its name")
+    parser.add_argument("--seed", help="one day of 200 messages by chance, by its seed")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to draw days by chance (60)")
+    return parser.parse_args()
+
+
+def _cases(options: argparse.Namespace) -> Iterator[str]:
+    if options.case or options.seed:
+        yield options.case or f"chance:{options.seed}"
+        return
+    yield "small"
+    yield from every_case()
+    chance, end = random.SystemRandom(), time.monotonic() + options.seconds
+    while time.monotonic() < end:
+        yield f"chance:{chance.randrange(10**9)}:{chance.choice(SIZES)}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""A case by its name: run it, and say what it broke."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.faults.checks import violations
+from tests.faults.plan import ByChance, Exactly, Fault, Plan, Step
+from tests.faults.scenario import Scenario, full, small
+from tests.faults.steps import TooManySteps
+from tests.faults.virtual_time import NothingLeft, VirtualLoop
+from tests.faults.world import World, reproducible
+
+MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a case came to.
+
+    Attributes:
+        case: Its name: run again, it comes to the same.
+        broken: What no hub may do; empty: nothing.
+    """
+
+    case: str
+    broken: tuple[str, ...]
+    steps: tuple[Step, ...]
+    fired: tuple[tuple[Step, Fault], ...]
+
+    def __str__(self) -> str:
+        faults = "; ".join(f"{fault} at step {step}" for step, fault in self.fired)
+        return "\n  ".join([f"{self.case} ({faults or 'no fault'})", *self.broken])
+
+
+def run_case(case: str) -> Report:
+    """Return what became of a case.
+
+    Args:
+        case: ``small``, ``small:17:crash``, or ``chance:SEED``, with the number of messages if it is not 200:
+            ``chance:SEED:40``.
+    """
+    scenario, plan = _read(case)
+    folder = str(MEMORY) if MEMORY.is_dir() else None
+    with _quiet(), TemporaryDirectory(dir=folder, prefix="caduceus-faults-") as home:
+        seed = scenario.name
+        with reproducible(seed):
+            return _run(case, scenario, plan, seed, Path(home))
+
+
+def _read(case: str) -> tuple[Scenario, Plan]:
+    match case.split(":"):
+        case ["small"]:
+            return small(), Exactly()
+        case ["small", step, fault]:
+            return small(), Exactly({int(step): Fault(fault)})
+        case ["chance", seed, *size]:
+            return full(seed, int(size[0]) if size else 200), _by_chance(seed)
+    raise ValueError(f"no such case: {case}")
+
+
+def _by_chance(seed: str) -> Plan:
+    number = sum(seed.encode())
+    return ByChance(seed, limit=(1, 3, 8, 20)[number % 4], each=(0.002, 0.01, 0.03)[number % 3])
+
+
+def _run(case: str, scenario: Scenario, plan: Plan, seed: str, home: Path) -> Report:
+    loop = VirtualLoop()
+    strays: list[str] = []
+    loop.set_exception_handler(lambda _, context: strays.append(f"nobody noticed: {context}"))
+    world = World(scenario, plan, seed, home, loop)
+    try:
+        loop.run_until_complete(world.run())
+        broken = [*world.complaints, *loop.run_until_complete(violations(world))]
+    except (NothingLeft, TooManySteps) as error:
+        broken = [*world.complaints, f"stuck: {type(error).__name__}"]
+    finally:
+        loop.set_exception_handler(lambda loop, context: None)
+        loop.run_until_complete(world.close())
+        loop.close()
+        asyncio.set_event_loop(None)
+    return Report(case, (*broken, *strays), tuple(world.steps.made), tuple(world.steps.fired))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,149 @@
+"""Bugs that somebody could write, one function each; the harness has to find every one (tests/faults/test_planted.py).
+
+Each is a real mistake in the place where it would be made. They are planted by name, for as long as a ``with`` lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from shared.adapters.local.lanes import LocalLanes
+from shared.changes import apply
+from shared.deliver import outputs, stage
+from shared.deliver.outputs import Output, Outputs
+from shared.deliver.stage import DeliverStage
+from shared.ingest import commit
+from shared.message import work
+from shared.message.errors.storage import OwnershipLost
+from shared.message.identifiers import DeliveryId
+from shared.message.work import items_of
+from shared.ports import Ownership
+
+Plant = Callable[[], Any]
+
+
+def drop_the_idempotency_check() -> Any:
+    """A delivery gets a new id each time it is offered (rule R4)."""
+
+    def any_id(message: str, destination: str, run: str) -> DeliveryId:
+        return DeliveryId(f"{message.partition('-')[0]}-{secrets.token_hex(16)}")
+
+    return mock.patch.object(stage, "delivery_id", any_id)
+
+
+def acknowledge_on_reserved() -> Any:
+    """A duplicate of what is only reserved is acknowledged, and not sent (rule R1)."""
+
+    def is_new(taken: Any) -> bool:
+        return taken.refusal is None and taken.reservation.is_new
+
+    return mock.patch.object(commit, "_is_to_send", is_new)
+
+
+def complete_before_park() -> Any:
+    """The invocation ends, and the queue message with it, before its deliveries are in their lanes (rule R6)."""
+    run = DeliverStage.run
+
+    async def run_later(self: DeliverStage, session: Any, offers: Any) -> None:
+        task = asyncio.get_running_loop().create_task(run(self, session, offers))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    return mock.patch.object(DeliverStage, "run", run_later)
+
+
+def ignore_the_lane() -> Any:
+    """What comes behind a delivery that waits does not wait (rule R6)."""
+    return mock.patch.object(stage, "advances", return_value=True)
+
+
+def reuse_a_wake_id() -> Any:
+    """The wakes of a session have one id, and the broker drops the second as a duplicate (rule R6)."""
+
+    async def send_wakes(self: DeliverStage, wakes: Any) -> None:
+        outgoing = [
+            stage.Outgoing(stage.encode_wake(stage.Wake(destination)), session, f"wake {session}", due)
+            for session, destination, due in wakes
+        ]
+        if outgoing:
+            await self._queue.send(stage.DELIVER_QUEUE, outgoing)
+
+    return mock.patch.object(DeliverStage, "_send_wakes", send_wakes)
+
+
+def recompute_on_retry() -> Any:
+    """A retry shapes the message anew instead of reading what was kept (rule R4)."""
+
+    async def find_nothing(self: Outputs, rows: Any) -> dict[str, Any]:
+        return {}
+
+    async def keep_nothing(self: Outputs, fresh: Any) -> dict[str, Output]:
+        return {
+            row.id: Output(body, self._media_type(row), outputs.hashlib.sha256(body).hexdigest()) for row, body in fresh
+        }
+
+    return mock.patch.multiple(Outputs, _find=find_nothing, _keep=keep_nothing)
+
+
+def write_without_owning() -> Any:
+    """A worker that lost its session writes on (rule R3)."""
+    write = LocalLanes.write
+
+    async def write_anyway(self: LocalLanes, ownership: Ownership, rows: Any, attempts: Any = ()) -> None:
+        try:
+            await write(self, ownership, rows, attempts)
+        except OwnershipLost:
+            await write_anyway(self, Ownership(ownership.session, ownership.epoch + 1), rows, attempts)
+
+    return mock.patch.object(LocalLanes, "write", write_anyway)
+
+
+def poison_takes_its_envelope_along() -> Any:
+    """An envelope with a message that fails is processed whole again, and given up whole (rule R5)."""
+
+    async def work_through(offers: Any, process: Any, attempt: Any, finish: Any, give_up: Any) -> None:
+        items = items_of(offers)
+        counts = [await attempt(item.message) for item in items]
+        if max(counts, default=0) > work.ATTEMPT_LIMIT:
+            for item in items:
+                await give_up(item)
+        else:
+            await process(items)
+            for item in items:
+                await finish(item.message)
+
+    from shared.transform import stage as transform_stage
+
+    return mock.patch.object(transform_stage, "work_through", work_through)
+
+
+def let_a_stale_write_win() -> Any:
+    """The store takes what is older than what it holds (promise 7)."""
+    return mock.patch.object(apply, "is_older", return_value=False)
+
+
+PLANTED: dict[str, Plant] = {
+    plant.__name__: plant
+    for plant in (
+        drop_the_idempotency_check,
+        acknowledge_on_reserved,
+        complete_before_park,
+        ignore_the_lane,
+        reuse_a_wake_id,
+        recompute_on_retry,
+        write_without_owning,
+        poison_takes_its_envelope_along,
+        let_a_stale_write_win,
+    )
+}
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """Have the bug of this name until the end."""
+    with PLANTED[name]():
+        yield

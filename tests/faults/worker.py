@@ -1,0 +1,150 @@
+"""One process of the hub: the real stages over ports that can go wrong, and a host that hands them what is queued."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from shared.adapters.local.open import LocalAdapters
+from shared.adapters.local.queue import Received, SessionLock
+from shared.app import Hub
+from shared.deliver.stage import DeliverStage
+from shared.ingest.reply import Reply
+from shared.message.errors.base import IntegrationError
+from shared.message.identifiers import SessionId
+from shared.message.work import Offer
+from shared.settings import Settings
+from tests.faults import releases
+from tests.faults.receiver import Line, Receiver
+from tests.faults.scenario import registry
+from tests.faults.steps import WHOSE, Steps, Whose
+from tests.faults.virtual_time import VirtualClock
+
+PORTS = ("archive", "ledger", "queue", "lanes", "identities", "fhir_store")
+QUEUES = ("transform", "route", "deliver")
+SESSIONS_AT_ONCE = 2  # of each queue
+BATCH = 16
+TIMER_SECONDS = 30.0
+PAUSE_SECONDS = 1.0  # after the broker failed
+
+
+class Surrounding(NamedTuple):
+    """What a worker finds when it starts."""
+
+    settings: Settings
+    adapters: LocalAdapters
+    steps: Steps
+    receivers: Sequence[Receiver]
+    loop: asyncio.AbstractEventLoop
+    uniform: Any
+
+
+class Worker:
+    """Runs until it is killed.
+
+    Attributes:
+        ended: Done when it is dead.
+    """
+
+    def __init__(self, release: int, found: Surrounding) -> None:
+        self.release = release
+        self.is_dead = self.is_gone = False
+        self.clock = VirtualClock(found.loop)
+        self.ended: asyncio.Future[None] = found.loop.create_future()
+        self._loop = found.loop
+        ports: dict[str, Any] = {name: found.steps.wrap(name, getattr(found.adapters, name), self) for name in PORTS}
+        self.queue = ports["queue"]
+        self.hub = Hub(found.settings, replace(found.adapters, clock=self.clock, **ports))
+        self.hub.__dict__.update(registry=registry(), converters=releases.Converters())
+        self.hub.deliver._uniform = found.uniform
+        self.hub.deliver._destinations.update(
+            {one.name: Line(one, self, found.steps) for one in found.receivers}  # type: ignore[misc]
+        )
+
+    def start(self) -> None:
+        """Begin to take sessions, and to look for overdue wakes."""
+        for queue in QUEUES:
+            for _ in range(SESSIONS_AT_ONCE):
+                self._begin(queue, self._take_sessions(queue))
+        self._begin("retry", self._look_for_overdue())
+
+    def die(self, *, with_process: bool) -> None:
+        """Do nothing any more."""
+        self.is_dead = True
+        self.is_gone = with_process
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    async def take(self, body: bytes) -> Reply:
+        """Return what a sender hears.
+
+        Raises:
+            ConnectionError: it hears nothing.
+        """
+        request = self._begin("ingest", self.hub.ingest.take(body))
+        await asyncio.wait([request, self.ended], return_when=asyncio.FIRST_COMPLETED)
+        if not request.done() or request.exception() is not None:
+            raise ConnectionError
+        return request.result()
+
+    def obey(self, order: Callable[[DeliverStage], Coroutine[Any, Any, None]]) -> None:
+        """Do what an operator orders; should it fail, the timer does it later."""
+        self._begin("operator", _attempt(order(self.hub.deliver)))
+
+    def _begin(self, stage: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        token = WHOSE.set(Whose(stage, self.release))
+        try:
+            return self._loop.create_task(work)
+        finally:
+            WHOSE.reset(token)
+
+    async def _take_sessions(self, queue: str) -> None:
+        while not self.is_dead:
+            try:
+                lock = await self.queue.accept_session(queue)
+                if lock is None:
+                    await self.queue.arrival(queue)
+                else:
+                    await self._drain(lock)
+            except IntegrationError:
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _drain(self, lock: SessionLock) -> None:
+        WHOSE.set(Whose(lock.queue, self.release, lock))
+        try:
+            while received := await self.queue.receive(lock, BATCH):
+                await self._hand_over(lock, received)
+        finally:
+            if not self.is_dead:
+                await self.queue.release(lock)
+
+    async def _hand_over(self, lock: SessionLock, received: Sequence[Received]) -> None:
+        offers = [Offer(one.body, one.session, one.deliveries) for one in received]
+        try:
+            await self._run_stage(lock.queue, offers)
+        except Exception:  # noqa: BLE001  # the boundary: whatever it was, the broker delivers again
+            await self.queue.abandon(lock, received)
+        else:
+            await self.queue.complete(lock, received)
+
+    def _run_stage(self, queue: str, offers: Sequence[Offer]) -> Awaitable[None]:
+        match queue:
+            case "transform":
+                return self.hub.transform.run(offers)
+            case "route":
+                return self.hub.route.run(offers)
+            case _:
+                return self.hub.deliver.run(SessionId(offers[0].session), offers)
+
+    async def _look_for_overdue(self) -> None:
+        while not self.is_dead:
+            await asyncio.sleep(TIMER_SECONDS)
+            await _attempt(self.hub.deliver.wake_overdue())
+
+
+async def _attempt(work: Awaitable[Any]) -> None:
+    with suppress(IntegrationError):
+        await work
