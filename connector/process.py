@@ -256,7 +256,7 @@ class Connector:
         if table.name not in self.intakes:
             await self._add_intake(table)
         self.intakes[table.name].table = table
-        listener = _KINDS[table.kind](table, self.intakes[table.name].answer)
+        listener = _KINDS[table.kind](table, self.intakes[table.name])
         try:
             await listener.start()
         except OSError as error:
