@@ -28,7 +28,6 @@ from connector.status import ADDRESS
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import ConnectorConfigInvalid
 
-
 # The thread that waits for the disk needs the interpreter for microseconds, and soon: senders wait for it.
 _SWITCH_SECONDS = 0.0002
 

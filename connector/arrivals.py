@@ -5,8 +5,9 @@ Ids rise over all streams of the spool, so that barriers between the lanes of a 
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,5 +94,10 @@ class Arrivals:
             self._submit()
         else:
             self._is_under_way = False
-        for id, each in enumerate(group, (before or 0) + 1):
-            each.kept(id, error)
+        # Not now: first the next group goes to the disk, then these are answered while it is written.
+        asyncio.get_running_loop().call_soon(_tell_each, group, before or 0, error)
+
+
+def _tell_each(group: Sequence[Arrival], before: int, error: Exception | None) -> None:
+    for id, each in enumerate(group, before + 1):
+        each.kept(id, error)

@@ -215,7 +215,7 @@ class Spool:
         if not self._room.is_set() and not self.is_full:
             self._room.set()
         if self._jobs:
-            self._loop.call_soon(self._run_group)
+            self._run_group()
         else:
             self._is_running = False
 
