@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 
 from connector.config import HubTable, ListenTable
 from connector.forwarder import Forwarder, Line
@@ -307,4 +308,10 @@ async def _within(waiter: asyncio.Future[Verdict], seconds: float) -> Verdict | 
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    """Return the time as an acknowledgement says it: to the second."""
+    return _at(int(time.time()))
+
+
+@lru_cache(maxsize=2)
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
