@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from cli.affected import affected
+from cli.connectors import connectors
 from cli.convert import convert
 from cli.destinations import destination
 from cli.explain import explain
@@ -48,6 +49,7 @@ app.command(rich_help_panel=FIND, epilog="Example: caduceus trace WV000101")(tra
 app.add_typer(quarantine, name="quarantine", rich_help_panel=FIND)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus affected --by hospital_adt@1")(affected)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus verify --heads last-week.json")(verify)
+app.command(rich_help_panel=FIND, epilog="Example: caduceus connectors")(connectors)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus receivers")(receivers)
 app.command(rich_help_panel=ACT, epilog='Example: caduceus resend WV000101 --reason "billing was down"')(resend)
 app.command(

@@ -28,6 +28,9 @@ from connector.status import ADDRESS
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import ConnectorConfigInvalid
 
+# The thread that waits for the disk needs the interpreter for microseconds, and soon: senders wait for it.
+_SWITCH_SECONDS = 0.0002
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what goes wrong is one sentence on standard error."""
@@ -46,6 +49,7 @@ def run(file: Path) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     config = read_config(file)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     _run_on_a_loop(_run(config, file))
     return 0
 

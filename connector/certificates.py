@@ -20,17 +20,21 @@ class Certificate:
 
     Attributes:
         of: Which table uses it.
-        days: Until it lapses; below 0 it has. None: it cannot be read.
+        lapses: When it lapses, its chain included. None: it cannot be read.
     """
 
     of: str
     file: Path
-    days: float | None
+    lapses: datetime | None
+
+    def days(self, now: datetime) -> float | None:
+        """Return the days until it lapses; below 0 it has."""
+        return None if self.lapses is None else (self.lapses - now).total_seconds() / 86_400
 
 
-def certificates(config: Config, now: datetime) -> list[Certificate]:
+def certificates(config: Config) -> list[Certificate]:
     """Return every certificate of ours, and how long it is good."""
-    return [Certificate(of, file, _days_left(file, now)) for of, file in _files(config)]
+    return [Certificate(of, file, _lapses(file)) for of, file in _files(config)]
 
 
 def _files(config: Config) -> Iterator[tuple[str, Path]]:
@@ -42,9 +46,9 @@ def _files(config: Config) -> Iterator[tuple[str, Path]]:
             yield table.name, table.tls.certificate
 
 
-def _days_left(file: Path, now: datetime) -> float | None:
+def _lapses(file: Path) -> datetime | None:
     try:
         found = x509.load_pem_x509_certificates(file.read_bytes())
     except (OSError, ValueError):
         return None
-    return min((one.not_valid_after_utc - now).total_seconds() for one in found) / 86_400
+    return min(one.not_valid_after_utc for one in found)

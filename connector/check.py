@@ -101,9 +101,10 @@ def _port(table: ListenTable) -> Finding:
 
 
 def _certificates(config: Config) -> Iterator[Finding]:
-    for one in certificates(config, datetime.now(UTC)):
-        days = "cannot be read" if one.days is None else f"{one.days:.0f} days left"
-        yield Finding(one.days is not None and one.days > WARN_DAYS, f"certificate of {one.of}", days)
+    for one in certificates(config):
+        days = one.days(datetime.now(UTC))
+        said = "cannot be read" if days is None else f"{days:.0f} days left"
+        yield Finding(days is not None and days > WARN_DAYS, f"certificate of {one.of}", said)
 
 
 async def _hub(config: Config) -> AsyncIterator[Finding]:

@@ -27,10 +27,10 @@ class FolderListener:
         port: 0; it has none.
     """
 
-    def __init__(self, table: ListenTable, answer: Answerer, quiet_seconds: float = QUIET_SECONDS) -> None:
+    def __init__(self, table: ListenTable, answerer: Answerer, quiet_seconds: float = QUIET_SECONDS) -> None:
         assert table.folder is not None, "checked with the file"
         self.table = table
-        self.answer = answer
+        self.answerer = answerer
         self.port = 0
         self._folder = table.folder
         self._quiet = quiet_seconds
@@ -76,7 +76,7 @@ class FolderListener:
             log("file_too_large", listener=self.table.name, code=FrameTooLarge.code)
             self._put_away(file, b"", "failed")
             return
-        said = await self.answer(body)
+        said = await self.answerer.answer(body)
         self._put_away(file, said, "done" if is_taken(said) else "failed")
         log("file_taken", listener=self.table.name, count=said.count(b"\rMSA|"))
 

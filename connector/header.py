@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack
@@ -21,8 +22,7 @@ _MERGE = re.compile(rb"[\r\n]MRG\|")
 _NESTED = re.compile(rb"[\r\n](?:MSH|FHS|BHS|BTS|FTS)")
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The beginning of one message.
 
     Attributes:
@@ -92,9 +92,14 @@ def _accept(raw: bytes, control_id: str, now: datetime) -> bytes:
     code = b"CA" if len(fields) > 14 and fields[14] in (b"AL", b"SU") else b"AA"
     charset = b"||||||" + fields[17] if len(fields) > 17 and fields[17] else b""
     return b"MSH|^~\\&|%b|%b|%b|%b|%b||%b|%b|%b|%b%b\rMSA|%b|%b\r" % (
-        fields[4], fields[5], fields[2], fields[3], f"{now:%Y%m%d%H%M%S%z}".encode(), kind, control_id.encode(),
+        fields[4], fields[5], fields[2], fields[3], _stamp(now), kind, control_id.encode(),
         fields[10], version, charset, code, fields[9],
     )  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def _stamp(now: datetime) -> bytes:
+    return f"{now:%Y%m%d%H%M%S%z}".encode()
 
 
 _BEFORE_2_3_1 = frozenset((b"2.1", b"2.2", b"2.3"))

@@ -21,10 +21,10 @@ class HttpListener:
         port: The one it listens on.
     """
 
-    def __init__(self, table: ListenTable, answer: Answerer) -> None:
+    def __init__(self, table: ListenTable, answerer: Answerer) -> None:
         self.table = table
         self.port = 0
-        self.answer = answer
+        self.answerer = answerer
         self._tls = listener_tls(table)
         self._runner: web.ServerRunner | None = None
 
@@ -66,7 +66,7 @@ class HttpListener:
             return web.Response(status=408, headers={"Connection": "close"})
         if body is None:
             return web.Response(status=413, headers={"Connection": "close"})
-        said = await self.answer(body)
+        said = await self.answerer.answer(body)
         if not said:
             return web.Response(status=400)
         status = 200 if is_taken(said) else 422

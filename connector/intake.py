@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 
 from connector.config import HubTable, ListenTable
 from connector.forwarder import Forwarder, Line
@@ -43,6 +45,7 @@ class Intake:
         self._waiting: dict[int, asyncio.Future[Verdict]] = {}
         self._impatient: set[asyncio.Future[None]] = set()  # who need not wait for a line that is down
         self._entry = asyncio.Lock()
+        self._apart: set[asyncio.Task[None]] = set()  # messages that wait for more than the spool
         self.queues = queues
         path = f"/ingest/{table.interface}" if table.interface else "/ingest"
         self._forwarders = [
@@ -71,6 +74,58 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def begin(self, raw: bytes, reply: Callable[[bytes], None]) -> None:
+        """Take a message, and reply with its acknowledgement once it is there; in the order of the calls.
+
+        Where the spool alone decides, no task is made: most of a loaded listener's time went into those.
+        """
+        if not self._is_promised or self._spool.is_full or self._entry.locked() or holds_several(raw):
+            self._answer_apart(raw, reply)
+            return
+        try:
+            header = read_header(raw)
+        except IntegrationError as error:
+            self._tell_unreadable(error)
+            reply(b"")
+            return
+        lane = header.lane(len(self.queues))
+        is_barrier = len(self.queues) > 1 and header.is_barrier
+        kept = partial(self._kept, header, lane, reply)
+        self.queues[lane].put(raw, header.control_id, kept, is_promised=True, is_barrier=is_barrier)
+
+    def _kept(
+        self, header: Header, lane: int, reply: Callable[[bytes], None], id: int, error: Exception | None
+    ) -> None:
+        if error is not None:
+            self._answer_apart(header.raw, reply)  # it waits for room, or hears that there is none
+            return
+        self._forwarders[lane].wake.set()
+        try:
+            said = self._accept(header)
+        except Exception as failure:  # noqa: BLE001  # its sender has no answer, and sends it again
+            log_failure("message_not_answered", failure, listener=self.table.name)
+            said = b""
+        reply(said)
+
+    def _answer_apart(self, raw: bytes, reply: Callable[[bytes], None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(raw, reply))
+        self._apart.add(task)
+        task.add_done_callback(self._apart.discard)
+
+    async def _guarded(self, raw: bytes, reply: Callable[[bytes], None]) -> None:
+        try:
+            said = await self.answer(raw)
+        except Exception as error:  # noqa: BLE001  # the boundary: its sender still has it, and may connect again
+            log_failure("message_not_answered", error, listener=self.table.name)
+            said = b""
+        reply(said)
+
+    @property
+    def _is_promised(self) -> bool:
+        """Whether the spool's commit alone is enough for AA, as things are."""
+        mode = self.table.acknowledge
+        return mode == "spool" or (mode == "hybrid" and not self._line.is_up)
+
     async def answer(self, raw: bytes) -> bytes:
         """Return the acknowledgement of a message, or of each message of a batch; empty: nobody can be answered, and
         the connection closes."""
@@ -82,7 +137,7 @@ class Intake:
         try:
             header = read_header(raw)
         except IntegrationError as error:
-            log("message_unreadable", listener=self.table.name, code=error.code)
+            self._tell_unreadable(error)
             return b""
         try:
             said = await self._take(header)
@@ -91,6 +146,9 @@ class Intake:
         except HubUnreachable as error:
             said = self._say(header, Acknowledgement.APPLICATION_ERROR, error)
         return said
+
+    def _tell_unreadable(self, error: IntegrationError) -> None:
+        log("message_unreadable", listener=self.table.name, code=error.code)
 
     async def echo(self, raw: bytes, seconds: float) -> bool:
         """Tell whether the hub itself answered a message within some seconds; whatever it said, the way is open."""
@@ -113,8 +171,7 @@ class Intake:
         return Backlog(sum(one.count for one in lanes), min((one.oldest for one in lanes if one.oldest), default=None))
 
     async def _take(self, header: Header) -> bytes:
-        mode = self.table.acknowledge
-        is_promised = mode == "spool" or (mode == "hybrid" and not self._line.is_up)
+        mode, is_promised = self.table.acknowledge, self._is_promised
         waiter = None if is_promised else asyncio.get_running_loop().create_future()
         lane = header.lane(len(self.queues))
         id = await self._add(header, lane, is_promised=is_promised, waiter=waiter)
@@ -251,4 +308,10 @@ async def _within(waiter: asyncio.Future[Verdict], seconds: float) -> Verdict | 
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    """Return the time as an acknowledgement says it: to the second."""
+    return _at(int(time.time()))
+
+
+@lru_cache(maxsize=2)
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -10,8 +10,8 @@ import asyncio
 import socket
 import ssl
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Callable
+from typing import Protocol, cast
 
 from connector.config import ListenTable
 from connector.log import log, log_failure
@@ -23,8 +23,20 @@ _PIPELINED = 64  # messages of one connection that share commits; more wait in t
 _KEEPALIVE_SECONDS = 60
 _BACKLOG = 1024
 
-# Returns the acknowledgement of a message; empty: nobody can be answered, and the connection closes.
-Answerer = Callable[[bytes], Awaitable[bytes]]
+# Told the acknowledgement of a message; empty: nobody can be answered, and the connection closes.
+Reply = Callable[[bytes], None]
+
+
+class Answerer(Protocol):
+    """Answers messages."""
+
+    def begin(self, raw: bytes, reply: Reply) -> None:
+        """Take a message; the reply comes later, and perhaps at once. Messages are taken in the order of the calls."""
+        ...
+
+    async def answer(self, raw: bytes) -> bytes:
+        """Return the acknowledgement of a message; empty: nobody can be answered."""
+        ...
 
 
 class MllpListener:
@@ -35,9 +47,9 @@ class MllpListener:
         port: The one it listens on.
     """
 
-    def __init__(self, table: ListenTable, answer: Answerer) -> None:
+    def __init__(self, table: ListenTable, answerer: Answerer) -> None:
         self.table = table
-        self.answer = answer
+        self.answerer = answerer
         self.connections: set[Connection] = set()
         self.by_sender: defaultdict[str, set[Connection]] = defaultdict(set)
         self.port = 0
@@ -61,7 +73,7 @@ class MllpListener:
         if self._server is not None:
             self._server.close()
             self._server = None
-        working = [work for connection in set(self.connections) if (work := connection.finish()) is not None]
+        working = [connection.finish() for connection in set(self.connections)]
         if working:
             await asyncio.wait(working, timeout=seconds)
         for connection in set(self.connections):
@@ -99,9 +111,9 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._decoder = FrameDecoder(listener.table.frame_megabytes * 1024 * 1024)
         self._frames: deque[bytes] = deque()
-        self._answers: deque[asyncio.Task[bytes]] = deque()
-        self._writer: asyncio.Task[None] | None = None
-        self._writable = asyncio.Event()
+        self._asked: deque[_Asked] = deque()  # those that were begun, in order
+        self._finished: asyncio.Future[None] = self._loop.create_future()
+        self._is_writable = True
         self._deadline: asyncio.TimerHandle | None = None
         self._is_paused = False
         self._is_ending = False
@@ -111,7 +123,6 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        self._writable.set()
         name = transport.get_extra_info("peername")
         self.sender = name[0] if isinstance(name, tuple) else ""
         table = self._listener.table
@@ -137,15 +148,17 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._listener.discard(self)
         self._is_ending = True
-        self._writable.set()
         self._frames.clear()
+        self._asked.clear()
         self._stop_clock()
+        self._tell_finished()
 
     def pause_writing(self) -> None:
-        self._writable.clear()
+        self._is_writable = False
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        self._is_writable = True
+        self._write_answers()
 
     def data_received(self, data: bytes) -> None:
         if self._is_ending:
@@ -162,12 +175,13 @@ class Connection(asyncio.Protocol):
         self._watch_frame()
         self._begin_answers()
 
-    def finish(self) -> asyncio.Task[None] | None:
-        """Take nothing more; return what is still at work."""
+    def finish(self) -> asyncio.Future[None]:
+        """Take nothing more; the future is done once what was begun is answered."""
         self._is_ending = True
         self._frames.clear()
         self._transport.pause_reading()
-        return self._writer
+        self._tell_finished()
+        return self._finished
 
     def close(self) -> None:
         """Send what was answered, then close; what waits was not acknowledged, so its sender still has it."""
@@ -178,41 +192,41 @@ class Connection(asyncio.Protocol):
 
     def _begin_answers(self) -> None:
         """Begin to answer what came, and read on only while there is room for more."""
-        if self._writer is None and self._frames:
-            self._writer = self._loop.create_task(self._write_answers(self._frames.popleft()))
-        while self._frames and len(self._answers) < _PIPELINED:
-            # Begun in order, they enter the spool in order; tasks begin first come, first served.
-            self._answers.append(self._loop.create_task(self._answer(self._frames.popleft())))
-        if bool(self._frames) is not self._is_paused and not self._is_ending:
-            self._is_paused = bool(self._frames)
+        frames, asked = self._frames, self._asked
+        while frames and len(asked) < _PIPELINED:
+            one = _Asked(self)
+            asked.append(one)
+            self._listener.answerer.begin(frames.popleft(), one)
+        if bool(frames) is not self._is_paused and not self._is_ending:
+            self._is_paused = bool(frames)
             if self._is_paused:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
 
-    async def _write_answers(self, frame: bytes) -> None:
-        """Answer a message, and after it those that its sender has sent meanwhile; most send one at a time."""
-        answer = await self._answer(frame)
-        while True:
+    def _write_answers(self) -> None:
+        """Write the answers that are there, up to the first that is not; a sender that does not read gets no more."""
+        asked, said = self._asked, b""
+        while asked and self._is_writable and (answer := asked[0].answer) is not None:
+            asked.popleft()
             if not answer:
+                self._write(said)
                 self.close()
-            elif not self._transport.is_closing():
-                self._transport.write(encode_frame(answer))
-                if not self._writable.is_set():
-                    await self._writable.wait()
-            if not self._answers:
-                break
-            answer = await self._answers.popleft()
+                return
+            said += encode_frame(answer)
+        self._write(said)
+        if self._frames:
             self._begin_answers()
-        self._writer = None
-        self._begin_answers()
+        if self._is_ending:
+            self._tell_finished()
 
-    async def _answer(self, frame: bytes) -> bytes:
-        try:
-            return await self._listener.answer(frame)
-        except Exception as error:  # noqa: BLE001  # the boundary: its sender still has it, and may connect again
-            log_failure("message_not_answered", error, listener=self._listener.table.name)
-            return b""
+    def _write(self, said: bytes) -> None:
+        if said and not self._transport.is_closing():
+            self._transport.write(said)
+
+    def _tell_finished(self) -> None:
+        if not self._asked and not self._finished.done():
+            self._finished.set_result(None)
 
     def _watch_frame(self) -> None:
         """Give a frame that was begun its time; a quiet line at two in the morning is no error."""
@@ -240,6 +254,21 @@ class Connection(asyncio.Protocol):
         for code in sorted(self._decoder.tolerated - self._told):
             log("framing_tolerated", listener=self._listener.table.name, tolerated=code)
         self._told |= self._decoder.tolerated
+
+
+class _Asked:
+    """A message that was begun; called with its answer."""
+
+    __slots__ = ("answer", "connection")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.answer: bytes | None = None
+
+    def __call__(self, answer: bytes) -> None:
+        self.answer = answer
+        if self.connection._asked and self.connection._asked[0] is self:
+            self.connection._write_answers()
 
 
 def listener_tls(table: ListenTable) -> ssl.SSLContext | None:

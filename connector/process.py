@@ -26,9 +26,11 @@ from connector.link import Link, open_link, relay_tokens
 from connector.log import log, log_failure
 from connector.mllp_listener import Answerer, MllpListener
 from connector.spool import Spool
-from connector.states import Down
+from connector.states import HOLDING, Down
 from connector.status import StatusPage
 from relay import HybridConnection, Listener
+from shared.message.beat import Beat
+from shared.message.beat import Certificate as LapsingCertificate
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import CertificateExpiring, ConnectorConfigInvalid
 
@@ -144,14 +146,14 @@ class Connector:
 
     def report(self) -> dict[str, Any]:  # JSON
         """Return what there is to know, for the page, for metrics and for the hub."""
-        beat = self.heartbeat
+        beat, now = self.heartbeat, datetime.now(UTC)
         return {
             "connector": self.config.connector.name,
             "version": VERSION,
             "epoch": self.spool.epoch,
             "spool_bytes": self.spool.size_bytes,
             "spool_is_full": self.spool.is_full,
-            "refused": self.spool.read("SELECT COUNT(*) FROM refused")[0][0],
+            "refused": self._refused(),
             "line_up": self.line.is_up,
             "line_failure": self.line.failure.code if self.line.failure else "",
             "last_answer": _when(self.line.answered),
@@ -160,10 +162,33 @@ class Connector:
             "listeners": [self._listener_row(name) for name in self.intakes],
             "destinations": [self._destination_row(one) for one in self.deliverers.values()],
             "certificates": [
-                {"of": one.of, "days": None if one.days is None else round(one.days, 1)}
-                for one in certificates(self.config, datetime.now(UTC))
+                {"of": one.of, "days": None if (days := one.days(now)) is None else round(days, 1)}
+                for one in certificates(self.config)
             ],
         }
+
+    def beat(self) -> Beat:
+        """Return what the next echo tells the hub."""
+        assert self.config.heartbeat is not None, "who beats has the table"
+        backlogs = [intake.backlog() for intake in self.intakes.values()]
+        oldest = min((each.oldest for each in backlogs if each.oldest is not None), default=None)
+        held = (self._down.counts(name) for name in self.deliverers)
+        return Beat(
+            connector=self.config.connector.name,
+            version=VERSION,
+            sent=datetime.now(UTC),
+            every_seconds=self.config.heartbeat.seconds,
+            waiting=sum(each.count for each in backlogs),
+            oldest=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
+            refused=self._refused(),
+            held=sum(counts.get(state, 0) for counts in held for state in HOLDING),
+            spool_bytes=self.spool.size_bytes,
+            certificates=tuple(LapsingCertificate(one.of, one.lapses) for one in certificates(self.config)),
+        )
+
+    def _refused(self) -> int:
+        count: int = self.spool.read("SELECT COUNT(*) FROM refused")[0][0]
+        return count
 
     def _listener_row(self, name: str) -> Mapping[str, Any]:
         intake, listener = (
@@ -199,7 +224,7 @@ class Connector:
             await self._add_intake(table)
         if beat is not None:
             intake = self.intakes[beat.listener or self.config.listen[0].name]
-            self.heartbeat = Heartbeat(self.config.connector.name, intake, beat.seconds)
+            self.heartbeat = Heartbeat(intake, beat.seconds, self.beat)
 
     async def _add_intake(self, table: ListenTable) -> None:
         assert self.config.hub is not None, "checked with the file"
@@ -231,7 +256,7 @@ class Connector:
         if table.name not in self.intakes:
             await self._add_intake(table)
         self.intakes[table.name].table = table
-        listener = _KINDS[table.kind](table, self.intakes[table.name].answer)
+        listener = _KINDS[table.kind](table, self.intakes[table.name])
         try:
             await listener.start()
         except OSError as error:
@@ -258,10 +283,11 @@ class Connector:
     async def _tend(self) -> None:
         """Forget old outcomes, and warn of certificates, once an hour."""
         while True:
-            for one in certificates(self.config, datetime.now(UTC)):
-                if one.days is None or one.days < WARN_DAYS:
-                    days = -1 if one.days is None else int(one.days)
-                    log("certificate_expiring", logging.WARNING, code=CertificateExpiring.code, file=one.of, days=days)
+            for one in certificates(self.config):
+                days = one.days(datetime.now(UTC))
+                if days is None or days < WARN_DAYS:
+                    told = -1 if days is None else int(days)
+                    log("certificate_expiring", logging.WARNING, code=CertificateExpiring.code, file=one.of, days=told)
             with suppress(IntegrationError):  # a full disk: the next hour will do
                 await self._down.forget(self.spool.clock() - self.config.spool.keep_outcomes_days * _DAY_SECONDS)
             await asyncio.sleep(_TEND_SECONDS)

@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from connector.arrivals import Arrivals
 from connector.cipher import PROOF, Cipher
 from connector.file_lock import FileLock
 from shared.message.errors.base import IntegrationError
@@ -64,6 +66,7 @@ class Spool:
         clock: Unix time.
 
     Attributes:
+        arrivals: What comes into its streams.
         epoch: The life of this process's numbering: greater than any before it, of this file or a copy of it.
         is_full: The file has reached its limit, or the disk had no room at the last commit.
     """
@@ -84,6 +87,7 @@ class Spool:
             raise
         self._reader = _connect(self.file)
         self._reader.execute("PRAGMA query_only=ON")
+        self.arrivals = Arrivals(self)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._jobs: deque[_Job] = deque()
         self._undo: list[Callable[[], None]] = []
@@ -101,13 +105,17 @@ class Spool:
             StorageFull: the disk is full; nothing of the group was written.
             StorageFailed: the disk or the file failed; nothing of the group was written.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job(work, loop.create_future())
-        self._jobs.append(job)
+        future = asyncio.get_running_loop().create_future()
+        self.submit(work, partial(_settle, future))
+        return await future  # type: ignore[no-any-return]  # the future of this work
+
+    def submit(self, work: Work[T], finish: Callable[[T | None, Exception | None], None]) -> None:
+        """Do the work with the next commit, then say what it returned, or why nothing of the group was written."""
+        self._jobs.append(_Job(work, finish))
         if not self._is_running:
             self._is_running = True
-            loop.call_soon(self._run_group, loop)
-        return await job.future  # type: ignore[no-any-return]  # the future of this work
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._run_group)
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Return the rows of a short, indexed query over what is committed."""
@@ -163,7 +171,7 @@ class Spool:
             self._writer.execute("INSERT OR REPLACE INTO fact VALUES ('epoch', ?)", (epoch,))
         return epoch
 
-    def _run_group(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run_group(self) -> None:
         group: list[_Job] = []
         before = self._writer.total_changes
         try:
@@ -172,21 +180,20 @@ class Spool:
             while self._jobs:
                 job = self._jobs.popleft()
                 group.append(job)
-                if not job.future.cancelled():
-                    job.result = job.work(self._writer)
+                job.result = job.work(self._writer)
                 if time.perf_counter() > end:
                     break
         except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits has to hear of it
             self._roll_back()
-            self._finish(loop, group or [self._jobs.popleft()], error)
+            self._finish(group or [self._jobs.popleft()], error)
         else:
             if self._writer.total_changes == before:
                 self._writer.execute("COMMIT")
-                self._finish(loop, group, None)
+                self._finish(group, None)
             else:
-                self._thread.submit(self._commit, loop, group)
+                self._thread.submit(self._commit, group)
 
-    def _commit(self, loop: asyncio.AbstractEventLoop, group: list[_Job]) -> None:
+    def _commit(self, group: list[_Job]) -> None:
         failure = None
         try:
             self._writer.execute("COMMIT")
@@ -194,9 +201,9 @@ class Spool:
             failure = error
             self._roll_back()
         with suppress(RuntimeError):  # the loop has ended: nobody was told anything
-            loop.call_soon_threadsafe(self._finish, loop, group, failure)
+            self._loop.call_soon_threadsafe(self._finish, group, failure)
 
-    def _finish(self, loop: asyncio.AbstractEventLoop, group: list[_Job], failure: Exception | None) -> None:
+    def _finish(self, group: list[_Job], failure: Exception | None) -> None:
         error = _named(failure) if isinstance(failure, sqlite3.Error) else failure
         self._has_room_on_disk = not isinstance(error, StorageFull)
         undo, self._undo = self._undo, []
@@ -204,16 +211,11 @@ class Spool:
             for each in reversed(undo):
                 each()
         for job in group:
-            if job.future.done():
-                continue
-            if error is None:
-                job.future.set_result(job.result)
-            else:
-                job.future.set_exception(error)
+            job.finish(job.result, error)
         if not self._room.is_set() and not self.is_full:
             self._room.set()
         if self._jobs:
-            loop.call_soon(self._run_group, loop)
+            self._run_group()
         else:
             self._is_running = False
 
@@ -224,12 +226,21 @@ class Spool:
 
 
 class _Job:
-    __slots__ = ("future", "result", "work")
+    __slots__ = ("finish", "result", "work")
 
-    def __init__(self, work: Work[Any], future: asyncio.Future[Any]) -> None:
+    def __init__(self, work: Work[Any], finish: Callable[[Any, Exception | None], None]) -> None:
         self.work = work
-        self.future = future
+        self.finish = finish
         self.result: Any = None
+
+
+def _settle(future: asyncio.Future[Any], result: object, error: Exception | None) -> None:
+    if future.done():  # whoever waited has gone
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
 
 
 class _Storage:

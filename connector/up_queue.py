@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from connector.arrivals import Arrival, Kept
 from connector.spool import Spool
 from connector.states import Up
 
-_ADD = """INSERT INTO up (stream, epoch, n, state, received, is_promised, is_barrier, control_id, body)
-          VALUES (?, ?, ?, 'spooled', ?, ?, ?, ?, ?)"""
 _NEXT = (
     "SELECT id, epoch, n, state, is_barrier, control_id, body FROM up WHERE stream = ? AND id > ? ORDER BY id LIMIT ?"
 )
@@ -46,12 +47,13 @@ class UpQueue:
 
     Attributes:
         name: ``<connector>/<listener>``, with ``.<lane>`` where there are several.
+        id: Of its row.
     """
 
     def __init__(self, spool: Spool, name: str, id: int, count: int) -> None:
         self.name = name
         self._spool = spool
-        self._id = id
+        self.id = id
         self._count = count
         self._last_n = 0
 
@@ -74,35 +76,49 @@ class UpQueue:
         *,
         is_promised: bool,
         is_barrier: bool = False,
-        on_id: Callable[[int], None] = lambda id: None,
+        on_id: Callable[[int], None] | None = None,
     ) -> int:
-        """Return the id of a message, once it is durable.
+        """Return the id of a message, once it is durable; the arguments are those of `Arrival`.
 
-        Args:
-            is_promised: Its sender hears AA by this commit alone.
-            is_barrier: It names two patients: nothing of its listener passes it.
-            on_id: Told the id before anybody can see the message.
         Raises:
             StorageFull, StorageFailed: it is not kept.
         """
+        kept: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.put(body, control_id, partial(_settle, kept), is_promised=is_promised, is_barrier=is_barrier, on_id=on_id)
+        return await kept
 
-        def work(connection: sqlite3.Connection) -> int:
-            n = self._last_n = self._last_n + 1
-            self._count += 1
-            self._spool.on_undo(self._take_back)
-            sealed = self._spool.cipher.seal(body, self._place(self._spool.epoch, n))
-            row = (self._id, self._spool.epoch, n, now, is_promised, is_barrier, control_id, sealed)
-            added = connection.execute(_ADD, row).lastrowid
-            assert added is not None, "the row was inserted"
-            on_id(added)
-            return added
-
+    def put(
+        self,
+        body: bytes,
+        control_id: str,
+        kept: Kept,
+        *,
+        is_promised: bool,
+        is_barrier: bool = False,
+        on_id: Callable[[int], None] | None = None,
+    ) -> None:
+        """Keep a message with the next commit; the arguments are those of `Arrival`."""
         now = self._spool.clock()
-        return await self._spool.write(work)
+        self._spool.arrivals.put(Arrival(self, body, control_id, now, is_promised, is_barrier, on_id, kept))
+
+    def next_number(self) -> int:
+        """Return the number of a message that is about to be kept."""
+        self._last_n += 1
+        self._count += 1
+        return self._last_n
+
+    def take_number_back(self) -> None:
+        """The last one was not kept."""
+        self._last_n -= 1
+        self._count -= 1
+
+    def place(self, epoch: int, n: int) -> str:
+        """Return what a payload is bound to at rest."""
+        return f"up {self.name} {epoch} {n}"
 
     def next_after(self, id: int, limit: int) -> list[Spooled]:
         """Return the next messages, in order."""
-        rows = self._spool.read(_NEXT, (self._id, id, limit))
+        rows = self._spool.read(_NEXT, (self.id, id, limit))
         return [self._message(row) for row in rows]
 
     async def settle(self, settled: Sequence[tuple[int, Up, str]], confirmed: str) -> list[int]:
@@ -124,7 +140,7 @@ class UpQueue:
             if confirmed:
                 now = self._spool.clock()
                 connection.execute(
-                    "UPDATE stream SET confirmed = ?, confirmed_at = ? WHERE id = ?", (confirmed, now, self._id)
+                    "UPDATE stream SET confirmed = ?, confirmed_at = ? WHERE id = ?", (confirmed, now, self.id)
                 )
             return kept
 
@@ -140,23 +156,23 @@ class UpQueue:
 
     def backlog(self) -> Backlog:
         """Return what waits."""
-        (oldest,) = self._spool.read("SELECT received FROM up WHERE stream = ? ORDER BY id LIMIT 1", (self._id,)) or [
+        (oldest,) = self._spool.read("SELECT received FROM up WHERE stream = ? ORDER BY id LIMIT 1", (self.id,)) or [
             (None,)
         ]
         return Backlog(self._count, oldest[0])
 
     def confirmed(self) -> tuple[str, float | None]:
         """Return MSH-10 of the last message that the hub has, and when it said so."""
-        ((control_id, at),) = self._spool.read("SELECT confirmed, confirmed_at FROM stream WHERE id = ?", (self._id,))
+        ((control_id, at),) = self._spool.read("SELECT confirmed, confirmed_at FROM stream WHERE id = ?", (self.id,))
         return control_id, at
 
     def lowest_id(self) -> int | None:
         """Return the id of the oldest message."""
-        return self._spool.read("SELECT MIN(id) FROM up WHERE stream = ?", (self._id,))[0][0]  # type: ignore[no-any-return]
+        return self._spool.read("SELECT MIN(id) FROM up WHERE stream = ?", (self.id,))[0][0]  # type: ignore[no-any-return]
 
     def lowest_barrier(self) -> int | None:
         """Return the id of the oldest message that names two patients."""
-        return self._spool.read("SELECT MIN(id) FROM up WHERE stream = ? AND is_barrier", (self._id,))[0][0]  # type: ignore[no-any-return]
+        return self._spool.read("SELECT MIN(id) FROM up WHERE stream = ? AND is_barrier", (self.id,))[0][0]  # type: ignore[no-any-return]
 
     async def _mark(self, id: int, change: str) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
@@ -164,21 +180,23 @@ class UpQueue:
 
         return await self._spool.write(work)
 
-    def _take_back(self) -> None:
-        self._last_n -= 1
-        self._count -= 1
-
     def _message(self, row: tuple[int, int, int, str, int, str, bytes]) -> Spooled:
         id, epoch, n, state, is_barrier, control_id, sealed = row
-        body = self._spool.cipher.open(sealed, self._place(epoch, n))
+        body = self._spool.cipher.open(sealed, self.place(epoch, n))
         return Spooled(id, epoch, n, Up(state), bool(is_barrier), control_id, body)
-
-    def _place(self, epoch: int, n: int) -> str:
-        return f"up {self.name} {epoch} {n}"
 
 
 _KEEP_REFUSED = """INSERT INTO refused
     SELECT id, stream, epoch, n, received, control_id, ?, body FROM up WHERE id = ?"""
+
+
+def _settle(kept: asyncio.Future[int], id: int, error: Exception | None) -> None:
+    if kept.done():  # whoever waited has gone
+        return
+    if error is None:
+        kept.set_result(id)
+    else:
+        kept.set_exception(error)
 
 
 def _is_promised(connection: sqlite3.Connection, id: int) -> bool:

@@ -2,7 +2,7 @@
 
 import { askJson, messagePath, post } from "./hub.js";
 import { $ } from "./elements.js";
-import { showDestinations, showMessages, showStopped, showSummary } from "./overview.js";
+import { showConnectors, showDestinations, showMessages, showStopped, showSummary } from "./overview.js";
 import { readMessage, showMessage } from "./detail.js";
 
 const REFRESH_MILLISECONDS = 2000;
@@ -40,13 +40,15 @@ const order = (destination, word) => attempt(async () => {
 async function refresh() {
   const state = $("state").value;
   try {
-    const [summary, { messages }, { destinations }, stopped] = await Promise.all([
+    const [summary, { messages }, { destinations }, stopped, { connectors }] = await Promise.all([
       askJson("/hub/summary"), askJson(`/hub/messages?limit=40&state=${state}`), askJson("/hub/destinations"), askJson("/hub/quarantine"),
+      askJson("/hub/connectors"),
     ]);
     showSummary(summary, stopped);
     showStopped(stopped);
     showMessages(messages, chosen, state);
     showDestinations(destinations, order);
+    showConnectors(connectors);
     const found = chosen && await readMessage(chosen);
     if (found && found.message.id === chosen) await showMessage(found); // another may have been chosen in between
     tell("live");

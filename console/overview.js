@@ -1,4 +1,4 @@
-// The left side: what waits for a person, the newest messages, the destinations.
+// The left side: what waits for a person, the newest messages, the destinations, the connectors.
 
 import { $, cell, chip, countCell, element, messageLink, moment, showRows } from "./elements.js";
 
@@ -70,6 +70,26 @@ function destinationRow(one, order) {
   button.addEventListener("click", () => order(one.id, word));
   const name = [one.id, element("small", { text: `${one.kind}, by ${one.order}`, title: `${one.title}; in order of the ${one.order}` })];
   return element("tr", { children: [cell(...name), countCell(one.waiting), cell(destinationState(one)), cell(button)] });
+}
+
+export function showConnectors(connectors) {
+  $("connectors-pane").hidden = connectors.length === 0;
+  showRows($("connectors"), connectors, () => connectors.map((one) => element("tr", {
+    children: [
+      cell(one.name, element("small", { text: `${one.version}, ${lapses(one.certificates)}` })),
+      cell(moment(one.last_echo)),
+      countCell(one.waiting),
+      cell(...(one.concerns.length
+        ? one.concerns.map(({ code, reason }) => chip(code, "review", reason))
+        : [chip("heard", "accepted", `its last echo took ${one.way_seconds} s`)])),
+    ],
+  })));
+}
+
+function lapses(certificates) {
+  if (!certificates.length) return "no certificate";
+  const days = certificates.map((one) => one.lapses?.slice(0, 10) ?? "unreadable").toSorted();
+  return `certificates until ${days[0]}`;
 }
 
 function destinationState({ paused, open_until: openUntil, failures }) {

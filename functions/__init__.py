@@ -2,6 +2,7 @@
 
 from functions import (
     affected,
+    connectors,
     console,
     dead_letter,
     deliver,
@@ -27,6 +28,7 @@ BLUEPRINTS = (
     purge.blueprint,
     hub.blueprint,
     affected.blueprint,
+    connectors.blueprint,
     fhir_api.blueprint,
     console.blueprint,
     health.blueprint,

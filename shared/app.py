@@ -15,6 +15,7 @@ from shared.settings import Settings, read_addresses, read_settings
 if TYPE_CHECKING:
     from shared.adapters import Adapters
     from shared.barriers.sweep import BarrierSweep
+    from shared.console.fleet import Connectors
     from shared.console.health import Health
     from shared.console.view import Console
     from shared.deliver.outputs import Outputs
@@ -113,7 +114,13 @@ class Hub:
             inline_limit_bytes=self.settings.inline_limit_bytes,
         )
         keys = OrderingKeys(self.persons, (one.ordering_key for one in self.registry.interfaces.values()))
-        return Ingest(clock=self.adapters.clock, registry=self.registry, keys=keys, committer=committer)
+        return Ingest(
+            clock=self.adapters.clock,
+            registry=self.registry,
+            keys=keys,
+            committer=committer,
+            fleet=self.adapters.fleet,
+        )
 
     @cached_property
     def transform(self) -> TransformStage:
@@ -320,6 +327,13 @@ class Hub:
             registry=self.registry,
             explain=self.contexts.explain,
         )
+
+    @cached_property
+    def connectors(self) -> Connectors:
+        """Who of the connectors was heard, and when."""
+        from shared.console.fleet import Connectors
+
+        return Connectors(self.adapters.fleet, self.adapters.clock)
 
     @cached_property
     def fhir_api(self) -> FhirApi:

@@ -53,6 +53,10 @@ class Alerts(pulumi.ComponentResource):
         self._query("quarantined", ERROR, event.format("message_quarantined"), minutes=15, below=None)
         self._query("dead-letters-recorded", CRITICAL, event.format("dead_letters"), minutes=15, below=None)
         self._query("breaker-open", WARNING, event.format("breaker_opened"), minutes=15, below=None)
+        # A timer writes the first two every five minutes, for as long as they are so. One rule for all: each is paid.
+        events = 'AppTraces | extend e = parse_json(Message) | where tostring(e.event) in ("{}", "{}", "{}")'
+        connectors = events.format("connector_silent", "certificate_expiring", "stream_out_of_step")
+        self._query("connectors", ERROR, connectors, minutes=15, below=None)
         # Answers of 5xx: senders keep their messages, but not for ever.
         self._query("hub-fails", ERROR, 'AppRequests | where ResultCode startswith "5"', minutes=5, below=None)
         self._query("unhealthy", CRITICAL, 'AppRequests | where Name == "health" and Success == false', 15, below=None)

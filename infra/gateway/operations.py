@@ -53,6 +53,8 @@ HUB = (
     Operation("destinations", "GET", "/hub/destinations"),
     Operation("destination-order", "POST", "/hub/destinations/{destination}/{order}"),
     Operation("interfaces", "GET", "/hub/interfaces"),
+    Operation("connectors", "GET", "/hub/connectors"),
+    Operation("connector-forget", "POST", "/hub/connectors/{name}/forget"),
     Operation("health", "GET", "/health"),
 )
 

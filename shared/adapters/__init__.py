@@ -12,6 +12,7 @@ from shared.ports import (
     Chain,
     Clock,
     FhirStore,
+    Fleet,
     History,
     Identities,
     Lanes,
@@ -65,6 +66,9 @@ class Adapters(Protocol):
 
     @property
     def identities(self) -> Identities: ...
+
+    @property
+    def fleet(self) -> Fleet: ...
 
     @property
     def fhir_store(self) -> FhirStore: ...

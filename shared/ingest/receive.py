@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Message, parse
 from shared.hl7.ack import build_ack
 from shared.hl7.batch import holds_several, split_batch
+from shared.hl7.echo import ECHO_BEGINS, is_echo, read_echo
 from shared.hl7.long_values import set_aside
 from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.reply import Acknowledged, Reply, reply_with
+from shared.message.beat import Heard
 from shared.message.errors.base import Acknowledgement, IntegrationError
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.hl7 import CharsetUnsupported, ContentUndecodable
@@ -21,7 +23,7 @@ from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
 from shared.message.stream import STREAM_HEADER, StreamPlace, read_stream_header
 from shared.observe.log import log, log_failure
-from shared.ports import Clock
+from shared.ports import Clock, Fleet
 
 if TYPE_CHECKING:
     from shared.registry import Interface, Registry
@@ -32,11 +34,14 @@ EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
 class Ingest:
     """The use case behind ``POST /ingest``."""
 
-    def __init__(self, *, clock: Clock, registry: Registry, keys: OrderingKeys, committer: Committer) -> None:
+    def __init__(
+        self, *, clock: Clock, registry: Registry, keys: OrderingKeys, committer: Committer, fleet: Fleet
+    ) -> None:
         self._clock = clock
         self._registry = registry
         self._keys = keys
         self._committer = committer
+        self._fleet = fleet
 
     async def take(self, body: bytes, interface: InterfaceId | None = None) -> Reply:
         """Return the acknowledgement of one message, or of each message of a batch, once all of them are durable.
@@ -74,7 +79,7 @@ class Ingest:
         """
         try:
             place = read_stream_header(stream)
-            outcomes = [await self._recognise(each, interface) for each in _bodies_of(place, body)]
+            outcomes = [await self._recognise_in(place, each, interface) for each in _bodies_of(place, body)]
         except RequestInvalid:
             return Reply(400, b"")
         told = {STREAM_HEADER: str(place)}
@@ -122,6 +127,18 @@ class Ingest:
             return self._answer(message, error.acknowledgement, error)
         key, *others = await self._keys.keys_of(message, interface)
         return Taken(body, message, interface, _refusal(message, interface), key, tuple(others))
+
+    async def _recognise_in(
+        self, place: StreamPlace, body: bytes, addressed: InterfaceId | None
+    ) -> Taken | Acknowledged:
+        """Return the same for a message of a connector's stream; its echo is answered here: it has no other way."""
+        if body.startswith(ECHO_BEGINS):
+            message = _read(body)
+            beat = read_echo(message) if is_echo(message) else None
+            if beat is not None and beat.connector == place.connector:
+                await self._fleet.hear(Heard(beat, self._clock.now()))
+                return self._answer(message, Acknowledgement.APPLICATION_ACCEPT, None)
+        return await self._recognise(body, addressed)
 
     def _interface_of(self, message: Message, addressed: InterfaceId | None) -> Interface:
         found = self._registry.interfaces.get(addressed) if addressed is not None else self._registry.match(message)

@@ -17,8 +17,8 @@ _LOGGER: Final = logging.getLogger("caduceus")
 
 FIELDS: Final = frozenset(
     {
-        "attempts", "code", "count", "destination", "due", "error", "interface", "message", "partition", "queue",
-        "seconds", "session", "stage", "stream",
+        "attempts", "code", "connector", "count", "destination", "due", "error", "interface", "message", "partition",
+        "queue", "seconds", "session", "stage", "stream",
     }
 )  # fmt: skip
 

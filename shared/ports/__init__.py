@@ -7,6 +7,7 @@ All methods are batch-shaped: one call is one round trip, or one group commit.
 from shared.ports.archive import Archive, Unit
 from shared.ports.barriers import Barriers, Line, Opened
 from shared.ports.fhir_store import FhirStore, MetaWrite, Stored, Write
+from shared.ports.fleet import Fleet
 from shared.ports.identities import Identities, IdentityClaim, Resolution
 from shared.ports.lanes import DestinationStatus, Lanes, Ownership, Turn
 from shared.ports.ledger import Ledger
@@ -23,6 +24,7 @@ __all__ = [
     "Destination",
     "DestinationStatus",
     "FhirStore",
+    "Fleet",
     "History",
     "Identities",
     "IdentityClaim",

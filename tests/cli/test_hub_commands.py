@@ -77,6 +77,8 @@ def test_trace_of_an_unknown_message_says_so(run, hub):
         (["destination", "list"], "/hub/destinations", {"destinations": []}),
         (["destination", "pause", "billing"], "/hub/destinations/billing/pause", {"paused": True}),
         (["destination", "resume", "billing"], "/hub/destinations/billing/resume", {"paused": False}),
+        (["connectors"], "/hub/connectors", {"connectors": []}),
+        (["connectors", "--forget", "north"], "/hub/connectors/north/forget", {"forgotten": "north"}),
         (["resend", "WV1", "--reason", "asked"], "/hub/messages/WV1/resend", {"resent": 1}),
         (["receivers"], "/local/receivers", [{"name": "billing", "up": True}]),
         (["receiver", "billing", "down"], "/local/receivers/billing/down", {"up": False}),
@@ -133,6 +135,26 @@ def test_a_resend_without_a_reason_is_refused(run, hub):
     assert ran.code == 2
     assert "--reason" in ran.err
     assert hub.asked == []
+
+
+def test_connectors_are_listed_with_what_needs_a_person(run, hub):
+    """Who is silent, and whose certificate lapses, at one look."""
+    row = {"version": "0.1.0", "last_echo": "2026-03-01T12:00:00+00:00", "waiting": 0, "oldest": None}
+    lapses = [
+        {"of": "adt", "lapses": "2027-01-31T00:00:00+00:00"},
+        {"of": "lab", "lapses": "2026-05-01T00:00:00+00:00"},
+    ]
+    rows = [
+        {**row, "name": "north", "certificates": lapses, "concerns": []},
+        {**row, "name": "south", "certificates": [{"of": "adt", "lapses": None}],
+         "concerns": [{"code": "CONNECTOR-010", "reason": "silent"}]},
+    ]  # fmt: skip
+    hub.answer("/hub/connectors", {"connectors": rows})
+    north, south = run("connectors", "--hub", hub.url).out.splitlines()[-2:]
+    assert "2026-05-01" in north
+    assert " ok" in north
+    assert "unreadable" in south
+    assert "CONNECTOR-010" in south
 
 
 def test_destinations_are_listed_with_their_state(run, hub):

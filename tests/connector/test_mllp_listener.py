@@ -159,7 +159,7 @@ async def test_a_slow_reader_does_not_fill_the_memory(hospital):
     assert (await good.ask(admission("M1"))).code == "AA"
     connection = next(iter(connector.listeners["adt"].connections - {None}), None)
     assert connection is not None
-    assert max(len(one._answers) + len(one._frames) for one in connector.listeners["adt"].connections) < 4000
+    assert max(len(one._asked) + len(one._frames) for one in connector.listeners["adt"].connections) < 4000
     flooding.cancel()
     await asyncio.gather(flooding, return_exceptions=True)
 

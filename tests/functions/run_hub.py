@@ -33,7 +33,7 @@ async def run(message: bytes) -> dict[str, Any]:
         body = worker.data.message(envelopes[stage])
         name = f"dead_letter_{stage}"
         outcomes[name] = await worker.invoke(name, body, worker.data.metadata("m", "0"))
-    for timer in ("retry", "replay", "purge"):
+    for timer in ("retry", "replay", "purge", "watch_connectors"):
         outcomes[timer] = await worker.invoke(timer, worker.data.json({"IsPastDue": False, "ScheduleStatus": {}}))
     [record] = await hub().adapters.ledger.recent(limit=1)
     route = {

@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from shared.hl7.echo import write_echo
+from shared.message.beat import Beat
 from shared.message.identifiers import Sequence
 from shared.message.state import MessageState
 from tests.pipeline.hub_in_process import Crash, HubInProcess, write_interfaces
@@ -111,6 +113,29 @@ async def test_an_old_epoch_comes_late_and_sets_nothing_back(start_hub):
     assert codes(reply) == ["AA"]
     assert await hub.findings("A2") == {"message_late"}
     assert [one["name"][0]["family"] for one in await hub.resources("Patient")] == ["Newest"]
+
+
+async def test_an_echo_is_heard_and_takes_its_number_empty(start_hub):
+    """It proves spool, stream, line and hub; it is no message, and no interface has to take it."""
+    hub = await start_hub()
+    beat = Beat("north", "0.1.0", hub.clock.now(), 300, waiting=2)
+    reply = await send(hub, 1, adt("A1"), write_echo(beat), adt("A2", "A08"))
+    again = await send(hub, 2, write_echo(beat._replace(waiting=9)))
+
+    assert (codes(reply), codes(again)) == (["AA", "AA", "AA"], ["AA"])
+    assert [one.sequence.n for one in await hub.hub.adapters.ledger.recent()] == [3, 1]
+    (listed,) = (await hub.hub.connectors.list())["connectors"]
+    assert (listed["name"], listed["waiting"]) == ("north", 9)
+
+
+async def test_nobody_beats_for_another(start_hub):
+    """An echo counts in a stream of the connector that it names; anywhere else it is a message nobody knows."""
+    hub = await start_hub()
+    beat = Beat("south", "0.1.0", hub.clock.now(), 300)
+
+    assert codes(await send(hub, 1, write_echo(beat))) == ["AR"]
+    assert codes(await hub.take(write_echo(beat))) == ["AR"]
+    assert await hub.hub.connectors.list() == {"connectors": []}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from shared.adapters.azure.barriers import AzureBarriers
 from shared.adapters.azure.chain import AzureChain
 from shared.adapters.azure.clients import AzureClients
 from shared.adapters.azure.fhir_store import HttpFhirStore
+from shared.adapters.azure.fleet import AzureFleet
 from shared.adapters.azure.history import AzureHistory
 from shared.adapters.azure.identities import AzureIdentities
 from shared.adapters.azure.lanes import AzureLanes
@@ -104,6 +105,11 @@ class AzureAdapters:
     def identities(self) -> AzureIdentities:
         """Table Storage."""
         return AzureIdentities(self._table("identities"))
+
+    @cached_property
+    def fleet(self) -> AzureFleet:
+        """Table Storage, in the ledger's table."""
+        return AzureFleet(self._table("ledger"))
 
     @cached_property
     def queue(self) -> AzureQueue:

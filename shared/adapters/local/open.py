@@ -15,6 +15,7 @@ from shared.adapters.local import (
     barriers,
     chain,
     fhir_table,
+    fleet,
     identities,
     lanes,
     ledger,
@@ -28,6 +29,7 @@ from shared.adapters.local.chain import LocalChain
 from shared.adapters.local.clock import SystemClock
 from shared.adapters.local.database import Database
 from shared.adapters.local.fhir_store import LocalFhirStore
+from shared.adapters.local.fleet import LocalFleet
 from shared.adapters.local.folder import FolderLock
 from shared.adapters.local.history import LocalHistory
 from shared.adapters.local.identities import LocalIdentities
@@ -45,7 +47,7 @@ from shared.settings import Settings, read_secrets
 # See `database.py`: the threads that wait for the disk need the interpreter for microseconds, and soon.
 SWITCH_SECONDS = 0.0001
 
-_TABLES = (archive, audit, barriers, chain, identities, lanes, ledger, queue_table, replays)
+_TABLES = (archive, audit, barriers, chain, fleet, identities, lanes, ledger, queue_table, replays)
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -66,6 +68,7 @@ class LocalAdapters:
     lanes: LocalLanes
     barriers: LocalBarriers
     identities: LocalIdentities
+    fleet: LocalFleet
     fhir_store: LocalFhirStore
     publisher: LocalPublisher
     secrets: LocalSecrets
@@ -119,6 +122,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         lanes=LocalLanes(database),
         barriers=LocalBarriers(database, clock),
         identities=LocalIdentities(database),
+        fleet=LocalFleet(database),
         fhir_store=LocalFhirStore(store, clock),
         publisher=LocalPublisher(),
         secrets=secrets,

@@ -81,6 +81,15 @@ class RefusedAfterAcknowledgement(IntegrationError):
     next_step = "correct the interface, then let the source send it again; the kept copy is the proof"
 
 
+class ConnectorSilent(IntegrationError):
+    """No echo of a connector has reached the hub for three times as long as it promised."""
+
+    code = "CONNECTOR-010"
+    what = "the connector is silent"
+    disposition = Disposition.RETRY
+    next_step = "ask the hospital whether its machine runs and reaches the hub; what it acknowledged is in its spool"
+
+
 class CertificateExpiring(IntegrationError):
     """A certificate of the connector lapses within 30 days."""
 

@@ -1,0 +1,68 @@
+"""What a connector says of itself with each echo message, and how the hub keeps it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+import orjson
+
+
+class Certificate(NamedTuple):
+    """A certificate in use: which of the connector's tables has it, and when it lapses; None: it cannot be read."""
+
+    of: str
+    lapses: datetime | None
+
+
+class Beat(NamedTuple):
+    """One echo of a connector.
+
+    Attributes:
+        sent: When it was put into the spool; it came behind everything that waited then.
+        every_seconds: So long until the next one.
+        waiting: Messages on their way up.
+        oldest: When the oldest of them came; None: none waits.
+        refused: Messages that it had acknowledged and the hub then refused: they wait for a person.
+        held: Deliveries that wait for a person: rejected, or ambiguous.
+    """
+
+    connector: str
+    version: str
+    sent: datetime
+    every_seconds: float
+    waiting: int = 0
+    oldest: datetime | None = None
+    refused: int = 0
+    held: int = 0
+    spool_bytes: int = 0
+    certificates: tuple[Certificate, ...] = ()
+
+
+class Heard(NamedTuple):
+    """The newest beat of a connector, and when it reached the hub."""
+
+    beat: Beat
+    at: datetime
+
+
+def encode_heard(heard: Heard) -> bytes:
+    """Return a beat as the adapters keep it."""
+    certificates = [(each.of, each.lapses) for each in heard.beat.certificates]
+    return orjson.dumps(((*heard.beat[:-1], certificates), heard.at))
+
+
+def decode_heard(kept: bytes | str) -> Heard:
+    """Return the beat that `encode_heard` was given."""
+    (connector, version, sent, every_seconds, waiting, oldest, refused, held, size, certificates), at = orjson.loads(
+        kept
+    )
+    beat = Beat(
+        connector, version, datetime.fromisoformat(sent), every_seconds, waiting, _instant(oldest), refused, held, size,
+        tuple(Certificate(of, _instant(lapses)) for of, lapses in certificates),
+    )  # fmt: skip
+    return Heard(beat, datetime.fromisoformat(at))
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
