@@ -118,7 +118,9 @@ class _Host:
         """Take one request of a connector."""
         numbers = range(request * IN_A_REQUEST, (request + 1) * IN_A_REQUEST)
         self.executions += 1
-        reply = await self._hub.ingest.take(b"".join(admission(number, PATIENTS) for number in numbers))
+        stream = f"bench/feed; epoch=1; n={numbers.start + 1}; count={IN_A_REQUEST}"
+        body = b"".join(admission(number, PATIENTS) for number in numbers)
+        reply = await self._hub.ingest.take_stream(stream, body)
         if reply.body.count(b"MSA|AA|") != IN_A_REQUEST:
             raise RuntimeError("a message was not accepted")
         await asyncio.sleep(0.1)  # the marks of ingest share a write

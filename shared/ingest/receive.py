@@ -75,7 +75,7 @@ class Ingest:
         """
         try:
             place = read_stream_header(stream)
-            outcomes = [await self._recognise(each, interface) for each in _bodies_of(place, body)]
+            outcomes = await asyncio.gather(*(self._recognise(each, interface) for each in _bodies_of(place, body)))
         except RequestInvalid:
             return Reply(400, b"")
         told = {STREAM_HEADER: str(place)}
