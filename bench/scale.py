@@ -15,25 +15,28 @@ from typing import NamedTuple
 
 from bench.measure import Row
 from bench.prices import price
+from tests.doubles.azurite import AzuriteMissing
 
 DAY_SECONDS, MONTH_DAYS = 86_400, 30.4
 MONTH_SECONDS = DAY_SECONDS * MONTH_DAYS
 STAGES = 3  # queues a message passes; ingest is called
 LINGER_SECONDS = 2.0  # a connector fills an envelope for so long (rule R2)
-ENVELOPE_LIMIT = 50  # messages of 1 kB in 64 kB, with their heads
-COUNTED_ENVELOPE = 25  # messages in an envelope where the operations are counted
+ENVELOPE_LIMIT = 130  # messages of 1 kB in 192 kB, with their heads; deflated they are below 64 kB
+COUNTED_ENVELOPE = 100  # messages in an envelope where the operations are counted
 BUSY = 3.0  # the busy hour has three times the mean
 CORES_PER_GB = 0.5  # Flex Consumption: one core for 2,048 MB
 BUSY_SHARE = 0.5  # an instance is used by half, so that it bears a burst
 SHORTEST_SECONDS = 1.0  # an execution is billed for a second at least (Microsoft Learn, Flex Consumption billing)
-MESSAGE_KB, TELEMETRY_BYTES = 1.0, 100  # metrics and errors, not a line for each message
+MESSAGE_KB = 1.0
+TELEMETRY_BYTES = 1_000  # of an execution: its request, nothing for each message (host.json); an estimate
 TIMER_SECONDS = 30  # the retry function looks so often
 
 # Limits that are published (Microsoft Learn: Service Bus quotas and throttling, scalability targets of Table Storage).
 STANDARD_OPERATIONS = 1_000  # credits a second and namespace
 PREMIUM_KB_PER_UNIT = 4_000  # a second, in and out
 TABLE_ENTITIES_PER_ACCOUNT = 20_000  # a second
-ENTITIES_PER_MESSAGE = 5  # message, duplicate key, index, two deliveries
+TABLE_ENTITIES_PER_PARTITION = 2_000  # a second
+LEDGER_ROWS = 12.3  # of a message, all in one partition (decision 0090); counted
 PARTITION_MESSAGES = 250  # a second: one envelope of 25 in 100 ms, one session at a time
 
 
@@ -48,40 +51,47 @@ class Counted:
 
     source: str
     bus_operations: float
+    executions: float
     table_transactions: float
     blob_writes: float
+    table_rows: float = 24.5
     cpu_seconds: float = 0.00387  # README, durable end to end
 
 
-RECORDED = Counted("recorded with the adapters of 2026-11-29", 0.320, 0.657, 0.067)
-GOAL = Counted("the goal", 0.15, 0.5, 0.05)
+RECORDED = Counted("recorded with the adapters of 2026-11-29", 0.12, 0.05, 0.44, 0.03)
+GOAL = Counted("the goal", 0.15, 0.05, 0.5, 0.05)
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Who it is for, how much comes in a day, and how the stack is set for it."""
+    """Who it is for, how much comes in a day, and how the stack is set for it.
+
+    Attributes:
+        hubs: So many stacks of this kind, with as much for each.
+    """
 
     name: str
     messages_a_day: int
     partitions: int
     memory_mb: int
     tier: str
+    hubs: int = 1
 
     @property
     def mean(self) -> float:
-        """Messages a second."""
-        return self.messages_a_day / DAY_SECONDS
+        """Messages a second and hub."""
+        return self.messages_a_day / DAY_SECONDS / self.hubs
 
     @property
     def busy(self) -> float:
-        """Messages a second in the busy hour."""
+        """Messages a second and hub in the busy hour."""
         return self.mean * BUSY
 
 
 SIZES = (
-    Size("clinic", 10_000, 4, 512, "Standard"),
-    Size("hospital network", 1_000_000, 4, 512, "Premium"),
-    Size("region", 100_000_000, 64, 2048, "Premium"),
+    Size("clinic", 10_000, 1, 512, "Standard"),
+    Size("hospital network", 1_000_000, 1, 512, "Premium"),
+    Size("region", 100_000_000, 1, 512, "Premium", hubs=30),
 )
 
 
@@ -107,20 +117,24 @@ class Load(NamedTuple):
     broker: float
     sessions: float
     tables: float
+    ledger: float
     messaging_units: int
 
 
 def counted() -> Counted:
     """Return the operations counted in this checkout, or those recorded where they cannot be counted."""
     try:
-        rows = importlib.import_module("bench.azure_operations").run()
-    except ModuleNotFoundError:
+        each = importlib.import_module("bench.azure_operations").count()
+    except (ModuleNotFoundError, AzuriteMissing):
         return RECORDED
-    found = {row.what.removesuffix(" for each message"): row.ours for row in rows}
-    if "Service Bus operations" not in found:
-        return RECORDED  # no Azurite here
-    bus, tables, blobs = (found[name] for name in ("Service Bus operations", "table transactions", "blob writes"))
-    return Counted("counted in this run", float(bus), float(tables), float(blobs))
+    return Counted(
+        "counted in this run",
+        each["Service Bus operations"],
+        each["executions"],
+        each["table transactions"],
+        each["blob writes"],
+        each["table rows"],
+    )
 
 
 def envelope(size: Size) -> float:
@@ -137,37 +151,34 @@ def bill(size: Size, each: Counted) -> Bill:
     messages = size.messages_a_day * MONTH_DAYS
     scale = COUNTED_ENVELOPE / envelope(size)
     bus = messages * each.bus_operations * scale if size.tier == "Standard" else 0.0  # Premium is paid by the unit
-    executions = messages * executions_of_message(size) + MONTH_SECONDS / TIMER_SECONDS
+    gigabytes = size.hubs * instances(size, each) * size.memory_mb / 1024
+    executions = messages * each.executions * scale + size.hubs * MONTH_SECONDS / TIMER_SECONDS
     return Bill(
         bus=bus / 1e6 * price("service_bus.million_operations"),
         tables=messages * each.table_transactions * scale / 1e4 * price("storage.ten_thousand_table_transactions"),
         blobs=messages * each.blob_writes * scale / 1e4 * price("storage.ten_thousand_blob_writes"),
         executions=executions / 1e6 * price("functions.million_executions"),
-        compute=MONTH_SECONDS * instances(size, each) * size.memory_mb / 1024 * price("functions.gb_second"),
-        telemetry=messages * TELEMETRY_BYTES / 1e9 * price("logs.gb"),
+        compute=MONTH_SECONDS * gigabytes * price("functions.gb_second"),
+        telemetry=executions * TELEMETRY_BYTES / 1e9 * price("logs.gb"),
     )
 
 
-def executions_of_message(size: Size) -> float:
-    """Return how many times a function runs for one message: each stage once for an envelope, ingest for a request."""
-    return STAGES / envelope(size) + 1 / (envelope(size) * size.partitions)
-
-
 def instances(size: Size, each: Counted) -> float:
-    """Return how many instances execute on average.
+    """Return how many instances of a hub execute on average.
 
-    Each function has its own. While little comes, one is up for the second that is billed at least; while much comes,
-    processor time decides.
+    Each function has its own. A connector calls as often as it lingers, or for each message where fewer come, and a
+    call is billed for a second at least; with several connectors more of them are up at a time, each all the time at
+    most. While much comes, processor time decides.
     """
     cores = size.memory_mb / 1024 * CORES_PER_GB
     by_work = size.mean * each.cpu_seconds / (cores * BUSY_SHARE)
-    envelopes = size.mean / envelope(size)
-    by_calls = (STAGES + 1) * (1 - math.exp(-envelopes * SHORTEST_SECONDS)) + SHORTEST_SECONDS / TIMER_SECONDS
+    calls_a_second = min(size.mean, 1 / LINGER_SECONDS)
+    by_calls = (STAGES + 1) * min(1.0, calls_a_second * SHORTEST_SECONDS) + SHORTEST_SECONDS / TIMER_SECONDS
     return max(by_work, by_calls)
 
 
 def load(size: Size, each: Counted, maximum_instances: int = 100) -> Load:
-    """Return how hard each tier works in the busy hour."""
+    """Return how hard each tier of a hub works in the busy hour."""
     cores = size.memory_mb / 1024 * CORES_PER_GB
     kilobytes = size.busy * MESSAGE_KB * STAGES * 2
     units = max(1, math.ceil(kilobytes / PREMIUM_KB_PER_UNIT))
@@ -179,14 +190,15 @@ def load(size: Size, each: Counted, maximum_instances: int = 100) -> Load:
         if size.tier == "Standard"
         else kilobytes / (units * PREMIUM_KB_PER_UNIT),
         sessions=size.busy / (size.partitions * PARTITION_MESSAGES),
-        tables=size.busy * ENTITIES_PER_MESSAGE / TABLE_ENTITIES_PER_ACCOUNT,
+        tables=size.busy * each.table_rows / TABLE_ENTITIES_PER_ACCOUNT,
+        ledger=size.busy * LEDGER_ROWS / TABLE_ENTITIES_PER_PARTITION,
         messaging_units=units if size.tier == "Premium" else 0,
     )
 
 
 def container_compute(size: Size, each: Counted) -> float:
     """Return what the same processor time costs in a container that is always there: at least a quarter of a core."""
-    cores = max(0.25, size.busy * each.cpu_seconds / BUSY_SHARE)
+    cores = size.hubs * max(0.25, size.busy * each.cpu_seconds / BUSY_SHARE)
     second = price("containers.vcpu_second") + 2 * price("containers.gib_second")
     return cores * second * MONTH_SECONDS
 
@@ -197,8 +209,8 @@ def per_million(size: Size, each: Counted) -> float:
 
 
 def at_fifty(each: Counted) -> float:
-    """Return the fees for a million messages at 50 a second over four partitions: what the budget is about."""
-    return per_million(Size("50 a second", 50 * DAY_SECONDS, 4, 512, "Standard"), each)
+    """Return the fees for a million messages at 50 a second in one partition: what the budget is about."""
+    return per_million(Size("50 a second", 50 * DAY_SECONDS, 1, 512, "Standard"), each)
 
 
 def cost_table(each: Counted) -> str:
@@ -222,7 +234,8 @@ def load_table(each: Counted) -> str:
     """Return how hard each tier works in the busy hour, as a table in Markdown."""
     rows = ["| in the busy hour | " + " | ".join(one.name for one in SIZES) + " |", "|---|" + "---:|" * len(SIZES)]
     loads = [load(one, each) for one in SIZES]
-    rows.append("| messages a second | " + " | ".join(f"{one.busy:,.1f}" for one in SIZES) + " |")
+    rows.append("| hubs | " + " | ".join(str(one.hubs) for one in SIZES) + " |")
+    rows.append("| messages a second and hub | " + " | ".join(f"{one.busy:,.1f}" for one in SIZES) + " |")
     rows.append(
         "| messages in an envelope, on average | " + " | ".join(f"{envelope(one):,.1f}" for one in SIZES) + " |"
     )
@@ -231,6 +244,7 @@ def load_table(each: Counted) -> str:
         ("the broker", [one.broker for one in loads]),
         ("sessions (partitions)", [one.sessions for one in loads]),
         ("one account's tables", [one.tables for one in loads]),
+        ("the ledger's partition", [one.ledger for one in loads]),
     ):
         rows.append(f"| {name}, used by | " + " | ".join(f"{value:.1%}" for value in values) + " |")
     rows.append("| messaging units | " + " | ".join(str(one.messaging_units or "Standard") for one in loads) + " |")

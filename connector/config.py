@@ -89,7 +89,10 @@ class HubTable(Table):
     key: Secret | None = Field(default=None, description="key: where it is")
     authority: Path | None = Field(default=None, description="PEM of the authority that signs the hub's certificate")
     answer_seconds: Seconds = Field(default=30, description="A request without an answer by then is sent again")
-    batch_messages: int = Field(default=64, ge=1, le=500, description="In one request at most, all of one stream")
+    batch_messages: int = Field(default=200, ge=1, le=500, description="In one request at most, all of one stream")
+    linger_seconds: float = Field(
+        default=2, ge=0, le=2, description="What the spool has acknowledged waits so long for company in its request"
+    )
     retry_base_seconds: Seconds = Field(default=1, description="Upper end of the first wait; it doubles every time")
     retry_cap_seconds: Seconds = Field(default=60, description="No wait is longer")
 

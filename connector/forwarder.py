@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from connector.config import HubTable
@@ -19,7 +20,7 @@ from shared.message.errors.connector import HubUnreachable, RefusedAfterAcknowle
 from shared.message.identifiers import Sequence as Place
 from shared.message.stream import STREAM_HEADER, StreamPlace
 
-BATCH_BYTES = 48 * 1024  # of small messages in one request: it stays on the relay's control channel
+BATCH_BYTES = {"https": 512 * 1024, "relay": 48 * 1024}  # the latter stays on the relay's control channel
 HL7_MEDIA_TYPE = "application/hl7-v2"
 
 
@@ -58,6 +59,7 @@ class Forwarder:
         path: Of the hub's ingest.
         hear: Told the verdict on each message.
         may_send: The messages of a batch that may go now: barriers between the lanes of a listener.
+        is_awaited: Whether some sender waits for the hub's word.
         moved: Called when messages have left the stream.
         failed: Called when a request has ended without settling anything.
     """
@@ -70,6 +72,7 @@ class Forwarder:
     clock: Callable[[], float]
     hear: Hear
     may_send: Callable[[UpQueue, list[Spooled]], list[Spooled]] = lambda queue, batch: batch
+    is_awaited: Callable[[], bool] = lambda: True
     moved: Callable[[], None] = lambda: None
     failed: Callable[[], None] = lambda: None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,6 +83,7 @@ class Forwarder:
         backoff = Backoff(self.table.retry_base_seconds, self.table.retry_cap_seconds)
         while True:
             try:
+                await self._gather()
                 batch = self._next_batch()
                 if not batch:
                     self.wake.clear()
@@ -99,9 +103,23 @@ class Forwarder:
                 self.failed()
                 await asyncio.sleep(backoff.next_seconds())
 
+    async def _gather(self) -> None:
+        """Let what nobody waits for have company: a full envelope costs the hub as much as one of one message (R2)."""
+        oldest = self.queue.backlog().oldest
+        if oldest is None or self._singly:
+            return
+        until = oldest + self.table.linger_seconds
+        while len(self.queue) < self.table.batch_messages and not self.is_awaited():
+            left = min(until - self.clock(), self.table.linger_seconds)  # a clock may have been set back
+            if left <= 0:
+                return
+            self.wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), left)
+
     def _next_batch(self) -> list[Spooled]:
         waiting = self.queue.next_after(0, 1 if self._singly else self.table.batch_messages)
-        return self.may_send(self.queue, _one_request(waiting))
+        return self.may_send(self.queue, _one_request(waiting, BATCH_BYTES[self.table.transport]))
 
     async def _forward(self, batch: list[Spooled]) -> None:
         if batch[0].state is Up.WITHDRAWN:
@@ -163,14 +181,14 @@ class Forwarder:
         return Place(self.queue.name, message.epoch, message.n)
 
 
-def _one_request(waiting: Sequence[Spooled]) -> list[Spooled]:
+def _one_request(waiting: Sequence[Spooled], limit_bytes: int) -> list[Spooled]:
     """Return what goes in one request: consecutive numbers of one epoch, and nothing that must go alone."""
     batch: list[Spooled] = []
     size = 0
     for message in waiting:
         size += len(message.body)
         is_alone = message.state is Up.WITHDRAWN or message.is_barrier or not is_simple(message.body)
-        if batch and (is_alone or size > BATCH_BYTES or not _follows(batch[-1], message)):
+        if batch and (is_alone or size > limit_bytes or not _follows(batch[-1], message)):
             break
         batch.append(message)
         if is_alone:

@@ -50,7 +50,17 @@ class Intake:
         path = f"/ingest/{table.interface}" if table.interface else "/ingest"
         self._forwarders = [
             Forwarder(
-                queue, link, line, hub, path, spool.clock, self._hear, self._before_barriers, self._moved, self._failed
+                queue,
+                link,
+                line,
+                hub,
+                path,
+                spool.clock,
+                self._hear,
+                may_send=self._before_barriers,
+                is_awaited=self._is_awaited,
+                moved=self._moved,
+                failed=self._failed,
             )
             for queue in self.queues
         ]
@@ -271,6 +281,9 @@ class Intake:
         for line_failed in self._impatient:
             if not line_failed.done():
                 line_failed.set_result(None)
+
+    def _is_awaited(self) -> bool:
+        return bool(self._waiting)
 
     def _moved(self) -> None:
         """Let the other lanes look again, where a barrier may have held them."""

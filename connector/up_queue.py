@@ -57,6 +57,9 @@ class UpQueue:
         self._count = count
         self._last_n = 0
 
+    def __len__(self) -> int:
+        return self._count
+
     @classmethod
     async def open(cls, spool: Spool, name: str) -> UpQueue:
         """Return the stream of this name, with what an earlier life has left in it."""

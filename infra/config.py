@@ -55,8 +55,13 @@ class ServiceBus:
 
 @dataclass(frozen=True, config=_STRICT)
 class Functions:
-    """How the Function App scales."""
+    """How the Function App scales.
 
+    Attributes:
+        partitions: One for each 50 messages a second (rule R2): more of them make emptier envelopes.
+    """
+
+    partitions: Annotated[int, Field(ge=1, le=64)] = 1
     memory_mb: Literal[512, 2048, 4096] = 2048
     maximum_instances: Annotated[int, Field(ge=1, le=1000)] = 40
     always_ready_ingest: Annotated[int, Field(ge=0, le=20)] = 0

@@ -105,7 +105,7 @@ class Hub:
             identity=self.identity,
             host=self.storage.host,
             package=self.storage.containers[DEPLOYMENTS],
-            settings=app_settings(self.stack.stage, around),
+            settings=app_settings(self.stack.stage, self.stack.functions.partitions, around),
             subnet=self._subnet("functions"),
         )
 

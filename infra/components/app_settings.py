@@ -30,7 +30,7 @@ class Surroundings:
     fhir: pulumi.Output[str]
 
 
-def app_settings(stage: str, around: Surroundings) -> Mapping[str, pulumi.Input[str]]:
+def app_settings(stage: str, partitions: int, around: Surroundings) -> Mapping[str, pulumi.Input[str]]:
     """Return the settings of the Function App: the host's own, then the rows of `shared/settings.py`."""
     return {
         "AZURE_CLIENT_ID": around.client_id,
@@ -45,6 +45,7 @@ def app_settings(stage: str, around: Surroundings) -> Mapping[str, pulumi.Input[
         ),
         "CADUCEUS_ADAPTERS": "azure",
         "CADUCEUS_STAGE": stage,
+        "CADUCEUS_PARTITIONS": str(partitions),
         "CADUCEUS_TABLES": around.tables,
         "CADUCEUS_BLOBS": around.blobs,
         "CADUCEUS_EVENT_TOPIC": around.event_topic,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DELIVER_QUEUE = "deliver"
 
-_READY_LIMIT = 64  # deliveries in one turn
+_READY_LIMIT = 128  # deliveries in one turn: all of an envelope, mostly, so that their outputs are one blob
 _BREAKER_FAILURES = 3  # in a row, before everybody stops trying
 _FEED_LANE = "feed"
 

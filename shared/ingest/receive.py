@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -56,8 +57,8 @@ class Ingest:
         bodies = split_batch(body).messages if holds_several(body) else [body]
         answers: list[Acknowledged | None] = []
         taken: list[Taken] = []
-        for each in bodies:
-            outcome = await self._recognise(each, interface)
+        # Side by side, and begun in order: who the messages of a batch are about is asked in one step.
+        for outcome in await asyncio.gather(*(self._recognise(each, interface) for each in bodies)):
             if isinstance(outcome, Taken):
                 taken.append(outcome)
                 answers.append(None)
@@ -79,7 +80,8 @@ class Ingest:
         """
         try:
             place = read_stream_header(stream)
-            outcomes = [await self._recognise_in(place, each, interface) for each in _bodies_of(place, body)]
+            bodies = _bodies_of(place, body)
+            outcomes = await asyncio.gather(*(self._recognise_in(place, each, interface) for each in bodies))
         except RequestInvalid:
             return Reply(400, b"")
         told = {STREAM_HEADER: str(place)}

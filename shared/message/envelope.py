@@ -1,12 +1,13 @@
 """What travels in the queues: envelopes of items, settled one by one (rule R2).
 
 On the wire an envelope is one line of JSON, then the bodies one after the other: no base64, no escaping, no copy of a
-payload that is only passed on.
+payload that is only passed on. A broker that is paid by the 64 kB may carry it deflated.
 """
 
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,7 +19,11 @@ from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId, Sequence
 
 ENVELOPE_VERSION = 1
-ENVELOPE_LIMIT_BYTES = 64 * 1024
+ENVELOPE_LIMIT_BYTES = 192 * 1024  # with room for what a broker adds below 256 kB; deflated mostly below 64 kB
+INLINE_LIMIT_BYTES = 64 * 1024  # a larger payload travels by its reference
+
+_INFLATED_LIMIT_BYTES = 2 * ENVELOPE_LIMIT_BYTES
+_DEFLATED = b"x"  # how zlib begins; as it was written an envelope begins with a brace
 
 
 class ArchiveRef(NamedTuple):
@@ -105,8 +110,37 @@ def encode_wake(wake: Wake) -> bytes:
 
 
 def is_wake(body: bytes) -> bool:
-    """Tell whether a queue message is a wake, without reading it: the head of an envelope ends with its line."""
-    return b"\n" not in body
+    """Tell whether a queue message is a wake, without reading it: the head of an envelope ends with its line.
+
+    A wake is too small to be deflated.
+    """
+    return not body.startswith(_DEFLATED) and b"\n" not in body
+
+
+def deflate_envelope(body: bytes) -> bytes:
+    """Return a queue message made smaller, where it can be; `decode_envelope` reads it as well."""
+    if len(body) > _INFLATED_LIMIT_BYTES:
+        return body
+    small = zlib.compress(body, 1)
+    return small if len(small) < len(body) else body
+
+
+def inflate_envelope(body: bytes) -> bytes:
+    """Return a queue message as it was written.
+
+    Raises:
+        EnvelopeUnreadable: it is deflated, and not by `deflate_envelope`.
+    """
+    if not body.startswith(_DEFLATED):
+        return body
+    reader = zlib.decompressobj()
+    try:
+        whole = reader.decompress(body, _INFLATED_LIMIT_BYTES)
+    except zlib.error:
+        raise EnvelopeUnreadable("not deflated") from None
+    if not reader.eof:
+        raise EnvelopeUnreadable("cut off, or too large")
+    return whole
 
 
 def envelope_id(session: str, items: Iterable[Item]) -> str:
@@ -124,6 +158,7 @@ def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:
     Raises:
         EnvelopeUnreadable: not written by `encode_envelope` or `encode_wake` of a version known here.
     """
+    body = inflate_envelope(body)
     end = body.find(b"\n")
     try:
         head = orjson.loads(body if end < 0 else body[:end])
@@ -136,16 +171,18 @@ def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:
         raise EnvelopeUnreadable(type(error).__name__) from None
 
 
-def pack(items: Iterable[Item], limit_bytes: int = ENVELOPE_LIMIT_BYTES) -> Iterator[tuple[Item, ...]]:
+def pack(
+    items: Iterable[Item], inline_bytes: int = INLINE_LIMIT_BYTES, limit_bytes: int = ENVELOPE_LIMIT_BYTES
+) -> Iterator[tuple[Item, ...]]:
     """Yield the items in order, in groups that fit one queue message.
 
-    A single body that leaves no room for its line travels by its archive reference.
+    A single body above ``inline_bytes``, or that leaves no room for its line, travels by its archive reference.
     """
     group: list[Item] = []
     room = limit_bytes
     for item in items:
         size = len(item.body or b"")
-        if size + _HEAD_BYTES > limit_bytes:
+        if size > inline_bytes or size + _HEAD_BYTES > limit_bytes:
             item, size = item.by_reference(), 0
         need = size + _HEAD_BYTES
         if group and need > room:

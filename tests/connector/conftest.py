@@ -36,7 +36,7 @@ class Hospital:
             "connector": {"name": "north", "folder": str(self.folder)},
             "hub": {
                 "url": f"http://127.0.0.1:{self.hub.port}", "authentication": "none", "retry_base_seconds": 0.05,
-                "retry_cap_seconds": 0.2, "answer_seconds": 5,
+                "retry_cap_seconds": 0.2, "answer_seconds": 5, "linger_seconds": 0,
             },
             "listen": [{"name": "adt", "port": free_port(), **one} for one in (listen or ({},))],
             "deliver": list(deliver),

@@ -22,7 +22,9 @@ from shared.message.errors.connector import HubUnreachable
 from tests.connector.hub import Hub
 from tests.connector.peers import admission
 
-HUB = HubTable(url="http://127.0.0.1:1", authentication="none", retry_base_seconds=0.001, retry_cap_seconds=0.002)
+HUB = HubTable(
+    url="http://127.0.0.1:1", authentication="none", retry_base_seconds=0.001, retry_cap_seconds=0.002, linger_seconds=0
+)
 LISTEN = ListenTable(name="adt", port=1, acknowledge="end_to_end", end_to_end_seconds=0.05)
 
 

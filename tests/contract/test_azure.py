@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -221,6 +222,22 @@ def test_what_comes_together_shares_its_requests(two: Two) -> None:
     two(scenario)
 
 
+def test_an_output_takes_little_room_and_comes_back_whole_elsewhere(two: Two) -> None:
+    """Canonical records are most of what a hub keeps; another process has none of them in memory."""
+    record = b'{"resourceType":"Encounter","status":"finished"}' * 300
+
+    async def scenario(one: Any, other: Any) -> None:
+        named = [(f"0-{n}/0/canonical", b"%d" % n + record) for n in range(3)]
+        refs = await one.archive.keep(LAB, named)
+
+        assert [await other.archive.get(ref) for ref in refs] == [body for _, body in named]
+        name = refs[0].at.partition("@")[0]
+        blob = one.clients.blobs.get_blob_client(one.container_name, name)
+        assert (await blob.get_blob_properties()).size < len(record)
+
+    two(scenario)
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the SDK leaves the broken socket
 def test_a_broken_connection_is_opened_again_and_nothing_comes_twice(two: Two, azure_world: AzureWorld) -> None:
     """An idle link drops; the id is stable, so that a copy is dropped by the broker."""
@@ -244,7 +261,20 @@ def test_a_message_too_large_for_the_broker_is_named_and_not_half_sent(two: Two)
     async def scenario(one: Any, other: Any) -> None:
         del other
         with pytest.raises(AzureUnavailable, match="a message of 300000 bytes"):
-            await one.queue.send("transform", [Outgoing(bytes(300_000), "0", "a")])
+            await one.queue.send("transform", [Outgoing(os.urandom(300_000), "0", "a")])
+
+    two(scenario)
+
+
+def test_a_full_envelope_is_one_operation_and_comes_as_it_was_sent(two: Two) -> None:
+    """Service Bus is paid by the 64 kB; HL7 says most things many times."""
+    body = b"{" + b"PID|1||1000^^^NORTHGATE^MR||MUSTER^MARIA\r" * 4000
+
+    async def scenario(one: Any, other: Any) -> None:
+        await one.queue.send("transform", [Outgoing(body, "0", "a"), Outgoing(b"x", "0", "b")])
+        lock = await other.queue.accept_session("transform")
+        assert [each.body for each in await other.queue.receive(lock, 10)] == [body, b"x"]
+        assert (len(body) > 150_000, one.operations.bus_sent) == (True, 2)
 
     two(scenario)
 

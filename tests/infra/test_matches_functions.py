@@ -95,6 +95,16 @@ def test_a_lock_outlasts_a_delivery_and_renewal_outlasts_the_lock(graph):
             assert lock <= timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
+def test_the_stages_say_what_they_have_to_say_and_no_more():
+    """The host's own two lines for each execution cost more than the execution; what the hub logs is kept."""
+    levels = HOST["logging"]["logLevel"]
+    taken = {one.name for one in FUNCTIONS if one.kind == QUEUE and one.trigger["queueName"] in STAGE_QUEUES}
+    busy = {"ingest", *taken}
+    assert {name for name, level in levels.items() if level == "Warning"} == {f"Function.{name}" for name in busy}
+    assert {name for name, level in levels.items() if name.endswith(".User")} == {f"Function.{n}.User" for n in busy}
+    assert {level for name, level in levels.items() if name.endswith(".User")} == {"Information"}
+
+
 def test_the_gateway_offers_the_routes_of_the_hub_and_no_others():
     """A route that is not offered is unreachable for operators; an offered one that is gone answers 404.
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared.adapters.azure.clients import BLOCK_BYTES
+from shared.adapters.azure.deflated import deflate, inflate
 from shared.adapters.azure.failures import named as named_errors
 from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.neighbours import read_neighbours
@@ -37,7 +38,8 @@ OUTPUT_LINGER_SECONDS = 0.1  # partitions run side by side and share a blob; no 
 _CALLS_AT_ONCE = 1000
 _INTERFACE = re.compile(r"(?!\.)[\w.-]+")
 _BLOB = re.compile(r"(?!\.)[\w.-]+/(?:raw|output)/\d{4}-\d\d-\d\d/[0-9a-f]{32}")
-_PLACE = re.compile(rf"({_BLOB.pattern})@(\d+)")
+# Blob, offset, and where it is deflated so many bytes.
+_PLACE = re.compile(rf"({_BLOB.pattern})@(\d+)(?:\+(\d+))?")
 _OF_A_MESSAGE = re.compile(r"(\d+)-([0-9a-f]{32})(.*)")
 
 
@@ -64,7 +66,9 @@ class AzureArchive:
         place = _PLACE.fullmatch(ref.at)
         if place is None:
             raise ArchiveDamaged("no such place")
-        body = await self._read(place[1], int(place[2]), ref.size) if ref.size else b""
+        body = await self._read(place[1], int(place[2]), int(place[3] or ref.size)) if ref.size else b""
+        if place[3] is not None:
+            body = inflate(body, ref.size)
         if len(body) != ref.size or hashlib.sha256(body).hexdigest() != ref.sha256:
             raise ArchiveDamaged(f"{ref.at}, {ref.size} bytes")
         return body
@@ -146,19 +150,22 @@ class AzureArchive:
     async def _write(self, folder: str, calls: Sequence[list[bytes]]) -> list[list[ArchiveRef]]:
         """Write the bodies of all calls as one blob."""
         blob = _blob_name(folder, self._clock.now())
+        content: list[bytes] = []
         refs: list[list[ArchiveRef]] = []
         offset = 0
         for bodies in calls:
             refs.append([])
             for body in bodies:
-                digest = hashlib.sha256(body).hexdigest()
-                refs[-1].append(ArchiveRef(digest, len(body), f"{blob}@{offset}"))
-                offset += len(body)
-        everything = [body for bodies in calls for body in bodies]
+                small = deflate(body) if folder.endswith(OUTPUT) else None
+                place = f"{blob}@{offset}" if small is None else f"{blob}@{offset}+{len(small)}"
+                refs[-1].append(ArchiveRef(hashlib.sha256(body).hexdigest(), len(body), place))
+                content.append(body if small is None else small)
+                offset += len(content[-1])
         blocks = -(-offset // BLOCK_BYTES)
         self._operations.blob_writes += 1 if blocks <= 1 else blocks + 1  # the list of blocks is a write as well
         with named_errors("blobs"):
-            await self._container.upload_blob(blob, b"".join(everything), overwrite=False)
+            await self._container.upload_blob(blob, b"".join(content), overwrite=False)
+        everything = [body for bodies in calls for body in bodies]
         self._recent.add([ref for group in refs for ref in group], everything)
         return refs
 

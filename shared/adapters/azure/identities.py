@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, tag_of
 from shared.message.errors.storage import AzureUnavailable
 from shared.message.work import batches_by_size
@@ -27,6 +28,7 @@ FRESH_SECONDS = 0.2
 _REMEMBERED = 50_000  # keys, and as many resources
 _TRIES = 20
 _PAUSE_SECONDS = 0.01
+_CALLS_IN_A_GROUP = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,10 @@ class AzureIdentities:
         self._generation: str | None = None
         self._looked = float("-inf")
         self._working = asyncio.Lock()
+        self._resolving = Gatherer(self._resolve_calls, _CALLS_IN_A_GROUP)
 
     async def resolve(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
-        async with self._working:
-            await self._refresh()
-            parts = batches_by_size(claims, lambda claim: len(claim.keys) + 1, GROUP_LIMIT)
-            return [resolution for part in parts for resolution in await self._resolve(part)]
+        return await self._resolving.ask(list(claims)) if claims else []
 
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         async with self._working:
@@ -133,6 +133,15 @@ class AzureIdentities:
         self._looked = float("-inf")
 
     # Resolving
+
+    async def _resolve_calls(self, calls: Sequence[list[IdentityClaim]]) -> list[list[Resolution]]:
+        """Answer what several callers ask at once: messages of one request, and the partitions side by side."""
+        claims = [claim for call in calls for claim in call]
+        async with self._working:
+            await self._refresh()
+            parts = batches_by_size(claims, lambda claim: len(claim.keys) + 1, GROUP_LIMIT)
+            resolutions = iter([resolution for part in parts for resolution in await self._resolve(part)])
+        return [[next(resolutions) for _ in call] for call in calls]
 
     async def _resolve(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
         """Return the answers to claims whose rows fit into one transaction."""

@@ -14,11 +14,13 @@ class Operations:
     Attributes:
         table_reads: Pages of a query and single rows.
         table_writes: Entity-group transactions: each is billed as one, whatever it holds.
+        table_rows: Rows of those transactions: what a partition and an account bear is counted in these.
         bus_sent: Messages handed to Service Bus, in units of 64 kB.
     """
 
     table_reads: int = 0
     table_writes: int = 0
+    table_rows: int = 0
     blob_reads: int = 0
     blob_writes: int = 0
     bus_sent: int = 0

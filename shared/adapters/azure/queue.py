@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters.azure.bus_failures import named_bus
 from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.operations import BUS_UNIT_BYTES, Operations
-from shared.adapters.azure.session_receivers import Received, SessionLock, SessionReceivers
+from shared.adapters.azure.session_receivers import DEFLATED, Received, SessionLock, SessionReceivers
+from shared.message.envelope import deflate_envelope
 from shared.message.errors.storage import AzureUnavailable
 from shared.ports import Clock, Outgoing
 
 if TYPE_CHECKING:
     from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+
+DEFLATE_FROM_BYTES = 16 * 1024  # below a quarter of what one operation carries there is little to gain
 
 _CALLS_IN_A_BATCH = 500
 
@@ -127,14 +130,15 @@ class AzureQueue:
             sender = await self._sender(queue)
             batch = await sender.create_message_batch()
             for message in messages:
-                if not _add(batch, message, self._clock.now()):
+                body = message.body if len(message.body) < DEFLATE_FROM_BYTES else deflate_envelope(message.body)
+                if not _add(batch, message, body, self._clock.now()):
                     await sender.send_messages(batch)
                     batch = await sender.create_message_batch()
-                    if not _add(batch, message, self._clock.now()):
+                    if not _add(batch, message, body, self._clock.now()):
                         raise AzureUnavailable(f"{queue}, a message of {len(message.body)} bytes")
+                self._operations.bus_sent += max(1, -(-len(body) // BUS_UNIT_BYTES))
             if len(batch):
                 await sender.send_messages(batch)
-        self._operations.bus_sent += sum(max(1, -(-len(one.body) // BUS_UNIT_BYTES)) for one in messages)
         return [None] * len(calls)
 
     async def _sender(self, queue: str) -> ServiceBusSender:
@@ -146,14 +150,18 @@ class AzureQueue:
             return self._senders[queue]
 
 
-def _add(batch: Any, message: Outgoing, now: datetime) -> bool:
+def _add(batch: Any, message: Outgoing, body: bytes, now: datetime) -> bool:
     """Add a message to a batch; False when it does not fit."""
     from azure.servicebus import ServiceBusMessage
     from azure.servicebus.exceptions import MessageSizeExceededError
 
     due = message.due if message.due is not None and message.due > now else None
     built = ServiceBusMessage(
-        message.body, session_id=message.session, message_id=message.message_id, scheduled_enqueue_time_utc=due
+        body,
+        session_id=message.session,
+        message_id=message.message_id,
+        scheduled_enqueue_time_utc=due,
+        content_type=DEFLATED if body is not message.body else None,
     )
     try:
         batch.add_message(built)

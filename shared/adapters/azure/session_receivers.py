@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.azure.bus_failures import named_bus
+from shared.message.envelope import inflate_envelope
 from shared.message.errors.storage import SessionLockLost
 
 if TYPE_CHECKING:
     from azure.servicebus.aio import AutoLockRenewer, ServiceBusClient, ServiceBusReceiver
 
 DEAD_LETTERS = "/$DeadLetterQueue"
+DEFLATED = "application/zlib"  # content type of a message that was made smaller
 RENEW_SECONDS = 300.0  # rule R9: longer than any invocation
 
 _RECEIVE_SECONDS = 0.3  # for what is on its way already
@@ -195,12 +197,13 @@ def _place(lock: SessionLock) -> str:
 
 
 def _received(message: Any, session: str) -> Received:
+    body = b"".join(message.body)
     return Received(
         number=message.sequence_number,
         session=message.session_id or session,
         message_id=str(message.message_id),
         enqueued=message.enqueued_time_utc or datetime.now(UTC),
         deliveries=(message.delivery_count or 0) + 1,
-        body=b"".join(message.body),
+        body=inflate_envelope(body) if message.content_type == DEFLATED else body,
         reason=message.dead_letter_reason or "",
     )

@@ -91,6 +91,7 @@ class Table:
         from azure.data.tables import TableTransactionError
 
         self._operations.table_writes += 1
+        self._operations.table_rows += len(steps)
         with named("tables"):
             try:
                 answers = await self._client.submit_transaction([_operation(partition, step) for step in steps])

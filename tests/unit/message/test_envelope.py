@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 
 from shared.message.barrier import barrier_of
@@ -10,6 +12,7 @@ from shared.message.envelope import (
     Item,
     Wake,
     decode_envelope,
+    deflate_envelope,
     encode_envelope,
     encode_wake,
     is_wake,
@@ -80,10 +83,31 @@ def test_what_the_hub_did_not_write_is_refused_by_name(body):
         decode_envelope(body)
 
 
+def test_an_envelope_may_come_deflated():
+    """Service Bus is paid by the 64 kB: a hundred messages are one operation instead of three."""
+    items = tuple(item(n, b"PID|1||1000^^^NORTHGATE^MR||MUSTER^MARIA\r" * 20) for n in range(100))
+    whole = encode_envelope(items)
+    small = deflate_envelope(whole)
+    assert not is_wake(small)
+    assert len(small) < 64 * 1024 < len(whole)
+    assert decode_envelope(small) == decode_envelope(whole) == items
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"x", b"xyz", zlib.compress(bytes(10_000_000)), zlib.compress(encode_wake(Wake(DestinationId("a"))))[:-1]],
+    ids=["one letter", "no zlib", "a bomb", "cut off"],
+)
+def test_what_was_not_deflated_by_the_hub_is_refused_by_name(body):
+    """Quarantine, not a crash loop; and never more memory than an envelope may take."""
+    with pytest.raises(EnvelopeUnreadable):
+        decode_envelope(body)
+
+
 def test_items_are_packed_in_order_and_a_large_body_travels_by_reference():
     """Nothing above the limit of a queue message may be sent, and nothing may be lost or reordered (rule R2)."""
     items = [item(1, b"x" * 900), item(2, b"y" * 900), item(3, b"z" * 5000), item(4, b"w")]
-    groups = list(pack(items, limit_bytes=2048))
+    groups = list(pack(items, inline_bytes=2048, limit_bytes=2048))
     assert [one.message for group in groups for one in group] == [one.message for one in items]
     assert all(sum(len(one.body or b"") for one in group) <= 2048 for group in groups)
     assert groups[-1][-1].body == b"w"
