@@ -14,6 +14,7 @@ from shared.settings import Settings, read_addresses, read_settings
 
 if TYPE_CHECKING:
     from shared.adapters import Adapters
+    from shared.barriers.sweep import BarrierSweep
     from shared.console.health import Health
     from shared.console.view import Console
     from shared.deliver.outputs import Outputs
@@ -106,11 +107,12 @@ class Hub:
             clock=self.adapters.clock,
             archive=self.adapters.archive,
             ledger=self.adapters.ledger,
+            barriers=self.adapters.barriers,
             queue=self.adapters.queue,
             partitions=self.settings.partitions,
             inline_limit_bytes=self.settings.inline_limit_bytes,
         )
-        keys = OrderingKeys(self.persons)
+        keys = OrderingKeys(self.persons, (one.ordering_key for one in self.registry.interfaces.values()))
         return Ingest(clock=self.adapters.clock, registry=self.registry, keys=keys, committer=committer)
 
     @cached_property
@@ -127,6 +129,7 @@ class Hub:
             persons=self.persons,
             converters=self.converters,
             replays=self.adapters.replays,
+            barriers=self.adapters.barriers,
         )
 
     @cached_property
@@ -148,7 +151,15 @@ class Hub:
             queue=self.adapters.queue,
             registry=self.registry,
             replays=self.adapters.replays,
+            barriers=self.adapters.barriers,
         )
+
+    @cached_property
+    def barriers(self) -> BarrierSweep:
+        """What is missing of barriers."""
+        from shared.barriers.sweep import BarrierSweep
+
+        return BarrierSweep(clock=self.adapters.clock, barriers=self.adapters.barriers, queue=self.adapters.queue)
 
     @cached_property
     def deliver(self) -> DeliverStage:
@@ -195,6 +206,7 @@ class Hub:
             ledger=self.adapters.ledger,
             history=self.adapters.history,
             lanes=self.adapters.lanes,
+            barriers=self.adapters.barriers,
             queue=self.adapters.queue,
             sessions=self.deliver,
             registry=self.registry,
@@ -293,7 +305,7 @@ class Hub:
         """The dead-letter queues."""
         from shared.recover.dead_letter import DeadLetters
 
-        return DeadLetters(clock=self.adapters.clock, ledger=self.adapters.ledger)
+        return DeadLetters(clock=self.adapters.clock, ledger=self.adapters.ledger, barriers=self.adapters.barriers)
 
     @cached_property
     def console(self) -> Console:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from shared.ports import (
     Archive,
     Audit,
+    Barriers,
     Chain,
     Clock,
     FhirStore,
@@ -58,6 +59,9 @@ class Adapters(Protocol):
 
     @property
     def lanes(self) -> Lanes: ...
+
+    @property
+    def barriers(self) -> Barriers: ...
 
     @property
     def identities(self) -> Identities: ...

@@ -26,6 +26,7 @@ _BY_CODE: dict[str, Table] = {
     "MedicationAdministration": ADMINISTRATION,
     "MedicationDispense": DISPENSE,
     "MedicationRequest": PRESCRIPTION,
+    "NutritionOrder": ORDER,
     "Observation": OBSERVATION,
     "ServiceRequest": ORDER,
     "SupplyRequest": SUPPLY,

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from shared.deliver.backoff import Uniform, backoff_seconds
+from shared.deliver.barrier import Meeting
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.settle import advances, may_resend, settle, skipped
 from shared.message.delivery import Answer, Attempt, Delivery, Verdict, accepted_at
@@ -62,10 +63,13 @@ class _Round:
     rows: list[Delivery] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    barriers: list[Delivery] = field(default_factory=list)
 
     def add(self, row: Delivery, attempt: Attempt | None) -> None:
         """Note a delivery as it stands, and the attempt if one was made."""
         self.rows.append(row)
+        if row.item.barrier is not None:
+            self.barriers.append(row)
         if attempt is not None:
             self.attempts.append(attempt)
             self.verdicts.append(attempt.verdict)
@@ -102,6 +106,7 @@ class DeliverStage:
         self._limits = limits
         self._replays = replays
         self._uniform = uniform
+        self._meeting = Meeting(clock=clock, lanes=lanes, wake=self._send_wakes)
         self._destinations: dict[DestinationId, Destination] = {}
 
     async def run(self, session: SessionId, offers: Sequence[Offer]) -> None:
@@ -173,11 +178,12 @@ class DeliverStage:
                 config=config,
                 destination=self._destination(config),
                 until=until,
-                outputs=await self._outputs.prepare(batch, config),
+                outputs=await self._outputs.prepare([row for row in batch if not row.item.is_token], config),
                 stopped=stopped,
             )
             await self._drain_lanes(batch, work)
             await self._lanes.write(work.ownership, *work.drain())
+            await self._meeting.let_pass(work.barriers)
             status = await self._judge(status, work.verdicts)
         return status
 
@@ -200,6 +206,12 @@ class DeliverStage:
                 if work.config.idempotent:  # its intent was recorded when the turn began, and it was not sent
                     work.add(row._replace(send_deadline=None), None)
                 continue
+            if row.item.barrier is not None and not await self._may_pass(row, work):
+                work.stopped.add(row.lane)
+                continue
+            if row.item.is_token:
+                work.add(self._meeting.passed(row), None)
+                continue
             async with connections:
                 settled, attempt = await self._deliver(row, work, before)
             work.add(settled, attempt)
@@ -208,6 +220,11 @@ class DeliverStage:
                 await self._lanes.write(work.ownership, *work.drain())
             if not advances(settled):
                 work.stopped.add(row.lane)
+
+    async def _may_pass(self, row: Delivery, work: _Round) -> bool:
+        """Tell whether a part of a barrier may go on; what its lane has sent is on record before it says so."""
+        await self._lanes.write(work.ownership, *work.drain())
+        return await self._meeting.come(row, work.ownership)
 
     async def _deliver(
         self, row: Delivery, work: _Round, before: Sequence[Delivery]

@@ -25,6 +25,7 @@ RECURRING = frozenset({"Device", "Location", "Medication", "Organization", "Prac
 HEADER = "MessageHeader"  # recurs too, each time under another id
 REMEMBERED = 1024  # resources; a full memory starts anew
 LARGEST_BYTES = 4096
+_MANY = 4  # references
 
 # What compares its values; what holds a resource is not plain.
 _RULES: dict[str, Callable[[Json], bool]] = {name: rule for name, (_, rule) in ELEMENTS.items()}
@@ -198,15 +199,15 @@ def _is_plain(element: Json, ways: list[Way], known: dict[str, str], leads: Lead
     """
     for key, targets, child in ways:
         value = element[key]
-        if (
-            targets is not None
-            and leads is None
-            and value.__class__ is dict
-            and len(value) == 1
-            and known.get(value.get("reference")) in targets
-        ):
-            continue  # a Reference as nearly all are: for a third
-        for item in value if value.__class__ is list else (value,):
+        is_list = value.__class__ is list
+        if targets is not None and leads is None:  # References as nearly all are, and the many of a report: for a third
+            if not is_list:
+                if len(value) == 1 and known.get(value.get("reference")) in targets:
+                    continue
+            elif len(value) > _MANY and max(map(len, value)) == 1:
+                if targets.issuperset([known.get(item.get("reference")) for item in value]):
+                    continue
+        for item in value if is_list else (value,):
             if targets is not None:
                 if "reference" in item:
                     reference = item["reference"]

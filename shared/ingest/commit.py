@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.hl7 import Message
 from shared.ingest.duplicates import duplicate_key
-from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
+from shared.message.barrier import barrier_of
+from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack, with_tokens
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotForThisStage
 from shared.message.finding import Finding
@@ -19,7 +20,7 @@ from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
 from shared.observe.log import log_failure
-from shared.ports import Archive, Clock, Ledger, Outgoing, Queue
+from shared.ports import Archive, Barriers, Clock, Ledger, Outgoing, Queue
 
 if TYPE_CHECKING:
     from shared.registry import Interface
@@ -39,6 +40,7 @@ class Taken:
     Attributes:
         body: As received.
         message: The same, without its long values.
+        others: The other ordering keys that it is in order with (rule R7).
     """
 
     body: bytes
@@ -46,6 +48,7 @@ class Taken:
     interface: Interface
     refusal: IntegrationError | None
     key: OrderingKey
+    others: tuple[OrderingKey, ...] = ()
     reservation: Reservation | None = None
 
     @property
@@ -82,6 +85,7 @@ class Committer:
         clock: Clock,
         archive: Archive,
         ledger: Ledger,
+        barriers: Barriers,
         queue: Queue,
         partitions: int,
         inline_limit_bytes: int,
@@ -89,6 +93,7 @@ class Committer:
         self._clock = clock
         self._archive = archive
         self._ledger = ledger
+        self._barriers = barriers
         self._queue = queue
         self._partitions = partitions
         self._inline_limit = inline_limit_bytes
@@ -191,8 +196,9 @@ class Committer:
     async def _enqueue(self, taken: Sequence[Taken]) -> None:
         """Send what is new, and what an earlier attempt reserved but may not have sent."""
         by_partition: dict[int, list[Item]] = {}
-        for each in taken:
-            by_partition.setdefault(partition_of(each.record.message), []).append(self._item(each))
+        for item in await self._items(taken):
+            for part in with_tokens(item):
+                by_partition.setdefault(partition_of(part.message), []).append(part)
         outgoing = [
             Outgoing(encode_envelope(items), str(partition), envelope_id(str(partition), items))
             for partition, group in by_partition.items()
@@ -202,9 +208,20 @@ class Committer:
             await self._queue.send(TRANSFORM_QUEUE, outgoing)
             self._mark_queued(taken)
 
+    async def _items(self, taken: Sequence[Taken]) -> list[Item]:
+        """Return what to send, in order; a barrier is recorded before any part of it is sent (rule R7)."""
+        items = [self._item(each) for each in taken]
+        if not any(each.others for each in taken):
+            return items
+        opened = iter(await self._barriers.open([item for item in items if item.barrier is not None]))
+        return [item if item.barrier is None else next(opened) for item in items]
+
     def _item(self, taken: Taken) -> Item:
         record = taken.record
-        return item_of(record, taken.body if len(taken.body) <= self._inline_limit else None)
+        item = item_of(record, taken.body if len(taken.body) <= self._inline_limit else None)
+        if not taken.others:
+            return item
+        return item._replace(barrier=barrier_of(record.message, (record.key, *taken.others), self._partitions))
 
     def _mark_queued(self, taken: Sequence[Taken]) -> None:
         now = self._clock.now()

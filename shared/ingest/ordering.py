@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Message
+from shared.mapping.claims import edits_identity
 from shared.message.identifiers import OrderingKey
 
 if TYPE_CHECKING:
@@ -15,20 +17,29 @@ _RESOURCE = {"patient": "Patient", "visit": "Encounter"}
 
 
 class OrderingKeys:
-    """Finds ordering keys: the resolved id of the patient or visit, or the interface itself."""
+    """Finds ordering keys: the resolved id of the patient or visit, or the interface itself.
 
-    def __init__(self, persons: PersonIndex) -> None:
+    Args:
+        used: What the hub's interfaces order by: nothing is in line with a key of another kind.
+    """
+
+    def __init__(self, persons: PersonIndex, used: Iterable[str]) -> None:
         self._persons = persons
+        self._kinds = frozenset(_RESOURCE[name] for name in used if name in _RESOURCE)
 
-    async def key_of(self, message: Message, interface: Interface) -> OrderingKey:
-        """Return the ordering key of a message.
+    async def keys_of(self, message: Message, interface: Interface) -> tuple[OrderingKey, ...]:
+        """Return the ordering keys of a message, its own first.
+
+        Nearly always it is one. A message that merges, links or moves records has those of all of them; one under a
+        number that meant another record before has that one's too, for what came under it then may still be on its way.
 
         A person known by several numbers has one key, whichever number a message carries (design section 6). A message
         about nobody is ordered with its interface.
         """
         kind = _RESOURCE.get(interface.ordering_key)
-        if kind is not None:
-            resource = await self._persons.subject_of(message, interface, kind)
-            if resource is not None:
-                return OrderingKey(f"{kind}/{resource}")
-        return OrderingKey(interface.id)
+        found = () if kind is None else await self._persons.subject_of(message, interface, kind)
+        keys = tuple(OrderingKey(f"{kind}/{resource}") for resource in found) or (OrderingKey(interface.id),)
+        if not edits_identity(message):
+            return keys
+        edited = await self._persons.edited_by(message, interface, self._kinds)
+        return (*keys, *(OrderingKey(f"{kind}/{resource}") for kind, resource in edited))

@@ -120,8 +120,8 @@ class Ingest:
         except IntegrationError as error:
             log("message_refused", code=error.code)
             return self._answer(message, error.acknowledgement, error)
-        key = await self._keys.key_of(message, interface)
-        return Taken(body, message, interface, _refusal(message, interface), key)
+        key, *others = await self._keys.keys_of(message, interface)
+        return Taken(body, message, interface, _refusal(message, interface), key, tuple(others))
 
     def _interface_of(self, message: Message, addressed: InterfaceId | None) -> Interface:
         found = self._registry.interfaces.get(addressed) if addressed is not None else self._registry.match(message)

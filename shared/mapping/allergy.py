@@ -131,6 +131,39 @@ def allergy(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     return frame.within(remarks=resource) if node.children else None
 
 
+_SEEN = one("IAR-1", "AllergyIntolerance.reaction.manifestation", concept(), "decision 0043", placed=True)
+_HOW_BAD = one(
+    "IAR-2",
+    "AllergyIntolerance.reaction.severity",
+    code(table("AllergySeverity[AllergyIntolerance.reaction.severity]")),
+    "decision 0043",
+    placed=True,
+)
+_DONE = one("IAR-4", "AllergyIntolerance.reaction.note.text", text, "decision 0043", placed=True)
+REACTION = Table(
+    "IAR", "AllergyIntolerance", (_SEEN, _HOW_BAD, _DONE), {3: "IAM-9 says it: the guide gives it no element"}
+)
+
+
+def reaction(node: Node, frame: Frame, scope: Scope) -> None:
+    """IAR: a further reaction of the allergy of its IAM."""
+    holder, segment = frame.remarks, node.segment
+    if holder is None or holder["resourceType"] != "AllergyIntolerance":
+        return
+    seen = first(_SEEN, segment, scope, holder)
+    if not seen:
+        return
+    found: Resource = {"manifestation": [seen]}
+    how_bad, done = first(_HOW_BAD, segment, scope, holder), first(_DONE, segment, scope, holder)
+    if isinstance(how_bad, Unmapped):
+        found["_severity"] = how_bad.extension
+    elif how_bad:
+        found["severity"] = how_bad
+    if done:
+        found["note"] = [{"text": done}]
+    holder.setdefault("reaction", []).append(found)
+
+
 def _add_category(resource: Resource, node: Node, scope: Scope) -> None:
     row = _ROWS[node.segment.name]["AllergyIntolerance.category"]
     for found in values(row, node.segment, scope, resource):
@@ -191,5 +224,5 @@ def _set_reporter(resource: Resource, segment: Segment, patient: Resource, scope
         resource["recorder"] = {"reference": scope.add_or_complete(found)}
 
 
-TABLES = (ALLERGY, ADVERSE)
-HANDLERS: dict[str, Handler] = {"AL1": allergy, "IAM": allergy}
+TABLES = (ALLERGY, ADVERSE, REACTION)
+HANDLERS: dict[str, Handler] = {"AL1": allergy, "IAM": allergy, "IAR": reaction}

@@ -1,4 +1,4 @@
-"""SCH, RGS, AIS, AIG, AIL, AIP: the Appointment and who and what takes part (guide: SCH[Appointment], AIx)."""
+"""SCH and RGS: the Appointment and who arranges it (guide: SCH[Appointment])."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from shared.mapping.datatypes.number import Number, decimal
 from shared.mapping.datatypes.time import instant
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.location import location
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
-_STATUSES = table("FillerStatusCodes[Appointment]")
+STATUSES = table("FillerStatusCodes[Appointment]")
 _NO_TARGET = "the guide gives it no FHIR element"
 _PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 # The units of a duration, in minutes.
-_MINUTES: dict[str, float] = {
+MINUTES: dict[str, float] = {
     **dict.fromkeys(("", "M", "MIN", "MINS", "MINUTE", "MINUTES"), 1),
     **dict.fromkeys(("H", "HR", "HRS", "HOUR", "HOURS"), 60),
     **dict.fromkeys(("S", "SEC", "SECOND", "SECONDS"), 1 / 60),
     **dict.fromkeys(("D", "DAY", "DAYS"), 1440),
 }
 
+_LARGEST_INTEGER = 2**31 - 1  # R4 positiveInt
 # R4 app-3: these may be without a time. Their participant is somebody, unless nobody is named (1..*).
 _TIMELESS = frozenset({"proposed", "cancelled", "waitlist"})
 NOBODY: Resource = {
@@ -67,7 +67,9 @@ def _is_reason(segment: Segment) -> bool:
     return segment.text(7, 3) != "HL70277"
 
 
-_FILLER_STATUS = one("SCH-25", "Appointment.status", code(_STATUSES), "SCH[Appointment] 34", placed=True)
+# Who arranges an appointment, by the field of SCH that names them.
+CONTACTS = {12: "placer contact", 16: "filler contact", 20: "enterer"}
+_FILLER_STATUS = one("SCH-25", "Appointment.status", code(STATUSES), "SCH[Appointment] 34", placed=True)
 _LENGTH = one("SCH-9", "Appointment.minutesDuration", decimal, "SCH[Appointment] 12", placed=True)
 _TIMING = one("SCH-11", "Appointment.start", timing, "SCH[Appointment] 14", placed=True)
 _CONTACTS: tuple[tuple[Row, Resource], ...] = (
@@ -80,7 +82,7 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
             reuse=True,
             placed=True,
         ),
-        {"text": "placer contact"},
+        {"text": CONTACTS[12]},
     ),
     (
         many(
@@ -91,7 +93,7 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
             reuse=True,
             placed=True,
         ),
-        {"text": "filler contact"},
+        {"text": CONTACTS[16]},
     ),
     (
         many(
@@ -102,7 +104,7 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
             reuse=True,
             placed=True,
         ),
-        fixed(_PARTICIPANT, "enterer", "Enterer"),
+        fixed(_PARTICIPANT, CONTACTS[20], "Enterer"),
     ),
 )
 
@@ -153,99 +155,6 @@ GROUP = Table(
     {1: "set id: position only", 2: "the action: its members have their own", 3: _NO_TARGET},
 )
 
-_AIS_STATUS = one("AIS-10", "Appointment.status", code(_STATUSES), "AIS[Appointment] 12", placed=True)
-SERVICE = Table(
-    "AIS",
-    "Appointment",
-    (
-        many("AIS-3", "Appointment.serviceType", concept(), "AIS[Appointment] 5", reuse=True),
-        *(
-            one("AIS-4", "Appointment.start", instant, "AIS[Appointment] 6", placed=True),
-            one("AIS-7", "Appointment.end", decimal, "AIS[Appointment] 9", placed=True),
-            _AIS_STATUS,
-        ),
-    ),
-    {
-        1: "set id: position only",
-        2: "the action: it says what to do with the service",
-        8: "the unit of AIS-7: it says how to read it",
-        **dict.fromkeys((5, 6, 9, 11, 12), _NO_TARGET),
-    },
-)
-
-
-@parts_of({1: "identifier.value", 2: "display"}, dict.fromkeys((3, 4, 5, 6, 9), "a resource is named once"))
-def general_resource(raw: str, scope: Scope) -> Resource | None:
-    """Return the actor of AIG-3: by its name; what kind of thing it is, AIG-4 says."""
-    parts = scope.parts(raw)
-    said = scope.text(parts[1]) or scope.text(parts[0])
-    return {"display": said} if said else None
-
-
-def _participants(name: str, actor: Row, number: int, duration: int, ignored: dict[int, str], guide: str) -> Table:
-    """Return the table of a resource segment: actor, kind, start and duration, status."""
-    status = number + 6
-    return Table(
-        name,
-        "Appointment",
-        (
-            actor,
-            many(f"{name}-4", "Appointment.participant.type", concept(), f"{name}[Appointment] {guide}", placed=True),
-            one(
-                f"{name}-{number}",
-                "Appointment.participant.period.start",
-                instant,
-                f"{name}[Appointment] 8",
-                placed=True,
-            ),
-            one(
-                f"{name}-{duration}",
-                "Appointment.participant.period.end",
-                decimal,
-                f"{name}[Appointment] 11",
-                placed=True,
-            ),
-        ),
-        {
-            1: "set id: position only",
-            2: "the action: it says what to do with the resource",
-            duration + 1: "the unit of the duration: it says how to read it",
-            number + 1: _NO_TARGET,
-            number + 2: _NO_TARGET,
-            duration + 2: _NO_TARGET,
-            status: "the status of one resource; the Appointment's own counts",
-            **ignored,
-        },
-    )
-
-
-RESOURCES = {
-    "AIG": _participants(
-        "AIG",
-        many("AIG-3", "Appointment.participant.actor", general_resource, "AIG[Appointment] 5", placed=True),
-        8,
-        11,
-        {5: _NO_TARGET, 6: _NO_TARGET, 7: _NO_TARGET},
-        "6",
-    ),
-    "AIL": _participants(
-        "AIL",
-        many("AIL-3", "Appointment.participant.actor", location, "AIL[Appointment] 5", reuse=True, placed=True),
-        6,
-        9,
-        {5: _NO_TARGET},
-        "6",
-    ),
-    "AIP": _participants(
-        "AIP",
-        many("AIP-3", "Appointment.participant.actor", practitioner, "AIP[Appointment] 5", reuse=True, placed=True),
-        6,
-        9,
-        {5: _NO_TARGET},
-        "6",
-    ),
-}
-
 
 def schedule(node: Node, frame: Frame, scope: Scope) -> None:
     """SCH: the Appointment; whatever follows in the message takes part in it."""
@@ -266,7 +175,7 @@ def schedule(node: Node, frame: Frame, scope: Scope) -> None:
         for actor in values(row, segment, scope, resource):
             add_participant(resource, {"type": [role], "actor": actor, "status": "accepted"}, scope)
     scope.noted(resource)["control"] = segment.text(25)
-    _set_status(resource, first(_FILLER_STATUS, segment, scope, resource), scope)
+    set_status(resource, first(_FILLER_STATUS, segment, scope, resource), scope)
     _set_times(resource, segment, scope)
     _wait_for_time(resource, scope)
     frame.appointment = frame.remarks = resource
@@ -279,7 +188,7 @@ def _wait_for_time(resource: Resource, scope: Scope) -> None:
         resource["status"] = "proposed"
 
 
-def _has_time(resource: Resource, scope: Scope) -> None:
+def has_time(resource: Resource, scope: Scope) -> None:
     kept = scope.known.get(("status", resource["id"]))
     if kept and "end" in resource:
         resource["status"] = kept
@@ -305,7 +214,7 @@ def add_participant(appointment: Resource, participant: Resource, scope: Scope) 
     appointment["participant"].append(participant)
 
 
-def _set_status(resource: Resource, said: object, scope: Scope) -> None:
+def set_status(resource: Resource, said: object, scope: Scope) -> None:
     if isinstance(said, Unmapped):
         resource["_status"] = said.extension
         said = None
@@ -323,8 +232,9 @@ def _set_times(resource: Resource, segment: Segment, scope: Scope) -> None:
 
 def length_in_minutes(length: Number | None, unit: str) -> int:
     """Return a length in whole minutes; 0 where it is none, or its unit is unknown."""
-    factor = _MINUTES.get(unit.upper())
-    return max(0, round(float(length) * factor)) if length is not None and factor else 0
+    factor = MINUTES.get(unit.upper())
+    minutes = float(length) * factor if length is not None and factor else 0
+    return round(minutes) if 0 < minutes <= _LARGEST_INTEGER else 0
 
 
 def standing(scope: Scope) -> str:
@@ -337,62 +247,21 @@ def place_times(resource: Resource, found: Resource) -> None:
     start, end = found.get("start"), found.get("end")
     minutes = resource.get("minutesDuration")
     if start and not end and minutes:
-        end = later(start, minutes)
+        end = later(start, minutes) or ""
     if start and end and start <= end:
         resource["start"], resource["end"] = start, end
     elif start and resource["status"] in _TIMELESS:
         resource["start"] = start
 
 
-def later(start: str, minutes: float) -> str:
-    """Return the time some minutes after a FHIR instant, at the same offset."""
-    return (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
-
-
-def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
-    """AIS: the service; the start of the first one is the appointment's where SCH-11 names none."""
-    appointment, segment = frame.appointment, node.segment
-    if appointment is None:
+def later(start: str, minutes: float) -> str | None:
+    """Return the time some minutes after a FHIR instant, at the same offset; None for a length that is none."""
+    if minutes < 0:
         return None
-    fill(appointment, segment, SERVICE, scope)
-    if "start" not in appointment and "requestedPeriod" not in appointment:
-        rows = {row.number: row for row in SERVICE.rows}
-        start = first(rows[4], segment, scope, appointment)
-        length = first(rows[7], segment, scope, appointment)
-        factor = _MINUTES.get(segment.text(8).upper())
-        if start:
-            minutes = float(length) * factor if length is not None and factor else appointment.get("minutesDuration")
-            end = later(start, minutes) if minutes else start
-            place_times(appointment, {"start": start, "end": end})
-            _has_time(appointment, scope)
-    return frame.within(remarks=appointment)
-
-
-def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
-    """AIG, AIL, AIP: one participant for each actor."""
-    appointment, segment = frame.appointment, node.segment
-    if appointment is None:
+    try:
+        return (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
+    except OverflowError:
         return None
-    actor, kind, begins, lasts = RESOURCES[segment.name].rows
-    types = values(kind, segment, scope, appointment)
-    period = _period(begins, lasts, segment, scope, appointment)
-    for found in values(actor, segment, scope, appointment):
-        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": standing(scope)}
-        if period:
-            participant["period"] = period
-        add_participant(appointment, participant, scope)
-    return frame.within(remarks=appointment)
-
-
-def _period(begins: Row, lasts: Row, segment: Segment, scope: Scope, appointment: Resource) -> Resource:
-    start = first(begins, segment, scope, appointment)
-    if not start:
-        return {}
-    length = first(lasts, segment, scope, appointment)
-    factor = _MINUTES.get(segment.text(lasts.number + 1).upper())
-    if length is None or not factor:
-        return {"start": start}
-    return {"start": start, "end": later(start, float(length) * factor)}
 
 
 def resource_group(node: Node, frame: Frame, scope: Scope) -> None:
@@ -400,12 +269,5 @@ def resource_group(node: Node, frame: Frame, scope: Scope) -> None:
     del node, frame, scope
 
 
-TABLES = (SCHEDULE, GROUP, SERVICE, *RESOURCES.values())
-HANDLERS: dict[str, Handler] = {
-    "SCH": schedule,
-    "RGS": resource_group,
-    "AIS": service,
-    "AIG": taking_part,
-    "AIL": taking_part,
-    "AIP": taking_part,
-}
+TABLES = (SCHEDULE, GROUP)
+HANDLERS: dict[str, Handler] = {"SCH": schedule, "RGS": resource_group}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _DECIDED = "decision 0007"
 _NO_TARGET = "the guide has no map of FT1 and R4 no element for it"
 _UNKNOWN_CODE = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
-_ORDERED_BY = {"text": "Ordered by"}
+ORDERED_BY = {"text": "Ordered by"}
 
 _TYPE = one("FT1-6", "ChargeItem.status", text, _DECIDED, placed=True)
 _WHEN = one("FT1-4", "ChargeItem.occurrence[x]", period, _DECIDED, placed=True)
@@ -124,7 +124,7 @@ def _set_time(resource: Resource, segment: Segment, scope: Scope) -> None:
 
 def _add_performers(resource: Resource, segment: Segment, scope: Scope) -> None:
     performers = [{"actor": who} for who in values(_PERFORMER, segment, scope, resource)]
-    orderers = [{"function": _ORDERED_BY, "actor": who} for who in values(_ORDERER, segment, scope, resource)]
+    orderers = [{"function": ORDERED_BY, "actor": who} for who in values(_ORDERER, segment, scope, resource)]
     if performers or orderers:
         resource["performer"] = [*performers, *orderers]
 

@@ -28,6 +28,8 @@ EDITS = frozenset({"A18", "A30", "A34", "A35", "A36", "A39", "A40", "A41", "A44"
     MOVES_NUMBER | CHANGES_PERSON | EDITS_VISIT
 )
 
+LINKS = frozenset({"A24", "A37"})  # two PIDs and no MRG
+
 _NONE: frozenset[str] = frozenset()
 _UNIDENTIFIED = frozenset({"unidentified"})
 _PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
@@ -97,10 +99,10 @@ class ClaimDefaults:
     assigners: tuple[str, ...] = field(default=())
 
 
-def identity_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
+def identity_claims(message: Message, defaults: ClaimDefaults, sender: Sender | None = None) -> list[Claim]:
     """Return the claims of all persons and visits of a message, in message order."""
     segments = message.segments
-    sender = _Sender(segments[0], message.control_id, defaults)
+    sender = sender or Sender(segments[0], message.control_id, defaults)
     if message.code == "ADT" and message.event in EDITS:
         return _edited_claims(message, sender)
     claims: list[Claim] = []
@@ -117,11 +119,26 @@ def identity_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
     return claims
 
 
+def edits_identity(message: Message) -> bool:
+    """Tell whether a message merges, links, moves or renumbers records: two of a kind (3.3.18 to 3.3.51)."""
+    return message.code == "ADT" and (message.event in EDITS or message.event in LINKS)
+
+
+def edited_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
+    """Return the claims of the records that such a message brings together or takes apart.
+
+    Persons always; visits where the event is about visits: an account that moves takes its visits along.
+    """
+    claims = identity_claims(message, defaults)
+    is_about_visits = message.event in EDITS_VISIT
+    return [claim for claim in claims if claim.kind == "Patient" or is_about_visits]
+
+
 def subject_claim(message: Message, kind: str, defaults: ClaimDefaults) -> Claim | None:
     """Return the claim of the first person or visit (``Patient``, ``Encounter``) of a message; None without one."""
     header = message.first("MSH")
     assert header is not None  # a message begins with it
-    sender = _Sender(header, message.control_id, defaults)
+    sender = Sender(header, message.control_id, defaults)
     if message.code == "ADT" and message.event in EDITS:
         return next((one for one in _edited_claims(message, sender) if (one.kind, one.role) == (kind, "subject")), None)
     pid = message.first("PID")
@@ -132,7 +149,7 @@ def subject_claim(message: Message, kind: str, defaults: ClaimDefaults) -> Claim
     return None if pv1 is None or not names_a_visit(pv1) else _visit_claim(pv1, person, sender)
 
 
-def _edited_claims(message: Message, sender: _Sender) -> list[Claim]:
+def _edited_claims(message: Message, sender: Sender) -> list[Claim]:
     """Return the claims of an event that merges, moves or renumbers: each PID and PV1 is read beside its MRG."""
     event, segments = message.event, message.segments
     claims: list[Claim] = []
@@ -193,7 +210,7 @@ def _without(prior: Claim, survivor: Claim) -> Claim:
     return prior._replace(identifiers=alone) if alone else prior
 
 
-class _Sender:
+class Sender:
     """What the header and the interface say about every number of a message."""
 
     __slots__ = ("assigner", "control_id", "defaults", "sent")
@@ -204,7 +221,7 @@ class _Sender:
         self.control_id, self.sent = control_id, header.text(7)
 
 
-def _person_claim(pid: Segment, sender: _Sender) -> Claim:
+def _person_claim(pid: Segment, sender: Sender) -> Claim:
     """Return the claim of a PID: PID-3, then the older PID-2 and PID-4."""
     fields = pid.fields
     mother = frozenset(pid.components(raw)[0] for raw in pid.repeats(21)) if len(fields) > 21 else _NONE
@@ -213,7 +230,7 @@ def _person_claim(pid: Segment, sender: _Sender) -> Claim:
     return Claim("Patient", _place(pid), identifiers, _fallback(pid, sender), family, birth_date, flags)
 
 
-def _prior_person_claim(mrg: Segment, sender: _Sender, event: str = "") -> Claim:
+def _prior_person_claim(mrg: Segment, sender: Sender, event: str = "") -> Claim:
     """Return the claim of an MRG: the record that a merge takes away (MRG-1, then the older MRG-4 and MRG-2).
 
     Of a number that moves it is MRG-1 alone: whom it is known as now.
@@ -222,7 +239,7 @@ def _prior_person_claim(mrg: Segment, sender: _Sender, event: str = "") -> Claim
     return Claim("Patient", _place(mrg), identifiers, _fallback(mrg, sender), flags=flags, role="prior")
 
 
-def _prior_visit_claim(mrg: Segment, sender: _Sender) -> Claim:
+def _prior_visit_claim(mrg: Segment, sender: Sender) -> Claim:
     """Return the claim of the visit that an MRG names: MRG-5, then MRG-6."""
     identifiers, _ = _identifiers(mrg, (5, 6), sender, any_type="VN")
     return Claim("Encounter", prior_visit_place(mrg), identifiers, _fallback(mrg, sender), role="prior")
@@ -233,7 +250,7 @@ def prior_visit_place(mrg: Segment) -> str:
     return f"{_place(mrg)}-5"
 
 
-def _visit_claim(pv1: Segment, person: Claim | None, sender: _Sender) -> Claim:
+def _visit_claim(pv1: Segment, person: Claim | None, sender: Sender) -> Claim:
     """Return the claim of a PV1: PV1-19, then PV1-50; without either, the patient's admission time identifies it."""
     identifiers, flags = _identifiers(pv1, (19, 50), sender, any_type="VN")
     admitted = "" if identifiers else pv1.text(44)
@@ -263,14 +280,14 @@ def _place(segment: Segment) -> str:
     return f"{segment.name}({segment.number})"
 
 
-def _fallback(segment: Segment, sender: _Sender) -> tuple[str, ...]:
+def _fallback(segment: Segment, sender: Sender) -> tuple[str, ...]:
     return sender.assigner, sender.control_id, sender.sent, _place(segment)
 
 
 def _identifiers(
     segment: Segment,
     numbers: tuple[int, ...],
-    sender: _Sender,
+    sender: Sender,
     *,
     excluded: frozenset[str] = _NONE,
     any_type: str = "",

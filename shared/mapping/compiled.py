@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from shared.mapping.rows import Build, Resource, Row
     from shared.mapping.scope import Scope
 
-# The row's key where equal text always gives what is kept, else 0; the element where it stands at the top of the
-# resource, else empty; whether it is a list; the row.
-Step = tuple[int, str, bool, "Row"]
-Steps = tuple[tuple[Step, ...], ...]  # by field
+# The field; the row's key where equal text always gives what is kept, else 0; the element where it stands at the top of
+# the resource, else empty; whether it is a list; the row.
+Step = tuple[int, int, str, bool, "Row"]
+Steps = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +27,35 @@ class Unmapped:
     extension: Resource
 
 
-def steps_by_field(rows: Iterable[Row]) -> Steps:
-    """Return for each field, from 0, what is to be done with it, in the order of the rows; nothing for most."""
-    running = [row for row in rows if not row.placed]
-    last = max((row.number for row in running), default=-1)
-    return tuple(tuple(_step(row) for row in running if row.number == number) for number in range(last + 1))
+def steps_of(rows: Iterable[Row]) -> Steps:
+    """Return what is to be done for the rows that `fill` runs, in the order of their fields."""
+    running = sorted((row for row in rows if not row.placed), key=lambda row: row.number)
+    return tuple(
+        (row.number, row.key if row.reuse and row.when is None else 0, "" if row.parents else row.leaf, row.many, row)
+        for row in running
+    )
 
 
-def _step(row: Row) -> Step:
-    return row.key if row.reuse and row.when is None else 0, "" if row.parents else row.leaf, row.many, row
+def by_length(steps: Steps) -> tuple[Steps, ...]:
+    """Return for each length of a segment, from 0, the steps of the fields it can have; the last has them all."""
+    last = max((number for number, *_ in steps), default=-1)
+    return tuple(tuple(step for step in steps if step[0] < length) for length in range(last + 2))
 
 
 class Beginning:
     """The first fields of a segment, kept as one: see ``Table.together``.
 
     Attributes:
-        after: The first field after these.
-        rest: What is to be done with the fields from there on.
+        rest: What is to be done with the fields after these, by the length of a segment.
     """
 
-    __slots__ = ("_kind", "_said", "_steps", "after", "rest")
+    __slots__ = ("_kind", "_said", "_steps", "rest")
 
-    def __init__(self, kind: str, steps: Steps, last: int) -> None:
-        numbers = [number for number in range(last + 1) if steps[number]]
-        self._kind, self._said = kind, itemgetter(*numbers)
-        self._steps = [(number, step) for number in numbers for step in steps[number]]
-        self.after, self.rest = last + 1, steps[last + 1 :]
+    def __init__(self, segment: str, steps: Steps, last: int) -> None:
+        self._steps = [step for step in steps if step[0] <= last]
+        self._kind = f"{segment} to {last}"
+        self._said = itemgetter(*dict.fromkeys(number for number, *_ in self._steps))
+        self.rest = by_length(tuple(step for step in steps if step[0] > last))
 
     def set_kept(self, resource: Resource, fields: list[str], reused: Reused) -> bool:
         """Set what these fields say in a resource that is new, where they said the same before; tell whether they did.
@@ -70,7 +73,7 @@ class Beginning:
     def keep(self, fields: list[str], reused: Reused) -> None:
         """Keep what the rows made of these fields, if each of them kept a value of its own."""
         elements: Resource = {}
-        for number, (key, _, _, row) in self._steps:
+        for number, key, _, _, row in self._steps:
             raw = fields[number]
             kept = reused.get((key, raw)) if raw else (None, ())
             if kept is None or kept[1]:

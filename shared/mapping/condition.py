@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.changes.notes import Action
+from shared.hl7 import Segment
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import concept, fixed, text
 from shared.mapping.datatypes.identifier import ei
@@ -14,7 +15,7 @@ from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Table, extension, fill, first, many, one
+from shared.mapping.rows import KEPT, Resource, Table, extension, fill, first, many, one
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -29,6 +30,9 @@ _USE = one(
 _RANK = one("DG1-15", "Encounter.diagnosis.rank", positive, "DG1[Encounter] 17", placed=True)
 _DESCRIPTION = one("DG1-4", "Condition.code.text", text, "DG1[Condition] 6", placed=True)
 _CODE = one("DG1-3", "Condition.code", concept(bare_table("0051", "")), "DG1[Condition] 5", reuse=True)
+
+_PARENT = one("DG1-22", "Condition.extension.valueReference", ei(), "DG1[Condition] 27, 28", placed=True, part=KEPT)
+_DUE_TO = EXTENSION + "condition-dueTo"
 
 DIAGNOSIS = Table(
     "DG1",
@@ -49,12 +53,13 @@ DIAGNOSIS = Table(
             "DG1[Condition] 21, 22",
         ),
         one("DG1-19", "Condition.recordedDate", date_time, "DG1[Condition] 23"),
+        _PARENT,
     ),
     {
         1: "set id: position only",
         2: "the coding method: DG1-3.3 names the system",
         **dict.fromkeys((7, 8, 9, 10, 11, 12, 13, 14), _WITHDRAWN),
-        **dict.fromkeys((17, 18, 22, 23, 24, 25, 26), _NO_TARGET),
+        **dict.fromkeys((17, 18, 23, 24, 25, 26), _NO_TARGET),
         21: "the action: it says what to do with the diagnosis",
     },
 )
@@ -75,6 +80,7 @@ def diagnosis(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if description:
         resource["code"] = {"text": description, **resource.get("code", {})}
     resource["subject"] = frame.patient
+    _add_parent(resource, segment, of, scope)
     deleted = segment.text(21) == "D"
     if deleted:
         resource["verificationStatus"] = _MISTAKEN
@@ -85,6 +91,15 @@ def diagnosis(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if frame.visit is not None and not deleted:
         _add_to_visit(frame.visit, reference, node, scope)
     return frame.within(remarks=resource) if node.children else None
+
+
+def _add_parent(resource: Resource, segment: Segment, of: str, scope: Scope) -> None:
+    """Point at the diagnosis of the number DG1-22: the one before it in the same visit, else by its number."""
+    parent = first(_PARENT, segment, scope, resource)
+    if parent:
+        url = "urn:uuid:" + scope.mint("Condition", of, segment.fields[22])
+        target = {"reference": url} if url in scope.entries else {"type": "Condition", "identifier": parent}
+        resource.setdefault("extension", []).append({"url": _DUE_TO, "valueReference": target})
 
 
 def _add_to_visit(visit: Resource, reference: str, node: Node, scope: Scope) -> None:

@@ -30,12 +30,13 @@ _COMPOSITION = "http://hl7.org/fhir/composition-status"
 
 
 # The guide names TXA-17 and TXA-19 and gives docStatus no table. Authenticated is final; all before that is not.
-_COMPLETION = decided(
+# Of those that mean the same the first comes back: "legally authenticated" is never claimed.
+COMPLETION = decided(
     "0271", _COMPOSITION, AU="final", LA="final",
-    DI="preliminary", DO="preliminary", IN="preliminary", IP="preliminary", PA="preliminary",
+    IP="preliminary", DI="preliminary", DO="preliminary", IN="preliminary", PA="preliminary",
 )  # fmt: skip
 # The guide leaves status empty for what is not available; R4 requires one. The code itself stays beside it.
-_AVAILABILITY = decided("0273", _STATUS, AV="current", UN="current", OB="superseded", CA="entered-in-error")
+AVAILABILITY = decided("0273", _STATUS, AV="current", UN="current", OB="superseded", CA="entered-in-error")
 
 # What a document is to its parent (TXA-13), by event; HL7 9.7.1.13: "used to attach addenda".
 _RELATIONS = dict.fromkeys(("T09", "T10"), "replaces")
@@ -66,7 +67,7 @@ _PRESENTED = one(
 )
 _WRITTEN = one("TXA-7", "DocumentReference.content.attachment.creation", date_time, "decision 0032", placed=True)
 _AVAILABLE = one(
-    "TXA-19", "DocumentReference.status", code(_AVAILABILITY), "TXA[DocumentReference] 3, 24 to 26", placed=True
+    "TXA-19", "DocumentReference.status", code(AVAILABILITY), "TXA[DocumentReference] 3, 24 to 26", placed=True
 )
 _PARENT = one("TXA-13", "DocumentReference.relatesTo.target.identifier", ei(), "decision 0032", placed=True)
 _ORDERS = tuple(
@@ -95,7 +96,7 @@ DOCUMENT = Table(
         one("TXA-10", "DocumentReference.authenticator", practitioner, "TXA[DocumentReference] 15", reuse=True),
         *(_NUMBER, _PARENT, *_ORDERS),
         many("TXA-16", "DocumentReference.identifier", typed_number(""), "TXA[DocumentReference] 21"),
-        one("TXA-17", "DocumentReference.docStatus", code(_COMPLETION), "TXA[DocumentReference] 22"),
+        one("TXA-17", "DocumentReference.docStatus", code(COMPLETION), "TXA[DocumentReference] 22"),
         many(
             "TXA-18",
             "DocumentReference.securityLabel",
@@ -166,7 +167,7 @@ def _set_status(resource: Resource, segment: Segment, scope: Scope) -> None:
     elif said:
         resource["status"], sent = said, segment.text(19)
         if sent != "AV":
-            resource["_status"] = alternate({"coding": [{"system": _AVAILABILITY.system, "code": sent}]})
+            resource["_status"] = alternate({"coding": [{"system": AVAILABILITY.system, "code": sent}]})
     else:
         _initial(resource, scope, "status")
     if scope.event == "T11":  # HL7 9.6.11: it should not be used

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from shared.changes.notes import IdentityEdit
@@ -11,15 +10,14 @@ from shared.mapping.claims import names_a_visit, prior_visit_place
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import coding, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx
-from shared.mapping.datatypes.number import days
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.datatypes.time import date_time, is_before
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.insurance import class_alone
-from shared.mapping.location import location, named, place
-from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import KEPT, Build, Resource, Row, Table, extension, fill, first, many, one, parts_of, values
+from shared.mapping.location import location, place
+from shared.mapping.rows import KEPT, Resource, Row, Table, fill, first, many, one, values
+from shared.mapping.visit_parts import PARTICIPANTS, discharge_place, participant, temporary_place
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -42,44 +40,6 @@ STATUS_OF_EVENT = {
     "A03": "finished",
     **dict.fromkeys(("A11", "A27", "A38"), "cancelled"),
 }
-
-
-@cache
-def participant(code: str, display: str) -> Build:
-    """Return the build function of one Encounter.participant in a role of v3 ParticipationType."""
-    role = [fixed(_PARTICIPATION, code, display)]
-
-    @parts_of(practitioner.__dict__["parts"], practitioner.__dict__["parts_ignored"])
-    def encounter_participant(raw: str, scope: Scope) -> Resource | None:
-        person = practitioner(raw, scope)
-        return {"type": role, "individual": person} if person else None
-
-    return encounter_participant
-
-
-@parts_of({1: "type.coding.code"}, {2: "PV1-45 says when"})
-def discharge_place(raw: str, scope: Scope) -> Resource | None:
-    """Return a reference to the Location a patient goes to (guide: DLD[Location-Discharge])."""
-    parts = scope.parts(raw)
-    said = scope.subparts(parts[0])
-    name = said[1] or said[0]
-    if not name:
-        return None
-    reference = named(name, scope)
-    destination = scope.edit(reference["reference"])
-    destination["type"] = [{"coding": [{"code": said[0], "display": name}]}] if said[0] else [{"text": name}]
-    return reference
-
-
-@parts_of(location.__dict__["parts"], location.__dict__["parts_ignored"])
-def temporary_place(raw: str, scope: Scope) -> Resource | None:
-    """Return Encounter.location of a temporary location, with the class the guide assigns."""
-    found = location(raw, scope)
-    if not found:
-        return None
-    kind = {"coding": [{"system": "http://hl7.org/fhir/ValueSet/subject-location", "code": "temporary"}]}
-    classified = {"url": EXTENSION + "subject-locationClassification", "valueCodeableConcept": kind}
-    return {"extension": [classified], "location": found, "status": "active"}
 
 
 def _is_planned(segment: Segment) -> bool:
@@ -131,7 +91,7 @@ VISIT = Table(
         many(
             "PV1-7",
             "Encounter.participant",
-            participant("ATND", "attender"),
+            participant(*PARTICIPANTS[7]),
             "PV1[Encounter] 13 to 16",
             part="ATND",
             reuse=True,
@@ -139,7 +99,7 @@ VISIT = Table(
         many(
             "PV1-8",
             "Encounter.participant",
-            participant("REF", "referrer"),
+            participant(*PARTICIPANTS[8]),
             "PV1[Encounter] 17 to 20",
             part="REF",
             reuse=True,
@@ -147,7 +107,7 @@ VISIT = Table(
         many(
             "PV1-9",
             "Encounter.participant",
-            participant("CON", "consultant"),
+            participant(*PARTICIPANTS[9]),
             "PV1[Encounter] 21 to 24",
             part="CON",
             reuse=True,
@@ -173,7 +133,7 @@ VISIT = Table(
         many(
             "PV1-17",
             "Encounter.participant",
-            participant("ADM", "admitter"),
+            participant(*PARTICIPANTS[17]),
             "PV1[Encounter] 36 to 39",
             part="ADM",
             reuse=True,
@@ -196,7 +156,7 @@ VISIT = Table(
         many(
             "PV1-52",
             "Encounter.participant",
-            participant("PART", "Participation"),
+            participant(*PARTICIPANTS[52]),
             "PV1[Encounter] 79 to 82",
             part="PART",
             reuse=True,
@@ -207,55 +167,6 @@ VISIT = Table(
         **dict.fromkeys((12, 18, 39, 51), _NO_TARGET),
         **dict.fromkeys((*range(21, 36), 41, 46, 47, 48, 49), _BILLING),
         1: "set id: position only",
-    },
-)
-
-_REFERRAL = many(
-    "PV2-13", "Encounter.participant", participant("REF", "referrer"), "PV2[Encounter] 19 to 22", part="REF", reuse=True
-)
-
-VISIT_MORE = Table(
-    "PV2",
-    "Encounter",
-    (
-        many("PV2-1", "Encounter.location", place("planned"), "PV2[Encounter] 3, 4", part="planned", reuse=True),
-        many("PV2-3", "Encounter.reasonCode", concept(), "PV2[Encounter] 7", reuse=True),
-        extension(
-            "PV2-8",
-            "Encounter.extension",
-            "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedStartDate",
-            "valueDateTime",
-            date_time,
-            "PV2[Encounter] 12, 13",
-        ),
-        extension(
-            "PV2-9",
-            "Encounter.extension",
-            "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter.plannedEndDate",
-            "valueDateTime",
-            date_time,
-            "PV2[Encounter] 14, 15",
-        ),
-        one("PV2-11", "Encounter.length", days, "PV2[Encounter] 17"),
-        _REFERRAL,
-        one("PV2-25", "Encounter.priority", concept(table("EncounterPriority")), "PV2[Encounter] 34", reuse=True),
-        extension(
-            "PV2-38",
-            "Encounter.extension",
-            EXTENSION + "encounter-modeOfArrival",
-            "valueCoding",
-            coding(table("ModeOfArrivalCode")),
-            "PV2[Encounter] 47, 48",
-            reuse=True,
-        ),
-    ),
-    {
-        **dict.fromkeys(
-            (2, 4, 5, 6, 14, 15, 16, 17, 18, 19, 20, 23, 24, *range(26, 38), 39, *range(41, 51)), _NO_TARGET
-        ),
-        **dict.fromkeys((7, 10, 21, 40), _NO_EXTENSION),
-        12: "the guide's target is the narrative, which is not data",
-        22: "the guide's target (meta.security) is a Coding and this is yes or no",
     },
 )
 
@@ -360,11 +271,5 @@ def _add_history(resource: Resource, segment: Segment, frame: Frame, scope: Scop
     scope.add(history)
 
 
-def visit_more(node: Node, frame: Frame, scope: Scope) -> None:
-    """PV2: more of the Encounter."""
-    if frame.visit is not None:
-        fill(frame.visit, node.segment, VISIT_MORE, scope)
-
-
-TABLES = (VISIT, VISIT_MORE)
-HANDLERS: dict[str, Handler] = {"PV1": visit, "PV2": visit_more}
+TABLES = (VISIT,)
+HANDLERS: dict[str, Handler] = {"PV1": visit}

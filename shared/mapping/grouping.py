@@ -41,6 +41,7 @@ _CARE = ("PRB", "GOL", "PTH")
 _PEOPLE = (*_CARE, "PR1", "IN1", "GT1", "NK1", "PV1", "PID")
 _DRUGS = ("RXA", "RXE", "RXO", "RXD", "RXG")
 _REMARKABLE = (
+    *("ODS", "ODT"),
     *("OBX", "SPM", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "RXC", "TQ1", "ORC", "AL1", "IAM", "DG1", "PR1"),
     *(
         "AIS",
@@ -81,6 +82,10 @@ PARENTS: Parents = {
     "IN2": ("IN1",),
     "IN3": ("IN1",),
     "ACC": ("PID",),
+    "CON": ("TXA", "PID"),
+    "IAR": ("IAM",),
+    "INV": ("OBX", "OBR", "SPM", "PID"),
+    "SID": ("OBX", "OBR", "PID"),
     "UB1": ("PID",),
     "UB2": ("PID",),
     "PDA": ("PID",),
@@ -118,6 +123,7 @@ PARENTS: Parents = {
     "IPC": ("OBR", "ORC", "PID"),
     "RQD": ("ORC!", "PID"),
     "RQ1": ("RQD",),
+    **dict.fromkeys(("ODS", "ODT"), ("ORC", "PID")),
     "NTE": _REMARKABLE,
     "TXA": ("PID",),
     **dict.fromkeys(("AIS", "AIG", "AIL", "AIP"), ("RGS",)),

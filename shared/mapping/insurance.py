@@ -129,7 +129,7 @@ CERTIFICATION = Table(
     (_MANAGER,),
     {1: "set id: position only", **dict.fromkeys((*range(2, 21), *range(22, 28)), _NO_TARGET)},
 )
-_CASE_MANAGER = {"coding": [{"system": "http://snomed.info/sct", "code": "768832004"}], "text": "case manager"}
+CASE_MANAGER: Resource = {"coding": [{"system": "http://snomed.info/sct", "code": "768832004"}], "text": "case manager"}
 
 
 def coverage(node: Node, frame: Frame, scope: Scope) -> Frame | None:
@@ -218,7 +218,7 @@ def certification(node: Node, frame: Frame, scope: Scope) -> None:
     manager = first(_MANAGER, node.segment, scope, {})
     team = care_team(frame, scope) if manager else None
     if team is not None:
-        team["participant"].append({"role": [_CASE_MANAGER], "member": {"display": manager}})
+        team["participant"].append({"role": [CASE_MANAGER], "member": {"display": manager}})
 
 
 TABLES = (COVERAGE, COVERAGE_MORE, VISIT_CLASS, CERTIFICATION)

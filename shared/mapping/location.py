@@ -16,7 +16,7 @@ _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
 # Component of PL, physical type, from the widest to the narrowest. The guide has building and floor part of the point
 # of care in one row and of each other in the next; wider contains narrower here. Its code for a point of care is a
 # placeholder: a ward is what PL.1 mostly names.
-_LEVELS = (
+LEVELS = (
     (3, "si", "Site"),
     (6, "bu", "Building"),
     (7, "lvl", "Level"),
@@ -39,7 +39,7 @@ def _chain(raw: str, scope: Scope) -> Resource | None:
     above: Resource | None = None
     path: list[str] = []
     narrowest: Resource | None = None
-    for part, code, display in _LEVELS:
+    for part, code, display in LEVELS:
         if not parts[part]:
             continue
         said = [text for text in scope.subparts(parts[part])[:2] if text]

@@ -19,6 +19,7 @@ _TAKES_NOTES = frozenset(
     {"Observation", "ServiceRequest", "Specimen", "Condition", "AllergyIntolerance", "Procedure", "Immunization"}
     | {
         "MedicationRequest",
+        "NutritionOrder",
         "MedicationAdministration",
         "MedicationDispense",
         "CareTeam",

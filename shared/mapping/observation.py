@@ -235,7 +235,10 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     fill(resource, segment, RESULT, scope)
     related = first(_RELATED, segment, scope, resource) if len(fields) > 33 else None
     _set_context(resource, frame, frame.specimen or related)
-    _set_value(resource, segment, scope)
+    if len(fields) > 5 and fields[5]:
+        _set_value(resource, segment, scope)
+    else:
+        _explain_absence(resource, segment, scope)
     if len(fields) > 23:
         _add_performer(resource, segment, scope)
     url = scope.add(resource)
@@ -278,10 +281,7 @@ def _set_context(resource: Resource, frame: Frame, specimen: Resource | None) ->
 
 def _set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
     fields = segment.fields
-    raw = fields[5] if len(fields) > 5 else ""
-    if not raw:
-        _explain_absence(resource, segment, scope)
-        return
+    raw = fields[5]
     scope.segment, scope.number, scope.repetition = segment, 5, 1
     if raw == NULL:
         scope.delete(resource, _VALUE)

@@ -178,7 +178,7 @@ def common_order(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     detail = node.first("OBR")
     if is_drug_group(node, scope):
         return drug_group(node, frame, lambda: add_request(segment, None, frame, scope), scope)
-    if detail is None and node.first("RQD") is not None:
+    if detail is None and any(node.first(name) for name in ("RQD", "ODS", "ODT")):
         return frame.within(common=segment, request=None, remarks=None)
     if detail is None and len(node.children) and not any(node.all(name) for name in ("OBX", "NTE", "SPM", "TQ1")):
         return None  # an order of another kind: its own segment maps it

@@ -1,17 +1,15 @@
-"""PID, PD1 and MRG: the Patient and its Account (guide: PID[Patient], PD1[Patient], PID[Account], PID[Provenance])."""
+"""PID: the Patient and its Account (guide: PID[Patient], PID[Account], PID[Provenance-Patient])."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.changes.identity_edits import LINK, MERGES, REPLACES, UNLINK, same_number
-from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
 from shared.mapping.appointment import add_participant, standing
-from shared.mapping.claims import CHANGES_PERSON, MOVES_NUMBER, Claim, names_a_visit
+from shared.mapping.claims import names_a_visit
 from shared.mapping.codes.tables import bare_table, table
-from shared.mapping.datatypes.coded import boolean, code, coded_text, concept, fixed, text
+from shared.mapping.datatypes.coded import boolean, code, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx, drivers_license, social_security
 from shared.mapping.datatypes.number import integer
 from shared.mapping.datatypes.person import EXTENSION, address, contact_point, human_name, name_of
@@ -19,8 +17,8 @@ from shared.mapping.datatypes.time import birth_time, date, date_time, no_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.header import AUTHOR
-from shared.mapping.organization import facility, organization
-from shared.mapping.practitioner import practitioner
+from shared.mapping.merge import note_link
+from shared.mapping.organization import facility
 from shared.mapping.rows import KEPT, Resource, Row, Table, absent, extension, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
@@ -180,66 +178,6 @@ PATIENT = Table(
     },
 )
 
-_LIVING_WILL = one(
-    "PD1-7",
-    "Observation.valueCodeableConcept",
-    concept(table("LivingWillCode")),
-    "PD1[Observation-LivingWill] 13",
-    placed=True,
-)
-
-DEMOGRAPHICS = Table(
-    "PD1",
-    "Patient",
-    (
-        many("PD1-3", "Patient.generalPractitioner", organization, "PD1[Patient] 5", reuse=True),
-        many("PD1-4", "Patient.generalPractitioner", practitioner, "PD1[Patient] 6", reuse=True),
-        extension(
-            "PD1-6",
-            "Patient.extension",
-            EXTENSION + "patient-disability",
-            "valueCodeableConcept",
-            concept(bare_table("0295", "Handicap")),
-            "PD1[Patient] 8, 9",
-            reuse=True,
-        ),
-        _LIVING_WILL,
-        extension(
-            "PD1-14",
-            "Patient.extension",
-            EXTENSION + "patient-congregation",
-            "valueString",
-            coded_text,
-            "PD1[Patient] 17, 18",
-        ),
-    ),
-    dict.fromkeys((1, 2, 5, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23), _NO_TARGET),
-)
-
-_PRIOR_ACCOUNT = one("MRG-3", "Account.identifier", cx("AN"), "MRG[Account] 6", placed=True, part=KEPT)
-
-# HL7 v2.5.1 3.3.43, decision 0026: after A43 the number is the person's; other events leave it with the prior record.
-_MOVED = many("MRG-1", "Patient.identifier", cx(), "decision 0026", placed=True, part=KEPT)
-
-# Decision 0042: a bundle says whom its Patient takes the place of; MRG-4 and MRG-2 are older numbers (HL7 3.3.18).
-_PRIOR = tuple(
-    many(f"MRG-{number}", "Patient.link.other.identifier", cx(), "decision 0042", placed=True, part=KEPT)
-    for number in (1, 4, 2)
-)
-
-MERGE = Table(
-    "MRG",
-    "Account",
-    (_PRIOR_ACCOUNT, *_PRIOR),
-    {
-        5: "the prior visit: it edits the identity table, not a resource",
-        6: "the prior visit: it edits the identity table, not a resource",
-        7: "the prior name: the surviving record has its own",
-    },
-)
-
-LIVING_WILL_CODE = fixed("http://loinc.org", "75320-2", "Advance directive")
-
 
 def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
     """PID: the Patient; all below it is about this person."""
@@ -251,7 +189,7 @@ def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
     reference = {"reference": url}
     scope.note_claim(resource, claim)
     if segment.number == 2:
-        _note_link(claim, resource, scope)
+        note_link(claim, resource, scope)
     fill(resource, segment, PATIENT, scope)
     if before is not None:
         _keep_numbers(resource, before["resource"])
@@ -349,75 +287,5 @@ def _add_last_update(segment: Segment, reference: Resource, person: Resource, sc
     )
 
 
-def demographics(node: Node, frame: Frame, scope: Scope) -> None:
-    """PD1: more of the Patient, and the living will as an Observation."""
-    if frame.person is None or frame.patient is None:
-        return
-    fill(frame.person, node.segment, DEMOGRAPHICS, scope)
-    will = first(_LIVING_WILL, node.segment, scope, frame.person)
-    if will:
-        scope.add(
-            {
-                "resourceType": "Observation",
-                "id": scope.mint("Observation", frame.person["id"], "living will"),
-                "status": "final",
-                "code": LIVING_WILL_CODE,
-                "subject": frame.patient,
-                "valueCodeableConcept": will,
-            }
-        )
-
-
-def merge(node: Node, frame: Frame, scope: Scope) -> None:
-    """MRG: the prior record gives way to the Patient of this group, with its account; it is not itself rewritten."""
-    claim = scope.claim_of(node.segment)
-    frame.merged = node.segment
-    if frame.person is None or frame.patient is None:
-        return
-    numbers = values(_PRIOR_ACCOUNT, node.segment, scope, frame.person)
-    if numbers:
-        add_account(numbers, frame.patient, scope, status="unknown")
-    if not claim.identifiers:
-        return
-    prior = scope.resolve(claim)
-    survivor = frame.person["id"]
-    is_one_record = prior == survivor and scope.event in CHANGES_PERSON
-    if scope.code == "ADT" and scope.event in MERGES["Patient"] and not is_one_record:
-        _name_prior(node.segment, frame.person, scope)
-    if prior != survivor:
-        is_move = scope.code == "ADT" and scope.event in MOVES_NUMBER
-        if is_move:
-            _take_over(node.segment, frame.person, scope)
-        scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor, claim.place if is_move else ""))
-
-
-def _name_prior(mrg: Segment, person: Resource, scope: Scope) -> None:
-    """Link the Patient with the record whose place it takes, by the numbers of MRG that PID does not name too."""
-    said = [identifier for row in _PRIOR for identifier in values(row, mrg, scope, person)]
-    kept = person.get("identifier", ())
-    given_up = [one_ for one_ in said if not any(same_number(one_, its) for its in kept)] or said
-    links = [{"other": {"type": "Patient", "identifier": identifier}, "type": REPLACES} for identifier in given_up]
-    if links:
-        person["link"] = links
-
-
-def _take_over(mrg: Segment, person: Resource, scope: Scope) -> None:
-    """Add the numbers that move to those of the person (A43: PID-3 may name them or not)."""
-    known = person.setdefault("identifier", [])
-    for identifier in values(_MOVED, mrg, scope, person):
-        if not any(same_number(identifier, one_) for one_ in known):
-            known.append(identifier)
-
-
-def _note_link(claim: Claim, person: Resource, scope: Scope) -> None:
-    """Note that the second person of A24 or A37 is linked with the first, or no longer (HL7 3.3.24, 3.3.37)."""
-    first_ = scope.claims["PID(1)"]
-    if scope.code != "ADT" or scope.event not in (LINK, UNLINK) or not (claim.identifiers and first_.identifiers):
-        return
-    other = scope.resolve(first_)
-    if other != person["id"]:
-        scope.identity.append(IdentityEdit("Patient", scope.event, other, person["id"]))
-
-
-TABLES = (PATIENT, DEMOGRAPHICS, MERGE)
-HANDLERS: dict[str, Handler] = {"PID": patient, "PD1": demographics, "MRG": merge}
+TABLES = (PATIENT,)
+HANDLERS: dict[str, Handler] = {"PID": patient}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import compress, count
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from shared.hl7 import Segment
-from shared.mapping.compiled import Beginning, Steps, Unmapped, put, reader, steps_by_field
+from shared.mapping.compiled import Beginning, Steps, Unmapped, by_length, put, reader, steps_of
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -117,13 +117,13 @@ class Table:
     rows: tuple[Row, ...]
     ignored: Mapping[int, str] = field(default_factory=dict)
     together: int = 0
-    steps: Steps = field(init=False, repr=False, compare=False)
+    steps: tuple[Steps, ...] = field(init=False, repr=False, compare=False)
     beginning: Beginning | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        steps = steps_by_field(self.rows)
-        beginning = Beginning(f"{self.segment} to {self.together}", steps, self.together) if self.together else None
-        object.__setattr__(self, "steps", steps)
+        steps = steps_of(self.rows)
+        beginning = Beginning(self.segment, steps, self.together) if self.together else None
+        object.__setattr__(self, "steps", by_length(steps))
         object.__setattr__(self, "beginning", beginning)
 
 
@@ -132,25 +132,30 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
 
     A bad value becomes a finding and the rest goes on. A field that is ``""`` is noted as deleted.
     """
-    fields, all_steps, reused = segment.fields, table.steps, scope.reused
+    fields, reused, all_steps = segment.fields, scope.reused, table.steps
     scope.segment = segment
     beginning = table.beginning if len(fields) > table.together else None
     if beginning is not None and beginning.set_kept(resource, fields, reused):
-        fields, all_steps, beginning = fields[beginning.after :], beginning.rest, None
-    for raw, steps in compress(zip(fields, all_steps), fields):  # noqa: B905 - a segment may end early, or go on
-        for key, leaf, is_list, row in steps:
-            kept = reused.get((key, raw)) if key else None
-            if kept is None:
-                built = _built(raw, row, segment, scope, resource)
-            else:
-                built, entries = kept
-                if entries:
-                    scope.number, scope.repetition = row.number, 1
-                    scope.include(entries)
-            if leaf and built and leaf not in resource and built.__class__ is not Unmapped:
-                resource[leaf] = [*built] if is_list else built
-            elif built is not None:
-                put(resource, row, built)
+        all_steps, beginning = beginning.rest, None
+    for number, key, leaf, is_list, row in all_steps[len(fields)] if len(fields) < len(all_steps) else all_steps[-1]:
+        raw = fields[number]
+        if not raw:
+            continue
+        kept = reused.get((key, raw)) if key else None
+        if kept is not None:
+            built, entries = kept
+            if entries:
+                scope.number, scope.repetition = number, 1
+                scope.include(entries)
+        elif key or row.when is not None or raw == NULL:
+            built = _built(raw, row, segment, scope, resource)
+        else:
+            scope.number = number
+            built = row.read(raw, scope)
+        if leaf and built and leaf not in resource and built.__class__ is not Unmapped:
+            resource[leaf] = [*built] if is_list else built
+        elif built is not None:
+            put(resource, row, built)
     if beginning is not None:
         beginning.keep(fields, reused)
 

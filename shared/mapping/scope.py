@@ -11,7 +11,7 @@ from shared.fhir import exact_json
 from shared.fhir.bundle import SharedEntry
 from shared.hl7 import Message, Segment
 from shared.hl7.structure import is_before
-from shared.mapping.claims import Claim, default_assigner, identity_claims
+from shared.mapping.claims import Claim, Sender, identity_claims
 from shared.mapping.context import LONGEST_KEPT, Kept, Reused
 from shared.mapping.rows import NULL, Resource, Row
 from shared.message.finding import Finding
@@ -104,13 +104,14 @@ class Scope:
         self.number = self.repetition = 0
         self.code, self.event = message.code, message.event
         self.has_several_orders = self.code == "ORU" and message.count("OBR") > 1
-        self.message_time = header.text(7)
+        sender = Sender(header, message.control_id, context.identity)
+        self.message_time = sender.sent
         self.zone = _message_offset(self.message_time) or context.zone
-        self.assigner = default_assigner(header, context.identity)
+        self.assigner = sender.assigner
         separators = self.component + self.subcomponent + self._escape + self.separator
         alike = (separators, message.charset, self.zone, self.assigner)
         self.reused: Reused = context.reuse.of(*alike) if trace is None else {}
-        self.claims = {claim.place: claim for claim in identity_claims(message, context.identity)}
+        self.claims = {claim.place: claim for claim in identity_claims(message, context.identity, sender)}
         self.entries: dict[str, Resource] = {}
         self.findings: list[Finding] = []
         self.known: dict[tuple[str, str], Any] = {}
@@ -138,8 +139,10 @@ class Scope:
     def texts(self, raw: str) -> list[str]:
         """Return the components of one repetition as text, padded so that every component exists."""
         parts = raw.split(self.component)
-        is_plain = self._escape not in raw and NULL not in raw
-        parts = [part.strip() for part in parts] if is_plain else [self.text(part) for part in parts]
+        if self._escape in raw or NULL in raw:
+            parts = [self.text(part) for part in parts]
+        elif raw.split(None, 1) != [raw]:  # it has blanks
+            parts = [part.strip() for part in parts]
         parts += _PADDING
         return parts
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.message.barrier import Barrier, read_barrier
 from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId, Sequence
 
@@ -35,7 +36,7 @@ class ArchiveRef(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One message on its way through a stage.
+    """One message on its way through a stage, or the token of one that is in order with several keys.
 
     Attributes:
         message: Carries the partition.
@@ -46,6 +47,7 @@ class Item(NamedTuple):
         body: The payload the next stage reads (raw before transform, canonical after), or None when it is fetched by
             reference.
         destination: Set for the queue ``deliver`` only.
+        barrier: Of a message with several ordering keys, and of its tokens.
     """
 
     message: MessageId
@@ -59,6 +61,12 @@ class Item(NamedTuple):
     canonical: ArchiveRef | None = None
     body: bytes | None = None
     destination: DestinationId | None = None
+    barrier: Barrier | None = None
+
+    @property
+    def is_token(self) -> bool:
+        """Tell whether this is no message: it keeps a place in line for one."""
+        return self.barrier is not None and self.message != self.barrier.message
 
     def by_reference(self) -> Item:
         """Return the same item without its body."""
@@ -67,9 +75,21 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A reminder to look at a session's lanes (rule R6); it carries nothing else."""
+    """A reminder to look at a session's lanes (rule R6); it carries nothing else.
 
-    destination: DestinationId
+    Attributes:
+        destination: Whose session it is; None: it is one of transform or route.
+    """
+
+    destination: DestinationId | None = None
+
+
+def with_tokens(item: Item) -> tuple[Item, ...]:
+    """Return a message and the tokens that stand for it in line with its other keys."""
+    if item.barrier is None:
+        return (item,)
+    bare = item.by_reference()
+    return (item, *(bare._replace(message=part.message, key=part.key) for part in item.barrier.parts[1:]))
 
 
 def encode_envelope(items: Iterable[Item]) -> bytes:
@@ -105,7 +125,7 @@ def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:
         if head["v"] != ENVELOPE_VERSION:
             raise EnvelopeUnreadable("unknown version")
         if "wake" in head:
-            return Wake(DestinationId(head["wake"]))
+            return Wake(DestinationId(head["wake"]) if head["wake"] else None)
         return tuple(_items(head["items"], body, end + 1))
     except (KeyError, TypeError, ValueError) as error:
         raise EnvelopeUnreadable(type(error).__name__) from None
@@ -152,6 +172,8 @@ def _head(item: Item) -> dict[str, Any]:
         head["len"] = len(item.body)
     if item.destination is not None:
         head["d"] = item.destination
+    if item.barrier is not None:
+        head["b"] = item.barrier.written()
     return head
 
 
@@ -174,5 +196,6 @@ def _items(heads: list[dict[str, Any]], body: bytes, start: int) -> Iterator[Ite
             canonical=ArchiveRef(*head["can"]) if "can" in head else None,
             body=None if size is None else body[start : start + size],
             destination=DestinationId(head["d"]) if "d" in head else None,
+            barrier=read_barrier(head["b"]) if "b" in head else None,
         )
         start += size or 0

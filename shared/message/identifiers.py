@@ -43,6 +43,12 @@ def new_message_id(partition: int, now: datetime, entropy: bytes) -> MessageId:
     return MessageId(f"{partition}-{milliseconds:012x}{entropy[:10].hex()}")
 
 
+def token_id(message: MessageId, key: OrderingKey, partition: int) -> MessageId:
+    """Return the id of the token that stands for a message in line with another key, in that key's partition."""
+    digest = hashlib.sha256(f"{message}\x1f{key}".encode()).hexdigest()
+    return MessageId(f"{partition}-{digest[:32]}")
+
+
 def partition_of(message: MessageId) -> int:
     """Return the partition that a message id carries."""
     return int(message.partition("-")[0])

@@ -28,6 +28,7 @@ class DeliveryState(StrEnum):
     QUARANTINED = "quarantined"
     DISCARDED = "discarded"
     SKIPPED = "skipped"  # of a replay: the destination has the same already, and nothing older came after it
+    PASSED = "passed"  # a token: what it stood for has gone
 
 
 # Nothing changes a delivery that is in one of these.

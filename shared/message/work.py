@@ -79,11 +79,22 @@ async def work_through(
         await process(items_of(offers))
         return
     for item in items_of(offers):
-        if await attempt(item.message) > ATTEMPT_LIMIT * ENDS_FOR_AN_ATTEMPT:
-            await give_up(item)
-        else:
-            await _process_counted(item, process, attempt)
-            await finish(item.message)
+        await work_on(item, process, attempt, finish, give_up)
+
+
+async def work_on(
+    item: Item,
+    process: Callable[[Sequence[Item]], Awaitable[None]],
+    attempt: Callable[[MessageId], Awaitable[int]],
+    finish: Callable[[MessageId], Awaitable[None]],
+    give_up: Callable[[Item], Awaitable[None]],
+) -> None:
+    """Process one item, counted: see `work_through`."""
+    if await attempt(item.message) > ATTEMPT_LIMIT * ENDS_FOR_AN_ATTEMPT:
+        await give_up(item)
+    else:
+        await _process_counted(item, process, attempt)
+        await finish(item.message)
 
 
 async def _process_counted(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.changes.identity_edits import MERGES
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Message
-from shared.mapping.claims import MOVES_NUMBER, Claim, subject_claim
+from shared.mapping.claims import MOVES_NUMBER, Claim, edited_claims, subject_claim
 from shared.mapping.identity import Minter
 from shared.message.errors.mapping import IdentityConflict, MergeCycle
 from shared.message.finding import Finding
@@ -62,16 +62,24 @@ class PersonIndex:
         ids = {claim.place: resource or one.minted for claim, one, resource in zip(claims, asked, known, strict=True)}
         return Resolved(ids)
 
-    async def subject_of(self, message: Message, interface: Declares, kind: str) -> str | None:
-        """Return the id of the first person or visit (``Patient``, ``Encounter``) of a message; None without one.
+    async def subject_of(self, message: Message, interface: Declares, kind: str) -> tuple[str, ...]:
+        """Return the id of the first person or visit (``Patient``, ``Encounter``) of a message; nothing without one.
 
-        It is bound at once: the same person has the same ordering key from the first message on.
+        After it come the ids that its numbers meant before a merge or a move. It is bound at once: the same person has
+        the same ordering key from the first message on.
         """
         subject = subject_claim(message, kind, claim_defaults(interface))
         if subject is None:
-            return None
+            return ()
         [resolution] = await self._identities.resolve([self._keys.of(subject)])
-        return resolution.resource
+        return (resolution.resource, *resolution.former)
+
+    async def edited_by(self, message: Message, interface: Declares, kinds: Container[str]) -> list[tuple[str, str]]:
+        """Return kind and id of every record that a merge, link or move is about, and of what they were before."""
+        claims = [one for one in edited_claims(message, claim_defaults(interface)) if one.kind in kinds]
+        found = await self._identities.resolve([self._keys.of(claim) for claim in claims])
+        pairs = zip(claims, found, strict=True)
+        return [(claim.kind, one) for claim, each in pairs for one in (each.resource, *each.former)]
 
     async def known_subject_of(self, message: Message, interface: Declares, kind: str) -> str | None:
         """Return what `subject_of` would, and bind nothing."""
@@ -94,6 +102,26 @@ class PersonIndex:
         is_merge = edit.event in MERGES.get(edit.kind, ()) and edit.prior != edit.survivor
         if is_merge and not await self._identities.merge(edit.prior, edit.survivor):
             raise MergeCycle(edit.event)
+
+    async def check_direction(self, event: str, claims: Sequence[Claim]) -> None:
+        """Check that no survivor of a merge has given way to its prior record before.
+
+        Both are one record by then, and nothing is left to redirect. A merge that is only sent again finds its prior
+        number redirected, and not the survivor's.
+
+        Raises:
+            MergeCycle: one has; the sender's idea of who is who is not the hub's.
+        """
+        kinds = [kind for kind, events in MERGES.items() if event in events]
+        keyed = [(claim.role, self._keys.of(claim).keys) for claim in claims if claim.kind in kinds]
+        best = [(role, keys[0]) for role, keys in keyed if keys]
+        bound = await self._identities.bound([key for _, key in best])
+        now = await self._identities.lookup([key for _, key in best])
+        gave_way: dict[str | None, dict[str, bool]] = {}
+        for (role, _), at, end in zip(best, bound, now, strict=True):
+            gave_way.setdefault(end, {})[role] = at != end
+        if any(roles.get("subject", False) and not roles.get("prior", True) for roles in gave_way.values()):
+            raise MergeCycle(event)
 
 
 def _answer(

@@ -5,6 +5,7 @@ All methods are batch-shaped: one call is one round trip, or one group commit.
 """
 
 from shared.ports.archive import Archive, Unit
+from shared.ports.barriers import Barriers, Line, Opened
 from shared.ports.fhir_store import FhirStore, MetaWrite, Stored, Write
 from shared.ports.identities import Identities, IdentityClaim, Resolution
 from shared.ports.lanes import DestinationStatus, Lanes, Ownership, Turn
@@ -16,6 +17,7 @@ from shared.ports.services import Clock, Destination, Publisher, SecretStore, Wo
 __all__ = [
     "Archive",
     "Audit",
+    "Barriers",
     "Chain",
     "Clock",
     "Destination",
@@ -26,7 +28,9 @@ __all__ = [
     "IdentityClaim",
     "Lanes",
     "Ledger",
+    "Line",
     "MetaWrite",
+    "Opened",
     "Outgoing",
     "Ownership",
     "Publisher",

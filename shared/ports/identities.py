@@ -30,12 +30,15 @@ class Resolution(NamedTuple):
         others: Ids that lesser keys of the same claim are bound to: a conflict for a person to look at.
         family: As stored before this claim.
         birth_date: As stored before this claim.
+        former: What keys of the claim meant before somebody merged or moved it, oldest first: messages in line with
+            these ids may still be on their way.
     """
 
     resource: str
     others: tuple[str, ...] = ()
     family: str = ""
     birth_date: str = ""
+    former: tuple[str, ...] = ()
 
     def contradicts(self, claim: IdentityClaim) -> bool:
         """Tell whether family name and birth date both say that the claim is about somebody else."""
@@ -61,6 +64,10 @@ class Identities(Protocol):
 
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         """Return the resource each key is bound to, at the end of its chain."""
+        ...
+
+    async def bound(self, keys: Sequence[str]) -> list[str | None]:
+        """Return the resource each key is bound to, whatever that was merged into."""
         ...
 
     async def merge(self, prior: str, survivor: str) -> bool:

@@ -114,6 +114,10 @@ class Lanes(Protocol):
         """Set a stopped delivery back to ``PARKED``, or to ``DISCARDED``; its lane moves again."""
         ...
 
+    async def hasten(self, delivery: Delivery) -> None:
+        """Let a parked delivery go at once, whenever it was due; one that is not parked stays as it is."""
+        ...
+
     async def waiting(self) -> dict[DestinationId, int]:
         """Return how many deliveries each destination has not settled."""
         ...

@@ -9,27 +9,32 @@ from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import Offer, items_of
 from shared.observe.log import log
-from shared.ports import Clock, Ledger
+from shared.ports import Barriers, Clock, Ledger
 
 
 class DeadLetters:
     """Records dead letters: each is an error of ours, so each is an alarm (rule R5)."""
 
-    def __init__(self, *, clock: Clock, ledger: Ledger) -> None:
+    def __init__(self, *, clock: Clock, ledger: Ledger, barriers: Barriers) -> None:
         self._clock = clock
         self._ledger = ledger
+        self._barriers = barriers
 
     async def record(self, queue: str, offers: Sequence[Offer]) -> None:
         """Quarantine every message of these envelopes; nothing is resent by itself."""
-        now = self._clock.now()
+        now, items = self._clock.now(), items_of(offers)
+        barriers = [item.barrier for item in items if item.barrier is not None]
+        # A token stands for its message, which cannot go on without it.
+        messages = dict.fromkeys(item.barrier.message if item.barrier else item.message for item in items)
         steps = [
             Progress(
-                item.message,
+                message,
                 MessageState.QUARANTINED,
-                Hop(item.message, now, queue, PoisonMessage.code, "dead letter"),
+                Hop(message, now, queue, PoisonMessage.code, "dead letter"),
                 code=PoisonMessage.code,
             )
-            for item in items_of(offers)
+            for message in messages
         ]
         await self._ledger.progress(steps)
+        await self._barriers.stop(barriers)
         log("dead_letters", queue=queue, count=len(steps), code=PoisonMessage.code)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.message.delivery import Delivery
-from shared.message.envelope import Item, encode_envelope
+from shared.message.envelope import Item, encode_envelope, with_tokens
 from shared.message.errors.pipeline import NotFound, NotStopped
 from shared.message.identifiers import LIVE, DestinationId, MessageId, partition_of
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Selection
 from shared.message.state import DeliveryState, MessageState
-from shared.ports import Clock, History, Lanes, Ledger, Outgoing, Queue
+from shared.ports import Barriers, Clock, History, Lanes, Ledger, Outgoing, Queue
 from shared.recover.request import read_json, read_reason
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Orders:
         ledger: Ledger,
         history: History,
         lanes: Lanes,
+        barriers: Barriers,
         queue: Queue,
         sessions: Sessions,
         registry: Registry,
@@ -52,6 +53,7 @@ class Orders:
         self._clock = clock
         self._ledger = ledger
         self._lanes = lanes
+        self._barriers = barriers
         self._queue = queue
         self._sessions = sessions
 
@@ -111,7 +113,8 @@ class Orders:
 
     async def _restart(self, record: MessageRecord, hop: Hop) -> None:
         await self._ledger.reopen(record.message, MessageState.QUEUED, hop)
-        item = Item(
+        barrier = await self._barriers.reopen(record.message)
+        item = barrier or Item(
             message=record.message,
             interface=record.interface,
             sequence=record.sequence,
@@ -121,10 +124,16 @@ class Orders:
             mapping=record.mapping,
             raw=record.raw,
         )
-        # The time makes the id new: a person may resend the same message twice.
-        message_id = f"{record.message}-resend-{hop.at.timestamp():.3f}"
-        outgoing = Outgoing(encode_envelope([item]), str(partition_of(record.message)), message_id)
-        await self._queue.send(TRANSFORM_QUEUE, [outgoing])
+        # The time makes the ids new: a person may resend the same message twice.
+        outgoing = [
+            Outgoing(
+                encode_envelope([part]),
+                str(partition_of(part.message)),
+                f"{part.message}-resend-{hop.at.timestamp():.3f}",
+            )
+            for part in with_tokens(item)
+        ]
+        await self._queue.send(TRANSFORM_QUEUE, outgoing)
 
     async def _release(self, stopped: Sequence[Delivery], hop: Hop) -> list[DestinationId]:
         destinations = list(dict.fromkeys(row.destination for row in stopped))

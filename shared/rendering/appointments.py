@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.mapping.appointment import CONTACTS
 from shared.mapping.codes.tables import table
 from shared.message.finding import Finding
 from shared.rendering.coded import concept, text
@@ -62,11 +63,8 @@ def contact(name: str) -> Row:
     return Row(field, "Appointment.participant", person, f"SCH[Appointment] {guide}", _has_role(name))
 
 
-_CONTACT_FIELDS = {
-    "placer contact": ("SCH-12", "15 to 17"),
-    "filler contact": ("SCH-16", "21 to 23"),
-    "enterer": ("SCH-20", "27 to 29"),
-}
+_GUIDE_OF = {12: "15 to 17", 16: "21 to 23", 20: "27 to 29"}
+_CONTACT_FIELDS = {name: (f"SCH-{field}", _GUIDE_OF[field]) for field, name in CONTACTS.items()}
 
 SCHEDULE = Table(
     "SCH",
@@ -120,7 +118,7 @@ def _taking_part(segment: str, actor: Row, begins: int, lasts: int) -> Table:
         "Appointment.participant",
         (actor, Row(f"{segment}-4", "participant.type", concept(), f"{segment}[Appointment] 6")),
         (Implied("status", "who is listed takes part", ("accepted",)),),
-        {begins: later, lasts: later},
+        {begins: later, begins + 1: "comes back as a time", lasts: later},
     )
 
 

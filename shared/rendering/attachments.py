@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from shared.mapping.datatypes.attachment import MAIN_TYPES, SUBTYPES
 from shared.rendering.draft import composed
 from shared.rendering.rows import Resource
 
-# HL7 table 0191: the main types whose subtype (table 0291) is the end of the media type.
-_MAIN_TYPES = {"application": "AP", "audio": "AU", "image": "IM", "text": "TEXT"}
-_SUBTYPES = {"application/pdf": ("AP", "PDF"), "text/plain": ("TEXT", "TEXT"), "text/html": ("TEXT", "HTML")} | {
-    "image/jpeg": ("IM", "JPEG"), "image/png": ("IM", "PNG"), "image/gif": ("IM", "GIF"), "image/tiff": ("IM", "TIFF"),
-    "application/xml": ("AP", "XML"), "application/rtf": ("AP", "RTF"),
-}  # fmt: skip
+_SUBTYPE_OF = {media_type: subtype for subtype, media_type in SUBTYPES.items()}
 
 
 def taken_attachment(value: Resource) -> tuple[str, str] | None:
@@ -18,13 +14,13 @@ def taken_attachment(value: Resource) -> tuple[str, str] | None:
     data, url = value.pop("data", ""), value.pop("url", "") if "data" not in value else ""
     if not data and not url:
         return None
-    media_type = value.pop("contentType", "")
-    kind, subtype = _SUBTYPES.get(media_type) or _typed(media_type)
+    kind, subtype = _typed(value.pop("contentType", ""))
     if data:
         return "ED", composed(["", kind, subtype, "Base64", data])
     return "RP", composed([url, "", kind, subtype])
 
 
 def _typed(media_type: str) -> tuple[str, str]:
+    """Return the codes of HL7 tables 0191 and 0291 for a media type; one without a subtype there is its own."""
     main, _, _ = media_type.partition("/")
-    return (_MAIN_TYPES.get(main, "AP"), media_type) if media_type else ("", "")
+    return (MAIN_TYPES.get(main, "AP"), _SUBTYPE_OF.get(media_type, media_type)) if media_type else ("", "")

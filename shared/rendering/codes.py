@@ -10,11 +10,6 @@ from urllib.parse import unquote
 from shared.mapping.codes.systems import ASSIGNERS, CODE_SYSTEMS
 from shared.mapping.codes.tables import V2, CodeTable
 
-# Several HL7 codes have one FHIR code in the guide. The code that reads the same is taken, else the first of the table;
-# where another one means it better, it is named here.
-_PREFERRED: Mapping[str, Mapping[str, str]] = {
-    "MaritalStatus": {"T": "P", "L": "E"},  # domestic partner, legally separated (HL7 table 0002)
-}
 _NAMES = {system: name for name, system in reversed(CODE_SYSTEMS.items())}
 _NAMES["http://www.ama-assn.org/go/cpt"] = "C4"
 _ASSIGNER_NAMES = {system: name for name, system in reversed(ASSIGNERS.items())}
@@ -29,8 +24,7 @@ def inverse(table: CodeTable) -> Mapping[tuple[str, str], str]:
         key = (target.system, target.code)
         if key not in found or sent.lower() == target.code.lower():
             found[key] = sent
-    preferred = _PREFERRED.get(table.name, {})
-    return MappingProxyType({key: preferred.get(key[1], sent) for key, sent in found.items()})
+    return MappingProxyType({key: table.preferred.get(key[1], sent) for key, sent in found.items()})
 
 
 @cache

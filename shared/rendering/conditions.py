@@ -91,6 +91,7 @@ DIAGNOSIS = Table(
         Implied("clinicalStatus", "a diagnosis that a message lists is active"),
         Implied("verificationStatus", "a diagnosis that a message lists holds"),
     ),
+    {22: "not in 2.5.1"},
 )
 
 IN_THE_VISIT = Table(

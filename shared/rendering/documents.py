@@ -7,8 +7,12 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from shared.mapping.codes.tables import bare_table, table
+from shared.mapping.datatypes.attachment import MAIN_TYPES
+from shared.mapping.document_reference import AVAILABILITY, COMPLETION
 from shared.rendering.attachments import taken_attachment
 from shared.rendering.coded import concept
+from shared.rendering.codes import inverse_code
+from shared.rendering.document_events import write_document_events
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import ei, has_type, number
 from shared.rendering.people import xcn
@@ -16,30 +20,28 @@ from shared.rendering.rows import ALTERNATE_CODES, Implied, Resource, Row, Table
 from shared.rendering.times import hl7_time, time
 
 if TYPE_CHECKING:
-    from shared.rendering.draft import Draft, SegmentDraft
+    from shared.rendering.document_events import write_document_events
+from shared.rendering.draft import Draft, SegmentDraft
 
 _GUIDE = "TXA[DocumentReference]"
 _DECIDED = "decision 0032"
 _DATE = "http://hl7.org/fhir/6.0/StructureDefinition/extension-date"
-# HL7 table 0271 by FHIR's docStatus; the guide names no map. "Legally authenticated" is never claimed.
-_COMPLETION = {"preliminary": "IP", "final": "AU", "amended": "AU", "entered-in-error": "IN"}
+# What HL7 table 0271 has no code of its own for: an amended document is authenticated, one in error is not complete.
+_NEAREST = {"amended": "AU", "entered-in-error": "IN"}
 _DOCUMENTED = "DO"
-_AVAILABILITY = {"current": "AV", "superseded": "OB", "entered-in-error": "CA"}  # HL7 table 0273
-# HL7 table 0191 by the main part of a media type.
-_PRESENTATION = {"application": "AP", "audio": "AU", "image": "IM", "text": "TEXT", "multipart": "multipart"}
 _TEXT = "text/plain"
 
 
 def completion(value: str, draft: Draft, kind: str) -> str:
     """Write docStatus as HL7 table 0271."""
     del draft, kind
-    return _COMPLETION.get(value, "")
+    return inverse_code(COMPLETION).get(value) or _NEAREST.get(value, "")
 
 
 def availability(value: str, draft: Draft, kind: str) -> str:
     """Write the status of a DocumentReference as HL7 table 0273."""
     del draft, kind
-    return _AVAILABILITY.get(value, "")
+    return inverse_code(AVAILABILITY).get(value, "")
 
 
 def order_number(value: Resource, draft: Draft, kind: str) -> str:
@@ -94,7 +96,6 @@ DOCUMENT = Table(
         13: "comes back from the document that this one replaces or appends to",
         25: "not in 2.5.1",
         28: "not in 2.5.1",
-        **dict.fromkeys((5, 8, 11, 21, 22, 23), "who did what, and when, is in Provenance: a document does not say it"),
     },
 )
 
@@ -103,6 +104,7 @@ def write_document(url: str, draft: Draft) -> None:
     """Write TXA, and an OBX for each attachment."""
     txa = draft.segment("TXA")
     txa.set(1, "1")
+    write_document_events(url, txa, draft.look({"reference": url})[1], draft)
     with draft.open(url) as resource:
         named = _name(resource, draft)
         contents = [one.get("attachment", {}) for one in resource.get("content", ())]
@@ -132,7 +134,7 @@ def _write_presentation(txa: SegmentDraft, contents: list[Resource]) -> None:
     if not contents:
         return
     main = contents[0].get("contentType", "").partition("/")[0]
-    txa.set(3, _PRESENTATION.get(main, ""))
+    txa.set(3, MAIN_TYPES.get(main, ""))
     made = {one.get("creation") for one in contents}
     if len(made) == 1 and None not in made:
         txa.set(7, hl7_time(made.pop()))

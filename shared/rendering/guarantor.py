@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
+from shared.rendering.accounts import accounts_of
 from shared.rendering.coded import boolean, code, concept
 from shared.rendering.draft import composed
 from shared.rendering.identifiers import cx, has_type, is_social_security, number
-from shared.rendering.patient import accounts_of, spoken
+from shared.rendering.patient import spoken
 from shared.rendering.people import is_private, is_work, organization_of, xad, xpn, xtn
 from shared.rendering.rows import Implied, Resource, Row, Table, fill
 from shared.rendering.times import time

@@ -9,7 +9,7 @@ from shared.mapping.codes.systems import SSN
 from shared.mapping.codes.tables import V2, table
 from shared.mapping.datatypes.check_digit import CHECK_DIGIT, CHECK_SCHEME
 from shared.rendering.codes import authority, is_registered
-from shared.rendering.draft import composed, escaped
+from shared.rendering.draft import composed, escaped, subcomposed
 from shared.rendering.rows import Choice, Resource, Write
 from shared.rendering.times import taken_period
 
@@ -149,6 +149,11 @@ def taken_entity(value: Resource, draft: Draft, *, has_fixed_type: bool = True) 
     if has_fixed_type:
         taken_type(value)
     return [said, *taken_authority(value, draft)] if said else []
+
+
+def entity_pair(first: Resource, second: Resource, draft: Draft) -> str:
+    """Return the EIP of a placer's and a filler's Identifier, each an EI in subcomponents; take them."""
+    return "^".join(subcomposed(taken_entity(one, draft)) for one in (first, second)).rstrip("^")
 
 
 def taken_check_digit(value: Resource) -> list[str]:

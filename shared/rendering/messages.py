@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.message.errors.mapping import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
 from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
 from shared.rendering.conditions import write_allergies, write_diagnoses
+from shared.rendering.demographics import is_will
 from shared.rendering.documents import write_document
 from shared.rendering.guarantor import guarantors, write_guarantors
 from shared.rendering.header import write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
-from shared.rendering.orders import write_orders, write_report
-from shared.rendering.patient import has_prior, is_will, prior_of, write_merge, write_patient
+from shared.rendering.merge import has_prior, prior_of, write_merge
+from shared.rendering.orders import write_orders
+from shared.rendering.patient import write_patient
 from shared.rendering.procedures import write_procedures
 from shared.rendering.related_person import write_related
+from shared.rendering.reports import write_report
 from shared.rendering.results import write_results
 from shared.rendering.statements import stated, write_death, write_statements
+from shared.rendering.uniform_billing import bills, write_bills
 from shared.rendering.visit import write_visit
 
 if TYPE_CHECKING:
@@ -43,7 +48,8 @@ class About:
 
 def _admission(about: About, draft: Draft) -> None:
     statements = stated(about.patient, draft)
-    results = _loose_results(about, draft, leave=statements)
+    billed = bills(about.patient, draft) if about.event != "A03" else []  # ADT_A03 has no UB1 and UB2
+    results = _loose_results(about, draft, leave={*billed, *(url for urls in statements.values() for url in urls)})
     _write_arrival(about, statements, draft)
     if about.event != "A03":
         write_results(results, draft)
@@ -56,6 +62,7 @@ def _admission(about: About, draft: Draft) -> None:
     write_guarantors(about.patient, draft)
     write_coverages(about.patient, draft)
     write_statements("ACC", statements["ACC"], draft)
+    write_bills(billed, draft)
     write_death(statements["PDA"], about.patient, draft)
 
 
@@ -74,10 +81,10 @@ def _named_elsewhere(draft: Draft) -> set[str]:
     return insured | guarantors(draft)
 
 
-def _loose_results(about: About, draft: Draft, *, leave: dict[str, list[str]] | None = None) -> list[str]:
+def _loose_results(about: About, draft: Draft, *, leave: AbstractSet[str] = frozenset()) -> list[str]:
     """Return the Observations of the person that no report holds, without those that have segments of their own."""
     held = {draft.look(one)[0] for _, report in draft.all("DiagnosticReport") for one in report.get("result", ())}
-    held |= {url for urls in (leave or {}).values() for url in urls}
+    held |= leave
     return [
         url
         for url, one in draft.all("Observation")
@@ -100,7 +107,7 @@ def _results(about: About, draft: Draft) -> None:
     write_patient(about.patient, draft)
     _write_visit_if_any(about, draft)
     for url in reports:
-        write_report(url, draft)
+        write_report(url, about.patient, draft, is_only=len(reports) == 1)
 
 
 def _orders(about: About, draft: Draft) -> None:

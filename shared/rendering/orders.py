@@ -1,4 +1,4 @@
-"""ServiceRequest and DiagnosticReport as ORC and OBR (guide: ORC[ServiceRequest], OBR[DiagnosticReport] and kin)."""
+"""ServiceRequest as ORC and OBR (guide: ORC[ServiceRequest], OBR[ServiceRequest])."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.person import EXTENSION
+from shared.rendering.charges import charges_of, write_charges
 from shared.rendering.coded import code, coding, concept
 from shared.rendering.conditions import write_diagnoses
-from shared.rendering.identifiers import ei, has_type
+from shared.rendering.demographics import is_will
+from shared.rendering.draft import escaped
+from shared.rendering.identifiers import ei, entity_pair, has_type, type_of
 from shared.rendering.notes import write_notes
-from shared.rendering.patient import is_will
-from shared.rendering.people import ndl, xad, xcn, xon, xtn
-from shared.rendering.results import write_results, write_specimens
-from shared.rendering.rows import Choice, Implied, Resource, Row, Table, Write, extension, fill, is_extension, prune
+from shared.rendering.order_context import write_billing, write_contact, write_trials
+from shared.rendering.order_events import write_order_event
+from shared.rendering.people import xad, xcn, xon, xtn
+from shared.rendering.results import write_results
+from shared.rendering.rows import Implied, Resource, Row, Table, Write, extension, fill, is_extension, prune
+from shared.rendering.specimens import write_collector, write_in_order, write_specimens
 from shared.rendering.times import hl7_time, time
+from shared.rendering.timing import write_old_timing, write_timing
 
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft, SegmentDraft
 
 _CALLBACK = EXTENSION + "servicerequest-order-callback-phone-number"
 _BUSINESS_EVENT = EXTENSION + "businessEvent"
-_FUNCTION = EXTENSION + "event-performerFunction"
-_RESULTS_FOLLOW = "RE"  # HL7 table 0119
+_ABOUT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
 # What an order message asks for, by the status of the order; ORC-5 says the status itself. The guide's table is no
 # help: it gives one status to many control codes.
 _CONTROL = {"on-hold": "HD", "revoked": "CA", "completed": "SC", "entered-in-error": "CA"}
 _NEW_ORDER = "NW"
-_AS_SPM = "comes back as SPM"
 _LATER = "not in 2.5.1"
-_TIMING = "a Timing says more than TQ holds: it is told, not shortened"
+_TIMING = "comes back as TQ1, in a message without it as ORC-7"
 
 COMMON = Table(
     "ORC",
@@ -65,7 +69,6 @@ COMMON = Table(
         1: "comes back by the status of the order: RE in a result, else NW, HD, CA or SC",
         7: _TIMING,
         8: "an order that another one is part of has its own ORC",
-        **dict.fromkeys((10, 11, 15, 17, 18, 19), "who did what, and when, is in Provenance: an order does not say it"),
         22: "comes back with ORC-21: the address of the facility",
         23: "comes back with ORC-21: how the facility is reached",
         24: "comes back with ORC-12: the address of who orders",
@@ -92,6 +95,21 @@ REQUESTER = Table(
     ),
 )
 
+
+def information(value: Resource, draft: Draft, kind: str) -> str:
+    """Write clinical information as a text, which OBR-13 is in 2.5.1: what was said, else what the code is called."""
+    del draft, kind
+    for inner in value.get("extension", ()):
+        said = inner.get("valueCodeableConcept", {})
+        first: Resource = (said.get("coding") or [{}])[0]
+        found = said.pop("text", "") or first.pop("display", "") or first.pop("code", "")
+        if found:
+            inner.pop("url")
+            value.pop("url")
+            return escaped(found)
+    return ""
+
+
 SERVICE = Table(
     "OBR",
     "ServiceRequest",
@@ -106,142 +124,41 @@ SERVICE = Table(
             "OBR[ServiceRequest] 29, 30",
             is_extension(_CALLBACK),
         ),
+        Row("OBR-13", "ServiceRequest.extension", information, "OBR[ServiceRequest] 23, 24", is_extension(_ABOUT)),
         Row("OBR-31", "ServiceRequest.reasonCode", concept(), "OBR[ServiceRequest] 48"),
         Row("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63"),
     ),
     (),
     {
-        13: "an extension of the mapping's own",
         16: "comes back with ORC-12: one person orders",
         27: _TIMING,
-        29: "an order that another one is part of has its own ORC",
+        29: "comes back from the numbers of basedOn",
         47: "comes back in OBR-46: FHIR has one element for both",
         53: _LATER,
-        9: _AS_SPM,
-        14: _AS_SPM,
-        15: _AS_SPM,
-        39: _AS_SPM,
     },
 )
 
 
-def _has_function(*codes: str) -> Choice:
-    """Return the choice of performers by their function (v3 ParticipationType); ``""`` stands for none."""
-
-    def has_function(value: Resource) -> bool:
-        functions = [one for one in value.get("extension", ()) if one.get("url") == _FUNCTION]
-        found = {
-            coding.get("code", "")
-            for one in functions
-            for coding in one.get("valueCodeableConcept", {}).get("coding", ())
-        }
-        return (found or {""}) <= {*codes}
-
-    return has_function
-
-
-def performing(value: Resource, draft: Draft, kind: str) -> str:
-    """Write a performer as an NDL; the field says the function."""
-    found = ndl(value, draft, kind)
-    if found:
-        value["extension"] = [one for one in value.get("extension", ()) if one.get("url") != _FUNCTION]
-    return found
-
-
-REPORT = Table(
-    "OBR",
-    "DiagnosticReport",
-    (
-        Row("OBR-2", "DiagnosticReport.identifier", ei(), "OBR[ServiceRequest] 5 to 7", has_type("PLAC")),
-        Row("OBR-3", "DiagnosticReport.identifier", ei(), "OBR[ServiceRequest] 8 to 11", has_type("FILL", "")),
-        Row("OBR-4", "DiagnosticReport.code", concept(), "OBR[DiagnosticReport] 10"),
-        Row("OBR-7", "DiagnosticReport.effectiveDateTime", time, "OBR[DiagnosticReport] 13, 14"),
-        Row("OBR-7", "DiagnosticReport.effectivePeriod.start", time, "OBR[DiagnosticReport] 13, 14"),
-        Row("OBR-8", "DiagnosticReport.effectivePeriod.end", time, "OBR[DiagnosticReport] 15"),
-        Row("OBR-22", "DiagnosticReport.issued", time, "OBR[DiagnosticReport] 29"),
-        Row(
-            "OBR-24",
-            "DiagnosticReport.category",
-            concept(table("DiagnosticServiceSectionID")),
-            "OBR[DiagnosticReport] 31",
-        ),
-        Row("OBR-25", "DiagnosticReport.status", code(table("ResultStatus[Non-Queries]")), "OBR[DiagnosticReport] 32"),
-        Row("OBR-32", "DiagnosticReport.resultsInterpreter", ndl, "OBR[DiagnosticReport] 40"),
-        Row("OBR-34", "DiagnosticReport.performer", performing, "OBR[DiagnosticReport] 42", _has_function("SPRF", "")),
-        Row("OBR-35", "DiagnosticReport.performer", performing, "OBR[DiagnosticReport] 46", _has_function("TRANS")),
-    ),
-    (
-        Implied("subject", "the person of the message"),
-        Implied("encounter", "the visit of the message"),
-        Implied("basedOn", "the ORC above"),
-        Implied("result", "the OBX below"),
-        Implied("specimen", "the SPM below"),
-        Implied("status", "without OBR-25 nobody knows it", ("unknown",)),
-    ),
-)
-
-COLLECTOR = Table(
-    "OBR",
-    "Specimen",
-    (Row("OBR-10", "Specimen.collection.collector", xcn, "OBR[Specimen] 13"),),
-)
-
-
-def write_report(url: str, draft: Draft) -> None:
-    """Write the segments of one DiagnosticReport: its order, itself, its results, its specimens."""
-    _, found = draft.look({"reference": url})
-    orders = [draft.look(one) for one in found.get("basedOn", ())]
-    requested = next((one for one, order in orders if order.get("resourceType") == "ServiceRequest"), "")
-    if not requested:
-        _write_report_itself(url, draft, {})
-    else:
-        with draft.open(requested) as order:
-            if order.get("code") == found.get("code"):
-                order.pop("code", None)
-            _write_common(order, _RESULTS_FOLLOW, draft)
-            orc = draft.segments[-1]
-            obr = _write_report_itself(url, draft, draft.look({"reference": requested})[1])
-            order.pop("specimen", None)
-            fill(obr, order, SERVICE, draft)
-            _name_orderer(orc, obr)
-            write_notes(order, draft)
-    with draft.open(url) as report:
-        write_notes(report, draft)
-    write_results((result for one in found.get("result", ()) if (result := draft.look(one)[0])), draft)
-    write_specimens(found.get("specimen", ()), draft)
-
-
-def _name_orderer(orc: SegmentDraft, obr: SegmentDraft) -> None:
+def name_orderer(orc: SegmentDraft, obr: SegmentDraft) -> None:
     """Name in OBR-16 whom ORC-12 names: many a receiver reads one of them only."""
     if orc.fields.get(12):
         obr.fields[16] = orc.fields[12]
 
 
-def _write_report_itself(url: str, draft: Draft, order: Resource) -> SegmentDraft:
-    """Write OBR of a report; what it says again of its order, ORC says: group number and confidentiality."""
-    obr = draft.segment("OBR")
-    with draft.open(url) as report:
-        specimens = report.get("specimen", [])
-        for identifier in report.get("identifier", ()):
-            if identifier == order.get("requisition"):
-                identifier.clear()
-        if report.get("meta", {}).get("security") == order.get("meta", {}).get("security"):
-            report.get("meta", {}).pop("security", None)
-        prune(report)
-        fill(obr, report, REPORT, draft)
-        _write_collector(obr, specimens, draft)
-    return obr
+def take_parents(obr: SegmentDraft, order: Resource, draft: Draft) -> None:
+    """Write the numbers of the order that this one is part of as an EIP: placer's, then filler's."""
+    numbers: dict[str, Resource] = {"PLAC": {}, "FILL": {}}
+    for one in order.get("basedOn", ()):
+        kind = type_of(one.get("identifier", {}))
+        if numbers.get(kind) == {}:
+            numbers[kind] = one["identifier"]
+            one.pop("type", None)
+    obr.set(29, entity_pair(numbers["PLAC"], numbers["FILL"], draft))
+    prune(order)
 
 
-def _write_collector(obr: SegmentDraft, specimens: list[Resource], draft: Draft) -> None:
-    for reference in specimens:
-        found, target = draft.look(reference)
-        if "collector" in target.get("collection", {}):
-            with draft.open(found) as specimen:
-                fill(obr, specimen, COLLECTOR, draft)
-
-
-def _write_common(order: Resource, control: str, draft: Draft) -> None:
+def write_common(url: str, order: Resource, control: str, draft: Draft) -> SegmentDraft:
+    """Write the ORC of an order, and take from it what that holds; return the segment."""
     orc = draft.segment("ORC")
     orc.set(1, control)
     fill(orc, order, ORDER_NUMBERS, draft)
@@ -249,9 +166,12 @@ def _write_common(order: Resource, control: str, draft: Draft) -> None:
     if draft.look(requester)[1].get("organization") or draft.look(requester)[1].get("resourceType") == "Organization":
         orc.set(21, xon({**requester}, draft, "XON"))
         _write_facility(orc, requester, draft)
+    orderers = {draft.look(requester)[0], draft.look(draft.look(requester)[1].get("practitioner"))[0]}
     fill(orc, order, REQUESTER, draft)
     _take_event_time(orc, order)
     fill(orc, order, COMMON, draft)
+    write_order_event(url, orc, orderers, draft)
+    return orc
 
 
 def _write_facility(orc: SegmentDraft, requester: Resource, draft: Draft) -> None:
@@ -291,30 +211,48 @@ def write_orders(patient: str, visit: str, draft: Draft, *, has_specimens: bool)
     """Write the segments of every ServiceRequest of the person.
 
     Args:
-        has_specimens: The message structure has SPM (OML), or has not (ORM).
+        has_specimens: The message structure has SPM and TQ1 (OML), or has not (ORM).
     """
     orders = [url for url, one in draft.all("ServiceRequest") if draft.points_at(one.get("subject"), patient)]
+    is_only = len(orders) == 1
     for url in orders:
         with draft.open(url) as order:
-            control = _CONTROL.get(str(order.get("status")), _NEW_ORDER)
-            _write_common(order, control, draft)
-            orc, obr = draft.segments[-1], draft.segment("OBR")
-            for number in (2, 3):
-                obr.set(number, "".join(orc.fields.get(number, ())))
-            if order.get("intent") == "reflex-order":
-                obr.set(11, "G")
-                order.pop("intent")
-            specimens = list(order.get("specimen", ()))
-            fill(obr, order, SERVICE, draft)
-            _name_orderer(orc, obr)
-            _write_collector(obr, specimens, draft)
-            write_notes(order, draft)
-            if len(orders) == 1:
-                write_diagnoses(patient, visit, draft)
-            write_results(_answers(url, patient, draft, is_only=len(orders) == 1), draft)
+            specimens = list(order.pop("specimen", ()))
+            obr = _write_heads(url, order, draft, has_timing=has_specimens)
             if has_specimens:
-                order.pop("specimen", None)
-                write_specimens(specimens, draft)
+                write_collector(obr, specimens, draft)
+            else:
+                write_in_order(obr, specimens, draft)
+            write_notes(order, draft)
+            write_contact(order, draft)
+            if is_only:
+                write_diagnoses(patient, visit, draft)
+            write_results(_answers(url, patient, draft, is_only=is_only), draft)
+            if has_specimens:
+                write_specimens(specimens, draft, has_containers=True)
+            write_charges(charges_of(draft.look({"reference": url})[1], patient, draft, is_only=is_only), draft)
+            write_trials(patient, [order], draft)
+            write_billing(order, draft)
+
+
+def _write_heads(url: str, order: Resource, draft: Draft, *, has_timing: bool) -> SegmentDraft:
+    """Write ORC, when the order is wanted, and OBR; return that."""
+    control = _CONTROL.get(str(order.get("status")), _NEW_ORDER)
+    orc = write_common(url, order, control, draft)
+    if has_timing:
+        write_timing(order, draft)
+    else:
+        write_old_timing(orc, order)
+    obr = draft.segment("OBR")
+    for number in (2, 3):
+        obr.set(number, "".join(orc.fields.get(number, ())))
+    if order.get("intent") == "reflex-order":
+        obr.set(11, "G")
+        order.pop("intent")
+    fill(obr, order, SERVICE, draft)
+    take_parents(obr, order, draft)
+    name_orderer(orc, obr)
+    return obr
 
 
 def _answers(order: str, patient: str, draft: Draft, *, is_only: bool) -> list[str]:
@@ -329,4 +267,4 @@ def _answers(order: str, patient: str, draft: Draft, *, is_only: bool) -> list[s
     return found
 
 
-TABLES = (COMMON, ORDER_NUMBERS, REQUESTER, SERVICE, REPORT, COLLECTOR)
+TABLES = (COMMON, ORDER_NUMBERS, REQUESTER, SERVICE)

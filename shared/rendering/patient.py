@@ -1,16 +1,17 @@
-"""Patient as PID, PD1 and, for a merge, MRG (guide: PID[Patient], PD1[Patient])."""
+"""Patient as PID (guide: PID[Patient], PID[Account], PID[Provenance-Patient])."""
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
+from shared.rendering.accounts import ACCOUNT, accounts_of, is_given_up
 from shared.rendering.coded import boolean, code, concept, text
+from shared.rendering.demographics import write_demographics
 from shared.rendering.draft import composed
-from shared.rendering.identifiers import cx, drivers_license, is_social_security, number, type_of
-from shared.rendering.people import is_private, is_work, xad, xcn, xon, xpn, xtn
+from shared.rendering.identifiers import cx, drivers_license, hd, is_social_security, number, type_of
+from shared.rendering.people import is_private, is_work, name_text, xad, xpn, xtn
 from shared.rendering.roles import take_primary, write_care
 from shared.rendering.rows import Implied, Resource, Row, Table, Write, extension, fill, is_extension
 from shared.rendering.times import hl7_time, time
@@ -92,12 +93,6 @@ def place_text(value: Resource, draft: Draft, kind: str) -> str:
     return composed([", ".join(part for part in parts if part)])
 
 
-def name_text(value: str, draft: Draft, kind: str) -> str:
-    """Write a name that is one string as an XPN."""
-    del draft, kind
-    return composed([[value]])
-
-
 def _in_extension(number: int, url: str, element: str, write: Write, guide: str) -> Row:
     name = f"PID-{number}"
     return Row(name, "Patient.extension", extension(element, write), f"PID[Patient] {guide}", is_extension(url))
@@ -163,30 +158,18 @@ PATIENT = Table(
         12: "comes back in PID-11.9",
         39: "comes back in PID-26: FHIR has one extension for both",
         40: _LATER,
-        33: "who keeps the record changed it, and says so anew",
-        34: "who keeps the record changed it, and says so anew",
     },
 )
 
-_ACCOUNT = Row("PID-18", "Account.identifier", cx, "PID[Account] 22")
-_MOTHER = Row("PID-21", "RelatedPerson.identifier", cx, "PID[Patient] 36")
-_WILL = Row(
-    "PD1-7",
-    "Observation.valueCodeableConcept",
-    concept(table("LivingWillCode")),
-    "PD1[Observation-LivingWill] 13",
-)
 
-ACCOUNT = Table(
-    "PID",
-    "Account",
-    (_ACCOUNT,),
-    (
-        Implied("status", "an account that a message names is in use", ("active",)),
-        Implied("coverage", "IN1 is of the person"),
-        Implied("subject", "the person of the message"),
-    ),
-)
+def _who(value: Resource, draft: Draft, kind: str) -> str:
+    found = hd(value.get("who", {}), draft, kind)
+    if found:
+        value.pop("type", None)
+    return found
+
+
+_MOTHER = Row("PID-21", "RelatedPerson.identifier", cx, "PID[Patient] 36")
 MOTHER = Table(
     "PID",
     "RelatedPerson",
@@ -204,38 +187,16 @@ BIRTH = Table(
         Row("PID-7", "Patient._birthDate.extension", birth, "PID[Patient] 11, 12"),
     ),
 )
-LIVING_WILL = Table(
-    "PD1",
-    "Observation",
-    (_WILL,),
+UPDATED = Table(
+    "PID",
+    "Provenance",
     (
-        Implied("code", "the field says it"),
-        Implied("subject", "the person of the message"),
-        Implied("status", "the field says it", ("final",)),
+        Row("PID-33", "Provenance.occurredDateTime", time, "PID[Provenance-Patient] 47"),
+        Row("PID-34", "Provenance.agent", _who, "PID[Provenance-Patient] 48"),
     ),
-)
-
-
-DEMOGRAPHICS = Table(
-    "PD1",
-    "Patient",
     (
-        Row("PD1-3", "Patient.generalPractitioner", xon, "PD1[Patient] 5"),
-        Row("PD1-4", "Patient.generalPractitioner", xcn, "PD1[Patient] 6"),
-        Row(
-            "PD1-6",
-            "Patient.extension",
-            extension("valueCodeableConcept", concept(bare_table("0295", "Handicap"))),
-            "PD1[Patient] 8, 9",
-            is_extension(EXTENSION + "patient-disability"),
-        ),
-        Row(
-            "PD1-14",
-            "Patient.extension",
-            extension("valueString", name_text),
-            "PD1[Patient] 17, 18",
-            is_extension(EXTENSION + "patient-congregation"),
-        ),
+        Implied("target", "the person of the message"),
+        Implied("activity", "the field says it"),
     ),
 )
 
@@ -256,10 +217,7 @@ def write_patient(url: str, draft: Draft, *, is_merge: bool = False, has_roles: 
             resource.pop("link", None)
         _write_beside(pid, url, draft, is_merge=is_merge)
         primary = take_primary(resource, draft) if has_roles else []
-        more = draft.segment("PD1")
-        fill(more, resource, DEMOGRAPHICS, draft)
-        _write_will(more, url, draft)
-        draft.drop_empty()
+        write_demographics(resource, url, draft)
     if has_roles:
         write_care(url, primary, draft)
 
@@ -281,24 +239,26 @@ def _part_groups(resource: Resource) -> None:
 def _write_beside(pid: SegmentDraft, patient: str, draft: Draft, *, is_merge: bool) -> None:
     """Write what the mapping makes of PID beside the Patient: the account and the mother's number."""
     for url in accounts_of(patient, draft):
-        if pid.has_room(18) and not (is_merge and _is_given_up(url, draft)):
+        if pid.has_room(18) and not (is_merge and is_given_up(url, draft)):
             with draft.open(url) as resource:
                 fill(pid, resource, ACCOUNT, draft)
+    _write_update(pid, patient, draft)
     for url, related in draft.all("RelatedPerson"):
         if is_mother(related) and draft.points_at(related.get("patient"), patient):
             with draft.open(url) as resource:
                 fill(pid, resource, MOTHER, draft)
 
 
-def accounts_of(patient: str, draft: Draft) -> list[str]:
-    """Return the urls of the Accounts of a person."""
-    accounts = draft.all("Account")
-    return [url for url, one in accounts if any(draft.points_at(each, patient) for each in one.get("subject", ()))]
-
-
-def _is_given_up(account: str, draft: Draft) -> bool:
-    """Tell whether an Account is the one that a merge takes away: the mapping of MRG-3 knows no status of it."""
-    return draft.look({"reference": account})[1].get("status") == "unknown"
+def _write_update(pid: SegmentDraft, patient: str, draft: Draft) -> None:
+    """Write when the record was changed last, and who keeps it."""
+    for url, event in draft.all("Provenance"):
+        codes = {one.get("code") for one in event.get("activity", {}).get("coding", ())}
+        is_its = any(draft.points_at(one, patient) for one in event.get("target", ()))
+        if codes == {"UPDATE"} and is_its and pid.has_room(33):
+            with draft.open(url) as resource:
+                fill(pid, resource, UPDATED, draft)
+                if hl7_time(resource.get("recorded")) in pid.fields.get(33, ()):
+                    resource.pop("recorded")
 
 
 def is_mother(related: Resource) -> bool:
@@ -307,82 +267,4 @@ def is_mother(related: Resource) -> bool:
     return codes == ["MTH"] and not related.keys() & {"name", "telecom", "address", "period"}
 
 
-def _write_will(segment: SegmentDraft, patient: str, draft: Draft) -> None:
-    for url, observation in draft.all("Observation"):
-        if is_will(observation) and draft.points_at(observation.get("subject"), patient):
-            with draft.open(url) as resource:
-                fill(segment, resource, LIVING_WILL, draft)
-
-
-def is_will(observation: Resource) -> bool:
-    """Tell whether an Observation is the living will of PD1-7."""
-    return any(one.get("code") == "75320-2" for one in observation.get("code", {}).get("coding", ()))
-
-
-MERGE = Table(
-    "MRG",
-    "Patient",
-    (
-        Row("MRG-1", "Patient.identifier", cx, "PID[Patient] 5"),
-        Row("MRG-7", "Patient.name", xpn, "PID[Patient] 7"),
-    ),
-    (
-        Implied("active", "the record that is given up"),
-        Implied("link", "the survivor is PID"),
-        *(
-            Implied(element, "the surviving record has its own")
-            for element in ("birthDate", "gender", "address", "telecom", "extension", "managingOrganization")
-        ),
-    ),
-    dict.fromkeys((2, 4), "comes back in MRG-1: both are older numbers of the record that is given up"),
-)
-PRIOR_ACCOUNT = Table(
-    "MRG",
-    "Account",
-    (Row("MRG-3", "Account.identifier", cx, "MRG[Account] 6"),),
-    (
-        Implied("status", "an account that a merge gives up", ("unknown",)),
-        Implied("subject", "the person of the message"),
-    ),
-)
-
-
-def prior_of(patient: str, draft: Draft) -> str:
-    """Return the url of the record that gives way to a Patient: of Patient.link, read from either side."""
-    _, survivor = draft.look({"reference": patient})
-    for link in survivor.get("link", ()):
-        if link.get("type") == "replaces":
-            return draft.look(link.get("other"))[0]
-    for url, other in draft.all("Patient"):
-        for link in other.get("link", ()):
-            if link.get("type") == "replaced-by" and draft.points_at(link.get("other"), patient):
-                return url
-    return ""
-
-
-def has_prior(patient: str, draft: Draft) -> bool:
-    """Tell whether a record gives way to a Patient, whether the bundle holds it or not."""
-    _, survivor = draft.look({"reference": patient})
-    return bool(prior_of(patient, draft)) or any(one.get("type") == "replaces" for one in survivor.get("link", ()))
-
-
-def write_merge(patient: str, draft: Draft) -> None:
-    """Write MRG: the record that gives way, from its resource or from the identifier that the link names."""
-    mrg = draft.segment("MRG")
-    for url in accounts_of(patient, draft):
-        if mrg.has_room(3) and _is_given_up(url, draft):
-            with draft.open(url) as account:
-                fill(mrg, account, PRIOR_ACCOUNT, draft)
-    prior = prior_of(patient, draft)
-    if prior:
-        with draft.open(prior) as resource:
-            fill(mrg, resource, MERGE, draft)
-        return
-    _, survivor = draft.look({"reference": patient})
-    for link in survivor.get("link", ()):
-        identifier = link.get("other", {}).get("identifier")
-        if link.get("type") == "replaces" and identifier:
-            mrg.add(1, cx(deepcopy(identifier), draft, "CX"))
-
-
-TABLES = (PATIENT, BIRTH, ACCOUNT, MOTHER, DEMOGRAPHICS, LIVING_WILL, MERGE, PRIOR_ACCOUNT)
+TABLES = (PATIENT, BIRTH, MOTHER, UPDATED)

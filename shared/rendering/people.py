@@ -104,6 +104,12 @@ def xad(value: Resource, draft: Draft, kind: str) -> str:
     return composed([[first], second, *places, use or own_type, "", district, tract, "", "", start, end])
 
 
+def name_text(value: str, draft: Draft, kind: str) -> str:
+    """Write a name that is one string as an XPN."""
+    del draft, kind
+    return composed([[value]])
+
+
 def is_work(value: Resource) -> bool:
     """Tell whether a ContactPoint is a business number."""
     return value.get("use") == "work"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.mapping.location import LEVELS
 from shared.rendering.draft import composed
 from shared.rendering.identifiers import taken_authority
 from shared.rendering.rows import Choice, Resource, prune
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from shared.rendering.draft import Draft
 
 # The component of each physical type of the mapping, and of the wider kinds that other systems use.
-_COMPONENT = {"wa": 0, "ro": 1, "bd": 2, "si": 3, "bu": 6, "lvl": 7, "area": 0, "wi": 0, "co": 1}
+_COMPONENT = {code: component for component, code, _ in LEVELS} | {"area": 0, "wi": 0, "co": 1}
 _HDS = frozenset({0, 1, 2, 3})  # a namespace with a universal id: PL.4 as HD, and what senders put into the others
 _DEEPEST = 12
 

@@ -78,21 +78,21 @@ def write_procedures(patient: str, draft: Draft) -> None:
         segment = draft.segment("PR1")
         segment.set(1, str(number))
         with draft.open(url) as resource:
-            _part_modifiers(segment, resource)
+            part_modifiers(segment, 16, resource)
             _write_length(segment, resource)
             fill(segment, resource, PROCEDURE, draft)
             for one in resource.get("performer", ()):
                 write_function(one, draft)
 
 
-def _part_modifiers(segment: SegmentDraft, resource: Resource) -> None:
-    """Write what follows the first code after colons, which is CPT's syntax, as modifiers."""
+def part_modifiers(segment: SegmentDraft, number: int, resource: Resource) -> None:
+    """Write what follows the first code after colons, which is CPT's syntax, as modifiers in a field."""
     first: Resource = next(iter(resource.get("code", {}).get("coding", ())), {})
     if first.get("system") == _SNOMED or "code" not in first:
         return
     first["code"], *modifiers = first["code"].split(":")
     for one in modifiers:
-        segment.add(16, escaped(one))
+        segment.add(number, escaped(one))
 
 
 def _write_length(segment: SegmentDraft, resource: Resource) -> None:

@@ -1,4 +1,4 @@
-"""Observation as OBX and Specimen as SPM (guide: OBX[Observation], OBX[Observation-Component], SPM[Specimen])."""
+"""Observation as OBX (guide: OBX[Observation], OBX[Observation-Component])."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from shared.mapping.observation import STATUSES
 from shared.rendering.attachments import taken_attachment
 from shared.rendering.coded import code, concept
 from shared.rendering.codes import system_name
-from shared.rendering.draft import composed, escaped, subcomposed
-from shared.rendering.identifiers import ei, taken_entity, type_of
+from shared.rendering.draft import composed, escaped
+from shared.rendering.identifiers import ei
 from shared.rendering.notes import write_notes
 from shared.rendering.people import xad, xcn, xon
 from shared.rendering.rows import Implied, Resource, Row, Table, extension, fill, is_extension, prune
-from shared.rendering.times import taken_period, time
-from shared.rendering.values import cq, taken_value, unit
+from shared.rendering.times import time
+from shared.rendering.values import taken_value, unit
 
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft, SegmentDraft
@@ -247,76 +247,4 @@ def _write_performing(obx: SegmentDraft, reference: Resource, draft: Draft) -> N
             obx.set(24, xad(organization["address"][0], draft, "XAD"))
 
 
-_AVAILABLE = code(table("YesNoIndicator[AvailabilityStatus]"))
-
-
-def remark(value: Resource, draft: Draft, kind: str) -> str:
-    """Write an Annotation as a text."""
-    del draft, kind
-    return escaped(value.pop("text", ""))
-
-
-SPECIMEN = Table(
-    "SPM",
-    "Specimen",
-    (
-        Row("SPM-4", "Specimen.type", concept(table("SpecimenType")), "SPM[Specimen] 8"),
-        Row("SPM-7", "Specimen.collection.method", concept(table("SpecimenCollectionMethod")), "SPM[Specimen] 11"),
-        Row("SPM-8", "Specimen.collection.bodySite", concept(), "SPM[Specimen] 12"),
-        Row("SPM-12", "Specimen.collection.quantity", cq, "SPM[Specimen] 16"),
-        Row("SPM-14", "Specimen.note", remark, "SPM[Specimen] 18"),
-        Row("SPM-17", "Specimen.collection.collectedDateTime", time, "SPM[Specimen] 22"),
-        Row("SPM-18", "Specimen.receivedTime", time, "SPM[Specimen] 23"),
-        Row("SPM-20", "Specimen.status", _AVAILABLE, "SPM[Specimen] 25"),
-        Row("SPM-24", "Specimen.condition", concept(table("SpecimenCondition")), "SPM[Specimen] 29"),
-    ),
-    (
-        Implied("subject", "the person of the message"),
-        Implied("request", "the order above"),
-    ),
-    {
-        2: "comes back from the identifiers of type PGN and FGN",
-        3: "the parent of a Specimen is another resource: its SPM says its number",
-        30: _LATER,
-        31: _LATER,
-        32: _LATER,
-    },
-)
-
-CONTAINER = Table(
-    "SPM",
-    "Specimen.container",
-    (
-        Row("SPM-6", "container.additiveCodeableConcept", concept(table("AdditivePreservative")), "SPM[Specimen] 10"),
-        Row("SPM-27", "container.type", concept(), "SPM[Specimen] 32"),
-    ),
-)
-
-
-def write_specimens(references: Iterable[Resource], draft: Draft) -> None:
-    """Write an SPM for each Specimen of an order."""
-    for number, reference in enumerate(references, 1):
-        if draft.look(reference)[1].get("resourceType") != "Specimen":
-            continue
-        spm = draft.segment("SPM")
-        spm.set(1, str(number))
-        with draft.follow(reference) as resource:
-            _write_numbers(spm, resource, draft)
-            for container in resource.get("container", ()):
-                fill(spm, container, CONTAINER, draft)
-            period = resource.get("collection", {}).get("collectedPeriod", {})
-            spm.set(17, composed(taken_period(period)))
-            fill(spm, resource, SPECIMEN, draft)
-
-
-def _write_numbers(spm: SegmentDraft, resource: Resource, draft: Draft) -> None:
-    """Write SPM-2: placer's and filler's number, each an EI in subcomponents; one without a type is the placer's."""
-    numbers = {"PGN": "", "FGN": ""}
-    for identifier in resource.get("identifier", ()):
-        kind = type_of(identifier) or "PGN"
-        if numbers.get(kind) == "":
-            numbers[kind] = subcomposed(taken_entity(identifier, draft))
-    spm.set(2, "^".join(numbers.values()).rstrip("^"))
-
-
-TABLES = (RESULT, COMPONENT, SPECIMEN, CONTAINER)
+TABLES = (RESULT, COMPONENT)

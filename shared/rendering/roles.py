@@ -7,6 +7,8 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import V2, table
+from shared.mapping.insurance import CASE_MANAGER
+from shared.mapping.visit_parts import PARTICIPANTS
 from shared.rendering.coded import concept
 from shared.rendering.identifiers import ei
 from shared.rendering.people import xad, xcn, xtn
@@ -21,8 +23,8 @@ _TEAM = "ROL[CareTeam]"
 _TAKEN = "UP"  # HL7 table 0287: the receiver has the role as it is said here
 _PRIMARY = "PP"  # HL7 table 0443: the primary care provider
 _ROLE_TABLE = table("ProviderRole")
-_IN_THE_VISIT = frozenset({"ATND", "REF", "CON", "ADM", "PART"})  # PV1 has a field for each
-_CASE_MANAGER = "768832004"  # of IN3-21
+_IN_THE_VISIT = frozenset(code for code, _ in PARTICIPANTS.values())
+_CASE_MANAGER = CASE_MANAGER["coding"][0]["code"]
 _LATER = "not in 2.5.1"
 
 ROLE = Table(

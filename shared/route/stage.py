@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from shared.barriers.gate import Gate, Stage
 from shared.changes.record import KeptRecord, open_record
 from shared.hl7 import parse
-from shared.message.envelope import Item, encode_envelope, envelope_id, pack
+from shared.message.envelope import Item, encode_envelope, envelope_id, pack, with_tokens
 from shared.message.errors.pipeline import PoisonMessage
-from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId, deliver_session, partition_of
+from shared.message.identifiers import LIVE, DestinationId, SessionId, deliver_session, partition_of
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
-from shared.message.work import Offer, work_through
-from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Replays
+from shared.message.work import Offer
+from shared.ports import Archive, Barriers, Clock, Ledger, Outgoing, Queue, Replays
 from shared.route.originals import Originals, reports_results
 from shared.route.select import Decision, looks_inside, select_routes
 
@@ -27,7 +28,15 @@ class RouteStage:
     """Takes canonical messages of one partition, in order, and gives deliveries."""
 
     def __init__(
-        self, *, clock: Clock, archive: Archive, ledger: Ledger, queue: Queue, registry: Registry, replays: Replays
+        self,
+        *,
+        clock: Clock,
+        archive: Archive,
+        ledger: Ledger,
+        queue: Queue,
+        registry: Registry,
+        replays: Replays,
+        barriers: Barriers,
     ) -> None:
         self._clock = clock
         self._archive = archive
@@ -36,10 +45,12 @@ class RouteStage:
         self._registry = registry
         self._replays = replays
         self._originals = Originals(archive)
+        stage = Stage("route", self._process, self._give_up)
+        self._gate = Gate(stage, barriers=barriers, ledger=ledger, queue=queue)
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Route every message of these envelopes."""
-        await work_through(offers, self._process, self._count, self._finish, self._give_up)
+        await self._gate.run(offers)
 
     async def _process(self, items: Sequence[Item]) -> None:
         decisions = [await self._decide(item) for item in items]
@@ -87,15 +98,25 @@ class RouteStage:
         for item, decided in zip(items, decisions, strict=True):
             for decision in decided:
                 if decision.is_wanted:
-                    concurrency = self._registry.destinations[decision.destination].concurrency
-                    session = deliver_session(decision.destination, partition_of(item.message), concurrency)
-                    one = item._replace(destination=decision.destination, body=None)
-                    by_session.setdefault(session, []).append(one)
+                    for part in self._parts(item, decision.destination):
+                        by_session.setdefault(self._session(part), []).append(part)
         return [
             Outgoing(encode_envelope(group), session, envelope_id(session, group))
             for session, all_items in by_session.items()
             for group in pack(all_items)
         ]
+
+    def _parts(self, item: Item, destination: DestinationId) -> tuple[Item, ...]:
+        """Return the delivery, with its tokens where the destination orders by key: a feed has one line for all."""
+        delivery = item._replace(destination=destination, body=None)
+        if self._registry.destinations[destination].order == "feed":
+            return (delivery._replace(barrier=None),)
+        return with_tokens(delivery)
+
+    def _session(self, item: Item) -> SessionId:
+        assert item.destination is not None
+        concurrency = self._registry.destinations[item.destination].concurrency
+        return deliver_session(item.destination, partition_of(item.message), concurrency)
 
     def _progress(self, item: Item, decided: list[Decision]) -> Progress:
         wanted = any(decision.is_wanted for decision in decided)
@@ -103,13 +124,6 @@ class RouteStage:
         detail = "; ".join(f"{each.destination} {'yes' if each.is_wanted else 'no'}: {each.reason}" for each in decided)
         hop = Hop(item.message, self._clock.now(), "route", state.value, detail)
         return Progress(item.message, state, hop, run=item.run)
-
-    async def _count(self, message: MessageId) -> int:
-        [count] = await self._ledger.count_attempt([message], "route")
-        return count
-
-    async def _finish(self, message: MessageId) -> None:
-        await self._ledger.finish_attempt([message], "route")
 
     async def _give_up(self, item: Item) -> None:
         hop = Hop(item.message, self._clock.now(), "route", PoisonMessage.code)

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.barriers.gate import Gate, Stage
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
 from shared.hl7.long_values import put_back
-from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack
+from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack, with_tokens
 from shared.message.errors.base import Disposition, IntegrationError
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, MessageId, canonical_name, partition_of
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
-from shared.message.work import BATCH_BYTES, Offer, batches_by_size, work_through
+from shared.message.work import BATCH_BYTES, Offer, batches_by_size
 from shared.observe.log import log
-from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Replays, Workers
+from shared.ports import Archive, Barriers, Clock, Ledger, Outgoing, Queue, Replays, Workers
 from shared.transform.canonical import Converted, Job
 from shared.transform.reading import Reading, read_message
 
@@ -64,6 +65,7 @@ class TransformStage:
         persons: PersonIndex,
         converters: Workers[Job, Converted],
         replays: Replays,
+        barriers: Barriers,
     ) -> None:
         self._clock = clock
         self._archive = archive
@@ -73,6 +75,8 @@ class TransformStage:
         self._persons = persons
         self._converters = converters
         self._replays = replays
+        stage = Stage("transform", self._process, self._give_up)
+        self._gate = Gate(stage, barriers=barriers, ledger=ledger, queue=queue)
 
     async def preview(self, item: Item) -> bytes:
         """Return the record that the message would become now; nothing is kept, bound or merged.
@@ -91,7 +95,7 @@ class TransformStage:
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Transform every message of these envelopes."""
-        await work_through(offers, self._process, self._count, self._finish, self._give_up)
+        await self._gate.run(offers)
 
     async def _process(self, items: Sequence[Item]) -> None:
         for batch in batches_by_size(items, lambda item: item.raw.size, BATCH_BYTES):
@@ -135,6 +139,8 @@ class TransformStage:
         try:
             if isinstance(result, IntegrationError):
                 raise result
+            if any(claim.role == "prior" for claim in ready.claims):
+                await self._persons.check_direction(ready.item.type.partition("^")[2], ready.claims)
             record = put_back(result.record, ready.long_values)
             done = _Done(ready.item, record, (*ready.findings, *result.findings))
             return await self._edit(done, result.edits, ready.claims)
@@ -172,11 +178,16 @@ class TransformStage:
     async def _send(self, items: Sequence[Item]) -> None:
         if not items:
             return
-        session = str(partition_of(items[0].message))  # of all of them: they came in one session
-        await self._queue.send(
-            ROUTE_QUEUE,
-            [Outgoing(encode_envelope(group), session, envelope_id(session, group)) for group in pack(items)],
-        )
+        by_session: dict[str, list[Item]] = {}
+        for item in items:
+            for part in with_tokens(item):
+                by_session.setdefault(str(partition_of(part.message)), []).append(part)
+        outgoing = [
+            Outgoing(encode_envelope(group), session, envelope_id(session, group))
+            for session, parts in by_session.items()
+            for group in pack(parts)
+        ]
+        await self._queue.send(ROUTE_QUEUE, outgoing)
 
     async def _mark_stopped(self, done: Sequence[_Done]) -> None:
         """Tell replays which of their messages come no further."""
@@ -193,13 +204,6 @@ class TransformStage:
             return Progress(message, MessageState.QUARANTINED, hop, error.code, done.findings, done.item.run)
         hop = Hop(message, now, "transform", "transformed", f"mapping {done.item.mapping}")
         return Progress(message, MessageState.TRANSFORMED, hop, findings=done.findings, run=done.item.run)
-
-    async def _count(self, message: MessageId) -> int:
-        [count] = await self._ledger.count_attempt([message], "transform")
-        return count
-
-    async def _finish(self, message: MessageId) -> None:
-        await self._ledger.finish_attempt([message], "transform")
 
     async def _give_up(self, item: Item) -> None:
         done = _Done(item, PoisonMessage())

@@ -134,8 +134,11 @@ def test_a_merged_resource_resolves_to_the_end_of_its_chain(run: Run) -> None:
         assert await hub.identities.merge("2", "3")
 
         assert await hub.identities.lookup(["mr-1", "mr-2"]) == ["3", "3"]
-        assert await hub.identities.resolve([claim("mr-1")]) == [Resolution("3", family="family-3")]
-        assert await hub.identities.resolve([claim("mr-1", "mr-3")]) == [Resolution("3", family="family-3")]
+        assert await hub.identities.resolve([claim("mr-1")]) == [Resolution("3", family="family-3", former=("1", "2"))]
+        assert await hub.identities.resolve([claim("mr-3", "mr-2")]) == [
+            Resolution("3", family="family-3", former=("2",))
+        ]
+        assert await hub.identities.bound(["mr-1", "mr-3", "mr-4"]) == ["1", "3", None]
         # A new number of a person who was merged belongs to the survivor.
         await hub.identities.resolve([claim("new", "mr-1")])
         assert await hub.identities.lookup(["new"]) == ["3"]
@@ -188,7 +191,7 @@ def test_a_key_that_moves_takes_nothing_else_with_it(run: Run) -> None:
 
         assert await hub.identities.lookup(["mr-1", "ss-1", "mr-2"]) == ["two", "one", "two"]
         assert await hub.identities.resolve([claim("mr-1"), claim("ss-1")]) == [
-            Resolution("two", family="family-2", birth_date="born-2"),
+            Resolution("two", family="family-2", birth_date="born-2", former=("one",)),
             Resolution("one", family="family-1", birth_date="born-1"),
         ]
 
@@ -204,7 +207,7 @@ def test_a_key_that_moves_is_remembered_after_a_restart_and_moving_it_again_chan
         await hub.identities.move(["mr-1"], "two")
 
     async def second(hub: Any) -> None:
-        assert await hub.identities.resolve([claim("mr-1", minted="three")]) == [Resolution("two")]
+        assert await hub.identities.resolve([claim("mr-1", minted="three")]) == [Resolution("two", former=("one",))]
 
     run(first)
     run(second)

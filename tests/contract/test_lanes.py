@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from shared.message.barrier import Barrier, Part
 from shared.message.delivery import Attempt, Delivery, Verdict
 from shared.message.errors.storage import OwnershipLost
-from shared.message.identifiers import DestinationId, SessionId
+from shared.message.identifiers import DestinationId, MessageId, OrderingKey, SessionId
 from shared.message.state import DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn
 from tests.contract.conftest import Run
@@ -88,6 +89,15 @@ def test_a_delivery_offered_again_is_known(run: Run) -> None:
         await hub.lanes.write(turn.ownership, [accepted(turn.ready[0])])
 
         assert numbers((await take(hub, delivery(1), delivery(2))).ready) == [2]
+
+    run(scenario)
+
+
+def test_a_delivery_offered_twice_at_once_is_one(run: Run) -> None:
+    """A worker that ended had sent it on; so did the one after it, in another envelope."""
+
+    async def scenario(hub: Any) -> None:
+        assert numbers((await take(hub, delivery(1), delivery(2), delivery(1))).ready) == [1, 2]
 
     run(scenario)
 
@@ -524,6 +534,23 @@ def test_unsettled_is_what_waits_and_what_is_stopped(run: Run) -> None:
     run(scenario)
 
 
+def test_a_delivery_that_waits_is_hastened_by_somebody_who_does_not_own_its_session(run: Run) -> None:
+    """Rule R7: it waited for another lane, and the owner of that one says that it need not wait any more."""
+
+    async def scenario(hub: Any) -> None:
+        turn = await take(hub, delivery(1), delivery(2))
+        await hub.lanes.write(turn.ownership, [parked(turn.ready[0], due=60)])
+        assert numbers((await take(hub, at=1)).ready) == []
+        [row] = await hub.lanes.deliveries(message_id(1))
+        await hub.lanes.hasten(row)
+
+        turn = await take(hub, at=1)
+        assert numbers(turn.ready) == [1, 2]
+        assert turn.ready[0] == row._replace(due=None)
+
+    run(scenario)
+
+
 def test_a_delivery_that_is_offered_twice_at_once_is_one(run: Run) -> None:
     """Route was killed after it had sent: the same items come again in another envelope, and are received together."""
 
@@ -532,5 +559,34 @@ def test_a_delivery_that_is_offered_twice_at_once_is_one(run: Run) -> None:
 
         assert [row.item.message for row in turn.ready] == [message_id(1), message_id(2)]
         assert len(await hub.lanes.deliveries(message_id(1))) == 1
+
+    run(scenario)
+
+
+def test_a_delivery_that_does_not_wait_is_not_hastened(run: Run) -> None:
+    """What was accepted meanwhile stays accepted."""
+
+    async def scenario(hub: Any) -> None:
+        turn = await take(hub, delivery(1))
+        await hub.lanes.write(turn.ownership, [accepted(turn.ready[0])])
+        await hub.lanes.hasten(turn.ready[0])
+
+        [row] = await hub.lanes.deliveries(message_id(1))
+        assert row.state is S.ACCEPTED
+        assert (await take(hub, at=1)).ready == ()
+
+    run(scenario)
+
+
+def test_a_delivery_remembers_its_barrier(run: Run) -> None:
+    """The worker after the next must know what it waits for."""
+
+    async def scenario(hub: Any) -> None:
+        barrier = Barrier((Part(OrderingKey("a"), message_id(1)), Part(OrderingKey("b"), MessageId("3-token"))))
+        offered = delivery(1)
+        await take(hub, offered._replace(item=offered.item._replace(barrier=barrier)))
+
+        [row] = await hub.lanes.deliveries(message_id(1))
+        assert row.item.barrier == barrier
 
     run(scenario)

@@ -46,6 +46,7 @@ PORTS = (
     "chain",
     "queue",
     "lanes",
+    "barriers",
     "identities",
     "fhir_store",
     "publisher",
@@ -243,6 +244,11 @@ class HubInProcess:
         while any([await self.work_on(queue) for queue in (*QUEUES, *map(dead_letter_queue, QUEUES))]):
             pass
         await self.hub.ingest.close()
+
+    async def tick(self) -> None:
+        """Do what the timer does (`functions/retry.py`)."""
+        await self.hub.deliver.wake_overdue()
+        await self.hub.barriers.run()
 
     async def pass_time(self, seconds: float, step: float = 5.0) -> None:
         """Let time pass in steps, and run what falls due."""

@@ -19,27 +19,29 @@ ROUTES = ("store", "keyed", "careful", "feed")
 
 
 def traffic():
-    """Return what is sent, in phases that each come to rest: two people, a result, a copy, a batch; a merge; the rest.
+    """Return what is sent: two people, a result, a copy, a batch; they are merged; one goes on under the old number.
 
-    The phases stand for the barriers of rule R7: until a merge is at rest, its two persons are two ordering keys.
+    Nothing is worked on in between: what stands on both sides of the merge is held apart by its barrier (rule R7).
     """
     return (
-        (
-            adt("A1", more="F|||1 Main St^^Linz"),
-            adt("B1", number="70002^^^GENERAL^MR", visit="V2"),
-            adt("A1", more="F|||1 Main St^^Linz"),
-            result("R1"),
-            batch(
-                adt("A2", "A08", more="F|||2 New St^^Wien"), adt("B2", "A08", number="70002^^^GENERAL^MR", visit=None)
-            ),
-        ),
-        (merge("M1", survivor="70001", prior="70002"),),
-        (adt("B3", "A08", number="70002^^^GENERAL^MR", visit=None, more="F|||3 Far Rd^^Graz"),),
+        adt("A1", more="F|||1 Main St^^Linz"),
+        adt("B1", number="70002^^^GENERAL^MR", visit="V2"),
+        adt("A1", more="F|||1 Main St^^Linz"),
+        result("R1"),
+        batch(adt("A2", "A08", more="F|||2 New St^^Wien"), adt("B2", "A08", number="70002^^^GENERAL^MR", visit=None)),
+        merge("M1", survivor="70001", prior="70002"),
+        adt("B3", "A08", number="70002^^^GENERAL^MR", visit=None, more="F|||3 Far Rd^^Graz"),
     )
 
 
 # After one of these the disk is as it was before it: ending there is ending after the call before.
-READS = frozenset({"archive.get", "archive.find", "lanes.status", "lanes.next_due", "lanes.overdue", "fhir_store.read"})
+READS = frozenset(
+    {
+        *("archive.get", "archive.find", "ledger.messages", "fhir_store.read", "identities.bound", "identities.lookup"),
+        *("lanes.status", "lanes.next_due", "lanes.overdue", "lanes.deliveries"),
+        *("barriers.waits", "barriers.line", "barriers.lines", "barriers.opened"),
+    }
+)
 SENT = ["A1", "B1", "R1", "A2", "B2", "M1", "B3"]
 
 
@@ -53,18 +55,19 @@ async def start(home, crash_after=None):
 
 async def run(hub, crashes):
     """Send everything until it is acknowledged, and run until nothing waits; start again after a crash."""
-    for phase in traffic():
-        for body in phase:
-            while not await survives(hub, hub.take(body), crashes):
-                pass
-        while not await survives(hub, come_to_rest(hub), crashes):
+    for body in traffic():
+        while not await survives(hub, hub.take(body), crashes):
             pass
+    while not await survives(hub, come_to_rest(hub), crashes):
+        pass
+    if not hub.faults.has_crashed:
+        hub.faults.crash_after = None  # waits differ a little from run to run: this one made fewer calls
 
 
 async def come_to_rest(hub):
     await hub.work()
     await hub.pass_time(40, step=20)
-    await hub.hub.deliver.wake_overdue()
+    await hub.tick()
     await hub.work()
 
 
@@ -110,15 +113,22 @@ async def test_nothing_is_lost_and_nothing_recorded_is_sent_again_wherever_the_p
 
     seen: Counter[str] = Counter()
     for number in (number for number, name in enumerate(made, 1) if name not in READS):
-        hub = await start(home / f"{number}", crash_after=number)
-        crashes = []
-        await run(hub, crashes)
-        seen.update(crashes)
-        await check(hub, crashes, expected, f"after call {number}: {crashes}")
-        await hub.crash()
+        seen.update(await run_and_check(home / f"{number}", number, expected))
 
-    # Every kind of call that changes something was once the last one of a process.
-    assert set(seen) >= set(made) - READS
+    # Every kind of call that changes something was once the last one of a process. The order of calls differs a little
+    # from run to run: one that was never the numbered one is asked for by its name.
+    for name in sorted(set(made) - READS - set(seen)):
+        assert await run_and_check(home / name, name, expected) == [name]
+
+
+async def run_and_check(home, crash_after, expected):
+    """Return the calls after which a process ended."""
+    hub = await start(home, crash_after)
+    crashes = []
+    await run(hub, crashes)
+    await check(hub, crashes, expected, f"after {crash_after}: {crashes}")
+    await hub.crash()
+    return crashes
 
 
 async def check(hub, crashes, expected, place):
@@ -147,10 +157,13 @@ async def check_receivers(hub, sends_lost, place):
 
 
 def check_order(receiver, place):
-    """The first arrivals of each key rise in the order of the source."""
+    """The first arrivals of each key rise in the order of the source; the merge of both keys is in order with all."""
     by_key = {}
     for delivery in receiver.accepted:
-        numbers = by_key.setdefault(delivery.item.key, [])
-        if delivery.item.sequence.n not in numbers:
-            numbers.append(delivery.item.sequence.n)
+        item = delivery.item
+        keys = [item.key, *by_key] if item.type.startswith("ADT^A40") else [item.key]
+        for key in dict.fromkeys(keys):
+            numbers = by_key.setdefault(key, [])
+            if item.sequence.n not in numbers:
+                numbers.append(item.sequence.n)
     assert all(numbers == sorted(numbers) for numbers in by_key.values()), place

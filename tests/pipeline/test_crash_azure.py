@@ -23,7 +23,7 @@ from tests.doubles.azurite import AzuriteMissing, azurite
 from tests.pipeline.hub_in_process import HubInProcess, write_interfaces
 from tests.pipeline.test_crash import READS, ROUTES, check, outcome, run
 
-IN_AZURE = ("archive", "ledger", "lanes", "identities", "fhir_store")
+IN_AZURE = ("archive", "ledger", "lanes", "barriers", "identities", "fhir_store")
 
 
 class HubOnAzure(HubInProcess):

@@ -122,6 +122,11 @@ def numbered(place, *parts):
     return st.tuples(*parts).map(with_number)
 
 
+def coded_once(first):
+    """A code with a name that no other field gives it: it is one organization or device to the mapping."""
+    return words.map(lambda said: f"{first}{crc32(said.encode())}^{said}^L")
+
+
 none = st.just("")
 xcn = numbered(0, names, names, maybe(names), none, maybe(st.just("Dr")), none, none, codes)
 xon = numbered(9, words, none, none, none, none, codes.map("NS{}".format), st.sampled_from(("XX", "")), none, none)
@@ -153,6 +158,8 @@ PID = {
     26: coded("HL70171"),
     28: coded("HL70212"),
     29: moments,
+    33: st.just("20200101101500-0500"),
+    34: st.just("KEEPER"),
     35: coded("L"),
     36: coded("L"),
 }
@@ -188,8 +195,11 @@ PV1 = {
     17: many(xcn),
     19: composed(numbers, st.just(""), st.just(""), codes, st.just("VN")),
     36: codes,
+    37: codes,
     38: codes,
+    40: of_table("BedStatus"),
     42: pl,
+    43: pl,
     44: st.just("20200101101500-0500"),
     45: st.just("20210101101500-0500"),
     50: composed(numbers, st.just(""), st.just(""), codes, st.just("AN")),
@@ -275,8 +285,10 @@ OBX = {
     18: many(ei, 1),
     19: times,
 }
+pair = st.tuples(numbers, codes, numbers, codes).map(lambda t: f"{t[0]}&NS{t[1]}^{t[2]}&NS{t[3]}")
 SPM = {
-    2: st.tuples(numbers, codes, numbers, codes).map(lambda t: f"{t[0]}&NS{t[1]}^{t[2]}&NS{t[3]}"),
+    2: pair,
+    3: many(pair),
     4: table_coded("SpecimenType"),
     6: many(table_coded("AdditivePreservative")),
     7: table_coded("SpecimenCollectionMethod"),
@@ -388,6 +400,18 @@ DB1 = {
     8: days,
 }
 DRG = {1: coded(), 2: moments, 5: coded("HL70083"), 6: st.integers(1, 90).map(str)}
+few = st.integers(1, 30).map(str)
+UB1 = {2: few, 3: few, 4: few, 5: few, 11: few}
+UB2 = {
+    2: few,
+    3: many(codes),
+    4: few,
+    5: few,
+    6: many(st.tuples(codes, words, few).map(lambda said: f"{said[0]}&{said[1]}&NUBC^{said[2]}&USD")),
+    7: many(st.tuples(codes, days).map(lambda said: f"{said[0]}&&NUBC^{said[1]}")),
+    8: many(codes.map("{}&&NUBC^20200101^20200105".format), 2),
+    17: few,
+}
 PDA = {
     1: coded(),
     2: pl,
@@ -400,7 +424,84 @@ PDA = {
     9: st.sampled_from(("Y", "N")),
 }
 
+PATTERNS = st.sampled_from(("BID", "QD", "Q6H", "Q2J35", "5ID", "ONCE", "QHS", "Q1W", "PRN", "PRNBID"))
+TQ1 = {
+    2: composed(st.integers(1, 9).map(str), st.just("mL&&UCUM")),
+    3: PATTERNS,
+    4: many(st.sampled_from(("080000", "121500", "233000"))),
+    6: composed(st.integers(1, 9).map(str), st.sampled_from(("d&&UCUM", "wk&&UCUM"))),
+    10: words,
+    13: composed(st.integers(1, 9).map(str), st.just("h&&UCUM")),
+    14: st.integers(2, 9).map(str),
+}
+BOUNDS = {7: st.just("20200101101500-0500"), 8: st.just("20210101101500-0500")}
+TQ2 = {3: ei, 4: ei}
+ENTERED = {
+    9: times,
+    10: many(xcn.map(lambda text: "1" + text)),
+    11: many(xcn.map(lambda text: "2" + text)),
+    15: days,  # the same time as ORC-9 is not told twice
+    17: coded_once(7),
+    18: coded_once(8),
+    19: many(xcn.map(lambda text: "3" + text)),
+}
+FT1 = {
+    2: numbers,
+    4: times,
+    5: times,
+    6: st.just("CG"),
+    7: coded(),
+    9: words,
+    10: st.integers(1, 9).map(str),
+    11: st.sampled_from(("12.5&USD", "7&EUR")),
+    13: coded_once(9),
+    19: many(coded()),
+    20: many(xcn.map(lambda text: "4" + text)),
+    21: many(xcn.map(lambda text: "5" + text)),
+    23: ei,
+    24: many(xcn.map(lambda text: "6" + text), 1),
+    25: composed(codes, words, st.just("C4")),
+    26: many(codes),
+    29: coded(),
+}
+CTI = {1: ei, 2: coded()}
+BLG = {3: composed(numbers, none, none, codes, st.just("AN"))}
+CTD = {
+    1: many(coded("HL70131"), 1),
+    2: many(xpn.map(lambda text: "Known" + text), 1),
+    3: many(xad),
+    4: pl,
+    5: many(work_phones),
+    7: many(composed(numbers, st.sampled_from(("EN", "MD")), none, st.just("20300101")), 1),
+}
+SAC = {
+    1: ei,
+    2: ei,
+    3: ei,
+    4: ei,
+    9: coded(),
+    21: st.integers(1, 9).map(str),
+    22: st.integers(1, 9).map(str),
+    27: table_coded("AdditivePreservative"),
+    43: coded(),
+}
+DRAWN = {
+    9: composed(st.integers(1, 9).map(str), st.just("mL&&UCUM")),
+    10: many(xcn, 1),
+    14: times,
+    39: composed(codes, names, st.just("L")),  # an escaped delimiter is one once more: the whole field is one text
+}
+
 NEEDED = {
+    "UB1": {2},
+    "UB2": {2},
+    "TQ1": {3},
+    "TQ2": {3},
+    "FT1": {4, 6, 7},
+    "CTI": {1},
+    "BLG": {3},
+    "CTD": {1, 2},
+    "SAC": {3, 9},
     "GT1": {2, 3},
     "PR1": {3, 5, 19},
     "ROL": {3, 4},
@@ -410,8 +511,8 @@ NEEDED = {
     "DB1": {4},
     "DRG": {1},
     "PDA": {1},
-    "PID": {3, 5},
-    "PV1": {2, 19},
+    "PID": {3, 5, 33, 34},
+    "PV1": {2, 3, 19},
     "NK1": {2, 3},
     "AL1": {3},
     "DG1": {3, 6},
@@ -498,6 +599,8 @@ def test_an_admission_comes_back(data):
         draw(segment("PDA", PDA)),
     ]
     event = draw(st.sampled_from(("A01", "A03", "A04", "A08")))
+    if event != "A03":
+        sent[-1:-1] = [draw(segment("UB1", UB1)), draw(segment("UB2", UB2))]
     differing, rendering = came_back(sent, f"ADT^{event}^ADT_{'A03' if event == 'A03' else 'A01'}")
     assert differing == []
     assert rendering.findings == ()
@@ -522,6 +625,38 @@ def test_a_merge_comes_back(data):
     assert rendering.findings == ()
 
 
+OLD_TIMING = st.sampled_from(
+    (
+        "5&mL^BID^D3",
+        "2&tablets^QD&080000,120000^^20200101101500-0500^20210101101500-0500",
+        "^PRNTID^W2^^^^with food",
+        "^Q6H^^^^^^^^^^4",
+    )
+)
+
+
+def charged(draw):
+    """An FT1: a modifier modifies the procedure."""
+    name, said = draw(segment("FT1", FT1, f1="1"))
+    if 25 not in said:
+        said.pop(26, None)
+    return name, said
+
+
+def timed(draw):
+    """A TQ1: a length or two ends; R4 has one of them, and no times of day beside an event."""
+    name, said = draw(segment("TQ1", TQ1, f1="1"))
+    if draw(st.booleans()):
+        said.pop(6, None)
+        said.update(draw(segment("", BOUNDS, needed={7}))[1])
+    if said[3] in ("QHS", "ONCE"):
+        said.pop(4, None)
+        said.pop(14, None)
+    if said[3].startswith("PRN"):
+        said.pop(10, None)
+    return name, said
+
+
 @MANY
 @given(st.data())
 def test_results_come_back(data):
@@ -532,13 +667,16 @@ def test_results_come_back(data):
     obr[1].update({number: orc[1][number] for number in (2, 3)})
     orc[1].pop(16, None)  # the guide takes it only without ORC-5
     orc[1].pop(14, None)  # one element holds the number to call back, and OBR-17 says it too
-    sent = [draw(segment("PID", PID)), orc, obr]
+    orc[1].update(draw(segment("", ENTERED, needed={9, 10}))[1])
+    sent = [draw(segment("PID", PID)), orc, obr, timed(draw), draw(segment("TQ2", TQ2))]
+    obr[1].pop(6, None)  # the timing counts
+    sent.append(draw(segment("CTD", CTD)))
     for kind, value, unit in draw(st.lists(results, min_size=1, max_size=4)):
         fields = draw(segment("OBX", {n: one for n, one in OBX.items() if n != 4}))[1]
         fields |= {2: kind, 4: str(len(sent)), 5: value} | ({6: unit} if unit else {})
         sent.append(("OBX", fields))
         sent.append(draw(segment("NTE", NTE)))
-    sent.append(draw(segment("SPM", SPM)))
+    sent += [charged(draw), draw(segment("CTI", CTI)), draw(segment("SPM", SPM))]
     differing, rendering = came_back(sent, "ORU^R01^ORU_R01")
     assert differing == []
     assert rendering.findings == ()
@@ -555,9 +693,20 @@ def test_orders_come_back(data, kind):
     obr[1].update({number: orc[1][number] for number in (2, 3)})
     orc[1].pop(14, None)
     orc[1].pop(16, None)
+    orc[1].update(draw(segment("", ENTERED, needed={9, 10}))[1])
     sent = [draw(segment("PID", PID)), draw(segment("PV1", PV1)), orc, obr, draw(segment("NTE", NTE))]
+    sent.append(draw(segment("CTD", CTD)))
     if kind.startswith("OML"):
-        sent.append(draw(segment("SPM", SPM)))
+        obr[1].pop(6, None)
+        sent[3:3] = [timed(draw), draw(segment("TQ2", TQ2))]
+        sent += [draw(segment("SPM", SPM)), draw(segment("SAC", SAC))]
+    else:
+        obr[1].update(draw(segment("", DRAWN))[1])
+        obr[1][15] = f"{draw(table_coded('SpecimenType')).replace('^', '&')}^^^{draw(coded()).replace('^', '&')}"
+        if draw(st.booleans()):
+            obr[1].pop(6, None)
+            orc[1][7] = draw(OLD_TIMING)
+    sent += [charged(draw), draw(segment("CTI", CTI)), draw(segment("BLG", BLG))]
     differing, rendering = came_back(sent, kind)
     assert differing == []
     assert rendering.findings == ()
@@ -606,10 +755,13 @@ RXR = {1: table_coded("RouteOfAdministration"), 2: table_coded("BodyParts")}
 TXA = {
     2: codes,
     4: times,
+    5: many(xcn.map(lambda text: "3" + text)),
     6: times,
     7: times,
+    8: times,
     9: many(xcn),
     10: xcn,
+    11: many(xcn.map(lambda text: "2" + text)),
     12: ei,
     13: ei.map(lambda text: "7" + text),
     14: many(ei.map(lambda text: "8" + text)),
@@ -617,6 +769,9 @@ TXA = {
     17: st.sampled_from(("IP", "AU")),
     18: of_table("DocumentConfidentialityStatus"),
     19: st.sampled_from(("AV", "OB", "CA", "UN")),
+    21: words,
+    22: many(st.tuples(xcn, times).map(lambda said: f"1{said[0]}{'^' * (14 - said[0].count('^'))}{said[1]}")),
+    23: many(xcn.map(lambda text: "6" + text)),
 }
 contents = st.sampled_from(
     (("ED", "^AP^PDF^Base64^JVBERi0="), ("RP", "https://example.org/a?b=1^^IM^JPEG"), ("TX", "first line~second line"))
@@ -710,10 +865,11 @@ results = st.one_of(
 def test_every_field_of_the_rows_is_among_the_strategies(name):
     """A row that the property never reaches proves nothing."""
     strategies = {
-        "ORC": ORC, "OBR": REPORT | SERVICE, "OBX": OBX, "SPM": SPM, "SCH": SCH, "PID": PID, "PD1": PD1, "NK1": NK1,
-        "PV1": PV1, "PV2": PV2, "AL1": AL1, "DG1": DG1, "IN1": IN1, "AIS": AIS, "AIG": AIG, "AIL": AIL, "AIP": AIP,
-        "NTE": NTE, "EVN": EVN, "GT1": GT1, "PR1": PR1, "ROL": ROL | MEMBER, "IN2": IN2, "IN3": IN3, "ACC": ACC,
-        "DB1": DB1, "DRG": DRG, "PDA": PDA,
+        "ORC": ORC | ENTERED, "OBR": REPORT | SERVICE | DRAWN, "OBX": OBX, "SPM": SPM, "SCH": SCH, "PID": PID,
+        "PD1": PD1, "NK1": NK1, "PV1": PV1, "PV2": PV2, "AL1": AL1, "DG1": DG1, "IN1": IN1, "AIS": AIS, "AIG": AIG,
+        "AIL": AIL, "AIP": AIP, "NTE": NTE, "EVN": EVN, "GT1": GT1, "PR1": PR1, "ROL": ROL | MEMBER, "IN2": IN2,
+        "IN3": IN3, "ACC": ACC, "DB1": DB1, "DRG": DRG, "PDA": PDA, "TQ1": TQ1 | BOUNDS, "TQ2": TQ2, "FT1": FT1,
+        "CTI": CTI, "BLG": BLG, "CTD": CTD, "SAC": SAC, "UB1": UB1, "UB2": UB2,
     }[name]  # fmt: skip
     declared = {row.number for table_ in TABLES if table_.segment == name for row in table_.rows}
     assert declared - strategies.keys() == UNREACHED.get(name, set())
@@ -725,7 +881,9 @@ UNREACHED = {
     "NK1": {7, 13, 37},  # a contact role makes a contact as well
     "DG1": {4},  # only where DG1-3 has no text
     "IN1": {10},  # a number of the subscriber
-    "OBR": {10, 17, 35},  # the specimen's collector; the order's ORC-14; a performer whose function is transcription
+    "OBR": {13, 17, 35},  # a text of old; the order's ORC-14; a performer whose function is transcription
+    "TQ1": {5},  # only beside an event
+    "FT1": {8},  # only where FT1-7 has no text
     "SCH": {6, 9},  # written by decision 0040; a number of minutes
     "EVN": {7},
     "PV1": {20},  # the plan's own type comes first

@@ -58,6 +58,7 @@ class AzureIdentities:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._keys: dict[str, str] = {}
+        self._former: dict[str, str] = {}  # what keys that were moved meant before
         self._resources: dict[str, _Resource] = {}
         self._generation: str | None = None
         self._looked = float("-inf")
@@ -75,6 +76,12 @@ class AzureIdentities:
             await self._read_keys(keys)
             draft = _Draft(is_guess=False)
             return [await self._bound(key, draft) for key in keys]
+
+    async def bound(self, keys: Sequence[str]) -> list[str | None]:
+        async with self._working:
+            await self._refresh()
+            await self._read_keys(keys)
+            return [self._keys.get(key) for key in keys]
 
     async def merge(self, prior: str, survivor: str) -> bool:
         async with self._working:
@@ -100,8 +107,11 @@ class AzureIdentities:
                 generation = await self._table.get(PARTITION, GENERATION)
                 self._resources.clear()
                 end = (await self._chain(resource, _Draft(is_guess=False)))[-1]
+                rows = await asyncio.gather(*(self._table.get(PARTITION, _key_row(key)) for key in keys))
+                pairs = zip(keys, rows, strict=True)
+                steps = [Step("put", _key_row(key), _moved(row, end)) for key, row in pairs]
                 try:
-                    await self._write_edit([Step("put", _key_row(key), {"resource": end}) for key in keys], generation)
+                    await self._write_edit(steps, generation)
                 except RowConflict:
                     await asyncio.sleep(_PAUSE_SECONDS * attempt)
                 else:
@@ -118,6 +128,7 @@ class AzureIdentities:
         step = Step(kind, GENERATION, {"value": secrets.token_hex(8)}, tag)  # type: ignore[arg-type]
         await self._table.transact(PARTITION, [step, *steps])
         self._keys.clear()
+        self._former.clear()
         self._resources.clear()
         self._looked = float("-inf")
 
@@ -151,7 +162,8 @@ class AzureIdentities:
         known = await self._resource(name, draft)
         resolution = Resolution(name)
         if resources:
-            resolution = Resolution(name, tuple(resources[1:]), known.family, known.birth_date)
+            former = await self._former_of(claim.keys, draft)
+            resolution = Resolution(name, tuple(resources[1:]), known.family, known.birth_date, former)
             if resolution.contradicts(claim) and name not in draft.resources:
                 # The facts in memory may be out of date.
                 known = await self._read_resource(name)
@@ -182,6 +194,7 @@ class AzureIdentities:
         generation = None if row is None else str(row["value"])
         if generation != self._generation:
             self._keys.clear()
+            self._former.clear()
             self._resources.clear()
             self._generation = generation
         self._looked = time.monotonic()
@@ -190,7 +203,24 @@ class AzureIdentities:
         unknown = [key for key in dict.fromkeys(keys) if key not in self._keys]
         rows = await asyncio.gather(*(self._table.get(PARTITION, _key_row(key)) for key in unknown))
         found = {key: row["resource"] for key, row in zip(unknown, rows, strict=True) if row is not None}
+        self._former.update(
+            {
+                key: row["former"]
+                for key, row in zip(unknown, rows, strict=True)
+                if row is not None and row.get("former")
+            }
+        )
         self._remember_keys(found.items())
+
+    async def _former_of(self, keys: Sequence[str], draft: _Draft) -> tuple[str, ...]:
+        """Return what keys meant before they were moved, and before that was merged."""
+        found: dict[str, None] = {}
+        for key in keys:
+            name = draft.keys.get(key) or self._keys.get(key)
+            if name is not None:
+                before = [self._former[key]] if key in self._former else []
+                found.update(dict.fromkeys([*before, *(await self._chain(name, draft))[:-1]]))
+        return tuple(found)
 
     async def _bound(self, key: str, draft: _Draft) -> str | None:
         """Return the resource a key is bound to, at the end of its chain."""
@@ -238,6 +268,14 @@ def _resource_step(name: str, resource: _Resource) -> Step:
 
 def _resource_of(row: Row) -> _Resource:
     return _Resource(row["redirect"], row["family"], row["birth_date"], tag_of(row))
+
+
+def _moved(row: Row | None, resource: str) -> Row:
+    """Return the columns of a key that is moved: moved again to where it is, it remembers where it was."""
+    if row is None:
+        return {"resource": resource}
+    former = row.get("former", "") if row["resource"] == resource else row["resource"]
+    return {"resource": resource, "former": former}
 
 
 def _key_row(key: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -106,10 +106,9 @@ class AzureLanes:
         async with self._lock(session):
             for attempt in range(_TRIES):
                 state = await self._state(session)
+                # Sent on twice by a worker that ended, it may come twice at once: a transaction has one step for a row.
                 new = list({one.id: one for one in offered if not state.knows(one.id)}.values())
-                if (
-                    attempt
-                ):  # nearly all of an offer is new: that is tried first, and looked up only where it was not so
+                if attempt:  # nearly all of an offer is new: that is tried first, and looked up where it was not so
                     new = await self._unknown(session, new)
                 placed = _placed(state.owner, new)
                 try:
@@ -180,23 +179,11 @@ class AzureLanes:
         return await self._queries.unsettled()
 
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
-        session = delivery.session
         reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)
-        async with self._lock(session):
-            for _ in range(_TRIES):
-                self._forget(session)
-                loaded = await self._state(session)
-                found = await self._queries.known(session, delivery)
-                if found is None or found.delivery.state not in STOPPED:
-                    return
-                change = _Change()
-                change.add(found, reopened, [])
-                try:
-                    await self._commit(session, loaded, loaded.owner, change)
-                except RowConflict:
-                    continue
-                return
-        raise AzureUnavailable("lanes, reopen")
+        await self._interfere(delivery, STOPPED, lambda row: reopened)
+
+    async def hasten(self, delivery: Delivery) -> None:
+        await self._interfere(delivery, {DeliveryState.PARKED}, lambda row: row._replace(due=None))
 
     async def waiting(self) -> dict[DestinationId, int]:
         total: dict[DestinationId, int] = {}
@@ -216,6 +203,27 @@ class AzureLanes:
         await self._statuses.set_breaker(destination, failures, open_until)
 
     # Writing
+
+    async def _interfere(
+        self, delivery: Delivery, states: Collection[DeliveryState], changed: Callable[[Delivery], Delivery]
+    ) -> None:
+        """Change a delivery in one of these states without owning its session; in another it stays as it is."""
+        session = delivery.session
+        async with self._lock(session):
+            for _ in range(_TRIES):
+                self._forget(session)
+                loaded = await self._state(session)
+                found = await self._queries.known(session, delivery)
+                if found is None or found.delivery.state not in states:
+                    return
+                change = _Change()
+                change.add(found, changed(found.delivery), [])
+                try:
+                    await self._commit(session, loaded, loaded.owner, change)
+                except RowConflict:
+                    continue
+                return
+        raise AzureUnavailable("lanes, change")
 
     async def _unknown(self, session: SessionId, offered: Sequence[Delivery]) -> list[Delivery]:
         rows = await asyncio.gather(*(self._table.get(session, known_key(delivery)) for delivery in offered))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from shared.adapters.azure.archive import AzureArchive
 from shared.adapters.azure.audit import AzureAudit
+from shared.adapters.azure.barriers import AzureBarriers
 from shared.adapters.azure.chain import AzureChain
 from shared.adapters.azure.clients import AzureClients
 from shared.adapters.azure.fhir_store import HttpFhirStore
@@ -93,6 +94,11 @@ class AzureAdapters:
     def lanes(self) -> AzureLanes:
         """Table Storage."""
         return AzureLanes(self._table("lanes"))
+
+    @cached_property
+    def barriers(self) -> AzureBarriers:
+        """Table Storage, in the table of lanes."""
+        return AzureBarriers(self._table("lanes"), self.clock)
 
     @cached_property
     def identities(self) -> AzureIdentities:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from shared.adapters.local.instant import from_microseconds, optional_instant, optional_microseconds, to_microseconds
+from shared.message.barrier import read_barrier
 from shared.message.delivery import Attempt, Delivery, Verdict
 from shared.message.envelope import ArchiveRef, Item
 from shared.message.identifiers import (
@@ -91,12 +92,13 @@ def _pack(item: Item) -> bytes:
             item.type,
             (raw.sha256, raw.size, raw.at),
             canonical and (canonical.sha256, canonical.size, canonical.at),
+            *([item.barrier.written()] if item.barrier is not None else ()),
         )
     )
 
 
 def _unpack(packed: bytes, message: str, destination: str) -> Item:
-    interface, sequence, key, run, mapping, kind, raw, canonical = orjson.loads(packed)
+    interface, sequence, key, run, mapping, kind, raw, canonical, *barrier = orjson.loads(packed)
     return Item(
         message=MessageId(message),
         interface=InterfaceId(interface),
@@ -108,4 +110,5 @@ def _unpack(packed: bytes, message: str, destination: str) -> Item:
         raw=ArchiveRef(*raw),
         canonical=ArchiveRef(*canonical) if canonical else None,
         destination=DestinationId(destination),
+        barrier=read_barrier(barrier[0]) if barrier else None,
     )

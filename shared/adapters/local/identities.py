@@ -10,7 +10,8 @@ from shared.adapters.local.database import Database, Query, query_of
 from shared.ports import IdentityClaim, Resolution
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS identity (key TEXT PRIMARY KEY, resource TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (
+    key TEXT PRIMARY KEY, resource TEXT NOT NULL, former TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS resource (
     resource TEXT PRIMARY KEY, redirect TEXT, family TEXT NOT NULL DEFAULT '', birth_date TEXT NOT NULL DEFAULT '')
     WITHOUT ROWID;
@@ -19,17 +20,18 @@ CREATE TABLE IF NOT EXISTS resource (
 _MERGE = (
     "INSERT INTO resource (resource, redirect) VALUES (?, ?) ON CONFLICT DO UPDATE SET redirect = excluded.redirect"
 )
-_MOVE = "INSERT INTO identity VALUES (?, ?) ON CONFLICT DO UPDATE SET resource = excluded.resource"
+_MOVE = """INSERT INTO identity (key, resource) VALUES (?, ?) ON CONFLICT DO UPDATE
+    SET former = resource, resource = excluded.resource WHERE resource <> excluded.resource"""
 _FACTS = """INSERT INTO resource (resource, family, birth_date) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET
     family = CASE excluded.family WHEN '' THEN family ELSE excluded.family END,
     birth_date = CASE excluded.birth_date WHEN '' THEN birth_date ELSE excluded.birth_date END"""
 
 COMPLETE_LIMIT = 8192
-_Facts = tuple[str, str, str]  # resource, family, birth date
+_Facts = tuple[str, str, str, tuple[str, ...]]  # resource, family, birth date, what it was before
 
 
 def _claimed(count: int) -> str:
-    return f"""SELECT key, resource, redirect, family, birth_date
+    return f"""SELECT key, resource, former, redirect, family, birth_date
         FROM identity LEFT JOIN resource USING (resource) WHERE key IN ({",".join("?" * count)})"""  # noqa: S608
 
 
@@ -57,6 +59,10 @@ class LocalIdentities:
 
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         return [_bound(self._database.read, key) for key in keys]
+
+    async def bound(self, keys: Sequence[str]) -> list[str | None]:
+        rows = [self._database.read("SELECT resource FROM identity WHERE key = ?", (key,)) for key in keys]
+        return [found[0][0] if found else None for found in rows]
 
     async def merge(self, prior: str, survivor: str) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
@@ -107,7 +113,9 @@ def _resolve_all(
 
 
 def _bind(connection: sqlite3.Connection, claim: IdentityClaim, resource: str) -> None:
-    connection.executemany("INSERT OR IGNORE INTO identity VALUES (?, ?)", [(key, resource) for key in claim.keys])
+    connection.executemany(
+        "INSERT OR IGNORE INTO identity (key, resource) VALUES (?, ?)", [(key, resource) for key in claim.keys]
+    )
     connection.execute(_FACTS, (resource, claim.family, claim.birth_date))
 
 
@@ -121,20 +129,25 @@ def _known(query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:
     found = [_end(query, *bound[key]) for key in keys if key in bound]
     if not found:
         return Resolution(_chain(query, claim.minted)[-1]), False
-    resource, family, birth_date = found[0]
-    others = tuple(dict.fromkeys(one for one, _, _ in found if one != resource))
-    resolution = Resolution(resource, others, family, birth_date)
+    resource, family, birth_date, _ = found[0]
+    others = tuple(dict.fromkeys(one for one, _, _, _ in found if one != resource))
+    former = tuple(dict.fromkeys(one for _, _, _, before in found for one in before))
+    resolution = Resolution(resource, others, family, birth_date, former)
     changes_fact = claim.family not in ("", family) or claim.birth_date not in ("", birth_date)
     return resolution, resolution.contradicts(claim) or (not changes_fact and len(bound) == len(keys))
 
 
-def _end(query: Query, resource: str, redirect: str | None, family: str | None, birth_date: str | None) -> _Facts:
+def _end(
+    query: Query, resource: str, former: str, redirect: str | None, family: str | None, birth_date: str | None
+) -> _Facts:
     """Return what a resource was merged into at last, with its facts."""
+    before = (former,) if former else ()
     if redirect is None:
-        return resource, family or "", birth_date or ""
-    last = _chain(query, redirect)[-1]
+        return resource, family or "", birth_date or "", before
+    *path, last = _chain(query, redirect)
     rows = query("SELECT family, birth_date FROM resource WHERE resource = ?", (last,))
-    return (last, *rows[0]) if rows else (last, "", "")
+    family, birth_date = rows[0] if rows else ("", "")
+    return last, family, birth_date, (*before, resource, *path)
 
 
 def _bound(query: Query, key: str) -> str | None:

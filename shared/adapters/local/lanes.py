@@ -59,6 +59,7 @@ _OPEN_LANE = """INSERT OR IGNORE INTO lane
     SELECT session, lane, ? FROM delivery WHERE message = ? AND delivery = ? AND waiting"""
 _WRITE = """UPDATE delivery SET state = ?, attempts = ?, due = ?, send_deadline = ?, holds = ?, code = ?, output = ?,
     settled = ?, waiting = ? WHERE message = ? AND delivery = ?"""
+_HASTEN = "UPDATE delivery SET due = NULL WHERE message = ? AND delivery = ? AND state = 'parked'"
 _READY = f"""SELECT {COLUMNS} FROM lane CROSS JOIN delivery USING (session, lane)
     WHERE session = ? AND ready <= ? AND waiting ORDER BY ready, lane, position LIMIT ?"""  # noqa: S608  # a constant
 # The head decides when a lane may move; NULL, held, is not a time. No send may be under way anywhere in the lane.
@@ -193,6 +194,13 @@ class LocalLanes:
                 add_deliveries(connection, [reopened] if state in FINAL else ())
                 if delivery.item.run != LIVE:
                     connection.execute(_REPLAY_WRITE, _replay_update(reopened))
+            _review_lanes(connection, [(delivery.session, delivery.lane)])
+
+        await self._database.write(work)
+
+    async def hasten(self, delivery: Delivery) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_HASTEN, (delivery.item.message, delivery.id))
             _review_lanes(connection, [(delivery.session, delivery.lane)])
 
         await self._database.write(work)

@@ -9,9 +9,21 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.adapters.inline_workers import InlineWorkers
-from shared.adapters.local import archive, audit, chain, fhir_table, identities, lanes, ledger, queue_table, replays
+from shared.adapters.local import (
+    archive,
+    audit,
+    barriers,
+    chain,
+    fhir_table,
+    identities,
+    lanes,
+    ledger,
+    queue_table,
+    replays,
+)
 from shared.adapters.local.archive import LocalArchive, open_archive
 from shared.adapters.local.audit import LocalAudit
+from shared.adapters.local.barriers import LocalBarriers
 from shared.adapters.local.chain import LocalChain
 from shared.adapters.local.clock import SystemClock
 from shared.adapters.local.database import Database
@@ -33,6 +45,8 @@ from shared.settings import Settings, read_secrets
 # See `database.py`: the threads that wait for the disk need the interpreter for microseconds, and soon.
 SWITCH_SECONDS = 0.0001
 
+_TABLES = (archive, audit, barriers, chain, identities, lanes, ledger, queue_table, replays)
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -50,6 +64,7 @@ class LocalAdapters:
     replays: LocalReplays
     queue: LocalQueue
     lanes: LocalLanes
+    barriers: LocalBarriers
     identities: LocalIdentities
     fhir_store: LocalFhirStore
     publisher: LocalPublisher
@@ -88,10 +103,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
     secrets = LocalSecrets(home / "secrets", read_secrets())
     # One file for all: a step of a message touches ledger, queue and lanes, and they share a commit. Measured with 16
     # workers: 900 messages a second through all of them, 680 to 820 with two or three files.
-    database = Database(
-        home / "hub.db",
-        [module.SCHEMA for module in (archive, audit, chain, identities, lanes, ledger, queue_table, replays)],
-    )
+    database = Database(home / "hub.db", [each.SCHEMA for each in _TABLES])
     # What the hub tells the world is not the hub's own state: it is kept, moved and erased by itself.
     store = Database(home / "store.db", [fhir_table.SCHEMA])
     worker_count = _worker_count(settings)
@@ -105,6 +117,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         replays=LocalReplays(database),
         queue=LocalQueue(database, clock, rules),
         lanes=LocalLanes(database),
+        barriers=LocalBarriers(database, clock),
         identities=LocalIdentities(database),
         fhir_store=LocalFhirStore(store, clock),
         publisher=LocalPublisher(),

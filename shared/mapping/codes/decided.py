@@ -7,8 +7,11 @@ from functools import cache
 from shared.mapping.codes.tables import CodeTable, Target
 
 
-def decided(number: str, system: str, **targets: str) -> CodeTable:
-    """Return a table of HL7 codes and the FHIR codes of one system that we decided they mean."""
+def decided(number: str, system: str, /, **targets: str) -> CodeTable:
+    """Return a table of HL7 codes and the FHIR codes of one system that we decided they mean.
+
+    Of several codes with one meaning the first comes back on the way to HL7 v2.
+    """
     return _decided(number, system, tuple(targets.items()))
 
 

@@ -7,7 +7,7 @@ display and system the guide gives it, or null where the guide gives none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,12 +34,14 @@ class CodeTable:
         number: The HL7 table: ``0004``.
         targets: Code -> target.
         listed: All codes of the HL7 table that the guide lists, those without a target too.
+        preferred: FHIR code -> the HL7 code that says it on the way back, where several do and the first is not it.
     """
 
     name: str
     number: str
     targets: Mapping[str, Target]
     listed: frozenset[str]
+    preferred: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def system(self) -> str:
@@ -50,7 +52,14 @@ class CodeTable:
         """Return the table with codes for which the guide has no row; each caller says why."""
         system = next(iter(self.targets.values())).system
         added = {code: Target(to, "", system) for code, to in targets.items()}
-        return CodeTable(self.name, self.number, {**self.targets, **added}, self.listed | added.keys())
+        return CodeTable(self.name, self.number, {**self.targets, **added}, self.listed | added.keys(), self.preferred)
+
+
+# Several HL7 codes have one FHIR code in the guide. The code that reads the same comes back, else the first of the
+# table; where another one means it better, it is named here.
+_PREFERRED: Mapping[str, Mapping[str, str]] = {
+    "MaritalStatus": {"T": "P", "L": "E"},  # domestic partner, legally separated (HL7 table 0002)
+}
 
 
 @cache
@@ -69,7 +78,7 @@ def table(name: str) -> CodeTable:
     facts = _facts()[name]
     codes: dict[str, list[str] | None] = facts["codes"]
     targets = {code: Target(*to) for code, to in codes.items() if to}
-    return CodeTable(name, facts["table"], targets, frozenset(codes))
+    return CodeTable(name, facts["table"], targets, frozenset(codes), _PREFERRED.get(name, {}))
 
 
 @cache

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 _BLANKS = re.compile(r"\s+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+;= -]+", re.ASCII)
-_WHOLE_TYPES = {"PDF": "application/pdf", "TEXT": "text/plain", "TX": "text/plain", "FT": "text/plain"} | {
-    "JPEG": "image/jpeg", "JPG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "TIFF": "image/tiff",
-    "HTML": "text/html", "XML": "application/xml", "RTF": "application/rtf", "CDA": "text/xml",
+# HL7 table 0291: the subtype that names a media type, both ways; and what senders write as well.
+SUBTYPES = {"PDF": "application/pdf", "TEXT": "text/plain", "HTML": "text/html", "XML": "application/xml"} | {
+    "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "TIFF": "image/tiff", "RTF": "application/rtf",
 }  # fmt: skip
+_WHOLE_TYPES = SUBTYPES | {"TX": "text/plain", "FT": "text/plain", "JPG": "image/jpeg", "CDA": "text/xml"}
+# HL7 table 0191 by the main part of a media type, for the way back.
+MAIN_TYPES = {"application": "AP", "audio": "AU", "image": "IM", "text": "TEXT", "multipart": "multipart"}
 
 
 @parts_of(

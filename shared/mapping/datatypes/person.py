@@ -122,12 +122,11 @@ def address(raw: str, scope: Scope) -> Resource | None:
     text = scope.text
     found: Resource = {}
     _classify(found, text(parts[6]), scope)
-    street = scope.subparts(parts[0])[:3] if scope.subcomponent in parts[0] else [text(parts[0])]
-    if parts[1] or parts[18]:
-        street += (text(parts[1]), text(parts[18]))
-    lines = [line for line in street if line]
-    if lines:
-        found["line"] = lines
+    if parts[0] or parts[1] or parts[18]:
+        street = scope.subparts(parts[0])[:3] if scope.subcomponent in parts[0] else [text(parts[0])]
+        lines = [line for line in (*street, text(parts[1]), text(parts[18])) if line]
+        if lines:
+            found["line"] = lines
     for element, part in _ADDRESS_TEXTS:
         raw = parts[part]
         said = raw if raw.isalnum() else scope.head(raw) if raw else ""
@@ -162,6 +161,8 @@ _TELECOM_PARTS = {1: "value", 2: "use", 3: "system", 4: "value", 5: "extension",
 _PIECE_NAMES = ("country", "area", "local", "extension")
 _PIECES = tuple((4 + place, EXTENSION + "contactpoint-" + name) for place, name in enumerate(_PIECE_NAMES))
 _ELECTRONIC = frozenset({"internet", "x.400"})
+_PHONES = {sent: "phone" if target.code == "mobile" else target.code for sent, target in _EQUIPMENT.items()}
+_USUAL_USES = _TELECOM_USES.targets
 
 
 @cache
@@ -175,11 +176,14 @@ def contact_point(default_use: str = "") -> Build:
         found = _reached(parts)
         if not found.get("value"):
             return None
-        if use_code:
+        if use_code in _USUAL_USES:
+            found["use"] = _USUAL_USES[use_code].code
+        elif use_code:
             _add_code(found, "use", use_code, _TELECOM_USES, scope)
-        use = "mobile" if equipment == "CP" else "" if use_code else default_use
-        if use:
-            found.setdefault("use", use)
+        if equipment == "CP":
+            found.setdefault("use", "mobile")
+        elif default_use and not use_code:
+            found["use"] = default_use
         if parts[12] or parts[13]:
             start, end = scope.parts(raw)[12:14]
             period = between(start, end, scope)
@@ -200,20 +204,13 @@ def _reached(parts: list[str]) -> Resource:
         return {"system": "email", "value": address_ or first}
     if use_code == "NET" and (address_ or "@" in first):
         return {"system": "email", "value": address_ or first}
-    found: Resource = {"system": _phone_system(equipment)}
+    found: Resource = {"system": _PHONES.get(equipment, "other") if equipment else "phone"}
     if country or area or local or extension:
         found["extension"] = [{"url": url, "valueString": parts[part]} for part, url in _PIECES if parts[part]]
     said = parts[11] or _formatted(country, area, local, extension) or first or address_
     if said:
         found["value"] = said
     return found
-
-
-def _phone_system(equipment: str) -> str:
-    target = _EQUIPMENT.get(equipment)
-    if target is None:
-        return "other" if equipment else "phone"
-    return "phone" if target.code == "mobile" else target.code
 
 
 def _formatted(country: str, area: str, local: str, extension: str) -> str:

@@ -24,7 +24,7 @@ UCUM = "http://unitsofmeasure.org"
 _REPEAT = table("RepeatPattern")
 _EVENTS = table("EventRelatedPeriod").targets
 _TIMING_EVENTS = "http://terminology.hl7.org/CodeSystem/v3-TimingEvent"
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # HL7 tables 0335 and 0527: 1 is Monday
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # HL7 tables 0335 and 0527: 1 is Monday
 
 # UCUM, the letters of HL7's TQ.3, ISO+ (ANN is a year) and the English words.
 _UNITS = {
@@ -40,11 +40,13 @@ _UNITS = {
     }.items()
     for name in names.split()
 }
+# HL7 table 0335 and TQ.3: the letter of a unit of time.
+LETTERS = {"s": "S", "min": "M", "h": "H", "d": "D", "wk": "W", "mo": "L"}
 _GTS = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 _PATTERN_SYSTEMS = frozenset({"", _REPEAT.system, _GTS})
 # Guide RepeatPattern 6 to 11, 13, 15, 17, 19 to 21, 25: what R4's preferred codes call them.
 _SAME = ("BID", "TID", "QID", "QD", "QOD", "Q1H", "Q2H", "Q3H", "Q4H", "Q6H", "Q8H")
-_ABBREVIATIONS = {**dict(zip(_SAME, _SAME, strict=True)), "Q1D": "QD", "Q1W": "WK", "Q1L": "MO"}
+ABBREVIATIONS = {**dict(zip(_SAME, _SAME, strict=True)), "Q1D": "QD", "Q1W": "WK", "Q1L": "MO"}
 _EVERY = re.compile(r"Q(\d{1,4})([SMHDWL])")
 _WEEKDAYS = re.compile(r"Q(\d{0,4})J([1-7]+)")  # without a number: every week
 _TIMES_A_DAY = re.compile(r"(\d{1,2})ID")
@@ -88,7 +90,7 @@ def unit_of_time(*said: str) -> str:
     return next((_UNITS[one.lower()] for one in said if one.lower() in _UNITS), "")
 
 
-def _frequency(code: str) -> Resource | None:
+def frequency_of(code: str) -> Resource | None:
     """Return what a pattern of HL7 table 0335 says of a repeat; None when it is none."""
     upper = code.upper()
     if upper in _NAMED:
@@ -97,7 +99,7 @@ def _frequency(code: str) -> Resource | None:
         period = int(found[1])
         return {"frequency": 1, "period": period, "periodUnit": unit_of_time(found[2])} if period else None
     if found := _WEEKDAYS.fullmatch(upper):
-        days = [_DAYS[int(day) - 1] for day in dict.fromkeys(found[2])]
+        days = [DAYS[int(day) - 1] for day in dict.fromkeys(found[2])]
         return {"frequency": 1, "period": int(found[1] or 1) or 1, "periodUnit": "wk", "dayOfWeek": days}
     if (found := _TIMES_A_DAY.fullmatch(upper)) and int(found[1]):
         return {**_DAILY, "frequency": int(found[1])}
@@ -114,7 +116,7 @@ def _read_code(parts: list[str], scope: Scope) -> Pattern:
     if code.startswith("PRN"):
         found.as_needed = True
         code = code.removeprefix("PRN")
-    repeat = _frequency(code) if code else None
+    repeat = frequency_of(code) if code else None
     if repeat is not None or (found.as_needed and not code):
         found.repeat = dict(repeat or {})
         found.code = {"coding": _codings(parts, code, scope)}
@@ -129,7 +131,7 @@ def _codings(parts: list[str], code: str, scope: Scope) -> list[Resource]:
     """Return the codings of a pattern: R4's own abbreviation before the code of HL7 table 0335."""
     sent = [dict(one) for one in codings_of(parts, scope)]
     sent[0].setdefault("system", _REPEAT.system)
-    short = _ABBREVIATIONS.get(code)
+    short = ABBREVIATIONS.get(code)
     own = {"system": _GTS, "code": short} if short else None
     return [own, *sent] if own and sent[0]["system"] != _GTS else sent
 
@@ -163,7 +165,7 @@ def _add_days(found: Pattern, parts: list[str], scope: Scope) -> None:
         return
     first, last = int(ends[0] or 1), int(ends[1] or ends[0] or 1)
     days = range(first, last + 1) if first <= last else [*range(first, 8), *range(1, last + 1)]
-    found.repeat["dayOfWeek"] = [_DAYS[day - 1] for day in days]
+    found.repeat["dayOfWeek"] = [DAYS[day - 1] for day in days]
 
 
 def _add_period(found: Pattern, parts: list[str], scope: Scope) -> None:

@@ -81,3 +81,37 @@ def test_a_booking_has_its_status_when_the_service_brings_the_time():
     found = only(conversion, "Appointment")
     assert (found["status"], found["end"]) == ("booked", "2024-04-01T10:30:00-05:00")
     assert len(found["participant"]) == 1
+
+
+@pytest.mark.parametrize("length", ["99999999999999999", "-5", "1e400", "0"])
+def test_a_length_that_is_none_never_loses_the_appointment(length):
+    """Every input is hostile: a length may be no length of time, and what the rest says still counts."""
+    begins = "20240401100000-0500"
+    conversion = converted(
+        MSH_SIU.format(event="S12"),
+        f"SCH|A1|B1|||||||{length}|min|^^^{begins}||||||||||||||Booked",
+        PID,
+        "RGS|1",
+        f"AIS|1||V^Visit^L|{begins}|||{length}|d",
+        f"AIP|1||4777^Attend^Ada||||{length}|d|{length}|min",
+        f"AIL|1||CL1^R2|||{begins}|{length}|h|{length}|d",
+    )
+    assert validate_bundle(conversion.bundle, is_closed=True) == []
+    assert only(conversion, "Appointment")["start"] == "2024-04-01T10:00:00-05:00"
+
+
+def test_who_comes_later_takes_part_from_then_on():
+    """Guide AIP[Appointment] 9, AIL[Appointment] 9: the offset counts from the start, where no time is said."""
+    conversion = converted(
+        MSH_SIU.format(event="S12"),
+        "SCH|A1|B1|||||||||^^^20240401100000-0500^20240401110000-0500||||||||||||||Booked",
+        PID,
+        "RGS|1",
+        "AIP|1||4777^Attend^Ada||||15|min|30|min",
+        "AIL|1||CL1^R2|||20240401101000-0500|15|min",
+    )
+    periods = [one["period"] for one in only(conversion, "Appointment")["participant"] if "period" in one]
+    assert periods == [
+        {"start": "2024-04-01T10:15:00-05:00", "end": "2024-04-01T10:45:00-05:00"},
+        {"start": "2024-04-01T10:10:00-05:00"},
+    ]

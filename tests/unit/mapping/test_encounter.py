@@ -112,3 +112,15 @@ def test_children_are_listed_under_their_parent_for_the_snapshot():
     assert len(listed["AL1"].members) == 2
     assert listed["AL1"].parent.endswith(patient["id"])
     assert listed["DG1"].parent.endswith(encounter["id"])
+
+
+def test_a_diagnosis_that_follows_from_another_says_so():
+    """Guide DG1[Condition] 27, 28: in the same visit by reference, else by number."""
+    first = "DG1|1||E11^Diabetes^I10C|||A" + "|" * 14 + "D1^EHR"
+    second = "DG1|2||G63^Neuropathy^I10C|||A" + "|" * 14 + "D2^EHR||D1^EHR"
+    conversion = admitted(PID, PV1, first, second)
+    cause, effect = resources(conversion, "Condition")
+    (due,) = [one for one in effect["extension"] if one["url"].endswith("condition-dueTo")]
+    assert due["valueReference"]["reference"] == "urn:uuid:" + cause["id"]
+    alone = only(admitted(PID, PV1, second), "Condition")
+    assert alone["extension"][0]["valueReference"]["identifier"]["value"] == "D1"

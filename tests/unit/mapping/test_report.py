@@ -127,7 +127,38 @@ SUPPLY = (
     b"RQD|1|GLV^Gloves^L|4711^Glove^EXT|H7^Glove^HOSP|12|BOX^Box^L|||W2^Ward 2^L|20240312\r"
     b"RQ1|9.90|MAKER^Maker^L|CAT1|VEND^Vendor^L|VC1|N|Y\r"
 )
+CONSENT = (
+    _HEAD % b"MDM^T02" + _PID + b"TXA|1|CN^Consent|TX|||||||||D7^EHR|||||AU\r"
+    b"CON|1|001^Release^HL70496|F7|N1^EHR|I agree|As discussed|Risks|Own risks|Not to my work|V^Verbal|A|20240309|"
+    b"20240310|"
+    b"20240310|20250310|Y|N|es^Spanish|Y||F|||Sample^Max|SPO^Spouse\rOBX|1|TX|59284-0^Consent^LN||Signed.\r"
+)
+BILL = (
+    _HEAD % b"ADT^A01"
+    + _PID
+    + PV1.encode()
+    + b"\rUB1|1|2|3|1|2|5|43~44|6|7|01&Rate&N^120.5&USD|1|X|Y|||11&Onset^20240301\r"
+    b"UB2|1|5|02^Work^NUBC|6|7|80&Days&N^12~01&Rate&N^100&USD|11&Onset&N^20240301|70&Stay&N^20240301^20240304|S|||||||"
+    b"N|4\r"
+)
+STOCK = (
+    _HEAD % b"OUL^R22"
+    + _PID
+    + b"SPM|1|S1||BLD\rOBR|1|P1|F1|GLU^Glucose^L\rOBX|1|NM|GLU^Glucose^L||5|mmol/L^^UCUM|||||F\r"
+    b"INV|R1^Reagent^L|OK^^HL70383|RC^Reagent^HL70384|BOX1^Box|CAR1|2|100|80|70|20|mL^millilitre^UCUM|20250101|20240301|||LOT1|"
+    b"MAK^Maker^L|SUP^Supplier^L\rSID|A^Auto|LOT2|BOX2|MAK^Maker^L\r"
+)
+REACTIONS = (
+    _HEAD % b"ADT^A60" + _PID + b"IAM|1|DA^Drug|PEN^Penicillin^L|SV^Severe|Rash|A|AI1^EHR\r"
+    b"IAR|HIVES^Hives^L|MO^Moderate|AD|Antihistamine\r"
+)
+DIET = (
+    _HEAD % b"ORM^O01" + _PID + b"ORC|NW|P1^EHR|||||||20240310080000-0500|||4777^Attend^Ada\r"
+    b"ODS|D|MORN^Morning^L|LS^Low salt^L|No sugar\rODS|S|NOON^Noon^L|SHAKE^Shake^L|With a straw\r"
+    b"ODS|P|EVE^Evening|VEG^Vegetarian^L|At home\rODT|EARLY^Early^HL70160|MORN^Morning|Soft spoon\r"
+)
 SAMPLES = {
+    "diet": DIET, "consent": CONSENT, "bill": BILL, "stock": STOCK, "reactions": REACTIONS,
     "adt": ADT, "oru": ORU, "siu": SIU, "dft": DFT, "mdm": MDM, "care": CARE, "ref": REF, "staff": STAFF,
     "places": PLACES, "srm": SRM, "ack": ACK, "order": ORDER, "imaging": IMAGING, "supply": SUPPLY, **MEDICATION,
 }  # fmt: skip
@@ -137,7 +168,9 @@ _GUIDES = re.compile(
 )
 
 # Carried where nothing better is said of the same element, and here something is; or read in another's words.
-_OUTDONE = re.compile(r"TXA-3|OBX\(2\)-5\.2|VAR-5\.1|AUT-9|AUT-14\.1|LDP-10\.[12]|SAC-23")
+_OUTDONE = re.compile(
+    r"TXA-3|OBX\(2\)-5\.2|VAR-5\.1|AUT-9|AUT-14\.1|LDP-10\.[12]|SAC-23|CON-12|INV-7|ODS\(3\)-2\.1|ODT-[12]\.1"
+)
 
 
 def carried(raw: bytes, place: str = "", value: str | None = None) -> bytes:

@@ -225,7 +225,7 @@ def test_a_person_has_one_ordering_key_from_the_first_message_on(tmp_path: Path)
 
         assert first is not None
         assert first == second
-        assert await who(index, message("1^^^HOSPITAL^MR")) == first
+        assert (await who(index, message("1^^^HOSPITAL^MR")),) == first
 
     play(tmp_path, scenario)
 
@@ -236,8 +236,8 @@ def test_a_message_about_nobody_has_no_subject(tmp_path: Path) -> None:
     async def scenario(index: PersonIndex) -> None:
         nobody = parse(b"MSH|^~\\&|EHR|HOSPITAL|||20260102||MFN^M02|1|P|2.5.1")
 
-        assert await index.subject_of(nobody, Feed(), "Patient") is None
-        assert await index.subject_of(message("1^^^HOSPITAL^MR"), Feed(), "Encounter") is None
+        assert await index.subject_of(nobody, Feed(), "Patient") == ()
+        assert await index.subject_of(message("1^^^HOSPITAL^MR"), Feed(), "Encounter") == ()
 
     play(tmp_path, scenario)
 

@@ -1,0 +1,95 @@
+"""MRG, and the second PID of A24 and A37: whom a Patient replaces or is linked with (decisions 0026, 0042)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.changes.identity_edits import LINK, MERGES, REPLACES, UNLINK, same_number
+from shared.changes.notes import IdentityEdit
+from shared.hl7 import Segment
+from shared.mapping.account import add_account
+from shared.mapping.claims import CHANGES_PERSON, MOVES_NUMBER, Claim
+from shared.mapping.datatypes.identifier import cx
+from shared.mapping.frame import Frame, Handler
+from shared.mapping.grouping import Node
+from shared.mapping.rows import KEPT, Resource, Table, many, one, values
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+_PRIOR_ACCOUNT = one("MRG-3", "Account.identifier", cx("AN"), "MRG[Account] 6", placed=True, part=KEPT)
+
+# HL7 v2.5.1 3.3.43, decision 0026: after A43 the number is the person's; other events leave it with the prior record.
+_MOVED = many("MRG-1", "Patient.identifier", cx(), "decision 0026", placed=True, part=KEPT)
+
+# Decision 0042: a bundle says whom its Patient takes the place of; MRG-4 and MRG-2 are older numbers (HL7 3.3.18).
+_PRIOR = tuple(
+    many(f"MRG-{number}", "Patient.link.other.identifier", cx(), "decision 0042", placed=True, part=KEPT)
+    for number in (1, 4, 2)
+)
+
+MERGE = Table(
+    "MRG",
+    "Account",
+    (_PRIOR_ACCOUNT, *_PRIOR),
+    {
+        5: "the prior visit: it edits the identity table, not a resource",
+        6: "the prior visit: it edits the identity table, not a resource",
+        7: "the prior name: the surviving record has its own",
+    },
+)
+
+
+def merge(node: Node, frame: Frame, scope: Scope) -> None:
+    """MRG: the prior record gives way to the Patient of this group, with its account; it is not itself rewritten."""
+    claim = scope.claim_of(node.segment)
+    frame.merged = node.segment
+    if frame.person is None or frame.patient is None:
+        return
+    numbers = values(_PRIOR_ACCOUNT, node.segment, scope, frame.person)
+    if numbers:
+        add_account(numbers, frame.patient, scope, status="unknown")
+    if not claim.identifiers:
+        return
+    prior = scope.resolve(claim)
+    survivor = frame.person["id"]
+    is_one_record = prior == survivor and scope.event in CHANGES_PERSON
+    if scope.code == "ADT" and scope.event in MERGES["Patient"] and not is_one_record:
+        _name_prior(node.segment, frame.person, scope)
+    if prior != survivor:
+        is_move = scope.code == "ADT" and scope.event in MOVES_NUMBER
+        if is_move:
+            _take_over(node.segment, frame.person, scope)
+        scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor, claim.place if is_move else ""))
+
+
+def _name_prior(mrg: Segment, person: Resource, scope: Scope) -> None:
+    """Link the Patient with the record whose place it takes, by the numbers of MRG that PID does not name too."""
+    said = [identifier for row in _PRIOR for identifier in values(row, mrg, scope, person)]
+    kept = person.get("identifier", ())
+    given_up = [one_ for one_ in said if not any(same_number(one_, its) for its in kept)] or said
+    links = [{"other": {"type": "Patient", "identifier": identifier}, "type": REPLACES} for identifier in given_up]
+    if links:
+        person["link"] = links
+
+
+def _take_over(mrg: Segment, person: Resource, scope: Scope) -> None:
+    """Add the numbers that move to those of the person (A43: PID-3 may name them or not)."""
+    known = person.setdefault("identifier", [])
+    for identifier in values(_MOVED, mrg, scope, person):
+        if not any(same_number(identifier, one_) for one_ in known):
+            known.append(identifier)
+
+
+def note_link(claim: Claim, person: Resource, scope: Scope) -> None:
+    """Note that the second person of A24 or A37 is linked with the first, or no longer (HL7 3.3.24, 3.3.37)."""
+    first_ = scope.claims["PID(1)"]
+    if scope.code != "ADT" or scope.event not in (LINK, UNLINK) or not (claim.identifiers and first_.identifiers):
+        return
+    other = scope.resolve(first_)
+    if other != person["id"]:
+        scope.identity.append(IdentityEdit("Patient", scope.event, other, person["id"]))
+
+
+TABLES = (MERGE,)
+HANDLERS: dict[str, Handler] = {"MRG": merge}
