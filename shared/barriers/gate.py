@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shared.barriers.next_step import Arrive, Drop, Process, next_step
 from shared.barriers.wakes import send_wakes
-from shared.message.envelope import Item
+from shared.message.envelope import Item, is_wake
 from shared.message.identifiers import MessageId, partition_of
 from shared.message.state import MessageState
 from shared.message.work import Offer, work_on, work_through
@@ -39,7 +39,7 @@ class Gate:
         """Process these envelopes, and what is parked and need not wait any more."""
         await work_through(offers, self._admit, self._count, self._finish, self._stage.give_up)
         if offers and offers[0].session:
-            await self._drain(int(offers[0].session))
+            await self._drain(int(offers[0].session), is_told=any(is_wake(offer.body) for offer in offers))
 
     async def _admit(self, items: Sequence[Item]) -> None:
         """Process what nothing stands before; park the rest behind it."""
@@ -62,9 +62,9 @@ class Gate:
             await self._stage.process(free)
         await self._barriers.park(self._name, held)
 
-    async def _drain(self, partition: int) -> None:
+    async def _drain(self, partition: int, *, is_told: bool) -> None:
         """Take the steps that this partition can take; each is durable, and may be taken again after a crash."""
-        if not await self._waits(partition, is_told=True):
+        if not await self._waits(partition, is_told=is_told):
             return
         while (step := next_step(await self._barriers.line(self._name, partition), self._name)) is not None:
             match step:

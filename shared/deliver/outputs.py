@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
@@ -66,6 +67,7 @@ class Outputs:
             if (ref := kept.get(row.id)) is not None:
                 prepared[row.id] = await _made(self._kept(row, ref))
                 continue
+            await asyncio.sleep(0)  # a batch is long: whoever waits for an acknowledgement has a turn in between
             shaped = await _made(self._shape(row))
             if isinstance(shaped, Shaped):
                 fresh.append((row, shaped))

@@ -18,7 +18,7 @@ class SharedEntry(dict[str, Any]):
 
     Attributes:
         text: Its resource as JSON, once it was written; None where that holds a decimal, which each bundle notes.
-        sound: Once it was judged sound: its fullUrl, its type, how long it is without its id, where its references lead.
+        sound: Once judged sound: its fullUrl, its type, how long it is without its id, and where its references lead.
     """
 
     __slots__ = ("sound", "text")

@@ -25,7 +25,6 @@ RECURRING = frozenset({"Device", "Location", "Medication", "Organization", "Prac
 HEADER = "MessageHeader"  # recurs too, each time under another id
 REMEMBERED = 1024  # resources; a full memory starts anew
 LARGEST_BYTES = 4096
-_MANY = 4  # references
 
 # What compares its values; what holds a resource is not plain.
 _RULES: dict[str, Callable[[Json], bool]] = {name: rule for name, (_, rule) in ELEMENTS.items()}
@@ -124,13 +123,12 @@ class _Plain:
             resource = entry["resource"]
             if name in RESOURCES and not RESOURCES[name][1](resource):
                 return False
-            is_shared = entry.__class__ is SharedEntry
-            leads: Leads | None = {} if said or is_shared else None
+            leads: Leads | None = {} if said or entry.__class__ is SharedEntry else None
             if not _is_plain(resource, shape_of(name, b'xtension":' in text).ways[tuple(resource)], known, leads):
                 return False
             if leads is None:
                 continue
-            if is_shared:
+            if isinstance(entry, SharedEntry):
                 entry.sound = entry["fullUrl"], name, len(text) - len(resource["id"]), leads
             elif len(said) <= LARGEST_BYTES:
                 _remember(said, leads)
@@ -148,7 +146,7 @@ class _Plain:
                 alike[length].append(entry["resource"])
             else:
                 alike[length] = [entry["resource"]]
-        return all([_are_different(resources) for resources in alike.values() if len(resources) > 1])
+        return all(_are_different(resources) for resources in alike.values() if len(resources) > 1)
 
 
 def _are_different(alike: list[Json]) -> bool:
@@ -199,15 +197,7 @@ def _is_plain(element: Json, ways: list[Way], known: dict[str, str], leads: Lead
     """
     for key, targets, child in ways:
         value = element[key]
-        is_list = value.__class__ is list
-        if targets is not None and leads is None:  # References as nearly all are, and the many of a report: for a third
-            if not is_list:
-                if len(value) == 1 and known.get(value.get("reference")) in targets:
-                    continue
-            elif len(value) > _MANY and max(map(len, value)) == 1:
-                if targets.issuperset([known.get(item.get("reference")) for item in value]):
-                    continue
-        for item in value if is_list else (value,):
+        for item in value if value.__class__ is list else (value,):
             if targets is not None:
                 if "reference" in item:
                     reference = item["reference"]

@@ -105,7 +105,7 @@ def _holder(resource: Resource, parents: tuple[str, ...]) -> Resource:
 
 
 def reader(row: Row) -> Build:
-    """Return what makes of a whole field what a row makes of it: a list if it takes every repetition, None if nothing."""
+    """Return the function that reads a whole field for a row: a list if it takes every repetition, None if nothing."""
     return _reader_of_each(row) if row.many else _reader_of_first(row)
 
 

@@ -11,7 +11,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from shared.hl7 import Segment
-from shared.mapping.compiled import Beginning, Steps, Unmapped, by_length, put, reader, steps_of
+from shared.mapping.compiled import Beginning, Steps, by_length, put, reader, steps_of
+from shared.mapping.compiled import Unmapped as Unmapped  # the families read it here, with the rows
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -109,7 +110,7 @@ class Table:
         rows: The rows; those of one field run in this order.
         ignored: Field number -> why it is not carried.
         together: The last of the first fields that mostly say together what they said before: an analyte has one
-            name and range. What the rows make of them is kept as one; they are all reused, and none takes another entry.
+            name and range. What the rows make of them is kept as one, where each row keeps a value of its own.
     """
 
     segment: str

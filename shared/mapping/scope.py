@@ -115,7 +115,7 @@ class Scope:
         self.entries: dict[str, Resource] = {}
         self.findings: list[Finding] = []
         self.known: dict[tuple[str, str], Any] = {}
-        self.children: dict[tuple[str, str, str], list[str]] = {}
+        self.children: dict[tuple[str, str, str], dict[str, None]] = {}  # each member once, in message order
         self.identity: list[IdentityEdit] = []
         self._answers: dict[str, str] = {}  # the resource id of each claim, by its place
         self._completed: dict[int, Resource] = {}
@@ -319,9 +319,7 @@ class Scope:
 
     def list_child(self, url: str, kind: str, segment: str, parent: str) -> None:
         """Let an entry belong to the list of its segment under a parent, once."""
-        members = self.children.setdefault((segment, kind, parent), [])
-        if url not in members:
-            members.append(url)
+        self.children.setdefault((segment, kind, parent), {})[url] = None
 
     def list_mode(self, segment: str) -> ListMode:
         """Return whether a segment's repeats are a snapshot: as the interface says, else as the standard has it.
@@ -343,7 +341,8 @@ class Scope:
                 self.findings.append(Finding("resource_repeated", repeated["resourceType"]))
             _redirect([entry["resource"] for entry in self.entries.values()], instead)
             for members in self.children.values():
-                members[:] = [url for url in members if url not in instead]
+                for url in [url for url in members if url in instead]:
+                    del members[url]
 
     def _repeated(self) -> dict[str, str]:
         instead: dict[str, str] = {}

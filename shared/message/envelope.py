@@ -104,6 +104,11 @@ def encode_wake(wake: Wake) -> bytes:
     return orjson.dumps({"v": ENVELOPE_VERSION, "wake": wake.destination})
 
 
+def is_wake(body: bytes) -> bool:
+    """Tell whether a queue message is a wake, without reading it: the head of an envelope ends with its line."""
+    return b"\n" not in body
+
+
 def envelope_id(session: str, items: Iterable[Item]) -> str:
     """Return the broker's id of an envelope: the same for the same items, and another for any others.
 

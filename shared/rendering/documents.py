@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.attachment import MAIN_TYPES
 from shared.mapping.document_reference import AVAILABILITY, COMPLETION
 from shared.rendering.attachments import taken_attachment
-from shared.rendering.coded import concept
-from shared.rendering.codes import inverse_code
+from shared.rendering.coded import code, concept
 from shared.rendering.document_events import write_document_events
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import ei, has_type, number
@@ -32,16 +32,11 @@ _DOCUMENTED = "DO"
 _TEXT = "text/plain"
 
 
-def completion(value: str, draft: Draft, kind: str) -> str:
-    """Write docStatus as HL7 table 0271."""
-    del draft, kind
-    return inverse_code(COMPLETION).get(value) or _NEAREST.get(value, "")
-
-
-def availability(value: str, draft: Draft, kind: str) -> str:
-    """Write the status of a DocumentReference as HL7 table 0273."""
-    del draft, kind
-    return inverse_code(AVAILABILITY).get(value, "")
+def completion(value: str | Resource, draft: Draft, kind: str) -> str:
+    """Write docStatus as HL7 table 0271; the original of one that FHIR has no code for as it is."""
+    if isinstance(value, str) and value in _NEAREST:
+        return _NEAREST[value]
+    return code(COMPLETION)(value, draft, kind)
 
 
 def order_number(value: Resource, draft: Draft, kind: str) -> str:
@@ -84,7 +79,7 @@ DOCUMENT = Table(
             concept(table("DocumentConfidentialityStatus")),
             f"{_GUIDE} 23",
         ),
-        Row("TXA-19", "DocumentReference.status", availability, f"{_GUIDE} 24 to 26"),
+        Row("TXA-19", "DocumentReference.status", code(AVAILABILITY), f"{_GUIDE} 24 to 26"),
     ),
     (
         Implied("subject", "the person of the message"),
@@ -110,6 +105,7 @@ def write_document(url: str, draft: Draft) -> None:
         contents = [one.get("attachment", {}) for one in resource.get("content", ())]
         _write_presentation(txa, contents)
         _write_original_status(txa, resource)
+        _number_orders(txa, resource, draft)
         fill(txa, resource, DOCUMENT, draft)
         _write_parent(txa, resource, draft)
         if 17 not in txa.fields:
@@ -150,6 +146,18 @@ def _write_original_status(txa: SegmentDraft, resource: Resource) -> None:
             txa.set(19, escaped(codings[0]["code"]))
             one.clear()
             resource.pop("status", None)
+
+
+def _number_orders(txa: SegmentDraft, resource: Resource, draft: Draft) -> None:
+    """Write the numbers of the orders that a document is of; ORC and OBR above say the rest of them."""
+    for one in resource.get("context", {}).get("related", ()):
+        _, order = draft.look(one)
+        if order.get("resourceType") == "ServiceRequest":
+            for identifier in order.get("identifier", ()):
+                number = 15 if has_type("FILL")(identifier) else 14
+                if txa.has_room(number):
+                    txa.add(number, ei()(deepcopy(identifier), draft, "EI"))
+            one.clear()
 
 
 def _write_parent(txa: SegmentDraft, resource: Resource, draft: Draft) -> None:

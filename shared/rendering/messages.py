@@ -17,7 +17,7 @@ from shared.rendering.header import write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
 from shared.rendering.merge import has_prior, prior_of, write_merge
-from shared.rendering.orders import write_orders
+from shared.rendering.orders import write_order_alone, write_orders
 from shared.rendering.patient import write_patient
 from shared.rendering.procedures import write_procedures
 from shared.rendering.related_person import write_related
@@ -146,6 +146,10 @@ def _document(about: About, draft: Draft) -> None:
     write_event(about.event, draft)
     write_patient(about.patient, draft)
     write_visit(about.visit, about.patient, draft)
+    for reference in draft.look({"reference": document})[1].get("context", {}).get("related", ()):
+        url, order = draft.look(reference)
+        if order.get("resourceType") == "ServiceRequest":
+            write_order_alone(url, draft)
     write_document(document, draft)
 
 

@@ -235,6 +235,13 @@ def write_orders(patient: str, visit: str, draft: Draft, *, has_specimens: bool)
             write_billing(order, draft)
 
 
+def write_order_alone(url: str, draft: Draft) -> None:
+    """Write ORC, timing, OBR and notes of an order that another segment is about."""
+    with draft.open(url) as order:
+        _write_heads(url, order, draft, has_timing=True)
+        write_notes(order, draft)
+
+
 def _write_heads(url: str, order: Resource, draft: Draft, *, has_timing: bool) -> SegmentDraft:
     """Write ORC, when the order is wanted, and OBR; return that."""
     control = _CONTROL.get(str(order.get("status")), _NEW_ORDER)

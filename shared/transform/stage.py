@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -121,6 +122,7 @@ class TransformStage:
             return _stopped(item, error)
 
     async def _reading(self, item: Item) -> Reading:
+        await asyncio.sleep(0)  # a batch is long: whoever waits for an acknowledgement has a turn in between
         body = item.body if item.body is not None else await self._archive.get(item.raw)
         return read_message(item, body, self._registry.interfaces[item.interface])
 

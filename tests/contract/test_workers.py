@@ -13,6 +13,7 @@ import pytest
 
 from shared.adapters.inline_workers import InlineWorkers
 from shared.adapters.local import workers as local_workers
+from shared.adapters.local.worker_process import GIVES_WAY
 from shared.adapters.local.workers import ProcessWorkers
 from shared.message.errors.hl7 import ContentUndecodable
 from shared.message.errors.storage import WorkerLost
@@ -27,6 +28,7 @@ BUSY_HUB = """
 import asyncio
 import sys
 import time
+from shared.adapters.local.worker_process import GIVES_WAY
 from shared.adapters.local.workers import ProcessWorkers
 from tests.doubles.work import Work
 
@@ -122,6 +124,15 @@ async def test_worker_that_dies_is_replaced_and_takes_only_its_own_jobs_with_it(
     assert len(after) == 2
     assert before not in after
     assert not is_alive(before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no worker processes there")
+async def test_worker_leaves_the_core_to_the_hub(processes):
+    """A sender waits for its acknowledgement, and nobody for a conversion."""
+    [(process, _)] = await processes(1).run([("tell", None)])
+
+    hub = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process) == min(hub + GIVES_WAY, 19)
 
 
 async def test_worker_that_does_not_answer_in_time_is_ended(processes, monkeypatch):

@@ -803,6 +803,12 @@ def test_documents_come_back(data):
     txa = draw(segment("TXA", TXA, needed={2, 12, 17}, f1="1"))
     obx = ("OBX", {2: kind, 3: draw(coded()), 5: content, 11: "F"})
     sent = [draw(segment("EVN", EVN)), draw(segment("PID", PID)), draw(segment("PV1", PV1)), txa, obx]
+    if draw(st.booleans()):
+        orc = draw(segment("ORC", {number: ORC[number] for number in (2, 3, 12, 28)}, f1="SC", f5="CM"))
+        obr = draw(segment("OBR", {number: SERVICE[number] for number in (4, 31)}, needed={4}))
+        obr[1].update({number: orc[1][number] for number in (2, 3)})
+        txa[1].update({14: orc[1][2], 15: orc[1][3]})
+        sent[3:3] = [orc, timed(draw), obr, draw(segment("NTE", NTE))]
     differing, rendering = came_back(sent, "MDM^T02^MDM_T02")
     assert differing == []
     assert rendering.findings == ()

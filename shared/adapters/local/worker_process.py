@@ -22,6 +22,7 @@ from shared.adapters.inline_workers import result_of
 from shared.observe.log import log_failure
 
 HEAD = struct.Struct("!Q")
+GIVES_WAY = 10  # steps of niceness: a tenth of a core that others want whole
 
 
 def frame(content: Any) -> bytes:
@@ -33,6 +34,8 @@ def frame(content: Any) -> bytes:
 def main() -> None:
     """Work until the hub is gone."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to every process of a service: the hub says when it is over
+    # A sender waits for the hub, and nobody for a worker: where both want the same core the hub's threads go first.
+    os.nice(GIVES_WAY)
     channel = socket.socket(fileno=0)
     requests: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_receive, args=(channel, requests), daemon=True).start()

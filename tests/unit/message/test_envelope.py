@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from shared.message.envelope import ArchiveRef, Item, Wake, decode_envelope, encode_envelope, encode_wake, pack
+from shared.message.barrier import barrier_of
+from shared.message.envelope import (
+    ArchiveRef,
+    Item,
+    Wake,
+    decode_envelope,
+    encode_envelope,
+    encode_wake,
+    is_wake,
+    pack,
+    with_tokens,
+)
 from shared.message.errors.storage import EnvelopeUnreadable
-from shared.message.identifiers import LIVE, DestinationId, InterfaceId, MessageId, OrderingKey, Sequence
+from shared.message.identifiers import (
+    LIVE,
+    DestinationId,
+    InterfaceId,
+    MessageId,
+    OrderingKey,
+    Sequence,
+    partition_for,
+    partition_of,
+)
 
 
 def item(number: int = 1, body: bytes | None = b"MSH|^~\\&|\r\nsecond line") -> Item:
@@ -31,7 +51,24 @@ def test_an_envelope_gives_back_its_items_in_order_with_their_bodies_byte_for_by
 
 def test_a_wake_is_not_an_envelope():
     """A session is woken by a message that carries nothing else (rule R6)."""
-    assert decode_envelope(encode_wake(Wake(DestinationId("billing")))) == Wake(DestinationId("billing"))
+    for wake in (Wake(DestinationId("billing")), Wake()):
+        assert decode_envelope(encode_wake(wake)) == wake
+        assert is_wake(encode_wake(wake))
+    assert not is_wake(encode_envelope((item(1, None),)))
+
+
+def test_a_barrier_travels_with_its_message_and_with_its_tokens():
+    """Whoever holds one part knows the others, and what is a token is never taken for a message (rule R7)."""
+    message = item(1)
+    barrier = barrier_of(message.message, (message.key, OrderingKey("z"), message.key, OrderingKey("y")), 4)
+    parts = with_tokens(message._replace(barrier=barrier))
+
+    assert decode_envelope(encode_envelope(parts)) == parts
+    assert [part.key for part in parts] == [message.key, "y", "z"]
+    assert [part.is_token for part in parts] == [False, True, True]
+    assert [part.body is None for part in parts] == [False, True, True]
+    assert [partition_of(part.message) for part in parts[1:]] == [partition_for(part.key, 4) for part in parts[1:]]
+    assert barrier_of(message.message, (message.key, message.key), 4) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.rendering.rows import ALTERNATE_CODES
 from tests.unit.rendering.samples import PATIENT, VISIT, lines, noted, rendered
 
 PRACTITIONER = {
@@ -90,3 +91,30 @@ def test_an_immunization_entered_in_error_is_deleted():
     """Guide RXA[Immunization] 26: RXA-21 D."""
     wrong = rendered(PATIENT, PRACTITIONER, {**VACCINE, "status": "entered-in-error"})
     assert wrong.message.get("RXA-21") == "D"
+
+
+def test_a_completion_that_fhir_has_no_code_for_comes_back_as_it_was_sent():
+    """HL7 table 0271 of the sender: the original stands beside docStatus."""
+    original = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0271", "code": "XX"}]}
+    beside = {"extension": [{"url": ALTERNATE_CODES, "valueCodeableConcept": original}]}
+    document = {name: value for name, value in DOCUMENT.items() if name != "docStatus"}
+    rendering = rendered(PATIENT, VISIT, PRACTITIONER, {**document, "_docStatus": beside}, as_type="MDM^T02")
+    assert rendering.message.get("TXA-17") == "XX"
+
+
+def test_the_order_of_a_document_stands_above_it():
+    """MDM_T02 of 2.5.1: ORC and OBR before TXA, which numbers them."""
+    order = {
+        "resourceType": "ServiceRequest",
+        "id": "s1",
+        "status": "completed",
+        "intent": "order",
+        "identifier": [{"system": "urn:id:EHR", "value": "P9"}],
+        "code": {"text": "Letter"},
+        "subject": {"reference": "Patient/p1"},
+    }
+    context = {**DOCUMENT.get("context", {}), "related": [{"reference": "ServiceRequest/s1"}]}
+    rendering = rendered(PATIENT, VISIT, PRACTITIONER, order, {**DOCUMENT, "context": context}, as_type="MDM^T02")
+    names = [one.name for one in rendering.message.segments]
+    assert names.index("ORC") < names.index("OBR") < names.index("TXA")
+    assert (rendering.message.get("OBR-2.1"), rendering.message.get("TXA-14.1")) == ("P9", "P9")
