@@ -135,7 +135,7 @@ class Console:
                     "title": config.title,
                     "kind": config.kind,
                     "order": config.order,
-                    "paused": status.paused,
+                    "paused": status.paused or config.paused,
                     "failures": status.failures,
                     "open_until": status.open_until.isoformat() if status.open_until else None,
                     "waiting": waiting.get(config.id, 0),

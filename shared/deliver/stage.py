@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from shared.deliver.backoff import Uniform, backoff_seconds
 from shared.deliver.barrier import Meeting
 from shared.deliver.outputs import Output, Outputs
+from shared.deliver.pace import Pace
 from shared.deliver.settle import advances, may_resend, settle, skipped
 from shared.message.delivery import Answer, Attempt, Delivery, Verdict, accepted_at
 from shared.message.envelope import Item, Wake, encode_wake
@@ -58,6 +59,7 @@ class _Round:
     config: DestinationConfig
     destination: Destination
     until: datetime
+    pace: Pace | None
     outputs: dict[str, Output | IntegrationError]
     stopped: set[str]
     rows: list[Delivery] = field(default_factory=list)
@@ -107,6 +109,7 @@ class DeliverStage:
         self._replays = replays
         self._uniform = uniform
         self._meeting = Meeting(clock=clock, lanes=lanes, wake=self._send_wakes)
+        self._paces: dict[SessionId, Pace] = {}
         self._destinations: dict[DestinationId, Destination] = {}
 
     async def run(self, session: SessionId, offers: Sequence[Offer]) -> None:
@@ -114,7 +117,7 @@ class DeliverStage:
         config = self._registry.destinations[DestinationId(session.rpartition(".")[0])]
         until = self._clock.now() + self._limits.budget
         offered = [self._offer(session, item, config) for item in items_of(offers)]
-        status = await self._lanes.status(config.id)
+        status = await self._status(config)
         while True:
             began = self._clock.now()
             # What a turn sends is covered by the intents that it began with: what it does not reach is taken anew.
@@ -123,7 +126,9 @@ class DeliverStage:
             turn = await self._take(session, offered, config, began, limit)
             status = await self._work(turn, config, status, ends)
             now = self._clock.now()
-            if limit == 0 or now >= until or (len(turn.ready) < limit and now < ends):
+            may_send = self._next_send(session, now)
+            must_wait = may_send > now and may_send >= ends
+            if must_wait or limit == 0 or now >= until or (len(turn.ready) < limit and now < ends):
                 break
             offered = []
         await self._ensure_wake(turn, status)
@@ -182,6 +187,7 @@ class DeliverStage:
                 config=config,
                 destination=self._destination(config),
                 until=until,
+                pace=self._pace(turn.ownership.session, config),
                 outputs=await self._outputs.prepare([row for row in batch if not row.item.is_token], config),
                 stopped=stopped,
             )
@@ -195,6 +201,20 @@ class DeliverStage:
         if config.id not in self._destinations:
             self._destinations[config.id] = self._open_destination(config)
         return self._destinations[config.id]
+
+    def _pace(self, session: SessionId, config: DestinationConfig) -> Pace | None:
+        if config.rate_per_second is None:
+            return None
+        return self._paces.setdefault(session, Pace(config.rate_per_second, config.concurrency))
+
+    def _next_send(self, session: SessionId, now: datetime) -> datetime:
+        pace = self._paces.get(session)
+        return now if pace is None else pace.begins(now)
+
+    async def _status(self, config: DestinationConfig) -> DestinationStatus:
+        """Return how a destination is; its file can pause it, and then no order lets it go on."""
+        status = await self._lanes.status(config.id)
+        return replace(status, paused=True) if config.paused else status
 
     async def _drain_lanes(self, batch: Sequence[Delivery], work: _Round) -> None:
         """Drain lanes side by side, each serially, over as many connections as the destination allows."""
@@ -216,6 +236,9 @@ class DeliverStage:
                 continue
             async with connections:
                 if self._is_over(row, work):  # by now: it waited for a connection
+                    _give_back(row, work)
+                    continue
+                if work.pace is not None and not await work.pace.turn(self._clock, work.until):
                     _give_back(row, work)
                     continue
                 settled, attempt = await self._deliver(row, work, before)
@@ -307,7 +330,7 @@ class DeliverStage:
             if turn.wake is not None:
                 await self._lanes.schedule_wake(turn.ownership, None)
             return
-        due = max(due, now, status.open_until or now)
+        due = max(due, self._next_send(session, now), status.open_until or now)
         if turn.wake is not None and now < turn.wake <= due:
             return
         await self._send_wakes([(session, status.destination, due)])

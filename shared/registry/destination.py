@@ -56,6 +56,10 @@ class DestinationConfig(Model):
     order: Literal["feed", "key"] = Field(description="`feed`: all in one line. `key`: in line by ordering key")
     concurrency: int = Field(ge=1, le=64, description="Deliver sessions at a time")
     connections: int = Field(ge=1, le=256, description="Open connections at most, in one process")
+    rate_per_second: float | None = Field(
+        default=None, gt=0, le=10_000, description="Sends at most, evenly spaced; unset: as fast as it answers"
+    )
+    paused: bool = Field(default=False, description="Nothing is sent to it, whatever is ordered; what comes waits")
     idempotent: bool = Field(description="It takes a second copy as the first (it honours `Idempotency-Key`)")
     on_reject: Literal["hold_feed", "hold_key", "continue"] = Field(
         description="What waits while a rejected delivery is in quarantine"

@@ -55,6 +55,9 @@ PORTS = (
 DESTINATIONS = {
     "store": 'kind = "fhir_store"',
     "keyed": 'kind = "https"\nidempotent = true\naddress = { laptop = "http://127.0.0.1:1/keyed" }',
+    "slow": 'kind = "https"\nidempotent = true\nrate_per_second = 0.1\nconcurrency = 1\n'
+    'address = { laptop = "http://127.0.0.1:1/slow" }',
+    "shut": 'kind = "https"\npaused = true\naddress = { laptop = "http://127.0.0.1:1/shut" }',
     "careful": 'kind = "https"\naddress = { laptop = "http://127.0.0.1:1/careful" }',
     "feed": 'kind = "mllp"\naddress = { laptop = "mllp://127.0.0.1:1" }',
     "rendered": 'kind = "mllp"\naddress = { laptop = "mllp://127.0.0.1:1" }',

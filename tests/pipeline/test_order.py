@@ -170,6 +170,47 @@ async def test_paused_destination_takes_nothing_and_drains_in_order_when_it_goes
     assert "B1" in taken
 
 
+async def test_a_fragile_destination_is_sent_no_more_than_it_can_bear_and_gets_everything_in_order(start_hub):
+    """`rate_per_second`: a burst is spread over time, and costs it no order and nobody else anything."""
+    hub = await start_hub("slow", "keyed")
+    slow = hub.receivers["slow"]
+    names = [f"A{number}" for number in range(12)]
+    await send(hub, *names)
+    await send(hub, "B1", number=BERT)
+    assert await control_ids(hub, hub.receivers["keyed"]) == [*names, "B1"]
+
+    await hub.pass_time(60)
+    assert 0 < len(slow.sent) <= (60 + 45) / 10 + 1  # an invocation plans for its 45 seconds
+    await hub.pass_time(240)
+    assert [one for one in await control_ids(hub, slow) if one != "B1"] == names
+    assert len(slow.sent) == 13
+
+
+async def test_a_burst_larger_than_a_turn_waits_for_a_fragile_destination_without_a_worker(start_hub):
+    """Whoever cannot send now ends, and is woken when it can: nobody asks again and again."""
+    hub = await start_hub("slow")
+    for number in range(80):
+        await hub.take(adt(f"A{number}", "A08", number=f"{80000 + number}^^^GENERAL^MR", visit=None))
+    await hub.work()
+
+    assert len(hub.receivers["slow"].sent) <= 45 / 10 + 1
+    await hub.pass_time(2 * 80 * 10, step=20)
+    assert len(hub.receivers["slow"].accepted) == 80
+
+
+async def test_a_destination_that_its_file_pauses_takes_nothing_whatever_is_ordered(start_hub):
+    """The kill switch that is reviewed and versioned; an order of the night does not undo it."""
+    hub = await start_hub("shut", "keyed")
+    await hub.hub.orders.order(DestinationId("shut"), "resume")
+    await send(hub, "A1")
+    await hub.pass_time(600, step=60)
+
+    assert hub.receivers["shut"].sent == []
+    assert await hub.states("A1") == {"shut": "parked", "keyed": "accepted"}
+    [row] = [one for one in (await hub.hub.console.destinations())["destinations"] if one["id"] == "shut"]
+    assert row["paused"] is True
+
+
 async def test_breaker_stops_trying_a_dead_destination_and_probes_with_one_message(start_hub):
     """A thousand connects a second to a system that is down help nobody; the first sign of life opens it again."""
     hub = await start_hub("keyed")
