@@ -31,6 +31,9 @@ async def _all(world: World) -> AsyncIterator[str]:
     deliveries: dict[str, list[Delivery]] = {}
     for control_id, sent in world.sent.items():
         found = await world.adapters.ledger.by_control_id(control_id)
+        if sent.acknowledged is None:  # its sender gave up: nobody was promised anything
+            records.update({control_id: record for record in found})
+            continue
         if len(found) != 1:
             yield f"{control_id}: {len(found)} messages in the ledger"
             continue
@@ -96,13 +99,14 @@ def _of_receiver(world: World, receiver: Receiver, records: dict[str, MessageRec
 
 
 def _of_order(world: World, receiver: Receiver, records: dict[str, MessageRecord]) -> Iterator[str]:
-    """A message acknowledged before another's request began arrives before it, where they share a key (rule R1)."""
+    """A message acknowledged before another's request began arrives before it, where they share a person (R1, R7)."""
     sent_as = {record.message: world.sent[control_id] for control_id, record in records.items()}
-    by_key: dict[str, list[Sent]] = {}
+    by_person: dict[int, list[Sent]] = {}
     for delivery in receiver.taken:
-        if delivery.item.message in sent_as:
-            by_key.setdefault(delivery.item.key, []).append(sent_as[delivery.item.message])
-    for arrived in by_key.values():
+        if (sent := sent_as.get(delivery.item.message)) is not None:
+            for person in sent.message.persons:
+                by_person.setdefault(person, []).append(sent)
+    for arrived in by_person.values():
         for first, second in combinations(arrived, 2):
             if _is_before(second, first):
                 yield f"{receiver.name}: {first.message.control_id} overtook {second.message.control_id}"
@@ -163,7 +167,7 @@ async def _of_store(world: World) -> list[str]:
     for person in {sent.message.person for sent in world.sent.values()} - given_up:
         priors = {message.prior for message in merges if message.person == person}
         said = _words(world, {person})
-        if not said or len(priors) > 1 or priors & {message.person for message in merges}:
+        if not said or sum(not {person, *priors}.isdisjoint(message.persons) for message in merges) > 1:
             continue  # nothing was said, or who followed whom is another question
         found = await world.adapters.fhir_store.search("Patient", {"identifier": number_of(person)})
         lines = [line for one in found for address in one.resource.get("address", ()) for line in address["line"]]

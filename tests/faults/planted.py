@@ -13,11 +13,13 @@ from typing import Any
 from unittest import mock
 
 from shared.adapters.local.lanes import LocalLanes
+from shared.barriers import gate
 from shared.changes import apply
 from shared.deliver import outputs, stage
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.stage import DeliverStage
 from shared.ingest import commit
+from shared.ingest.commit import Committer
 from shared.message import work
 from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import DeliveryId
@@ -116,14 +118,28 @@ def poison_takes_its_envelope_along() -> Any:
             for item in items:
                 await finish(item.message)
 
-    from shared.transform import stage as transform_stage
-
-    return mock.patch.object(transform_stage, "work_through", work_through)
+    return mock.patch.object(gate, "work_through", work_through)
 
 
 def let_a_stale_write_win() -> Any:
     """The store takes what is older than what it holds (promise 7)."""
     return mock.patch.object(apply, "is_older", return_value=False)
+
+
+def send_a_token_before_its_row() -> Any:
+    """The parts of a barrier are in the queue before the barrier is recorded (rule R7)."""
+    enqueue = Committer._enqueue
+
+    async def items_not_opened(self: Committer, taken: Any) -> Any:
+        return [self._item(each) for each in taken]
+
+    async def enqueue_and_open(self: Committer, taken: Any) -> None:
+        await enqueue(self, taken)
+        items = [item for each in taken if (item := self._item(each)).barrier is not None]
+        if items:
+            await self._barriers.open(items)
+
+    return mock.patch.multiple(Committer, _items=items_not_opened, _enqueue=enqueue_and_open)
 
 
 PLANTED: dict[str, Plant] = {
@@ -138,6 +154,7 @@ PLANTED: dict[str, Plant] = {
         write_without_owning,
         poison_takes_its_envelope_along,
         let_a_stale_write_win,
+        send_a_token_before_its_row,
     )
 }
 

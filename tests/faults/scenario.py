@@ -51,6 +51,16 @@ class Message:
     def is_poison(self) -> bool:
         return self.control_id == POISONOUS
 
+    @property
+    def is_sent_once(self) -> bool:
+        """Tell whether its sender gives up when nobody answers: of merges, for what else waits must not wait for it."""
+        return self.prior > 0
+
+    @property
+    def persons(self) -> tuple[int, ...]:
+        """Whom it is about, and who is merged into them."""
+        return (self.person, self.prior) if self.prior else (self.person,)
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -114,6 +124,7 @@ def merge(control_id: str, survivor: int, prior: int) -> Message:
 def small() -> Scenario:
     """Return the scenario that is broken at every step: every kind of message once, most of them about one person."""
     ward = (admission("ward", "W1", 1), admission("ward", "W2", 2), admission("ward", "W3", 1), merge("M1", 1, 2))
+    ward += (admission("ward", "W4", 2),)
     desk = (admission("desk", "D1", 1), admission("desk", POISONOUS, 9))
     return Scenario("small", (ward, (result("L1", 1),), desk), frozenset({"W1"}))
 

@@ -30,7 +30,8 @@ STEP_LIMIT = 60_000
 READS = frozenset(
     {
         "archive.get", "archive.find", "fhir_store.read", "identities.lookup", "lanes.status", "lanes.next_due",
-        "lanes.overdue", "lanes.sessions", "ledger.messages",
+        "lanes.overdue", "lanes.sessions", "ledger.messages", "barriers.waits", "barriers.line", "barriers.lines",
+        "barriers.opened",
     }
 )  # fmt: skip
 IN_MEMORY = frozenset({"accept_session", "release", "arrival"})  # of the broker: they leave nothing behind

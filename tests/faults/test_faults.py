@@ -27,7 +27,7 @@ def test_nothing_is_broken_when_nothing_goes_wrong():
 @pytest.mark.slow
 def test_every_fault_at_every_kind_of_step_breaks_no_promise():
     """Promises 1 to 4 and rules R1 to R10, at the boundary of every step of every stage in turn."""
-    reports = [run_case(case) for case in first_of_each()]
+    reports = [run_case(case) for case in first_of_each(small_steps())]
 
     print(f"{len(reports)} cases")
     broken = [str(report) for report in reports if report.broken]

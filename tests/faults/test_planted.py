@@ -22,6 +22,7 @@ SEARCH: dict[str, tuple[str, tuple[Fault, ...]]] = {
     "write_without_owning": ("deliver", (Fault.ZOMBIE, Fault.EXPIRE)),
     "poison_takes_its_envelope_along": ("transform", (Fault.CRASH, Fault.DEATH)),
     "let_a_stale_write_win": ("ingest", (Fault.MERGE, Fault.CRASH, Fault.DELAY)),
+    "send_a_token_before_its_row": ("ingest", (Fault.CRASH, Fault.DEATH, Fault.DELAY)),
 }
 
 
@@ -37,8 +38,9 @@ def test_planted_bug_is_found(bug):
 
 def searched(bug: str) -> Iterator[Report]:
     stage, faults = SEARCH[bug]
-    yield run_case("small")
-    for case in first_of_each(stage, faults):
+    well = run_case("small")
+    yield well
+    for case in first_of_each(well.steps, stage, faults):
         yield run_case(case)
     for seed in range(5):
         yield run_case(f"chance:{seed}:40")

@@ -23,7 +23,7 @@ from tests.faults.scenario import registry
 from tests.faults.steps import WHOSE, Steps, Whose
 from tests.faults.virtual_time import VirtualClock
 
-PORTS = ("archive", "ledger", "queue", "lanes", "identities", "fhir_store")
+PORTS = ("archive", "ledger", "queue", "lanes", "barriers", "identities", "fhir_store")
 QUEUES = ("transform", "route", "deliver")
 SESSIONS_AT_ONCE = 2  # of each queue
 BATCH = 16
@@ -65,11 +65,11 @@ class Worker:
         )
 
     def start(self) -> None:
-        """Begin to take sessions, and to look for overdue wakes."""
+        """Begin to take sessions, and to do what the timer does (`functions/retry.py`)."""
         for queue in QUEUES:
             for _ in range(SESSIONS_AT_ONCE):
                 self._begin(queue, self._take_sessions(queue))
-        self._begin("retry", self._look_for_overdue())
+        self._begin("retry", self._tick())
 
     def die(self, *, with_process: bool) -> None:
         """Do nothing any more."""
@@ -139,10 +139,11 @@ class Worker:
             case _:
                 return self.hub.deliver.run(SessionId(offers[0].session), offers)
 
-    async def _look_for_overdue(self) -> None:
+    async def _tick(self) -> None:
         while not self.is_dead:
             await asyncio.sleep(TIMER_SECONDS)
             await _attempt(self.hub.deliver.wake_overdue())
+            await _attempt(self.hub.barriers.run())
 
 
 async def _attempt(work: Awaitable[Any]) -> None:

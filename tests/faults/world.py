@@ -183,13 +183,15 @@ class World:
                 await self._send(message)
 
     async def _send(self, message: Message) -> None:
-        """Send until somebody acknowledges, as every sender does."""
+        """Send until somebody acknowledges, as nearly every sender does."""
         sent = self.sent.setdefault(message.control_id, Sent(message, self._loop.time()))
         while True:
             try:
                 async with asyncio.timeout(SENDER_TIMEOUT_SECONDS):
                     reply = await self._request(message.body)
             except (TimeoutError, ConnectionError):
+                if message.is_sent_once:
+                    return
                 await asyncio.sleep(1)
                 continue
             self._last_message = self._loop.time()
@@ -220,12 +222,18 @@ class World:
         if not is_over or not self._workers or not all(sender.done() for sender in self._senders):
             return False
         counts = await self.adapters.ledger.counts()
-        return counts.keys() <= FINAL and not await self.adapters.lanes.waiting() and await self._is_all_delivered()
+        gave_up = any(sent.acknowledged is None for sent in self.sent.values())
+        final = FINAL | {MessageState.RESERVED} if gave_up else FINAL
+        return counts.keys() <= final and not await self.adapters.lanes.waiting() and await self._is_all_delivered()
 
     async def _is_all_delivered(self) -> bool:
         """Tell whether every message has a delivery to everyone who wants it: what is still in a queue has none."""
         for control_id, sent in self.sent.items():
+            if sent.acknowledged is None:
+                continue  # nobody was promised anything
             [record, *_] = await self.adapters.ledger.by_control_id(control_id)
+            if record.state is MessageState.QUARANTINED:
+                continue  # whether it may be there is asked later
             if len(await self.adapters.lanes.deliveries(record.message)) < len(sent.message.names):
                 return False
         return True
