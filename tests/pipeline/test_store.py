@@ -223,7 +223,8 @@ async def test_merge_redirects_the_prior_number_and_leaves_the_prior_patient_as_
 
     survivor = await by_number(hub, "70001")
     assert survivor["gender"] == "male"
-    assert survivor["link"] == [{"other": {"reference": f"Patient/{prior['id']}"}, "type": "replaces"}]
+    (link,) = survivor["link"]
+    assert (link["type"], link["other"]["reference"]) == ("replaces", f"Patient/{prior['id']}")
     [after] = [one for one in await hub.resources("Patient") if one["id"] == prior["id"]]
     assert after == prior
 
