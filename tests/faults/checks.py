@@ -32,7 +32,8 @@ async def _all(world: World) -> AsyncIterator[str]:
     for control_id, sent in world.sent.items():
         found = await world.adapters.ledger.by_control_id(control_id)
         if sent.acknowledged is None:  # its sender gave up: nobody was promised anything
-            records.update({control_id: record for record in found})
+            if found:
+                records[control_id] = found[-1]
             continue
         if len(found) != 1:
             yield f"{control_id}: {len(found)} messages in the ledger"
