@@ -35,7 +35,8 @@ TYPES = (
     "EpisodeOfCare", "Goal", "HealthcareService", "ImagingStudy", "Immunization", "ImmunizationRecommendation",
     "List", "Location", "Medication", "MedicationAdministration", "MedicationDispense", "MedicationRequest",
     "MessageHeader", "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Procedure",
-    "Provenance", "RelatedPerson", "ResearchStudy", "ResearchSubject", "ServiceRequest", "Specimen", "SupplyRequest",
+    "NutritionOrder", "Provenance", "RelatedPerson", "ResearchStudy", "ResearchSubject", "ServiceRequest", "Specimen",
+    "Substance", "SupplyRequest",
 )  # fmt: skip
 
 
