@@ -14,7 +14,8 @@ from azure.functions.servicebus import ServiceBusMessage
 from local.faults import report_fault
 from local.functions import Function
 from local.host_json import QueueLimits
-from shared.adapters.local.queue import LocalQueue, Received, SessionLock, dead_letter_queue
+from shared.adapters.local.queue import LocalQueue, SessionLock, dead_letter_queue
+from shared.adapters.received import Received
 from shared.message.errors.storage import SessionLockLost
 
 _DEAD_LETTERS = "/$deadletterqueue"  # Service Bus does not mind the case

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.local.queue import Received, SessionLock, dead_letter_queue
+from shared.adapters.local.queue import SessionLock, dead_letter_queue
+from shared.adapters.received import Received
 from shared.message.errors.storage import SessionLockLost
 from shared.ports import Outgoing
 from tests.contract.conftest import RULES, Run

@@ -18,7 +18,8 @@ from typing import Any
 
 from shared.adapters import Adapters
 from shared.adapters.local.open import open_local
-from shared.adapters.local.queue import LocalQueue, QueueRules, Received, SessionLock, dead_letter_queue
+from shared.adapters.local.queue import LocalQueue, QueueRules, SessionLock, dead_letter_queue
+from shared.adapters.received import Received
 from shared.app import Hub
 from shared.ingest.reply import Reply
 from shared.message.delivery import Answer, Delivery, Verdict

@@ -19,7 +19,7 @@ from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.neighbours import read_neighbours
 from shared.adapters.azure.operations import Operations
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, key
-from shared.adapters.local.recent_bodies import RecentBodies
+from shared.adapters.recent_bodies import RecentBodies
 from shared.message.envelope import ArchiveRef
 from shared.message.errors.storage import ArchiveDamaged, ArchivePurged
 from shared.message.identifiers import InterfaceId

@@ -8,7 +8,7 @@ import time
 import orjson
 
 from shared.adapters.azure.table import Step, Table
-from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.message.audit import AuditEntry
 
 PARTITION = "audit"

@@ -19,7 +19,7 @@ import orjson
 
 from shared.adapters.azure.lane_rows import END
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, key, tag_of
-from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.message.barrier import Barrier
 from shared.message.envelope import Item, decode_envelope, encode_envelope
 from shared.message.errors.storage import AzureUnavailable

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.adapters.azure.lane_rows import END
 from shared.adapters.azure.table import Step, Table
-from shared.adapters.local.instant import optional_instant, optional_microseconds
+from shared.adapters.instant import optional_instant, optional_microseconds
 from shared.message.identifiers import DestinationId
 from shared.ports import DestinationStatus
 

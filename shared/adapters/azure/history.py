@@ -18,7 +18,7 @@ from shared.adapters.azure.ledger_rows import (
 )
 from shared.adapters.azure.neighbours import read_neighbours
 from shared.adapters.azure.table import Row, Table
-from shared.adapters.local.instant import to_microseconds
+from shared.adapters.instant import to_microseconds
 from shared.message.identifiers import MessageId, OrderingKey
 from shared.message.replay import Numbered, Selection
 

@@ -25,7 +25,7 @@ from shared.adapters.azure.ledger_rows import digest
 from shared.adapters.azure.packed import pack_attempts, pack_delivery, unpack_attempts, unpack_delivery
 from shared.adapters.azure.session_state import STOPPED, Owner, Waiting, is_waiting
 from shared.adapters.azure.table import Row, Step, key, tag_of
-from shared.adapters.local.instant import optional_instant, optional_microseconds
+from shared.adapters.instant import optional_instant, optional_microseconds
 from shared.message.delivery import Attempt, Delivery
 from shared.message.envelope import Item
 from shared.message.identifiers import LIVE, MessageId, OrderingKey, RunId

@@ -15,7 +15,7 @@ import orjson
 from shared.adapters.azure.ledger_rows import PARTITION, log_key, taken
 from shared.adapters.azure.links import digest_of
 from shared.adapters.azure.table import Row, Step, Table
-from shared.adapters.local.instant import to_microseconds
+from shared.adapters.instant import to_microseconds
 from shared.message.identifiers import MessageId
 from shared.message.record import MessageRecord
 

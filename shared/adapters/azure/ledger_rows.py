@@ -30,7 +30,7 @@ from typing import Any
 import orjson
 
 from shared.adapters.azure.table import Row, Step, key
-from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.message.envelope import ArchiveRef
 from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, MessageId, OrderingKey

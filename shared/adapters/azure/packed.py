@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from shared.adapters.local.delivery_row import attempt_of, delivery_of, row_of
-from shared.adapters.local.instant import to_microseconds
+from shared.adapters.delivery_row import attempt_of, delivery_of, row_of
+from shared.adapters.instant import to_microseconds
 from shared.message.delivery import Attempt, Delivery
 
 _POSITION, _ITEM = 0, 6  # of the columns

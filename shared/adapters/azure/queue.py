@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from shared.adapters.azure.bus_failures import named_bus
 from shared.adapters.azure.gatherer import Gatherer
 from shared.adapters.azure.operations import BUS_UNIT_BYTES, Operations
-from shared.adapters.azure.session_receivers import DEFLATED, Received, SessionLock, SessionReceivers
+from shared.adapters.azure.session_receivers import DEFLATED, SessionLock, SessionReceivers
+from shared.adapters.received import Received
 from shared.message.envelope import deflate_envelope
 from shared.message.errors.storage import AzureUnavailable
 from shared.ports import Clock, Outgoing

@@ -24,7 +24,7 @@ from shared.adapters.azure.lane_queries import LaneQueries
 from shared.adapters.azure.ledger_rows import digest, newest_first
 from shared.adapters.azure.neighbours import read_neighbours
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, key, parts_of, tag_of
-from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.replay_row import pack_order, replay_of
 from shared.message.delivery import Delivery
 from shared.message.errors.storage import AzureUnavailable

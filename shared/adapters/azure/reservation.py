@@ -26,7 +26,7 @@ from shared.adapters.azure.ledger_rows import (
     stream_key,
 )
 from shared.adapters.azure.table import Row, Step, tag_of
-from shared.adapters.local.instant import to_microseconds
+from shared.adapters.instant import to_microseconds
 from shared.message.identifiers import MessageId
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, MessageRecord, Reservation

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.azure.bus_failures import named_bus
+from shared.adapters.received import Received
 from shared.message.envelope import inflate_envelope
 from shared.message.errors.storage import SessionLockLost
 
@@ -25,25 +26,6 @@ RENEW_SECONDS = 300.0  # rule R9: longer than any invocation
 _RECEIVE_SECONDS = 0.3  # for what is on its way already
 _ARRIVAL_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.5  # at dead letters, which have no sessions to wait for
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message under the lock of its session.
-
-    Attributes:
-        number: Rises in the order of the queue.
-        deliveries: How often it was received, this time included.
-        reason: Why it is a dead letter; empty otherwise.
-    """
-
-    number: int
-    session: str
-    message_id: str
-    enqueued: datetime
-    deliveries: int
-    body: bytes
-    reason: str = ""
 
 
 @dataclass(slots=True, eq=False)

@@ -19,9 +19,9 @@ from pathlib import Path
 from shared.adapters.local.database import Database
 from shared.adapters.local.disk import BINARY, read_at
 from shared.adapters.local.journal import Journal, replay
-from shared.adapters.local.recent_bodies import RecentBodies
 from shared.adapters.local.segment import PREAMBLE_BYTES, Record, new_preamble, read_preamble, scan
 from shared.adapters.local.segment_writer import SegmentWriter, Tail, segment_name
+from shared.adapters.recent_bodies import RecentBodies
 from shared.message.envelope import ArchiveRef
 from shared.message.errors.storage import ArchiveDamaged, ArchivePurged
 from shared.message.identifiers import InterfaceId

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.audit import AuditEntry
 
 SCHEMA = """

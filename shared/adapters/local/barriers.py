@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.barrier import Barrier
 from shared.message.envelope import Item, decode_envelope, encode_envelope
 from shared.message.identifiers import MessageId, partition_of

@@ -12,8 +12,8 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
+from shared.adapters.instant import optional_microseconds, to_microseconds
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import optional_microseconds, to_microseconds
 from shared.message.chain import ChainHead, ChainReport
 from shared.message.delivery import Delivery
 from shared.message.identifiers import partition_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from shared.adapters.instant import to_microseconds
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import to_microseconds
 from shared.adapters.local.ledger import RECORD_COLUMNS, key_sum, record_of
 from shared.message.identifiers import OrderingKey
 from shared.message.replay import Numbered, Selection

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from shared.adapters.delivery_row import ATTEMPT_COLUMNS, COLUMNS, attempt_of, delivery_of, row_of
+from shared.adapters.instant import optional_instant, optional_microseconds, to_microseconds
 from shared.adapters.local.chain import add_deliveries
 from shared.adapters.local.database import Database
-from shared.adapters.local.delivery_row import ATTEMPT_COLUMNS, COLUMNS, attempt_of, delivery_of, row_of
-from shared.adapters.local.instant import optional_instant, optional_microseconds, to_microseconds
 from shared.message.delivery import Attempt, Delivery
 from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId

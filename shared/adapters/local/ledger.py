@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local import chain
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.message.envelope import ArchiveRef
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.finding import Finding

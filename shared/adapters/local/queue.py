@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.adapters.local.queue_table import (
     BROWSE,
     HAS_MESSAGES,
@@ -28,6 +28,7 @@ from shared.adapters.local.queue_table import (
     move_due,
     remove,
 )
+from shared.adapters.received import Received
 from shared.message.errors.storage import SessionLockLost
 from shared.ports import Clock, Outgoing
 
@@ -53,24 +54,6 @@ class QueueRules:
     lock_seconds: float = 300
     max_deliveries: int = 100
     duplicate_window_seconds: float = 600
-
-
-class Received(NamedTuple):
-    """A message under the lock of its session.
-
-    Attributes:
-        number: Rises in the order of the queue.
-        deliveries: How often it was received, this time included.
-        reason: Why it is a dead letter; empty otherwise.
-    """
-
-    number: int
-    session: str
-    message_id: str
-    enqueued: datetime
-    deliveries: int
-    body: bytes
-    reason: str = ""
 
 
 @dataclass(slots=True, eq=False)

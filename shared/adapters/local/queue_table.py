@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from shared.adapters.local.instant import to_microseconds
+from shared.adapters.instant import to_microseconds
 from shared.ports import Outgoing
 
 SCHEMA = """

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import orjson
 
-from shared.adapters.local.instant import optional_instant, optional_microseconds
+from shared.adapters.instant import optional_instant, optional_microseconds
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, RunId
 from shared.message.replay import Replay, ReplayState, Selection
 

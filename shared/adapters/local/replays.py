@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.database import Database
-from shared.adapters.local.instant import from_microseconds, to_microseconds
 from shared.adapters.local.replay_row import pack_order, replay_of
 from shared.message.delivery import Delivery
 from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId

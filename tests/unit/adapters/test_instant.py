@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as some
 
-from shared.adapters.local.instant import from_microseconds, to_microseconds
+from shared.adapters.instant import from_microseconds, to_microseconds
 
 TIMES = some.datetimes(datetime(1900, 1, 1), datetime(9999, 1, 1), timezones=some.just(UTC))
 

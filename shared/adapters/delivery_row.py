@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from shared.adapters.local.instant import from_microseconds, optional_instant, optional_microseconds, to_microseconds
+from shared.adapters.instant import from_microseconds, optional_instant, optional_microseconds, to_microseconds
 from shared.message.barrier import read_barrier
 from shared.message.delivery import Attempt, Delivery, Verdict
 from shared.message.envelope import ArchiveRef, Item

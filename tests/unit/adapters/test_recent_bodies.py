@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from shared.adapters.local.recent_bodies import RecentBodies
+from shared.adapters.recent_bodies import RecentBodies
 from shared.message.envelope import ArchiveRef
 
 
