@@ -6,6 +6,7 @@ from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.convert_large import growth, slowest
 from bench.convert_peer import differences, peer
 from bench.measure import Row, interleaved
 from bench.messages import admission
@@ -58,6 +59,8 @@ def run() -> list[Row]:
         _row("ADT^A01 of 1 kB to validated FHIR JSON, 23 resources", ADT, goal=100, most_milliseconds=0.3),
         _row("ORU^R01 with 40 OBX to validated FHIR JSON", ORU, goal=30, most_milliseconds=1.0),
         _admissions(),
+        *growth(),
+        *slowest(),
     ]
 
 

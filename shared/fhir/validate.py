@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from shared.fhir.bundle import write_entries
+from shared.fhir.bundle import SharedEntry, write_entries
 from shared.fhir.coherence import check_coherence
 from shared.fhir.entries import check_addresses, known_types
 from shared.fhir.exact_json import Written
@@ -54,6 +54,9 @@ def validate_bundle(bundle: Json, *, is_closed: bool = False, texts: Sequence[by
     if is_plainly_sound(bundle, texts):
         return []
     listed = bundle.get("entry")
+    if isinstance(listed, list):  # judged as plain dicts: the walk looks into nothing else
+        listed = [dict(entry) if isinstance(entry, SharedEntry) else entry for entry in listed]
+        bundle = {**bundle, "entry": listed}
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     findings = judge(bundle, known_types(entries), is_closed=is_closed)
     findings.extend(check_addresses(entries, is_history=bundle.get("type") == "history"))

@@ -230,7 +230,7 @@ async def test_merge_redirects_the_prior_number_and_leaves_the_prior_patient_as_
 
 
 async def test_chain_of_merges_ends_at_the_last_survivor_and_never_closes(start_hub):
-    """A to B, B to C, and never C back to A: A means C by then, so the last merge changes nothing."""
+    """A to B, B to C, and never C back to A: A means C by then; the last merge is quarantined, and changes nothing."""
     hub = await start_hub()
     await send(
         hub,
@@ -246,7 +246,8 @@ async def test_chain_of_merges_ends_at_the_last_survivor_and_never_closes(start_
 
     await send(hub, merge("M3", survivor="1", prior="3"), adt("A5", "A08", number="1^^^GENERAL^MR", more="O"))
 
-    assert (await hub.record("M3")).state is MessageState.ROUTED
+    stopped = await hub.record("M3")
+    assert (stopped.state, stopped.code) == (MessageState.QUARANTINED, "MPI-002")
     after = await by_number(hub, "3")
     assert (after["gender"], after["link"]) == ("other", last["link"])
 

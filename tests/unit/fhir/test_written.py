@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from shared.fhir import exact_json
-from shared.fhir.bundle import join_entries
+from shared.fhir.bundle import SharedEntry, join_entries
 from shared.fhir.validate import validate_bundle, write_and_validate
 from tests.unit.fhir.defects import DEFECTS, Defect, plant
 from tests.unit.fhir.samples import put_entry, sample_bundle, wide_bundle
@@ -49,3 +49,16 @@ def test_a_resource_said_twice_in_another_order_is_found() -> None:
     bundle["entry"].append(put_entry(twin, "urn:uuid:6f1f0c5e-0000-4000-8000-000000000099"))
 
     assert [finding.code for finding in write_and_validate(bundle)[1]] == ["fhir_duplicate"]
+
+
+def test_an_entry_of_many_bundles_is_written_and_judged_once_and_still_looked_up_in_each() -> None:
+    """What it leads to must be in every bundle that holds it, not only in the first."""
+    bundle = sample_bundle()
+    shared = [SharedEntry(entry) for entry in bundle["entry"]]
+    assert write_and_validate({**bundle, "entry": shared})[1] == []
+    assert write_and_validate({**bundle, "entry": shared})[0].texts == write_and_validate(bundle)[0].texts
+
+    referring = next(entry for entry in shared if entry.sound is not None and entry.sound[3])
+    alone, findings = write_and_validate({**bundle, "entry": [referring]})
+    assert alone.texts == [referring.text]
+    assert {finding.code for finding in findings} == {"fhir_reference"}
