@@ -34,8 +34,8 @@ TYPES = (
     "Condition", "Consent", "Coverage", "Device", "DiagnosticReport", "DocumentReference", "Encounter",
     "EpisodeOfCare", "Goal", "HealthcareService", "ImagingStudy", "Immunization", "ImmunizationRecommendation",
     "List", "Location", "Medication", "MedicationAdministration", "MedicationDispense", "MedicationRequest",
-    "MessageHeader", "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole", "Procedure",
-    "NutritionOrder", "Provenance", "RelatedPerson", "ResearchStudy", "ResearchSubject", "ServiceRequest", "Specimen",
+    "MessageHeader", "NutritionOrder", "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole",
+    "Procedure", "Provenance", "RelatedPerson", "ResearchStudy", "ResearchSubject", "ServiceRequest", "Specimen",
     "Substance", "SupplyRequest",
 )  # fmt: skip
 
