@@ -23,10 +23,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.measure import Row
+from shared.adapters.instant import to_microseconds
 from shared.adapters.local import ledger
 from shared.adapters.local.database import Database, connect
 from shared.adapters.local.history import LocalHistory
-from shared.adapters.instant import to_microseconds
 from shared.adapters.local.ledger import LocalLedger
 from shared.message.identifiers import MessageId, OrderingKey, new_message_id
 from shared.message.replay import Selection
