@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.adapters.local.lanes import LocalLanes
 from shared.barriers import gate
-from shared.changes import apply
 from shared.deliver import outputs, stage
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.stage import DeliverStage
@@ -24,7 +25,7 @@ from shared.message import work
 from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import DeliveryId
 from shared.message.work import items_of
-from shared.ports import Ownership
+from shared.ports import MetaWrite, Ownership, Stored, Write
 
 Plant = Callable[[], Any]
 
@@ -122,8 +123,20 @@ def poison_takes_its_envelope_along() -> Any:
 
 
 def let_a_stale_write_win() -> Any:
-    """The store takes what is older than what it holds (promise 7)."""
-    return mock.patch.object(apply, "is_older", return_value=False)
+    """The store takes what was computed from a version that somebody has replaced since (promise 7)."""
+    write = LocalFhirStore.write
+
+    async def write_anyway(self: LocalFhirStore, writes: Sequence[Write | MetaWrite]) -> None:
+        stored = await self.read([one.reference for one in writes])
+        await write(self, [_as_if_fresh(one, stored.get(one.reference)) for one in writes])
+
+    return mock.patch.object(LocalFhirStore, "write", write_anyway)
+
+
+def _as_if_fresh(one: Write | MetaWrite, now: Stored | None) -> Write | MetaWrite:
+    if isinstance(one, Write):
+        return replace(one, if_match=now and now.version)
+    return one if now is None else replace(one, stored=Stored(one.stored.resource, now.version))
 
 
 def send_a_token_before_its_row() -> Any:

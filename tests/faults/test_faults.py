@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from tests.faults.case import run_case
 from tests.faults.cases import first_of_each, small_steps
+from tests.faults.plan import Fault
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DAYS = [*(f"chance:{seed}:40" for seed in range(8)), "chance:8:200", "chance:9:200"]
+PART = 4  # of the first steps of each kind, every fourth fault: `python -m tests.faults` has them all, at every step
+DAYS = [*(f"chance:{seed}:40" for seed in range(6)), "chance:8:200"]
 
 
 def test_nothing_is_broken_when_nothing_goes_wrong():
@@ -25,14 +28,15 @@ def test_nothing_is_broken_when_nothing_goes_wrong():
 
 
 @pytest.mark.slow
-def test_every_fault_at_every_kind_of_step_breaks_no_promise():
+def test_faults_at_the_steps_of_every_stage_break_no_promise():
     """Promises 1 to 4 and rules R1 to R10, at the boundary of every step of every stage in turn."""
-    reports = [run_case(case) for case in first_of_each(small_steps())]
+    reports = [run_case(case) for case in islice(first_of_each(small_steps()), 0, None, PART)]
 
     print(f"{len(reports)} cases")
     broken = [str(report) for report in reports if report.broken]
     assert not broken, "\n".join(broken)
     assert all(report.fired for report in reports)
+    assert {fault for report in reports for _, fault in report.fired} == set(Fault)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ SEARCH: dict[str, tuple[str, tuple[Fault, ...]]] = {
     "recompute_on_retry": ("deliver", (Fault.DEATH, Fault.CRASH, Fault.EXPIRE)),
     "write_without_owning": ("deliver", (Fault.ZOMBIE, Fault.EXPIRE)),
     "poison_takes_its_envelope_along": ("transform", (Fault.CRASH, Fault.DEATH)),
-    "let_a_stale_write_win": ("ingest", (Fault.MERGE, Fault.CRASH, Fault.DELAY)),
+    "let_a_stale_write_win": ("deliver", (Fault.ZOMBIE,)),
     "send_a_token_before_its_row": ("ingest", (Fault.CRASH, Fault.DEATH, Fault.DELAY)),
 }
 
