@@ -117,6 +117,7 @@ class DeliverStage:
         config = self._registry.destinations[DestinationId(session.rpartition(".")[0])]
         until = self._clock.now() + self._limits.budget
         offered = [self._offer(session, item, config) for item in items_of(offers)]
+        is_woken = not offered
         status = await self._status(config)
         while True:
             began = self._clock.now()
@@ -131,7 +132,7 @@ class DeliverStage:
             if must_wait or limit == 0 or now >= until or (len(turn.ready) < limit and now < ends):
                 break
             offered = []
-        await self._ensure_wake(turn, status)
+        await self._ensure_wake(turn, status, is_woken)
 
     async def wake_overdue(self) -> int:
         """Wake every session whose wake should have come by now; return how many (rule R6)."""
@@ -322,8 +323,12 @@ class DeliverStage:
         await self._lanes.set_breaker(status.destination, failures, open_until)
         return replace(status, failures=failures, open_until=open_until)
 
-    async def _ensure_wake(self, turn: Turn, status: DestinationStatus) -> None:
-        """Make sure that somebody looks at the lanes again when their first head falls due (rule R6)."""
+    async def _ensure_wake(self, turn: Turn, status: DestinationStatus, is_woken: bool) -> None:
+        """Make sure that somebody looks at the lanes again when their first head falls due (rule R6).
+
+        Args:
+            is_woken: A wake began this invocation, and nothing else did.
+        """
         session, now = turn.ownership.session, self._clock.now()
         due = await self._lanes.next_due(session)
         if due is None or status.paused:
@@ -332,7 +337,10 @@ class DeliverStage:
             return
         due = max(due, self._next_send(session, now), status.open_until or now)
         if turn.wake is not None and now < turn.wake <= due:
-            return
+            if not is_woken or turn.wake > now + self._limits.clock_skew:
+                return
+            # The broker's clock may be ahead of ours: the wake that is recorded may be the one that has just come.
+            due = max(due, now + self._limits.clock_skew)
         await self._send_wakes([(session, status.destination, due)])
         await self._lanes.schedule_wake(turn.ownership, due)
 

@@ -77,6 +77,7 @@ class World:
         self._loop = loop
         self._chance = random.Random(f"{seed} world")
         self._workers: list[Worker] = []
+        self._dead: list[Worker] = []
         self._releases = 0
         self._senders: list[asyncio.Task[None]] = []
         self._last_message = 0.0
@@ -117,7 +118,7 @@ class World:
 
     def crash(self) -> None:
         """End the process, and with it all workers; another one starts."""
-        for worker in self._workers:
+        for worker in (*self._workers, *self._dead):
             worker.die(with_process=True)
         self._workers = []
         self._loop.create_task(self._restart())
@@ -126,6 +127,7 @@ class World:
         """End one worker; another one starts, and the locks of the first are left to run out."""
         if worker in self._workers:
             self._workers.remove(worker)
+            self._dead.append(worker)
             worker.die(with_process=False)
             self._start_worker()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from shared.message.delivery import Answer, Verdict
@@ -292,3 +294,25 @@ async def test_worker_that_lost_its_session_writes_nothing_more(start_hub):
     with pytest.raises(OwnershipLost):
         await lanes.write(first.ownership, [row._replace(code="late")])
     assert (await hub.deliveries("A1"))["feed"].code == "AA"
+
+
+async def test_wake_that_comes_early_by_the_workers_clock_is_not_taken_for_one_that_is_still_to_come(start_hub):
+    """The broker's clock may be ahead: what it delivered then is gone, and the timer would come half a minute late."""
+    hub = await start_hub("feed")
+    feed = hub.receivers["feed"]
+    feed.answers(REFUSED)
+    await send(hub, "A1")
+    due = (await hub.deliveries("A1"))["feed"].due
+
+    class Behind:
+        def now(self):
+            return hub.clock.now() - timedelta(seconds=1)
+
+    hub.hub.deliver._clock = Behind()
+    hub.clock.advance((due - hub.clock.now()).total_seconds())
+    await hub.work()
+    assert feed.accepted == []  # the wake came, and its worker found nothing due
+
+    await hub.pass_time(4, step=1)
+
+    assert await control_ids(hub, feed) == ["A1"]
