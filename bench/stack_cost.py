@@ -13,7 +13,7 @@ from infra.config import Stack, read_stack_file
 
 REPOSITORY = Path(__file__).parents[1]
 MONTH_SECONDS = 730 * 3600
-_QUERY_RULES, _METRIC_RULES = 9, 3  # three interfaces that expect traffic, and the hub's own
+_QUERY_RULES, _METRIC_RULES = 9, 5  # three interfaces that expect traffic, and the hub's own
 
 
 class Line(NamedTuple):

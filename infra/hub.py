@@ -237,7 +237,9 @@ class Hub:
             has_logs = name != "gateway" or self.gateway.tier.has_logs
             self.observability.diagnose(name, resource, has_logs=has_logs)
         alerts = Alerts(self.place, self.observability)
-        alerts.watch_broker(self.messaging.namespace, list(self.messaging.stages))
+        events = [event_queue(name) for name in self.messaging.events]
+        alerts.watch_broker(self.messaging.namespace, list(self.messaging.stages), events)
+        alerts.watch_events(self.events.topic)
         alerts.watch_codes()
         alerts.watch_silence(self.interfaces)
         alerts.watch_bill(self.occasion.subscription, self.occasion.month)

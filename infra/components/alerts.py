@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_azure_native import consumption, monitor, servicebus
+from pulumi_azure_native import consumption, eventgrid, monitor, servicebus
 
 from infra.components.observability import Observability
 from infra.place import Place, child
@@ -40,12 +40,20 @@ class Alerts(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def watch_broker(self, namespace: servicebus.Namespace, queues: Sequence[str]) -> None:
-        """A dead letter of a stage is a fault of ours (rule R5); a queue that grows is a hub that falls behind."""
-        stages = {"EntityName": list(queues)}
-        self._metric("dead-letters", CRITICAL, namespace, "DeadletteredMessages", ("Maximum", 0), stages)
-        self._metric("backlog", WARNING, namespace, "ActiveMessages", ("Average", 1000), stages)
+    def watch_broker(self, namespace: servicebus.Namespace, stages: Sequence[str], events: Sequence[str]) -> None:
+        """A dead letter of a stage is a fault of ours (rule R5); a queue that grows is a hub that falls behind.
+
+        A dead letter of an event is a subscriber that did not come for it, or gave it back too often.
+        """
+        every, ours = {"EntityName": [*stages, *events]}, {"EntityName": list(stages)}
+        self._metric("dead-letters", CRITICAL, namespace, "DeadletteredMessages", ("Maximum", 0), every)
+        self._metric("backlog", WARNING, namespace, "ActiveMessages", ("Average", 1000), ours)
         self._metric("throttled", WARNING, namespace, "ThrottledRequests", ("Total", 10), {})
+
+    def watch_events(self, topic: eventgrid.Topic) -> None:
+        """An event that reached no queue lies in a container nobody looks into; one that was dropped is gone."""
+        self._metric("events-undelivered", ERROR, topic, "DeadLetteredCount", ("Total", 0), {})
+        self._metric("events-dropped", CRITICAL, topic, "DroppedEventCount", ("Total", 0), {})
 
     def watch_codes(self) -> None:
         """What the hub logs when it needs a person."""

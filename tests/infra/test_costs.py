@@ -45,7 +45,7 @@ def test_what_is_counted_in_the_bill_is_what_is_declared(prod):
     drivers = {line.what: line.driver for line in fixed_costs(prod.stack)}
     counts = (len(prod.of("network:PrivateEndpoint")), len(prod.of("privatedns:PrivateZone")))
     assert drivers["private endpoints and names"].startswith("{} endpoints, {} zones".format(*counts))
-    assert (len(prod.of("monitor:ScheduledQueryRule")), len(prod.of("monitor:MetricAlert"))) == (9, 3)
+    assert (len(prod.of("monitor:ScheduledQueryRule")), len(prod.of("monitor:MetricAlert"))) == (9, 5)
 
 
 def keys_of(model, prefix=""):

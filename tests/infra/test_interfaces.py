@@ -38,6 +38,26 @@ def test_an_interface_that_expects_traffic_has_an_alert_on_silence(graph, regist
     assert expected
 
 
+def test_a_dead_letter_of_any_queue_wakes_somebody(graph):
+    """A queue of events has dead letters too: after two weeks, or ten times given back (promise 4)."""
+    [criterion] = graph.one("monitor:MetricAlert", "metric-dead-letters").inputs["criteria"]["allOf"]
+    [watched] = criterion["dimensions"]
+    declared = [one.inputs["queueName"] for one in graph.of("servicebus:Queue")]
+    assert sorted(watched["values"]) == sorted(declared)
+    assert any(name.startswith("events-") for name in declared)
+
+
+def test_an_event_that_reached_no_queue_wakes_somebody(graph):
+    """Microsoft Learn, "Supported metrics for Microsoft.EventGrid/topics": both counts are summed."""
+    topic = graph.one("eventgrid:Topic").id
+    rules = [one.inputs for one in graph.of("monitor:MetricAlert") if one.inputs["scopes"] == [topic]]
+    criteria = [criterion for rule in rules for criterion in rule["criteria"]["allOf"]]
+    assert {one["metricName"] for one in criteria} == {"DeadLetteredCount", "DroppedEventCount"}
+    assert {(one["timeAggregation"], one["operator"], one["threshold"]) for one in criteria} == {
+        ("Total", "GreaterThan", 0)
+    }
+
+
 def test_silence_is_fewer_than_one_call_in_the_window_the_interface_names(prod):
     """hospital_adt says thirty minutes; the rule looks at its own address alone."""
     rule = prod.one("monitor:ScheduledQueryRule", "query-silence-hospital_adt").inputs
