@@ -51,8 +51,16 @@ def test_the_only_secret_is_the_gateways_key():
 def test_stacks_follow_one_another_and_production_is_last():
     """What failed in test never reaches production."""
     jobs = WORKFLOWS["deploy"]["jobs"]
-    assert list(jobs) == list(STACKS)
-    assert [job.get("needs") for job in jobs.values()] == [None, "dev", "test"]
+    assert list(jobs) == ["checks", *STACKS]
+    assert [job.get("needs") for job in jobs.values()] == [None, "checks", "dev", "test"]
+
+
+def test_nothing_is_deployed_that_the_checks_refuse():
+    """A push to main starts both; a stack would be there before its tests have failed."""
+    assert WORKFLOWS["deploy"]["jobs"]["checks"]["uses"] == "./.github/workflows/checks.yml"
+    assert "workflow_call" in WORKFLOWS["checks"][True]  # YAML 1.1 reads the key `on` as true
+    runs = [step["run"] for job in jobs_of("checks") for step in job["steps"] if "run" in step]
+    assert {"make lint", "make test"} <= set(runs)
 
 
 def test_up_follows_a_preview_under_the_rules_and_ends_with_a_message_all_the_way():
