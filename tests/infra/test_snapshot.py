@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import tomllib
 
-from tests.infra.graph import REPOSITORY, declare
+from tests.infra.graph import REPOSITORY
 from tests.infra.snapshot import FOLDER, lines_of
 
 
 def test_a_stack_declares_what_was_reviewed(graph):
-    """If it is wanted: `python -m tests.infra.snapshot` writes it anew; read the diff before you commit it."""
+    """If it is wanted: `python -m tests.infra.snapshot` writes it anew; read the diff before you commit it.
+
+    It was written by another process: a name or a value that changes by itself, and so is a resource replaced at each
+    `pulumi up`, is found here too.
+    """
     assert lines_of(graph).splitlines() == (FOLDER / f"{graph.stack.stage}.txt").read_text("utf-8").splitlines()
-
-
-def test_declaring_twice_declares_the_same(dev):
-    """A name or a value that changes by itself is a resource replaced at the next `pulumi up`."""
-    assert lines_of(declare("dev")["dev"]) == lines_of(dev)
 
 
 def test_production_keeps_what_test_keeps(graphs):
