@@ -105,7 +105,9 @@ class Listener(pulumi.ComponentResource):
             environment_id=self.environment.id,
             workload_profile_name="Consumption",
             identity=app.ManagedServiceIdentityArgs(type="UserAssigned", user_assigned_identities=[identity.id]),
-            configuration=app.ConfigurationArgs(active_revisions_mode="Single"),
+            configuration=app.ConfigurationArgs(
+                active_revisions_mode="Single", registries=_registries(image, identity.id)
+            ),
             template=app.TemplateArgs(
                 containers=[
                     _container(place, image, connector, client_id, relay_host, hub_url)
@@ -118,6 +120,14 @@ class Listener(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
         self.register_outputs({})
+
+
+def _registries(image: str, identity: pulumi.Input[str]) -> list[app.RegistryCredentialsArgs]:
+    """Return how to sign in where the image lies: at a registry of Azure's as the listener, elsewhere not at all."""
+    server = image.partition("/")[0]
+    if not server.endswith(".azurecr.io"):
+        return []
+    return [app.RegistryCredentialsArgs(server=server, identity=identity)]
 
 
 def _container(

@@ -75,6 +75,14 @@ def test_development_grants_a_part_of_it(dev):
     assert rows <= PRODUCTION
 
 
+def test_the_listeners_image_is_pulled_without_a_password(prod):
+    """A registry of Azure's takes AcrPull (docs/deploy.md); without an identity the container never starts."""
+    container = prod.one("app:ContainerApp").inputs
+    [identity] = container["identity"]["userAssignedIdentities"]
+    server = prod.stack.relay.listener_image.partition("/")[0]
+    assert container["configuration"]["registries"] == [{"identity": identity, "server": server}]
+
+
 def test_names_of_assignments_stay_the_same(prod):
     """Azure names assignments by a GUID; another one at each run would take the role away for a moment."""
     names = [one.inputs["roleAssignmentName"] for one in prod.of("authorization:RoleAssignment")]
