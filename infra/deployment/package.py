@@ -1,6 +1,6 @@
 """The package of the Function App: the code, its requirements as Linux wheels, and bytecode of all of it.
 
-Without bytecode every cold start compiles, and takes four to five times as long. It is made in the form that is never
+Without bytecode every cold start compiles, and its imports take twice as long. It is made in the form that is never
 compared with its source (PEP 552, unchecked), for the package is read-only and unpacking changes times.
 """
 

@@ -142,3 +142,9 @@ def test_production_answers_ingest_without_a_cold_start(prod):
 def test_the_hubs_key_is_the_one_the_hub_looks_for():
     """Two names for it would be two keys, and every resource id would change."""
     assert HUB_KEY == secrets.HUB_KEY
+
+
+def test_the_page_says_how_many_functions_the_package_has():
+    """What is said to be proved is proved of this hub, and not of one that was half as large."""
+    page = (REPOSITORY / "docs" / "deploy.md").read_text("utf-8")
+    assert f", {len(FUNCTIONS)} functions;" in page
