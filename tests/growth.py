@@ -6,15 +6,15 @@ import gc
 import time
 from collections.abc import Callable
 
-FACTOR = 8
-# In proportion would be 8, quadratic 64. What is measured in milliseconds wavers: between the two there is room.
-PROPORTIONAL = 3 * FACTOR
+FACTOR = 16
+# In proportion would be 16, quadratic 256; what outgrows the processor's cache is slower by some: there is room between.
+PROPORTIONAL = 4 * FACTOR
 _TIMES = 3
 _LEAST_SECONDS = 0.001  # below it nothing grows, whatever the quotient of two hiccups says
 
 
 def growth(work: Callable[[bytes], object], make: Callable[[int], bytes], size: int) -> float:
-    """Return the time of `work` on what `make` gives for `size`, divided by that for an eighth of it."""
+    """Return the time of `work` on what `make` gives for `size`, divided by that for a sixteenth of it."""
     return _seconds(work, make(size)) / _seconds(work, make(size // FACTOR))
 
 

@@ -176,13 +176,13 @@ def pack(
 ) -> Iterator[tuple[Item, ...]]:
     """Yield the items in order, in groups that fit one queue message.
 
-    A single body above ``inline_bytes``, or that leaves no room for its line, travels by its archive reference.
+    A single body that is not below ``inline_bytes`` with its line travels by its archive reference.
     """
     group: list[Item] = []
     room = limit_bytes
     for item in items:
         size = len(item.body or b"")
-        if size > inline_bytes or size + _HEAD_BYTES > limit_bytes:
+        if size + _HEAD_BYTES > min(inline_bytes, limit_bytes):
             item, size = item.by_reference(), 0
         need = size + _HEAD_BYTES
         if group and need > room:

@@ -39,9 +39,9 @@ class Gatherer(Generic[I, O]):
         return await outcome
 
     async def close(self) -> None:
-        """Finish what was asked."""
+        """Finish what was asked; where the loop is ending and cancelled it, that is all."""
         if self._running is not None:
-            await self._running
+            await asyncio.wait({self._running})
 
     async def _run(self) -> None:
         try:
