@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -174,7 +173,7 @@ async def _held_lanes(hub: LocalAdapters) -> Row:
     empty = SessionId("up.0")
     turn = await hub.lanes.take(SESSION, [_delivery(number) for number in range(HELD_LANES)], now, None, HELD_LANES)
     later = now + timedelta(hours=1)
-    await hub.lanes.write(turn.ownership, [replace(row, due=later) for row in turn.ready])
+    await hub.lanes.write(turn.ownership, [row._replace(due=later) for row in turn.ready])
     held, free = await _alternating(
         lambda: hub.lanes.take(SESSION, [], now, None, 64),
         lambda: hub.lanes.take(empty, [], now, None, 64),

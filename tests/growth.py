@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 FACTOR = 16
-# In proportion would be 16, quadratic 256; what outgrows the processor's cache is slower by some: there is room between.
+# In proportion would be 16, quadratic 256; what outgrows the processor's cache is slower by some.
 PROPORTIONAL = 4 * FACTOR
 _TIMES = 3
 _LEAST_SECONDS = 0.001  # below it nothing grows, whatever the quotient of two hiccups says
