@@ -58,9 +58,9 @@ class PersonIndex:
         """Return the answers to a message's claims as `resolve` would give them now; nothing is bound."""
         asked = [self._keys.of(claim) for claim in claims]
         found = iter(await self._identities.lookup([key for one in asked for key in one.keys]))
-        known = [next((resource for key in one.keys if (resource := next(found))), None) for one in asked]
-        ids = {claim.place: resource or one.minted for claim, one, resource in zip(claims, asked, known, strict=True)}
-        return Resolved(ids)
+        bound = [[next(found) for _ in one.keys] for one in asked]  # every key has its answer, the best one first
+        answers = zip(claims, asked, bound, strict=True)
+        return Resolved({claim.place: next(filter(None, each), one.minted) for claim, one, each in answers})
 
     async def subject_of(self, message: Message, interface: Declares, kind: str) -> tuple[str, ...]:
         """Return the id of the first person or visit (``Patient``, ``Encounter``) of a message; nothing without one.

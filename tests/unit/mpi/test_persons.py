@@ -28,6 +28,21 @@ def test_the_same_person_is_found_by_any_known_number(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_a_lookup_answers_every_claim_as_a_resolution_would_and_binds_nothing(tmp_path: Path) -> None:
+    """A plan of a replay asks so; a person with several numbers must not lend the next claim an answer."""
+
+    async def scenario(index: PersonIndex) -> None:
+        asked = claims(message("1^^^HOSPITAL^MR~99^^^USA^SS", prior="2^^^HOSPITAL^MR"))
+        unknown = (await index.lookup(asked)).ids
+        [answer] = await index.resolve([asked])
+
+        assert isinstance(answer, Resolved)
+        assert len(set(answer.ids.values())) == 2
+        assert (await index.lookup(asked)).ids == unknown == answer.ids
+
+    play(tmp_path, scenario)
+
+
 def test_a_number_without_a_type_is_a_record_number(tmp_path: Path) -> None:
     """Feeds of one hospital often differ in nothing but PID-3.5."""
 
