@@ -87,13 +87,13 @@ async def test_a_replay_goes_on_where_it_ended_and_sends_nothing_twice(home):
 
 
 async def check(hub, crashes, place):
-    lost = sum(name.endswith(".send") and not name.startswith("queue") for name in crashes)
+    cut = len(crashes)  # a process that ends cuts off one send at most: its answer may have been on its way
     for name, receiver in hub.receivers.items():
         runs = {delivery.item.run for delivery in receiver.accepted} - {LIVE}
         # A crash after the last step of the replay: the order is a new one then, and is carried out anew.
         assert 1 <= len(runs) <= 1 + bool(crashes), (place, name)
         accepted = Counter(delivery.id for delivery in receiver.accepted)
-        limit = lost if name == "wire" else len(NUMBERS)  # free knows a copy by its Idempotency-Key
+        limit = cut if name == "wire" else len(NUMBERS)  # free knows a copy by its Idempotency-Key
         assert sum(times - 1 for times in accepted.values()) <= limit, (place, name)
         for replayed in runs:
             numbers = []
