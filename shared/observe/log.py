@@ -1,19 +1,10 @@
-"""One line of JSON for each event that an operator may need.
-
-What may be logged is a short list of fields, each an id, a code, a count or a time. There is no free text, so nothing
-that a message says can slip in; an exception is logged by its type and code, never by its text.
-"""
+"""The hub's events, and the only fields they may have."""
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
-import orjson
-
-from shared.message.errors.base import IntegrationError
-
-_LOGGER: Final = logging.getLogger("caduceus")
+from shared.observe.event_log import EventLog
 
 FIELDS: Final = frozenset(
     {
@@ -22,34 +13,6 @@ FIELDS: Final = frozenset(
     }
 )  # fmt: skip
 
-
-def log(event: str, level: int = logging.INFO, **facts: str | int | float) -> None:
-    """Write one event.
-
-    Args:
-        event: Lower snake case, stable: ``delivery_parked``.
-        facts: Fields of `FIELDS` only.
-
-    Raises:
-        ValueError: a field is not on the list.
-    """
-    if not FIELDS.issuperset(facts):
-        raise ValueError(f"not a field of the log: {sorted(set(facts) - FIELDS)}")
-    if _LOGGER.isEnabledFor(level):
-        _LOGGER.log(level, "%s", orjson.dumps({"event": event, **facts}).decode())
-
-
-def log_failure(event: str, error: BaseException, **facts: str | int | float) -> None:
-    """Write that something failed: the type and code of the error, and where it was raised; never its text."""
-    code = error.code if isinstance(error, IntegrationError) else "HUB-000"
-    log(event, logging.ERROR, error=_origin(error), code=code, **facts)
-
-
-def _origin(error: BaseException) -> str:
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    if last is None:
-        return type(error).__name__
-    place = last.tb_frame.f_code
-    return f"{type(error).__name__} at {place.co_qualname}:{last.tb_lineno}"
+_EVENTS: Final = EventLog("caduceus", FIELDS)
+log = _EVENTS.log
+log_failure = _EVENTS.log_failure
