@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 from connector.certificates import WARN_DAYS, certificates
 from connector.config import Config, ListenTable
+from connector.exchange import connect, destination_tls
 from connector.keys import read_secret
 from connector.link import open_link, relay_tokens
-from connector.mllp_line import MllpLine, connect_line, destination_tls
 from connector.mllp_listener import listener_tls
 from relay import HybridConnection, Listener
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import HubUnreachable
+from shared.mllp.line import MllpLine
 
 SKEW_SECONDS = 60.0
 _FREE_MEGABYTES = 512
@@ -49,7 +50,7 @@ async def look_at(config: Config) -> AsyncIterator[Finding]:
     if config.relay is not None:
         yield await _relay(config)
     for table in config.deliver:
-        opened = await connect_line(table, destination_tls(table))
+        opened = await connect(table, destination_tls(table))
         if isinstance(opened, MllpLine):
             opened.close()
             yield Finding(True, f"destination {table.name}")

@@ -8,11 +8,12 @@ from contextlib import suppress
 
 from connector.config import DeliverTable
 from connector.down_queue import DownQueue, Waiting
+from connector.exchange import Sent, connect, destination_tls, exchange
 from connector.log import log, log_failure
-from connector.mllp_line import MllpLine, Sent, connect_line, destination_tls
 from connector.states import DownEvent
 from relay.backoff import Backoff
 from shared.message.errors.base import IntegrationError
+from shared.mllp.line import MllpLine
 
 _LOOK_SECONDS = 60.0  # without being woken
 _LOOK_AHEAD = 32  # lanes that may be at work or held before a look finds no free one
@@ -98,7 +99,7 @@ class Deliverer:
 
     async def _send(self, waiting: Waiting, line: MllpLine | None) -> tuple[MllpLine | None, Sent]:
         if line is None or not line.is_open:
-            opened = await connect_line(self.table, self._tls)
+            opened = await connect(self.table, self._tls)
             if isinstance(opened, Sent):
                 self._note(opened)
                 return None, opened
@@ -109,7 +110,7 @@ class Deliverer:
         except ValueError:  # taken back since it was chosen
             return line, Sent(DownEvent.CANCEL, "cancelled")
         try:
-            sent = await line.exchange(waiting.body, waiting.control_id, self.table.answer_seconds)
+            sent = await exchange(line, waiting.body, waiting.control_id, self.table.answer_seconds)
         except BaseException:  # whatever it was, the bytes may have left
             await self._settle(waiting.delivery, Sent(DownEvent.NO_ANSWER, "interrupted"))
             raise

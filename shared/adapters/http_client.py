@@ -11,7 +11,7 @@ from io import BytesIO
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from shared.deliver.answer import Silence
+from shared.message.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

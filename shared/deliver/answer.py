@@ -10,47 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 
 from shared.message.delivery import Answer, Verdict
 from shared.message.errors.base import Disposition, IntegrationError
+from shared.message.silence import NEVER_LEFT, Silence
 
 ACCEPTED, TRANSIENT, PERMANENT, AMBIGUOUS = Verdict.ACCEPTED, Verdict.TRANSIENT, Verdict.PERMANENT, Verdict.AMBIGUOUS
 
 LONGEST_WAIT_SECONDS = 3600.0  # whatever a destination asks for, it is asked again within the hour
 
 
-class Silence(StrEnum):
-    """How a send ended without an answer that can be read."""
-
-    REFUSED = "refused"
-    NAME_UNKNOWN = "name_unknown"
-    UNREACHABLE = "unreachable"
-    TLS_FAILED = "tls_failed"
-    CONNECT_TIMED_OUT = "connect_timed_out"
-    CLOSED_BEFORE_SENT = "closed_before_sent"
-    TIMED_OUT_BEFORE_SENT = "timed_out_before_sent"
-    CLOSED_AFTER_SENT = "closed_after_sent"
-    TIMED_OUT = "timed_out"
-    UNREADABLE = "answer_unreadable"
-    MISMATCHED = "answer_mismatched"
-
-
-SILENCES: dict[Silence, Verdict] = {
-    # Never connected, or connected and the end of the message never left: nobody can have taken it.
-    Silence.REFUSED: TRANSIENT,
-    Silence.NAME_UNKNOWN: TRANSIENT,
-    Silence.UNREACHABLE: TRANSIENT,
-    Silence.TLS_FAILED: TRANSIENT,
-    Silence.CONNECT_TIMED_OUT: TRANSIENT,
-    Silence.CLOSED_BEFORE_SENT: TRANSIENT,
-    Silence.TIMED_OUT_BEFORE_SENT: TRANSIENT,
-    # The whole message left: the answer may be all that was lost.
-    Silence.CLOSED_AFTER_SENT: AMBIGUOUS,
-    Silence.TIMED_OUT: AMBIGUOUS,
-    Silence.UNREADABLE: AMBIGUOUS,
-    Silence.MISMATCHED: AMBIGUOUS,
-}
+SILENCES: dict[Silence, Verdict] = {silence: TRANSIENT if silence in NEVER_LEFT else AMBIGUOUS for silence in Silence}
 
 # RFC 9110, 6585, 4918, 8470. A status that speaks of the way (who we are, where we knock, when) is transient: the
 # message is not at fault, and a person repairs the way once instead of resending every message.

@@ -7,9 +7,10 @@ from datetime import datetime
 
 import orjson
 
-from shared.deliver.answer import Silence, answer_to_silence
+from shared.deliver.answer import answer_to_silence
 from shared.message.delivery import Answer, Delivery, Verdict
 from shared.message.errors.pipeline import EventNotTaken
+from shared.message.silence import Silence
 from shared.ports import Clock, Publisher
 
 

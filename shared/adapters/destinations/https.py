@@ -7,8 +7,9 @@ from datetime import datetime
 import orjson
 
 from shared.adapters.http_client import HttpClient, Response
-from shared.deliver.answer import Silence, answer_to_http, answer_to_silence
+from shared.deliver.answer import answer_to_http, answer_to_silence
 from shared.message.delivery import Answer, Delivery
+from shared.message.silence import Silence
 from shared.ports import Clock
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from shared.adapters.destinations.mllp_line import MllpLine, Outcome
-from shared.deliver.answer import Silence, answer_to_acknowledgement, answer_to_silence
+from shared.deliver.answer import answer_to_acknowledgement, answer_to_silence
 from shared.hl7 import parse
 from shared.message.delivery import Answer, Delivery
+from shared.message.silence import Silence
+from shared.mllp.line import MllpLine, Outcome, connect_line
 from shared.ports import Clock
-
-_DEFAULT_PORT = 2575  # IANA "hl7"
 
 
 class MllpDestination:
@@ -26,7 +24,7 @@ class MllpDestination:
 
     def __init__(self, address: str, connections: int, clock: Clock) -> None:
         place = urlsplit(address)
-        self._host, self._port = place.hostname or "", place.port or _DEFAULT_PORT
+        self._host, self._port = place.hostname or "", place.port
         self._is_tls = place.scheme == "mllps"
         self._clock = clock
         self._free: list[MllpLine] = []
@@ -70,23 +68,5 @@ class MllpDestination:
             line = self._free.pop()
             if line.is_open:
                 return line
-        try:
-            async with asyncio.timeout_at(until):
-                return await self._connect()
-        except TimeoutError:
-            return Silence.CONNECT_TIMED_OUT
-        except socket.gaierror:
-            return Silence.NAME_UNKNOWN
-        except ssl.SSLError:
-            return Silence.TLS_FAILED
-        except ConnectionRefusedError:
-            return Silence.REFUSED
-        except OSError:
-            return Silence.UNREACHABLE
-
-    async def _connect(self) -> MllpLine:
         context = ssl.create_default_context() if self._is_tls else None
-        connecting = asyncio.get_running_loop().create_connection(
-            lambda: MllpLine(self._is_tls), self._host, self._port, ssl=context
-        )
-        return (await connecting)[1]
+        return await connect_line(self._host, self._port, context, until)

@@ -14,12 +14,12 @@ from shared.deliver.answer import (
     SILENCES,
     STATUS_CLASSES,
     STATUSES,
-    Silence,
     answer_to_acknowledgement,
     answer_to_http,
     answer_to_silence,
 )
 from shared.message.delivery import Answer, Verdict
+from shared.message.silence import Silence
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 ACCEPTED, TRANSIENT, PERMANENT, AMBIGUOUS = Verdict.ACCEPTED, Verdict.TRANSIENT, Verdict.PERMANENT, Verdict.AMBIGUOUS

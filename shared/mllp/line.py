@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from typing import cast
 
-from shared.deliver.answer import Silence
 from shared.hl7.ack import ReceivedAcknowledgement, read_acknowledgement
 from shared.message.errors.base import IntegrationError
-from shared.mllp import FrameDecoder, frame_parts
+from shared.message.silence import Silence
+from shared.mllp.framing import FrameDecoder, frame_parts
 
 ANSWER_LIMIT_BYTES = 256 * 1024
+DEFAULT_PORT = 2575  # IANA "hl7"
 _KEEPALIVE_SECONDS = 30  # a line cut in silence is found before the next message has to wait on it
 _LINGER_NOT = struct.pack("ii", 1, 0)  # close drops what the system has not sent yet
 
@@ -20,7 +22,7 @@ Outcome = ReceivedAcknowledgement | Silence
 
 
 class MllpLine(asyncio.Protocol):
-    """Sends a message, waits for its answer.
+    """Sends a message, waits for its answer; opened by `connect_line`.
 
     A line on which anything went wrong is cut, so that a late answer can never be read as the next one's.
 
@@ -71,6 +73,11 @@ class MllpLine(asyncio.Protocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
             self._transport.abort()
 
+    def close(self) -> None:
+        """Close; nothing is in flight."""
+        if self._transport is not None:
+            self._transport.close()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         raw = transport.get_extra_info("socket")
@@ -110,3 +117,27 @@ class MllpLine(asyncio.Protocol):
 
     def _time_out(self) -> None:
         self.cut(Silence.TIMED_OUT_BEFORE_SENT if self._is_held else Silence.TIMED_OUT)
+
+
+async def connect_line(host: str, port: int | None, tls: ssl.SSLContext | None, until: float) -> MllpLine | Silence:
+    """Return an open line, or why there is none: then nobody can have taken anything.
+
+    Args:
+        until: In the loop's time.
+    """
+    connecting = asyncio.get_running_loop().create_connection(
+        lambda: MllpLine(tls is not None), host, port or DEFAULT_PORT, ssl=tls
+    )
+    try:
+        async with asyncio.timeout_at(until):
+            return (await connecting)[1]
+    except TimeoutError:
+        return Silence.CONNECT_TIMED_OUT
+    except socket.gaierror:
+        return Silence.NAME_UNKNOWN
+    except ssl.SSLError:
+        return Silence.TLS_FAILED
+    except ConnectionRefusedError:
+        return Silence.REFUSED
+    except OSError:
+        return Silence.UNREACHABLE
