@@ -19,7 +19,7 @@ run: install  ## Start the hub on this machine and send the samples (ARGS="--fre
 	@$(BIN)/caduceus up $(ARGS)
 
 test: install-dev  ## Run every test that needs no account in Azure
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 lint: install-dev  ## Check style, types and layers
 	$(BIN)/ruff check .
