@@ -23,7 +23,8 @@ from shared.app import Hub
 from shared.message.identifiers import SessionId
 from shared.message.work import Offer
 from tests.contract.azure_world import AzureWorld
-from tests.doubles.azurite import AzuriteMissing, azurite
+from tests.doubles.azurite import azurite
+from tests.doubles.packages import PackageMissing
 
 IN_A_REQUEST = 100
 WARM_UP, REQUESTS = 3, 3
@@ -54,7 +55,7 @@ def run() -> list[Row]:
     """Return one row for each kind of operation; none where there is no Azurite."""
     try:
         each = count()
-    except AzuriteMissing as missing:
+    except PackageMissing as missing:
         return [Row("operations in Azure", str(missing), "", None, "", met=False)]
     return [
         Row(f"{name} for each message", f"{each[name]:.3f}", "", None, f"at most {goal}", met=each[name] <= goal)
@@ -66,7 +67,7 @@ def count() -> dict[str, float]:
     """Return how many operations of each kind a message asks for, and how many rows of tables it writes.
 
     Raises:
-        AzuriteMissing: there is nothing to count them at.
+        PackageMissing: there is nothing to count them at.
     """
     with azurite() as storage, tempfile.TemporaryDirectory(prefix="caduceus-bench-") as folder:
         return asyncio.run(_measure(storage, Path(folder)))

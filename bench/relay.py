@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bench.measure import Row
 from relay import HybridConnection, NoTokens, Sender
-from tests.relay.node_packages import Unavailable, install
+from tests.doubles.packages import PackageMissing
+from tests.relay.node_packages import installed_hyco
 
 ROUNDS = 15
 REQUESTS = 800
@@ -53,8 +54,8 @@ uvloop.run(main())
 def run() -> list[Row]:
     """Return the row of the relay; none where Node is missing."""
     try:
-        packages = install()
-    except Unavailable as reason:
+        packages = installed_hyco()
+    except PackageMissing as reason:
         print(f"relay: not measured: {reason}", file=sys.stderr)
         return []
     with ExitStack() as stack:

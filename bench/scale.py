@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bench.measure import Row
 from bench.prices import price
-from tests.doubles.azurite import AzuriteMissing
+from tests.doubles.packages import PackageMissing
 
 DAY_SECONDS, MONTH_DAYS = 86_400, 30.4
 MONTH_SECONDS = DAY_SECONDS * MONTH_DAYS
@@ -125,7 +125,7 @@ def counted() -> Counted:
     """Return the operations counted in this checkout, or those recorded where they cannot be counted."""
     try:
         each = importlib.import_module("bench.azure_operations").count()
-    except (ModuleNotFoundError, AzuriteMissing):
+    except (ModuleNotFoundError, PackageMissing):
         return RECORDED
     return Counted(
         "counted in this run",

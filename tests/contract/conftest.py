@@ -15,8 +15,9 @@ from shared.adapters.local.queue import QueueRules
 from shared.ports import Clock
 from shared.settings import read_settings
 from tests.contract.azure_world import AzureWorld
-from tests.doubles.azurite import AzuriteMissing, azurite
+from tests.doubles.azurite import azurite
 from tests.doubles.clock import SettableClock
+from tests.doubles.packages import PackageMissing
 
 Scenario = Callable[[Any], Awaitable[None]]
 Run = Callable[[Scenario], None]
@@ -45,7 +46,7 @@ def storage() -> Iterator[str]:
     with ExitStack() as stack:
         try:
             yield stack.enter_context(azurite())
-        except AzuriteMissing as missing:
+        except PackageMissing as missing:
             pytest.skip(str(missing))
 
 

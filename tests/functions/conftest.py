@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.functions_worker import WorkerMissing, installed_worker
+from tests.doubles.functions_worker import installed_worker
+from tests.doubles.packages import PackageMissing
 
 
 @pytest.fixture(scope="session")
@@ -14,5 +15,5 @@ def worker_path() -> Path:
     """The folder to put on PYTHONPATH, so that the worker can be imported."""
     try:
         return installed_worker()
-    except WorkerMissing as missing:
+    except PackageMissing as missing:
         pytest.skip(str(missing))

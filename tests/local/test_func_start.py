@@ -13,7 +13,8 @@ import pytest
 from local.func_start import EMULATOR_CONFIG, EXAMPLE, emulator_text, prepare, queues, settings_text
 from shared.adapters.azure.open import open_azure
 from shared.settings import read_settings
-from tests.doubles.azurite import AzuriteMissing, azurite
+from tests.doubles.azurite import azurite
+from tests.doubles.packages import PackageMissing
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE = (REPOSITORY / "compose.yaml").read_text("utf-8")
@@ -24,7 +25,7 @@ def storage() -> Iterator[str]:
     with ExitStack() as stack:
         try:
             yield stack.enter_context(azurite())
-        except AzuriteMissing as missing:
+        except PackageMissing as missing:
             pytest.skip(str(missing))
 
 

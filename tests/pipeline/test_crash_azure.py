@@ -19,7 +19,8 @@ from shared.adapters.local import queue_table
 from shared.adapters.local.database import Database
 from shared.adapters.local.queue import LocalQueue, QueueRules
 from tests.contract.azure_world import AzureWorld
-from tests.doubles.azurite import AzuriteMissing, azurite
+from tests.doubles.azurite import azurite
+from tests.doubles.packages import PackageMissing
 from tests.pipeline.hub_in_process import HubInProcess, write_interfaces
 from tests.pipeline.test_crash import READS, ROUTES, check, outcome, run
 
@@ -61,7 +62,7 @@ def storage() -> Iterator[str]:
     with ExitStack() as stack:
         try:
             yield stack.enter_context(azurite())
-        except AzuriteMissing as missing:
+        except PackageMissing as missing:
             pytest.skip(str(missing))
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from relay import RelayedResponse
-from tests.relay.node_packages import Unavailable, install
+from tests.doubles.packages import PackageMissing
+from tests.relay.node_packages import installed_hyco
 
 SCRIPTS = Path(__file__).parent / "node"
 
@@ -18,8 +19,8 @@ SCRIPTS = Path(__file__).parent / "node"
 @pytest.fixture(scope="session")
 def packages() -> Path:
     try:
-        return install()
-    except Unavailable as reason:
+        return installed_hyco()
+    except PackageMissing as reason:
         pytest.skip(f"Microsoft's npm packages: {reason}")
 
 

@@ -10,9 +10,10 @@ import pytest
 from shared.fhir.coherence import ELEMENTS, RESOURCES
 from shared.fhir.invariants import INVARIANTS
 from shared.fhir.schema import definitions, resource_types
+from tests.doubles.packages import REPOSITORY
 from tests.tools.generate_r4_schema import read_structures
 from tests.unit.fhir.defects import DEFECTS
-from tests.unit.fhir.definitions import REPOSITORY, find_definitions
+from tests.unit.fhir.definitions import find_definitions
 
 # Checked by the schemas themselves, by references.py and by entries.py.
 ELSEWHERE = {"ele-1", "txt-1", "txt-2", "dom-2", "dom-3", "dom-4", "dom-5", "ref-1", "bdl-7"}

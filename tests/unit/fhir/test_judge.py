@@ -11,16 +11,16 @@ import pytest
 
 from shared.fhir.validate import validate_bundle, validate_resource
 from tests.unit.fhir.defects import DEFECTS, plant
-from tests.unit.fhir.definitions import find_definitions
+from tests.unit.fhir.definitions import find_judge_packages
 from tests.unit.fhir.samples import wide_bundle
 
 
 @pytest.fixture(scope="module")
-def judge() -> Path:
-    """The script of the other judge, where it is installed."""
-    script = find_definitions().parents[2] / "r4judge.mjs"
-    if not script.exists() or shutil.which("node") is None:
-        pytest.skip("needs node and the judge of ../shared/tools/r4judge with its packages installed")
+def judge(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Path:
+    """The script of the other judge, beside the packages it imports."""
+    script = tmp_path_factory.mktemp("judge") / "r4judge.mjs"
+    shutil.copy(shared_dir / "tools" / "r4judge" / script.name, script)
+    (script.parent / "node_modules").symlink_to(find_judge_packages())
     return script
 
 
