@@ -6,13 +6,14 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from shared.deliver.backoff import Uniform, backoff_seconds
+from shared.deliver.backoff import Uniform
 from shared.deliver.barrier import Meeting
+from shared.deliver.breaker import Breaker, is_open, needs_probe
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.pace import Pace
 from shared.deliver.settle import advances, may_resend, settle, skipped
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 DELIVER_QUEUE = "deliver"
 
 _READY_LIMIT = 128  # deliveries in one turn: all of an envelope, mostly, so that their outputs are one blob
-_BREAKER_FAILURES = 3  # in a row, before everybody stops trying
 _FEED_LANE = "feed"
 
 
@@ -108,6 +108,7 @@ class DeliverStage:
         self._limits = limits
         self._replays = replays
         self._uniform = uniform
+        self._breaker = Breaker(clock, lanes)
         self._meeting = Meeting(clock=clock, lanes=lanes, wake=self._send_wakes)
         self._paces: dict[SessionId, Pace] = {}
         self._destinations: dict[DestinationId, Destination] = {}
@@ -118,17 +119,19 @@ class DeliverStage:
         until = self._clock.now() + self._limits.budget
         offered = [self._offer(session, item, config) for item in items_of(offers)]
         is_woken = not offered
-        status = await self._status(config)
         while True:
             began = self._clock.now()
-            # What a turn sends is covered by the intents that it began with: what it does not reach is taken anew.
-            ends = min(until, began + self._limits.send_timeout) if config.idempotent else until
+            status = await self._breaker.status(config)
             limit = _ready_limit(status, began)
+            is_probe = needs_probe(status)
+            # What a turn sends is covered by its intents or its lease: what it does not reach is taken anew.
+            is_short = config.idempotent or is_probe
+            ends = min(until, began + self._limits.send_timeout) if is_short else until
             turn = await self._take(session, offered, config, began, limit)
-            status = await self._work(turn, config, status, ends)
+            status = await (self._probe if is_probe and turn.ready else self._work)(turn, config, status, ends)
             now = self._clock.now()
             may_send = self._next_send(session, now)
-            must_wait = may_send > now and may_send >= ends
+            must_wait = (may_send > now and may_send >= ends) or is_open(status, now)
             if must_wait or limit == 0 or now >= until or (len(turn.ready) < limit and now < ends):
                 break
             offered = []
@@ -148,7 +151,7 @@ class DeliverStage:
     async def resume(self, destination: DestinationId) -> None:
         """Go on sending to a destination, from the heads of its lanes."""
         await self._lanes.set_paused(destination, False)
-        await self._lanes.set_breaker(destination, 0, None)
+        await self._breaker.reset(await self._lanes.status(destination))
         await self.wake_sessions(destination)
         log("destination_resumed", destination=destination)
 
@@ -174,15 +177,43 @@ class DeliverStage:
     async def _take(
         self, session: SessionId, offered: Sequence[Delivery], config: DestinationConfig, now: datetime, limit: int
     ) -> Turn:
-        # Its last send begins within one time-out and ends within another; a successor waits past both (rule R3).
-        deadline = now + 2 * self._limits.send_timeout + self._limits.clock_skew if config.idempotent else None
+        deadline = self._over_by(now + self._limits.send_timeout) if config.idempotent else None
         return await self._lanes.take(session, offered, now, deadline, limit)
+
+    def _over_by(self, ends: datetime) -> datetime:
+        """Return when the last send of a turn is over by everybody's clock: a successor waits past it (rule R3)."""
+        return ends + self._limits.send_timeout + self._limits.clock_skew
+
+    async def _probe(
+        self, turn: Turn, config: DestinationConfig, status: DestinationStatus, until: datetime
+    ) -> DestinationStatus:
+        """Send what is ready if nobody else finds out just now whether the destination is back (rule R9)."""
+        leased = await self._breaker.lease(status, self._over_by(until))
+        if leased is None:
+            await self._return(turn.ready, turn.ownership, config)
+            return await self._breaker.status(config)
+        after = await self._work(turn, config, leased, until)
+        if after is leased:
+            return await self._breaker.release(leased)
+        if not after.failures:  # the others sleep until the lease ends: they need not
+            others = [each for each in await self._lanes.sessions(config.id) if each != turn.ownership.session]
+            await self._send_wakes([(session, config.id, None) for session in others])
+        return after
+
+    async def _return(self, rows: Sequence[Delivery], ownership: Ownership, config: DestinationConfig) -> None:
+        """Leave deliveries for another turn; where the turn began with their intents, these are taken back."""
+        if rows and config.idempotent:
+            await self._lanes.write(ownership, [row._replace(send_deadline=None) for row in rows])
 
     async def _work(
         self, turn: Turn, config: DestinationConfig, status: DestinationStatus, until: datetime
     ) -> DestinationStatus:
         stopped: set[str] = set()
+        found = status
         for batch in batches_by_size(turn.ready, lambda row: row.item.raw.size, BATCH_BYTES):
+            if status is not found and is_open(status, self._clock.now()):
+                await self._return(batch, turn.ownership, config)
+                continue
             work = _Round(
                 ownership=turn.ownership,
                 config=config,
@@ -195,7 +226,7 @@ class DeliverStage:
             await self._drain_lanes(batch, work)
             await self._lanes.write(work.ownership, *work.drain())
             await self._meeting.let_pass(work.barriers)
-            status = await self._judge(status, work.verdicts)
+            status = await self._breaker.judge(status, work.verdicts, config.retry, self._uniform)
         return status
 
     def _destination(self, config: DestinationConfig) -> Destination:
@@ -211,11 +242,6 @@ class DeliverStage:
     def _next_send(self, session: SessionId, now: datetime) -> datetime:
         pace = self._paces.get(session)
         return now if pace is None else pace.begins(now)
-
-    async def _status(self, config: DestinationConfig) -> DestinationStatus:
-        """Return how a destination is; its file can pause it, and then no order lets it go on."""
-        status = await self._lanes.status(config.id)
-        return replace(status, paused=True) if config.paused else status
 
     async def _drain_lanes(self, batch: Sequence[Delivery], work: _Round) -> None:
         """Drain lanes side by side, each serially, over as many connections as the destination allows."""
@@ -306,23 +332,6 @@ class DeliverStage:
             verdict = Verdict.AMBIGUOUS if row.attempts < ATTEMPT_LIMIT else Verdict.PERMANENT
             return Answer(verdict, PoisonMessage.code)
 
-    async def _judge(self, status: DestinationStatus, verdicts: Sequence[Verdict]) -> DestinationStatus:
-        """Open the breaker after failures in a row; close it after anything the destination answered."""
-        if not verdicts:
-            return status
-        is_failing = all(verdict is Verdict.TRANSIENT for verdict in verdicts)
-        if not is_failing and not status.failures:
-            return status
-        failures = status.failures + len(verdicts) if is_failing else 0
-        open_until = None
-        if failures >= _BREAKER_FAILURES:
-            retry = self._registry.destinations[status.destination].retry
-            wait = max(retry.base_seconds, backoff_seconds(failures - _BREAKER_FAILURES + 1, retry, self._uniform))
-            open_until = self._clock.now() + timedelta(seconds=wait)
-            log("breaker_opened", destination=status.destination, count=failures, seconds=round(wait, 1))
-        await self._lanes.set_breaker(status.destination, failures, open_until)
-        return replace(status, failures=failures, open_until=open_until)
-
     async def _ensure_wake(self, turn: Turn, status: DestinationStatus, is_woken: bool) -> None:
         """Make sure that somebody looks at the lanes again when their first head falls due (rule R6).
 
@@ -362,6 +371,6 @@ def _give_back(row: Delivery, work: _Round) -> None:
 
 
 def _ready_limit(status: DestinationStatus, now: datetime) -> int:
-    if status.paused or (status.open_until is not None and now < status.open_until):
+    if status.paused or is_open(status, now):
         return 0
     return 1 if status.failures else _READY_LIMIT  # one probe first, until the destination answers again

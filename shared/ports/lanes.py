@@ -42,7 +42,7 @@ class DestinationStatus:
     Attributes:
         paused: A person stopped it.
         failures: Transient failures in a row.
-        open_until: The breaker keeps everybody from trying until then.
+        open_until: The breaker keeps everybody from trying until then; or one alone tries, and its lease ends then.
     """
 
     destination: DestinationId
@@ -128,6 +128,13 @@ class Lanes(Protocol):
         """Stop a destination, or let it go on; the breaker's part of the status stays as it is."""
         ...
 
-    async def set_breaker(self, destination: DestinationId, failures: int, open_until: datetime | None) -> None:
-        """Record how the last sends went; whether the destination is paused stays as it is."""
+    async def set_breaker(self, found: DestinationStatus, failures: int, open_until: datetime | None) -> bool:
+        """Record how the last sends went, if nobody has since; whether the destination is paused stays as it is.
+
+        Args:
+            found: What the caller knows of the breaker.
+
+        Returns:
+            False: the breaker is not as found, and stays as it is.
+        """
         ...

@@ -504,12 +504,13 @@ def test_a_destination_nobody_touched_is_open(run: Run) -> None:
 
 def test_pausing_and_the_breaker_do_not_overwrite_each_other(run: Run) -> None:
     """A worker that closes the breaker must not undo the pause a person has just ordered."""
+    opened = DestinationStatus(ARCHIVE, False, 3, after(60))
 
     async def first(hub: Any) -> None:
-        await hub.lanes.set_breaker(ARCHIVE, 3, after(60))
+        assert await hub.lanes.set_breaker(NEVER, 3, after(60))
         await hub.lanes.set_paused(ARCHIVE, True)
         assert await hub.lanes.status(ARCHIVE) == DestinationStatus(ARCHIVE, True, 3, after(60))
-        await hub.lanes.set_breaker(ARCHIVE, 0, None)
+        assert await hub.lanes.set_breaker(opened, 0, None)
 
     async def second(hub: Any) -> None:
         assert await hub.lanes.status(ARCHIVE) == DestinationStatus(ARCHIVE, True, 0, None)
@@ -518,6 +519,24 @@ def test_pausing_and_the_breaker_do_not_overwrite_each_other(run: Run) -> None:
 
     run(first)
     run(second)
+
+
+def test_the_breaker_is_written_by_those_who_know_how_it_is(run: Run) -> None:
+    """Rule R9: of two who want to probe at the same moment one gets it, and a late word does not undo a newer one."""
+    opened, leased = DestinationStatus(ARCHIVE, False, 3, after(1)), DestinationStatus(ARCHIVE, False, 3, after(23))
+
+    async def scenario(hub: Any) -> None:
+        assert not await hub.lanes.set_breaker(opened, 4, after(9))
+        assert await hub.lanes.status(ARCHIVE) == NEVER
+        assert await hub.lanes.set_breaker(NEVER, 3, after(1))
+        assert not await hub.lanes.set_breaker(NEVER, 1, None)
+
+        assert sorted([await hub.lanes.set_breaker(opened, 3, after(end)) for end in (23, 24)]) == [False, True]
+        assert await hub.lanes.status(ARCHIVE) == leased
+        assert await hub.lanes.set_breaker(leased, 0, None)
+        assert await hub.lanes.status(ARCHIVE) == NEVER
+
+    run(scenario)
 
 
 def test_unsettled_is_what_waits_and_what_is_stopped(run: Run) -> None:

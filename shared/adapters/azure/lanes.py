@@ -199,8 +199,8 @@ class AzureLanes:
     async def set_paused(self, destination: DestinationId, paused: bool) -> None:
         await self._statuses.set_paused(destination, paused)
 
-    async def set_breaker(self, destination: DestinationId, failures: int, open_until: datetime | None) -> None:
-        await self._statuses.set_breaker(destination, failures, open_until)
+    async def set_breaker(self, found: DestinationStatus, failures: int, open_until: datetime | None) -> bool:
+        return await self._statuses.set_breaker(found, failures, open_until)
 
     # Writing
 

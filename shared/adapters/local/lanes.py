@@ -77,8 +77,9 @@ _REPLAY_WRITE = """UPDATE replay_delivery SET state = ?, sent = ? WHERE destinat
 
 _PAUSED = """INSERT INTO destination (destination, paused) VALUES (?, ?)
     ON CONFLICT DO UPDATE SET paused = excluded.paused"""
-_BREAKER = """INSERT INTO destination (destination, failures, open_until) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET failures = excluded.failures, open_until = excluded.open_until"""
+_NEW_BREAKER = """INSERT OR IGNORE INTO destination (destination) SELECT ? WHERE ? = 0 AND ? IS NULL"""
+_BREAKER = """UPDATE destination SET failures = ?, open_until = ?
+    WHERE destination = ? AND failures = ? AND open_until IS ?"""
 
 
 class LocalLanes:
@@ -230,9 +231,15 @@ class LocalLanes:
     async def set_paused(self, destination: DestinationId, paused: bool) -> None:
         await self._database.write(lambda connection: connection.execute(_PAUSED, (destination, paused)))
 
-    async def set_breaker(self, destination: DestinationId, failures: int, open_until: datetime | None) -> None:
-        row = destination, failures, optional_microseconds(open_until)
-        await self._database.write(lambda connection: connection.execute(_BREAKER, row))
+    async def set_breaker(self, found: DestinationStatus, failures: int, open_until: datetime | None) -> bool:
+        known = found.destination, found.failures, optional_microseconds(found.open_until)
+        after = failures, optional_microseconds(open_until)
+
+        def work(connection: sqlite3.Connection) -> bool:
+            connection.execute(_NEW_BREAKER, known)
+            return connection.execute(_BREAKER, (*after, *known)).rowcount > 0
+
+        return await self._database.write(work)
 
     def _deliveries(self, clause: str, parameters: Sequence[object]) -> list[Delivery]:
         rows = self._database.read(f"SELECT {COLUMNS} FROM delivery {clause}", parameters)  # noqa: S608  # constants
