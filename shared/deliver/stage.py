@@ -55,6 +55,7 @@ class DeliverLimits:
 class _Round:
     """What one batch of a turn has come to, until it is written."""
 
+    lanes: Lanes
     ownership: Ownership
     config: DestinationConfig
     destination: Destination
@@ -66,6 +67,9 @@ class _Round:
     attempts: list[Attempt] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     barriers: list[Delivery] = field(default_factory=list)
+    intents: list[Delivery] = field(default_factory=list)
+    last_write: asyncio.Task[None] | None = None
+    next_write: asyncio.Task[None] | None = None
 
     def add(self, row: Delivery, attempt: Attempt | None) -> None:
         """Note a delivery as it stands, and the attempt if one was made."""
@@ -76,11 +80,29 @@ class _Round:
             self.attempts.append(attempt)
             self.verdicts.append(attempt.verdict)
 
-    def drain(self) -> tuple[list[Delivery], list[Attempt]]:
-        """Return what is not written yet; the caller writes it."""
-        drained = self.rows, self.attempts
+    async def write(self, intents: Sequence[Delivery] = ()) -> None:
+        """Write what is not written yet, and these.
+
+        Raises:
+            OwnershipLost: somebody else has taken the session.
+        """
+        rows, attempts = self.rows, self.attempts
         self.rows, self.attempts = [], []
-        return drained
+        await self.lanes.write(self.ownership, [*rows, *intents], attempts)
+
+    async def intend(self, intent: Delivery) -> None:
+        """Return once it is on record; those that other lanes have ready while one is written share the next write."""
+        self.intents.append(intent)
+        if self.next_write is None:
+            self.next_write = asyncio.create_task(self._write_intents(self.last_write))
+        await self.next_write
+
+    async def _write_intents(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        intents, self.intents = self.intents, []
+        self.last_write, self.next_write = self.next_write, None
+        await self.write(intents)
 
 
 class DeliverStage:
@@ -215,6 +237,7 @@ class DeliverStage:
                 await self._return(batch, turn.ownership, config)
                 continue
             work = _Round(
+                lanes=self._lanes,
                 ownership=turn.ownership,
                 config=config,
                 destination=self._destination(config),
@@ -224,7 +247,7 @@ class DeliverStage:
                 stopped=stopped,
             )
             await self._drain_lanes(batch, work)
-            await self._lanes.write(work.ownership, *work.drain())
+            await work.write()
             await self._meeting.let_pass(work.barriers)
             status = await self._breaker.judge(status, work.verdicts, config.retry, self._uniform)
         return status
@@ -272,13 +295,13 @@ class DeliverStage:
             work.add(settled, attempt)
             before.append(settled)
             if row.item.run != LIVE:  # what follows it in its lane asks what a replay has brought
-                await self._lanes.write(work.ownership, *work.drain())
+                await work.write()
             if not advances(settled):
                 work.stopped.add(row.lane)
 
     async def _may_pass(self, row: Delivery, work: _Round) -> bool:
         """Tell whether a part of a barrier may go on; what its lane has sent is on record before it says so."""
-        await self._lanes.write(work.ownership, *work.drain())
+        await work.write()
         return await self._meeting.come(row, work.ownership)
 
     def _is_over(self, row: Delivery, work: _Round) -> bool:
@@ -302,8 +325,7 @@ class DeliverStage:
         over = deadline + self._limits.clock_skew  # a successor waits past it (rule R3)
         row = row._replace(attempts=row.attempts + 1, output=output.sha256, send_deadline=over)
         if not work.config.idempotent:
-            rows, attempts = work.drain()
-            await self._lanes.write(work.ownership, [*rows, row._replace(state=DeliveryState.INTENT)], attempts)
+            await work.intend(row._replace(state=DeliveryState.INTENT))
         answer = await self._send(row, output, work, deadline)
         ended = self._clock.now()
         attempt = Attempt(row.id, row.attempts, now, ended, answer.verdict, answer.code)

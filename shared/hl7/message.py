@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from shared.hl7.charset import codec_of
@@ -14,6 +12,7 @@ from shared.hl7.layout import Layout
 from shared.hl7.null import NULL, NULL_TEXT, Null
 from shared.hl7.path import PATHS, Place, find_path
 from shared.hl7.segment import Segment, join_fields
+from shared.message.collector import collector_paused
 from shared.message.errors.hl7 import PathInvalid, SegmentAbsent, TextNotEncodable
 from shared.message.finding import Finding
 
@@ -70,11 +69,9 @@ class Message:
     @property
     def segments(self) -> list[Segment]:
         """Every segment in order; blank lines are none."""
-        if self._segments is None and len(self._names) > _LONG:
-            with _collection_paused():
-                self._segments = self._split()
         if self._segments is None:
-            self._segments = self._split()
+            with collector_paused(when=len(self._names) > _LONG):
+                self._segments = self._split()
         return self._segments
 
     def _split(self) -> list[Segment]:
@@ -269,21 +266,6 @@ class Message:
 
     def _is_true_of_bytes(self, field: int, text: str) -> bool:
         return field == 18 and codec_of(text, self.delimiters.repetition) == self.charset
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Keep the collector from looking, again and again, at a million new lists that all live on: a quarter of the time.
-
-    It may be on again before the end, if another thread does the same: that costs time, nothing else.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _refuse_unencodable(path: str, text: str, codec: str) -> None:

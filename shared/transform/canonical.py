@@ -11,6 +11,7 @@ from shared.fhir.schema import are_valid
 from shared.fhir.validate import write_and_validate
 from shared.hl7 import parse
 from shared.mapping import convert
+from shared.message.collector import collector_paused
 from shared.message.errors.mapping import BundleInvalid
 from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, Sequence
@@ -27,6 +28,8 @@ _USUAL_TYPES = (
     *("Encounter", "AllergyIntolerance", "Condition", "Procedure", "Appointment", "ServiceRequest", "Specimen"),
     *("DiagnosticReport", "Observation", "Organization", "Practitioner", "PractitionerRole", "Location", "Device"),
 )
+
+LARGE_BYTES = 256 * 1024  # a message of this size is some hundred thousand objects
 
 
 class Job(NamedTuple):
@@ -61,6 +64,10 @@ class Converter:
             Hl7Error: a field that the mapping needs cannot be read.
             BundleInvalid: the bundle breaks FHIR R4; it never leaves this stage.
         """
+        with collector_paused(when=len(job.body) > LARGE_BYTES):
+            return self._convert(job)
+
+    def _convert(self, job: Job) -> Converted:
         interface = self._registry.interfaces[job.interface]
         context = self._contexts.of(interface)
         conversion = convert(parse(job.body, interface.charset), context, resolver=Resolved(job.ids))

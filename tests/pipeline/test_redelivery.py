@@ -213,3 +213,31 @@ async def test_send_of_an_idempotent_destination_ends_before_a_successor_may_beg
 
     assert covered == [True, True, True]
     assert len(keyed.messages) == 3
+
+
+async def test_intents_of_lanes_side_by_side_share_writes_and_are_on_record_before_their_sends(start_hub):
+    """One write for each send would be the most of what a delivery costs; a send without its intent would be worse."""
+    hub = await start_hub("plain")
+    plain = hub.receivers["plain"]
+    states, writes = [], []
+    write = hub._adapters.lanes.write
+
+    class Watched(Receiver):
+        async def send(self, delivery, body, media_type, deadline):
+            [kept] = await hub._adapters.lanes.deliveries(delivery.item.message)
+            states.append((kept.state, kept.attempts))
+            return await plain.send(delivery, body, media_type, deadline)
+
+    async def counted(ownership, rows, attempts=()):
+        writes.append((ownership.session, len(rows)))
+        await write(ownership, rows, attempts)
+
+    hub.hub.deliver._destinations["plain"] = Watched()
+    hub._adapters.lanes.write = counted
+    for number in range(8):
+        await hub.take(adt(f"A{number}", "A08", number=f"7000{number}^^^GENERAL^MR", visit=None))
+    await hub.work()
+
+    assert states == [("intent", 1)] * 8
+    assert sum(rows for _, rows in writes) == 16  # each delivery as an intent, and as accepted
+    assert len(writes) == 2 * len({session for session, _ in writes}) <= 8  # eight keys over four sessions at most

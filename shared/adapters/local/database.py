@@ -51,6 +51,7 @@ class Database:
         self._thread = WorkThread("commit")
         self._jobs: deque[_Job] = deque()
         self._is_running = False
+        self._is_committing = False
         self._is_closed = False
 
     async def write(self, work: Work[T]) -> T:
@@ -82,8 +83,12 @@ class Database:
             return work(self._writer)
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
-        """Return the rows of a short, indexed query over what is committed."""
-        return self._reader.execute(sql, parameters).fetchall()
+        """Return the rows of a short, indexed query over what is committed.
+
+        The writer is asked while it commits nothing: it has the pages, and the reader forgets them at every commit.
+        """
+        connection = self._reader if self._is_committing else self._writer
+        return connection.execute(sql, parameters).fetchall()
 
     async def close(self) -> None:
         """Finish what was begun, fold the log into the file and let go of it."""
@@ -110,6 +115,7 @@ class Database:
                 self._writer.execute("COMMIT")  # nothing to wait for
                 self._finish(loop, group, None)
             else:
+                self._is_committing = True
                 self._thread.submit(self._commit, loop, group)
 
     def _run_jobs(self, group: list[_Job]) -> None:
@@ -146,6 +152,7 @@ class Database:
         loop.call_soon_threadsafe(self._finish, loop, group, failure)
 
     def _finish(self, loop: asyncio.AbstractEventLoop, group: list[_Job], failure: sqlite3.Error | None) -> None:
+        self._is_committing = False
         for job in group:
             job.settle(failure)
         if self._jobs:

@@ -116,7 +116,8 @@ def _bind(connection: sqlite3.Connection, claim: IdentityClaim, resource: str) -
     connection.executemany(
         "INSERT OR IGNORE INTO identity (key, resource) VALUES (?, ?)", [(key, resource) for key in claim.keys]
     )
-    connection.execute(_FACTS, (resource, claim.family, claim.birth_date))
+    if claim.family or claim.birth_date:  # a visit has none
+        connection.execute(_FACTS, (resource, claim.family, claim.birth_date))
 
 
 def _known(query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:

@@ -282,9 +282,8 @@ def _with_bodies(ready: Iterable[Delivery], offered: Iterable[Delivery]) -> Iter
 
 
 def _review_lanes(connection: sqlite3.Connection, lanes: Sequence[tuple[str, str]]) -> None:
-    for lane in lanes:
-        if not connection.execute(_LANE_GONE, lane).rowcount:
-            connection.execute(_LANE, lane)
+    if connection.executemany(_LANE_GONE, lanes).rowcount < len(lanes):
+        connection.executemany(_LANE, lanes)
 
 
 def _may_begin(delivery: Delivery) -> int:

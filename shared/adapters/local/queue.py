@@ -130,20 +130,26 @@ class LocalQueue:
         """
         await self._enqueue_due()
         self._check(lock)
-        rows = self._database.read(RECEIVE, (lock.queue, lock.session, lock.after, limit + len(lock.held)))
-        found = [
-            Received(number, lock.session, message_id, from_microseconds(enqueued), times + 1, body, reason)
-            for number, message_id, enqueued, body, times, reason in rows
-            if number not in lock.held
-        ][:limit]
+        dead_letters = dead_letter_queue(lock.queue)
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Received], list[Received]]:
+            found = _after(connection, lock, limit)
+            received = [one for one in found if one.reason or one.deliveries <= self._rules.max_deliveries]
+            count_deliveries(connection, _numbers(received))
+            if len(received) < len(found):
+                exhausted = sorted({*_numbers(found)}.difference(_numbers(received)))
+                bury(connection, exhausted, dead_letters, TOO_MANY_DELIVERIES)
+            return found, received
+
+        found, received = await self._database.write(work)
         if not found:
             if not lock.held:
                 self._sessions[lock.queue].discard(lock.session)
             return []
         lock.after = found[-1].number
-        received = [message for message in found if message.reason or message.deliveries <= self._rules.max_deliveries]
         lock.held.update((message.number, message) for message in received)
-        await self._count(lock.queue, found, received)
+        if len(received) < len(found):
+            self._announce(dead_letters, [lock.session])
         return received
 
     async def complete(self, lock: SessionLock, messages: Sequence[Received]) -> None:
@@ -241,19 +247,6 @@ class LocalQueue:
             sessions.discard(session)
         return None
 
-    async def _count(self, queue: str, found: Sequence[Received], received: Sequence[Received]) -> None:
-        """Count the deliveries, and bury what was found once too often."""
-        exhausted = sorted({message.number for message in found} - {message.number for message in received})
-        dead_letters = dead_letter_queue(queue)
-
-        def work(connection: sqlite3.Connection) -> None:
-            count_deliveries(connection, _numbers(received))
-            bury(connection, exhausted, dead_letters, TOO_MANY_DELIVERIES)
-
-        await self._database.write(work)
-        if exhausted:
-            self._announce(dead_letters, [message.session for message in found])
-
     async def _enqueue_due(self) -> None:
         now = self._clock.now()
         if self._next_due is None or now < self._next_due:
@@ -266,6 +259,17 @@ class LocalQueue:
     def _read_next_due(self) -> datetime | None:
         (due,) = self._database.read(NEXT_DUE)[0]
         return None if due is None else from_microseconds(due)
+
+
+def _after(connection: sqlite3.Connection, lock: SessionLock, limit: int) -> list[Received]:
+    """Return what is next in a session, with the delivery that this would be."""
+    rows = connection.execute(RECEIVE, (lock.queue, lock.session, lock.after, limit + len(lock.held)))
+    found = [
+        Received(number, lock.session, message_id, from_microseconds(enqueued), times + 1, body, reason)
+        for number, message_id, enqueued, body, times, reason in rows
+        if number not in lock.held
+    ]
+    return found[:limit]
 
 
 async def _sleep(clock: Clock, seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,30 @@ def test_what_waits_together_is_committed_together(tmp_path: Path) -> None:
 
         assert statements.count("BEGIN IMMEDIATE") == 1
         assert words(database) == [str(n) for n in range(16)]
+
+    play(tmp_path, scenario)
+
+
+def test_read_sees_nothing_of_a_commit_that_is_under_way(tmp_path: Path) -> None:
+    """Whoever acted on it would be wrong if the disk failed; and whoever waited for it would wait for the disk."""
+
+    async def scenario(database: Database) -> None:
+        await database.write(add("before"))
+        begun, may_end = threading.Event(), threading.Event()
+        commit = database._commit
+
+        def commit_later(*arguments: Any) -> None:
+            begun.set()
+            may_end.wait(60)
+            commit(*arguments)
+
+        database._commit = commit_later  # type: ignore[method-assign]
+        writing = asyncio.create_task(database.write(add("under way")))
+        await asyncio.to_thread(begun.wait, 60)
+        assert words(database) == ["before"]
+        may_end.set()
+        await writing
+        assert words(database) == ["before", "under way"]
 
     play(tmp_path, scenario)
 
