@@ -18,6 +18,7 @@ MODULES = (
     "fhir_validate",
     "local_adapters",
     "pipeline",
+    "held_keys",
     "memory",
     "cold_start",
     "relay",

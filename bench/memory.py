@@ -7,13 +7,22 @@ since the mark was set back (`/proc/PID/clear_refs`, Linux only).
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from pathlib import Path
 
 from bench.measure import Row
 from bench.messages import document
-from bench.pipeline import END, RECEIVER_ADDRESS, START, Hub, answer_all, await_settled, running_hub, send
+from bench.pipeline import (
+    END,
+    RECEIVER_ADDRESS,
+    START,
+    Hub,
+    answer_all,
+    await_settled,
+    refusing_port,
+    running_hub,
+    send,
+)
 
 MEGABYTE = 1024 * 1024
 DOCUMENT_BYTES = 10_000_000
@@ -55,7 +64,7 @@ async def _large_message() -> Row:
 
 
 async def _dead_destination() -> Row:
-    with running_hub(_refusing_port()) as hub:
+    with running_hub(refusing_port()) as hub:
         held = [await _held_after(hub, numbers) for numbers in (range(FEW), range(FEW, MANY))]
     growth = (held[1] - held[0]) / 1024
     return Row(
@@ -100,11 +109,3 @@ def _bytes(pid: str, name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError(f"this kernel does not tell {name}")
-
-
-def _refusing_port() -> int:
-    """Return a port of the receiver's address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((RECEIVER_ADDRESS, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,6 @@ from bench.messages import admission
 
 MESSAGES = 4000
 CONNECTIONS = 16
-PATIENTS = 1000
 GOAL_PER_SECOND = 800
 GOAL_P99_MILLISECONDS = 50
 # Open Integration Engine with PostgreSQL, MLLP to MLLP, on two cores of the same kind: 287 to 346 a second.
@@ -90,11 +90,11 @@ class Hub:
 
 
 @contextmanager
-def running_hub(second_port: int) -> Iterator[Hub]:
-    """Start the hub with the measured interface; it ends with the block."""
+def running_hub(second_port: int, write: Callable[[Path, int], Path] | None = None) -> Iterator[Hub]:
+    """Start the hub with the measured interface, or with what ``write`` puts into a folder; it ends with the block."""
     http_port, mllp_port = _free_port(), _free_port()
     with tempfile.TemporaryDirectory(prefix="caduceus-bench-") as folder:
-        interfaces = write_interfaces(Path(folder) / "interfaces", second_port)
+        interfaces = (write or write_interfaces)(Path(folder) / "interfaces", second_port)
         command = [sys.executable, "-m", "cli", "up", "--no-seed", "--home", f"{folder}/home"]
         command += ["--http-port", str(http_port), "--mllp-port", str(mllp_port)]
         environment = {**os.environ, "CADUCEUS_INTERFACES": str(interfaces)}
@@ -144,15 +144,16 @@ async def _measure() -> list[Row]:
     ]
 
 
-async def send(hub: Hub, numbers: range) -> list[float]:
+async def send(hub: Hub, numbers: range, message_of: Callable[[int], bytes] | None = None) -> list[float]:
     """Send over all connections, one message at a time on each; return the seconds each acknowledgement took."""
+    make = message_of or admission
     waits: list[float] = []
     left = iter(numbers)
 
     async def connection() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", hub.mllp_port)
         for number in left:
-            message = START + admission(number, PATIENTS) + END
+            message = START + make(number) + END
             began = time.perf_counter()
             writer.write(message)
             answer = await reader.readuntil(END)
@@ -216,10 +217,13 @@ def _cpu_seconds_of(pid: str) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _free_port() -> int:
-    import socket
+def refusing_port() -> int:
+    """Return a port of the receiver's address that nobody listens on."""
+    return _free_port(RECEIVER_ADDRESS)
 
+
+def _free_port(address: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port
