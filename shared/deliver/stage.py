@@ -23,7 +23,7 @@ from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import AnswerMissing, PoisonMessage
 from shared.message.identifiers import LIVE, DestinationId, SessionId, delivery_id
 from shared.message.state import DeliveryState
-from shared.message.work import ATTEMPT_LIMIT, BATCH_BYTES, Offer, batches_by_size, items_of
+from shared.message.work import ATTEMPT_LIMIT, BATCH_BYTES, Offer, batches_by_size, contents_of
 from shared.observe.log import log, log_failure
 from shared.ports import Clock, Destination, DestinationStatus, Lanes, Outgoing, Ownership, Queue, Replays, Turn
 
@@ -139,8 +139,8 @@ class DeliverStage:
         """Take over the session, and deliver what is ready until nothing is or the budget is spent."""
         config = self._registry.destinations[DestinationId(session.rpartition(".")[0])]
         until = self._clock.now() + self._limits.budget
-        offered = [self._offer(session, item, config) for item in items_of(offers)]
-        is_woken = not offered
+        items, is_woken = contents_of(offers)
+        offered = [self._offer(session, item, config) for item in items]
         while True:
             began = self._clock.now()
             status = await self._breaker.status(config)
@@ -358,7 +358,7 @@ class DeliverStage:
         """Make sure that somebody looks at the lanes again when their first head falls due (rule R6).
 
         Args:
-            is_woken: A wake began this invocation, and nothing else did.
+            is_woken: A wake was among what began this invocation.
         """
         session, now = turn.ownership.session, self._clock.now()
         due = await self._lanes.next_due(session)

@@ -33,12 +33,20 @@ class Offer:
 
 def items_of(offers: Iterable[Offer]) -> list[Item]:
     """Return the items of all envelopes, in order; wakes carry none."""
+    return contents_of(offers)[0]
+
+
+def contents_of(offers: Iterable[Offer]) -> tuple[list[Item], bool]:
+    """Return the items of all envelopes, in order, and whether a wake was among the queue messages."""
     found: list[Item] = []
+    is_woken = False
     for offer in offers:
         content = decode_envelope(offer.body)
         if isinstance(content, tuple):
             found += content
-    return found
+        else:
+            is_woken = True
+    return found, is_woken
 
 
 def batches_by_size(items: Sequence[T], size_of: Callable[[T], int], limit_bytes: int) -> Iterator[list[T]]:

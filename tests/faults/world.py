@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import secrets
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from shared.adapters.local import database
 from shared.adapters.local.open import open_local
 from shared.adapters.local.queue import QueueRules, SessionLock
 from shared.adapters.local.work_thread import WorkThread
@@ -259,5 +261,6 @@ def reproducible(seed: str) -> Iterator[None]:
         patch(mock.patch.object(WorkThread, "__init__", return_value=None))
         patch(mock.patch.object(WorkThread, "submit", lambda self, work, *arguments: work(*arguments)))
         patch(mock.patch.object(WorkThread, "shutdown"))
+        patch(mock.patch.object(database, "GROUP_SECONDS", math.inf))  # how much one commit takes is no matter of speed
         patch(differing_outputs())
         yield
