@@ -52,7 +52,7 @@ class CodeTable:
         """Return the table with codes for which the guide has no row; each caller says why."""
         system = next(iter(self.targets.values())).system
         added = {code: Target(to, "", system) for code, to in targets.items()}
-        return CodeTable(self.name, self.number, {**self.targets, **added}, self.listed | added.keys(), self.preferred)
+        return CodeTable(self.name, self.number, {**self.targets, **added}, self.listed.union(added), self.preferred)
 
 
 # Several HL7 codes have one FHIR code in the guide. The code that reads the same comes back, else the first of the
