@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.mapping import codes
+
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 
 
@@ -64,7 +66,7 @@ _PREFERRED: Mapping[str, Mapping[str, str]] = {
 
 @cache
 def _facts() -> dict[str, Any]:
-    facts: dict[str, Any] = orjson.loads((Path(__file__).parent / "tables.json").read_bytes())
+    facts: dict[str, Any] = orjson.loads(Path(codes.__path__[0], "tables.json").read_bytes())
     return facts
 
 
