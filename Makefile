@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STACK ?= dev
 
-.PHONY: help install install-dev install-infra run test lint bench deploy connector clean
+.PHONY: help install install-dev install-infra install-compiled run test lint compile compile-clean bench deploy connector clean
 
 help:  ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/.installed  ## Make .venv with the hub and its command line
+
+install-compiled: $(VENV)/.installed-compiled
 
 install-dev: $(VENV)/.installed-dev  ## The same, with what the tests and checks need
 
@@ -27,6 +29,12 @@ lint: install-dev  ## Check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+compile: install-compiled  ## Compile the hot code (needs a C compiler; docs/compiled.md)
+	@$(BIN)/python -m local.compile
+
+compile-clean:  ## Remove the compiled code: plain Python runs again
+	rm -rf .compiled
+
 bench: install-dev  ## Print the measured ratios of this machine
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -38,7 +46,7 @@ connector:  ## Pack the on-premises connector: dist/caduceus-connector-VERSION.t
 	@version=$$(sed -n 's/^VERSION = "\(.*\)"/\1/p' connector/__init__.py); \
 	  tar czf dist/caduceus-connector-$$version.tar.gz --exclude=__pycache__ --sort=name --owner=0 --group=0 \
 	    LICENSE docs/connector.md docs/connector-in-flight.md connector relay \
-	    shared/__init__.py shared/hl7 shared/message shared/mllp shared/observe && echo "dist/caduceus-connector-$$version.tar.gz"
+	    shared/__init__.py shared/compiled.py shared/hl7 shared/message shared/mllp shared/observe && echo "dist/caduceus-connector-$$version.tar.gz"
 
 clean:  ## Remove .venv and .venv-infra; the data in .caduceus stays
 	rm -rf $(VENV) .venv-infra
@@ -51,6 +59,10 @@ $(VENV)/bin/python:
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements.txt
 	@echo "installing into $(VENV) (about a minute the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.installed-compiled: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[compiled]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

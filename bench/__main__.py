@@ -10,6 +10,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
+import shared
 from bench.measure import Row
 
 MODULES = (
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _print(rows: list[Row]) -> None:
-    table = Table(title="Ratios in one run on this machine")
+    table = Table(title=f"Ratios in one run on this machine, of {shared.RUNNING}")
     for heading in ("what", "ours", "against", "ratio", "goal", ""):
         table.add_column(heading)
     for row in rows:

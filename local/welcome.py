@@ -6,6 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+import shared
 from cli.screen import console, print_table
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def say_welcome(laptop: Laptop) -> None:
         ("HL7 v2 in", f"{mllp}  or  POST {http}/ingest"),
         ("FHIR out", f"{http}/fhir/Patient"),
         ("data and log", str(laptop.home.folder)),
+        ("code", shared.RUNNING),
         *((f"receiver {receiver.name}", receiver.address) for receiver in laptop.receivers),
     ]
     print_table("", ("what", "where"), rows, "")

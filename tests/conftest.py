@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+import shared
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # How fast an example runs is the machine's affair.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_report_header() -> str:
+    """Say which code is tested: a compiled build that fits its sources comes before them."""
+    return f"code: {shared.RUNNING}"
 
 
 @pytest.fixture(scope="session")

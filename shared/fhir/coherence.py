@@ -93,7 +93,7 @@ def is_referred_to(contained: Json, whole: Part, survey: Survey) -> bool:
     if any(element.get("reference") == anchor and part is whole for element, _, _, part in survey.references):
         return True
     strings = set(strings_of(whole.resource))  # canonical, uri and url point too
-    return anchor in strings or "#" in strings_of(contained)
+    return anchor in strings or any(said == "#" for said in strings_of(contained))
 
 
 def strings_of(value: object) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-# (what it is in, the name of the element, its index where it repeats); the first of a chain is (None, "Patient", None).
-Place = tuple["Place | None", str, "int | None"]
+# (the place it is in, the name of the element, its index where it repeats); the first of a chain is
+# (None, "Patient", None). `Any` stands for Place | None: a compiler of types knows no type that holds itself.
+Place = tuple[Any, str, "int | None"]
 
 
 def write_place(place: Place | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from shared import fhir
 from shared.fhir.invariants import INVARIANTS, SIMPLE_EXTENSION
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Definitions = dict[str, dict[str, Any]]
 MISSING = "required:"  # begins the title of a rule about a primitive that must be there
-FOLDER = Path(__file__).parent / "r4"
+FOLDER = Path(fhir.__path__[0], "r4")  # a compiled module lies elsewhere
 
 
 @cache

@@ -14,7 +14,20 @@ from shared.mapping.datatypes.time import instant
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
+from shared.mapping.rows import (
+    Build,
+    Resource,
+    Row,
+    Table,
+    Unmapped,
+    fill,
+    first,
+    many,
+    one,
+    parts_of,
+    same_parts,
+    values,
+)
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -112,7 +125,7 @@ _CONTACTS: tuple[tuple[Row, Resource], ...] = (
 def _order_number(kind: str, display: str) -> Build:
     number = ei(kind, display)
 
-    @parts_of(number.__dict__["parts"], number.__dict__["parts_ignored"])
+    @same_parts(number)
     def order(raw: str, scope: Scope) -> Resource | None:
         found = number(raw, scope)
         return {"type": "ServiceRequest", "identifier": found} if found else None

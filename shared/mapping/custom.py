@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.hl7 import Segment
@@ -14,7 +15,7 @@ from shared.mapping.datatypes.number import decimal, integer, quantity
 from shared.mapping.datatypes.time import date, date_time
 from shared.mapping.frame import Frame
 from shared.mapping.grouping import place_of
-from shared.mapping.rows import KEPT, Build, Resource, Row, many, parts_of, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, many, parts_below, parts_of, same_parts, values
 from shared.message.finding import Finding
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def by_segment(fields: Iterable[CustomField]) -> Mapping[str, tuple[CustomField,
     return found
 
 
+@cache
 def _extension(url: str, kind: str) -> Build:
     build, element = _BUILDS[kind], "value" + kind[0].upper() + kind[1:]
-    parts = {part: f"{element}.{path}".rstrip(".") for part, path in build.__dict__.get("parts", {1: ""}).items()}
 
-    @parts_of(parts, build.__dict__.get("parts_ignored"))
+    @parts_below(element, build)
     def extension(raw: str, scope: Scope) -> Resource | None:
         found = build(raw, scope)
         return None if found is None else {"url": url, element: found}
@@ -108,10 +109,11 @@ def _extension(url: str, kind: str) -> Build:
     return extension
 
 
+@cache
 def _identifier(system: str) -> Build:
     build = cx()
 
-    @parts_of(build.__dict__["parts"], build.__dict__["parts_ignored"])
+    @same_parts(build)
     def identifier(raw: str, scope: Scope) -> Resource | None:
         found: Resource | None = build(raw, scope)
         return {**found, "system": system} if found and system else found
@@ -119,6 +121,7 @@ def _identifier(system: str) -> Build:
     return identifier
 
 
+@cache
 def _of_component(number: int, build: Build) -> Build:
     @parts_of({number: ""})
     def component(raw: str, scope: Scope) -> Any:

@@ -16,7 +16,7 @@ from shared.mapping.grouping import Node
 from shared.mapping.order import RESULT_MESSAGES, add_request, says_of_order
 from shared.mapping.order_number import NUMBERS, key_of, unnumbered
 from shared.mapping.practitioner import named_role
-from shared.mapping.rows import Build, Resource, Table, Unmapped, extension, fill, first, many, one, parts_of
+from shared.mapping.rows import Build, Resource, Table, Unmapped, extension, fill, first, many, one, same_parts
 from shared.mapping.specimen import specimens_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def performing(function: str) -> Build:
     coded = {"coding": [{"system": _PARTICIPATION, "code": function}]}
     marked = [{"url": EXTENSION + "event-performerFunction", "valueCodeableConcept": coded}]
 
-    @parts_of(named_role.__dict__["parts"], named_role.__dict__["parts_ignored"])
+    @same_parts(named_role)
     def performer(raw: str, scope: Scope) -> Resource | None:
         found = named_role(raw, scope)
         return {"extension": marked, **found} if found else None

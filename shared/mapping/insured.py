@@ -16,7 +16,7 @@ from shared.mapping.datatypes.time import date
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.organization import add_organization, complete_organization, organization_name, organization_number
 from shared.mapping.patient import language
-from shared.mapping.rows import KEPT, Resource, Table, fill, many, one, parts_of
+from shared.mapping.rows import KEPT, Resource, Table, fill, many, one, same_parts
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -26,17 +26,14 @@ _GUIDE = "IN1[Coverage]"
 _IS_THE_PATIENT = "of the insured, where that is the patient: PID says it"
 
 
-_CX = (cx().__dict__["parts"], cx().__dict__["parts_ignored"])
-
-
-@parts_of(*_CX)
+@same_parts(cx())
 def group_number(raw: str, scope: Scope) -> Resource | None:
     """Return a number of IN1-10 that is the employer's: any but the subscriber's."""
     found: Resource | None = None if _is_subscribers(raw, scope) else cx()(raw, scope)
     return found
 
 
-@parts_of(*_CX)
+@same_parts(cx())
 def subscriber_number(raw: str, scope: Scope) -> Resource | None:
     """Return a number of IN1-10 that is the subscriber's."""
     found: Resource | None = cx()(raw, scope) if _is_subscribers(raw, scope) else None

@@ -34,6 +34,7 @@ from shared.mapping.rows import (
     many,
     one,
     parts_of,
+    same_parts,
     values,
 )
 
@@ -115,7 +116,7 @@ _ABOUT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.s
 _CONCEPT = concept()
 
 
-@parts_of(_CONCEPT.__dict__["parts"], _CONCEPT.__dict__["parts_ignored"])
+@same_parts(_CONCEPT)
 def clinical_information(raw: str, scope: Scope) -> Resource | None:
     """Return the extension of OBR-13, a text until 2.6; R4 writes a CodeableReference of R5 as its two parts."""
     found = (text_concept if scope.is_before("2.7") else _CONCEPT)(raw, scope)

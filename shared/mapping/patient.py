@@ -19,7 +19,22 @@ from shared.mapping.grouping import Node
 from shared.mapping.header import AUTHOR
 from shared.mapping.merge import note_link
 from shared.mapping.organization import facility
-from shared.mapping.rows import KEPT, Resource, Row, Table, absent, extension, fill, first, many, one, parts_of, values
+from shared.mapping.rows import (
+    KEPT,
+    Resource,
+    Row,
+    Table,
+    absent,
+    extension,
+    fill,
+    first,
+    many,
+    one,
+    parts_below,
+    parts_of,
+    same_parts,
+    values,
+)
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -39,7 +54,7 @@ def _nested(url: str, part: str, source: str, guide: str, number: str = "") -> R
     """Return the row of an extension whose value sits in an inner extension (citizenship, nationality, animal)."""
     build = concept(bare_table(number, ""))
 
-    @parts_of(build.__dict__["parts"], build.__dict__["parts_ignored"])
+    @same_parts(build)
     def nested(raw: str, scope: Scope) -> Resource | None:
         found = build(raw, scope)
         return {"url": url, "extension": [{"url": part, "valueCodeableConcept": found}]} if found else None
@@ -50,7 +65,7 @@ def _nested(url: str, part: str, source: str, guide: str, number: str = "") -> R
 _SPOKEN = concept(_LANGUAGE)
 
 
-@parts_of({part: f"language.{path}" for part, path in _SPOKEN.__dict__["parts"].items()})
+@parts_below("language", _SPOKEN)
 def language(raw: str, scope: Scope) -> Resource | None:
     """Return one Patient.communication."""
     found = _SPOKEN(raw, scope)

@@ -17,7 +17,7 @@ from shared.mapping.context import MappingContext
 from shared.mapping.convert import Conversion, convert
 from shared.mapping.grouping import place_of
 from shared.mapping.registry import HANDLERS, TABLES
-from shared.mapping.rows import NULL, Row
+from shared.mapping.rows import NULL, Row, parts_said
 from shared.mapping.scope import Taken
 
 
@@ -130,13 +130,14 @@ for _table in TABLES:
 def _fate(leaf: _Leaf, rows: list[Row]) -> Fate:
     reason = ""
     for row in rows:
-        parts = row.build.__dict__.get("parts")
+        parts = parts_said(row.build)
         # A row with no parts at all says why nothing is carried, of a null too.
-        below = "" if parts is None or (leaf.is_null and parts) else parts.get(leaf.component)
+        below = "" if parts is None or (leaf.is_null and parts.carried) else parts.carried.get(leaf.component)
         if below is not None:
             target = f"{row.target}.{below}" if below else row.target
             return Fate(leaf.place, Outcome.MAPPED, target, row.guide)
-        reason = reason or row.build.__dict__.get("parts_ignored", {}).get(leaf.component, "")
+        if parts is not None:
+            reason = reason or parts.ignored.get(leaf.component, "")
     if leaf.is_null and not rows:
         return Fate(leaf.place, Outcome.IGNORED, reason="an HL7 null that deletes nothing")
     if reason:

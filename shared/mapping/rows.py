@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.hl7 import Segment
 from shared.mapping.compiled import Beginning, Steps, by_length, put, reader, steps_of
@@ -96,7 +96,7 @@ def extension(source: str, target: str, url: str, value: str, build: Build, guid
         built = build(raw, scope)
         return None if built is None else {"url": url, value: built}
 
-    wrapped.__dict__.update(build.__dict__)
+    same_parts(build)(wrapped)
     return Row(source, target, wrapped, guide, many=True, part=url, **options)
 
 
@@ -211,12 +211,48 @@ def valued(number: int) -> Condition:
     return lambda segment: number < len(segment.fields) and bool(segment.fields[number])
 
 
-def parts_of(names: Mapping[int, str], ignored: Mapping[int, str] | None = None) -> Callable[[Build], Build]:
+class Parts(NamedTuple):
+    """What a build function says of the components it reads.
+
+    Attributes:
+        carried: The element below its own that a component goes to; empty for its own.
+        ignored: Why a component is not carried.
+    """
+
+    carried: Mapping[int, str]
+    ignored: Mapping[int, str]
+
+
+_PARTS: dict[Build, Parts] = {}
+
+
+def parts_of(carried: Mapping[int, str], ignored: Mapping[int, str] | None = None) -> Callable[[Build], Build]:
     """Say which component a build function carries to which element below its own, and why it drops others."""
 
     def declare(build: Build) -> Build:
-        build.__dict__["parts"] = names
-        build.__dict__["parts_ignored"] = ignored or {}
+        _PARTS[build] = Parts(carried, ignored or {})
         return build
 
     return declare
+
+
+def same_parts(other: Build) -> Callable[[Build], Build]:
+    """Say that a build function carries the components that another one does, to the same elements."""
+
+    def declare(build: Build) -> Build:
+        if other in _PARTS:
+            _PARTS[build] = _PARTS[other]
+        return build
+
+    return declare
+
+
+def parts_below(element: str, other: Build) -> Callable[[Build], Build]:
+    """Say that a build function carries what another one does, to an element below its own."""
+    carried, ignored = _PARTS.get(other, Parts({1: ""}, {}))
+    return parts_of({part: f"{element}.{path}".rstrip(".") for part, path in carried.items()}, ignored)
+
+
+def parts_said(build: Build) -> Parts | None:
+    """Return what a build function said of its components, or None."""
+    return _PARTS.get(build)

@@ -16,7 +16,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.master_file import DECIDED, add_entry, settle
 from shared.mapping.organization import coded_organization
-from shared.mapping.rows import Resource, Table, fill, first, many, one, parts_of, values
+from shared.mapping.rows import Resource, Table, fill, first, many, one, parts_of, same_parts, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -53,7 +53,7 @@ def job(raw: str, scope: Scope) -> Resource | None:
 _NUMBER = cx()
 
 
-@parts_of(_NUMBER.__dict__["parts"], _NUMBER.__dict__["parts_ignored"])
+@same_parts(_NUMBER)
 def staff_number(raw: str, scope: Scope) -> list[Resource]:
     """Return the numbers of STF-2: a CX, until 2.3 a code."""
     found: list[Resource] | Resource | None = (coded_number if scope.is_before("2.3.1") else _NUMBER)(raw, scope)

@@ -17,7 +17,7 @@ from shared.mapping.datatypes.number import bare_quantity
 from shared.mapping.datatypes.time import date_time, ordered
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.rows import KEPT, Build, Resource, Row, Table, many, parts_of, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, many, parts_of, same_parts, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -43,7 +43,7 @@ def _count(raw: str, scope: Scope) -> Resource | None:
     return {"valueQuantity": found} if found else None
 
 
-@parts_of(_CONDITION.__dict__["parts"], _CONDITION.__dict__["parts_ignored"])
+@same_parts(_CONDITION)
 def _condition(raw: str, scope: Scope) -> Resource | None:
     """Return the value of a coded condition."""
     found = _CONDITION(raw, scope)

@@ -9,7 +9,7 @@ from shared.mapping.datatypes.coded import fixed
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.location import location, named
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Build, Resource, parts_of
+from shared.mapping.rows import Build, Resource, parts_of, same_parts
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -31,7 +31,7 @@ def participant(code: str, display: str) -> Build:
     """Return the build function of one Encounter.participant in a role of v3 ParticipationType."""
     role = [fixed(_PARTICIPATION, code, display)]
 
-    @parts_of(practitioner.__dict__["parts"], practitioner.__dict__["parts_ignored"])
+    @same_parts(practitioner)
     def encounter_participant(raw: str, scope: Scope) -> Resource | None:
         person = practitioner(raw, scope)
         return {"type": role, "individual": person} if person else None
@@ -53,7 +53,7 @@ def discharge_place(raw: str, scope: Scope) -> Resource | None:
     return reference
 
 
-@parts_of(location.__dict__["parts"], location.__dict__["parts_ignored"])
+@same_parts(location)
 def temporary_place(raw: str, scope: Scope) -> Resource | None:
     """Return Encounter.location of a temporary location, with the class the guide assigns."""
     found = location(raw, scope)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from shared.message.identifiers import MessageId, OrderingKey, partition_for, token_id
@@ -43,6 +43,6 @@ def barrier_of(message: MessageId, keys: Iterable[OrderingKey], partitions: int)
     return Barrier((Part(own, message), *tokens))
 
 
-def read_barrier(written: Iterable[tuple[str, str]]) -> Barrier:
+def read_barrier(written: Iterable[Sequence[str]]) -> Barrier:
     """Return the barrier that was written as these parts."""
     return Barrier(tuple(Part(OrderingKey(key), MessageId(message)) for key, message in written))

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.mapping import codes
+
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 
 
@@ -52,7 +54,7 @@ class CodeTable:
         """Return the table with codes for which the guide has no row; each caller says why."""
         system = next(iter(self.targets.values())).system
         added = {code: Target(to, "", system) for code, to in targets.items()}
-        return CodeTable(self.name, self.number, {**self.targets, **added}, self.listed | added.keys(), self.preferred)
+        return CodeTable(self.name, self.number, {**self.targets, **added}, self.listed.union(added), self.preferred)
 
 
 # Several HL7 codes have one FHIR code in the guide. The code that reads the same comes back, else the first of the
@@ -64,7 +66,7 @@ _PREFERRED: Mapping[str, Mapping[str, str]] = {
 
 @cache
 def _facts() -> dict[str, Any]:
-    facts: dict[str, Any] = orjson.loads((Path(__file__).parent / "tables.json").read_bytes())
+    facts: dict[str, Any] = orjson.loads(Path(codes.__path__[0], "tables.json").read_bytes())
     return facts
 
 

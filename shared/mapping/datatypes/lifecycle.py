@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from shared.mapping.datatypes.coded import ALTERNATE_CODES, alternate, concept
-from shared.mapping.rows import Build, Resource, Unmapped, parts_of
+from shared.mapping.rows import Build, Resource, Unmapped, parts_of, same_parts
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -42,7 +42,7 @@ def worded(system: str, codes: Iterable[str]) -> Build:
     """
     known = frozenset(codes)
 
-    @parts_of(_SAID.__dict__["parts"], _SAID.__dict__["parts_ignored"])
+    @same_parts(_SAID)
     def status(raw: str, scope: Scope) -> Resource | Unmapped | None:
         original = _SAID(raw, scope)
         if original is None:

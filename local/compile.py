@@ -1,0 +1,117 @@
+"""Makes the compiled build: ``python -m local.compile`` (`make compile`). What is compiled stands in pyproject.toml."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.compiled import FOLDER, GROUP, SOURCES, STAMP, sources_digest
+
+if TYPE_CHECKING:
+    from setuptools import Extension
+
+REPOSITORY = SOURCES.parent
+# Each group is one file of C: few enough bytes that every core has one, enough that most calls stay within.
+GROUP_BYTES = 120_000
+
+
+def main() -> int:
+    """Return 0 when the build is in its place, 1 when it cannot be made here; the text says why."""
+    try:
+        from setuptools.errors import CCompilerError, PlatformError
+    except ImportError:
+        return _refuse("the compiled build needs mypy and setuptools: pip install -e '.[compiled]'")
+    began = time.monotonic()
+    os.chdir(REPOSITORY)
+    digest, sources = sources_digest(), compiled_sources()
+    with tempfile.TemporaryDirectory(prefix="caduceus-compile-") as folder:
+        try:
+            _try_compiler(Path(folder))
+            _build(_written_in_c(sources, folder), folder)
+        except (CCompilerError, PlatformError):
+            return _refuse("the compiled build needs a C compiler and Python's headers (Debian: gcc, python3-dev)")
+        Path(folder, "lib", STAMP).write_text(digest)
+        _replace(FOLDER, Path(folder, "lib"))
+    print(f"{FOLDER.relative_to(REPOSITORY)}: {len(sources)} modules, in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def _refuse(why: str) -> int:
+    print(why, file=sys.stderr)
+    return 1
+
+
+def compiled_sources() -> list[str]:
+    """Return the modules that are compiled, relative to the repository, in order."""
+    declared: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["caduceus"]
+    plain = tuple(declared["plain"])
+    found = (file for folder in declared["compiled"] for file in sorted((REPOSITORY / folder).rglob("*.py")))
+    names = (file.relative_to(REPOSITORY).as_posix() for file in found if file.name != "__init__.py")
+    return [name for name in names if not name.startswith(plain)]
+
+
+def _grouped(sources: list[str]) -> Iterator[list[str]]:
+    """Yield neighbours, as many as make a group."""
+    group: list[str] = []
+    for source in sources:
+        group.append(source)
+        if sum(Path(name).stat().st_size for name in group) > GROUP_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _written_in_c(sources: list[str], folder: str) -> list[Extension]:
+    """Return what is to be built; mypyc's advice on style is shown only when it refuses."""
+    from mypyc.build import mypycify
+
+    groups: list[tuple[list[str], str | None]] = [
+        (group, f"{GROUP}{number}") for number, group in enumerate(_grouped(sources), 1)
+    ]
+    said = StringIO()
+    try:
+        with redirect_stdout(said):
+            return mypycify(sources, opt_level="1", debug_level="0", separate=groups, target_dir=folder)
+    except SystemExit:
+        print(said.getvalue(), file=sys.stderr)
+        raise
+
+
+def _replace(old: Path, new: Path) -> None:
+    """Put a folder in the place of another: whoever looks finds the one, the other or none, whole."""
+    beside = old.with_name(f"{old.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(new, beside)
+    shutil.rmtree(old, ignore_errors=True)
+    beside.rename(old)
+
+
+def _try_compiler(folder: Path) -> None:
+    from setuptools import Extension
+
+    (folder / "probe.c").write_text("#include <Python.h>\n")
+    _build([Extension("probe", [str(folder / "probe.c")])], str(folder / "probe"))
+
+
+def _build(extensions: list[Extension], folder: str) -> None:
+    from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+
+    command = build_ext(Distribution({"ext_modules": extensions}))
+    command.build_temp, command.build_lib, command.parallel = folder, f"{folder}/lib", os.cpu_count()
+    command.ensure_finalized()
+    command.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
