@@ -103,6 +103,7 @@ class Hub:
         from shared.ingest.commit import Committer
         from shared.ingest.ordering import OrderingKeys
         from shared.ingest.receive import Ingest
+        from shared.ingest.receive_fhir import FhirIngest
 
         committer = Committer(
             clock=self.adapters.clock,
@@ -120,6 +121,7 @@ class Hub:
             keys=keys,
             committer=committer,
             fleet=self.adapters.fleet,
+            fhir=FhirIngest(registry=self.registry, keys=keys, committer=committer),
         )
 
     @cached_property

@@ -20,6 +20,7 @@ _BY_EVENT: dict[tuple[str, str], Table] = {
     ("SIU", "Appointment"): APPOINTMENT,
     ("SRM", "Appointment"): REQUESTED,
 }
+_RESULTS = frozenset({"DiagnosticReport", "Observation"})
 _BY_CODE: dict[str, Table] = {
     "DiagnosticReport": REPORT,
     "Immunization": IMMUNIZATION,
@@ -43,11 +44,12 @@ def is_stateless(notes: ChangeNotes, kind: str) -> bool:
 def effect_of(notes: ChangeNotes, change: ResourceChange, sent: Resource, stored: Resource | None) -> Effect | None:
     """Return what the message does to the state of a resource; None when its table refuses.
 
-    A message that only creates the resource brings its state along.
+    A message that only creates the resource brings its state along, and so does the one source of a whole resource: but
+    a result goes back for nobody.
     """
-    if change.provisional:
-        return NO_EFFECT
     kind = sent["resourceType"]
+    if change.provisional or (change.whole and kind not in _RESULTS):
+        return NO_EFFECT
     is_said = "status" not in change.initial
     table = _BY_EVENT.get((notes.message, kind))
     if table is not None:

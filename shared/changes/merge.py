@@ -93,9 +93,13 @@ def update(
     """
     before, marks = tags.marks(tags.meta_of(stored)), marks_of(change)
     is_shared = stored["resourceType"] in SHARED
-    if is_shared and before == marks and not change.deleted and _says_nothing_new(stored, sent):
+    says_nothing_new = _is_all_said if change.whole else _says_nothing_new
+    if is_shared and before == marks and not change.deleted and says_nothing_new(stored, sent):
         return Unchanged.SAME
-    if effect == NO_EFFECT and before == marks and not change.deleted and _is_all_said(stored, sent):
+    if change.whole and not (effect.row is not None and effect.row.status_only):
+        after = dict(sent)
+        _take_effect(after, effect)
+    elif effect == NO_EFFECT and before == marks and not change.deleted and _is_all_said(stored, sent):
         after = dict(sent)  # in the order sent, so that the same text is known by its bytes the next time
     else:
         after = _merged(stored, sent, change, effect, repeats)

@@ -38,6 +38,7 @@ class ResourceChange(NamedTuple):
         control: The code as sent that moves the state of this resource: OBX-11, OBR-25, ORC-1, SCH-25; empty when the
             event of the message does.
         action: Delete, where the segment's action code says so.
+        whole: The resource is its source's alone and is sent whole: what it does not say is gone.
     """
 
     full_url: str
@@ -47,6 +48,7 @@ class ResourceChange(NamedTuple):
     initial: tuple[str, ...] = ()
     control: str = ""
     action: Action = Action.PUT
+    whole: bool = False
 
 
 class ChildList(NamedTuple):

@@ -67,7 +67,7 @@ def loads(body: bytes, *, may_hold_decimals: bool = True) -> Any:
     """
     if not may_hold_decimals or (_NEEDS_CARE.search(body) is None and _NUMBERS.search(body) is None):
         return orjson.loads(body)
-    return json.loads(body, parse_float=_number)
+    return json.loads(body, parse_float=read_number)
 
 
 def _as_written(value: object) -> orjson.Fragment:
@@ -76,6 +76,7 @@ def _as_written(value: object) -> orjson.Fragment:
     return orjson.Fragment(str(value).encode())
 
 
-def _number(text: str) -> float | Decimal:
+def read_number(text: str) -> float | Decimal:
+    """Return a number of a JSON text: a Decimal where a float would be written differently."""
     as_float = float(text)
     return as_float if repr(as_float) == text else Decimal(text)

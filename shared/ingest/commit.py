@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from shared.hl7 import Message
-from shared.ingest.duplicates import duplicate_key
+from shared.ingest.duplicates import Sent, duplicate_key
 from shared.message.barrier import barrier_of
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack, with_tokens
 from shared.message.errors.base import IntegrationError
@@ -39,12 +38,12 @@ class Taken:
 
     Attributes:
         body: As received.
-        message: The same, without its long values.
+        message: Its header: the same without its long values, where it is HL7.
         others: The other ordering keys that it is in order with (rule R7).
     """
 
     body: bytes
-    message: Message
+    message: Sent
     interface: Interface
     refusal: IntegrationError | None
     key: OrderingKey

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Protocol
 
-from shared.hl7 import Message
 from shared.message.identifiers import InterfaceId
 
 
-def duplicate_key(interface: InterfaceId, paths: Iterable[str], message: Message, sha256: str) -> str:
+class Sent(Protocol):
+    """What ingest asks of the header of a message, in whichever form it came."""
+
+    @property
+    def control_id(self) -> str: ...
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def event(self) -> str: ...
+
+    def get(self, path: str) -> object:
+        """Return what stands at an HL7 path; None where nothing does."""
+        ...
+
+
+def duplicate_key(interface: InterfaceId, paths: Iterable[str], message: Sent, sha256: str) -> str:
     """Return the digest under which the ledger finds an earlier copy of a message.
 
     MSH-10 alone is not unique in the wild: the interface names the paths that are, and the ledger compares the bytes

@@ -14,6 +14,7 @@ from shared.hl7.echo import ECHO_BEGINS, is_echo, read_echo
 from shared.hl7.long_values import set_aside
 from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
+from shared.ingest.receive_fhir import FhirIngest
 from shared.ingest.reply import Acknowledged, Reply, reply_with
 from shared.message.beat import Heard
 from shared.message.errors.base import Acknowledgement, IntegrationError
@@ -36,13 +37,21 @@ class Ingest:
     """The use case behind ``POST /ingest``."""
 
     def __init__(
-        self, *, clock: Clock, registry: Registry, keys: OrderingKeys, committer: Committer, fleet: Fleet
+        self,
+        *,
+        clock: Clock,
+        registry: Registry,
+        keys: OrderingKeys,
+        committer: Committer,
+        fleet: Fleet,
+        fhir: FhirIngest,
     ) -> None:
         self._clock = clock
         self._registry = registry
         self._keys = keys
         self._committer = committer
         self._fleet = fleet
+        self.fhir = fhir
 
     async def take(self, body: bytes, interface: InterfaceId | None = None) -> Reply:
         """Return the acknowledgement of one message, or of each message of a batch, once all of them are durable.
@@ -106,6 +115,9 @@ class Ingest:
         Raises:
             RequestInvalid: it is none that the interface takes.
         """
+        found = self._registry.interfaces.get(interface)
+        if found is not None and found.fhir is not None:
+            return await self.fhir.take_corrected(body, found)
         outcome = await self._recognise(body, interface)
         if not isinstance(outcome, Taken) or outcome.refusal is not None:
             raise RequestInvalid("the corrected message is none that its interface takes")
@@ -144,13 +156,14 @@ class Ingest:
 
     def _interface_of(self, message: Message, addressed: InterfaceId | None) -> Interface:
         found = self._registry.interfaces.get(addressed) if addressed is not None else self._registry.match(message)
-        if found is None:
+        if found is None or found.fhir is not None:
             raise UnknownSender("MSH-3, MSH-4, MSH-9")
         if found.lifecycle == "retired":
             raise InterfaceRetired(found.id)
         return found
 
     def _acknowledge(self, taken: Taken) -> Acknowledged:
+        assert isinstance(taken.message, Message)  # FHIR has its own answers
         if taken.refusal is not None:
             return self._answer(taken.message, taken.refusal.acknowledgement, taken.refusal, taken.record)
         return self._answer(taken.message, Acknowledgement.APPLICATION_ACCEPT, None, taken.record)

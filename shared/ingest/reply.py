@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 HL7_MEDIA_TYPE = "application/hl7-v2"
+FHIR_MEDIA_TYPE = "application/fhir+json"
+IDEMPOTENCY_HEADER = "Idempotency-Key"  # draft-ietf-httpapi-idempotency-key-header: a sender's own name for a request
 
 # HTTP senders branch on the status, MLLP senders on MSA-1: both say the same.
 _STATUS = {"AA": 200, "CA": 200, "AE": 422, "CE": 422, "AR": 422, "CR": 422, "": 400}
@@ -33,6 +35,11 @@ class Acknowledged:
 
     code: str
     body: bytes
+
+
+def is_fhir(media_type: str) -> bool:
+    """Tell whether a request says that its body is FHIR, in a form that is taken here or in another."""
+    return "fhir" in media_type.lower()
 
 
 def reply_with(acknowledgements: Sequence[Acknowledged]) -> Reply:

@@ -6,7 +6,7 @@ Nothing is looked up here. A claim lists what the sender says; a resolver decide
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -315,8 +315,8 @@ def _identifiers(
                 found[KnownBy(any_type or type_code, named or sender.assigner, value)] = None
     if not found:
         flags.add("unidentified")
-    strongest_first = _strongest_first(found, sender.defaults) if len(found) > 1 else tuple(found)
-    return strongest_first, frozenset(flags) if flags else _NONE
+    ordered = strongest_first(found, sender.defaults) if len(found) > 1 else tuple(found)
+    return ordered, frozenset(flags) if flags else _NONE
 
 
 def _text(raw: str, segment: Segment) -> str:
@@ -332,7 +332,8 @@ def _assigner(segment: Segment, raw: str) -> str:
     return segment.unescape(universal).strip() or segment.unescape(namespace).strip()
 
 
-def _strongest_first(found: dict[KnownBy, None], defaults: ClaimDefaults) -> tuple[KnownBy, ...]:
+def strongest_first(found: Iterable[KnownBy], defaults: ClaimDefaults) -> tuple[KnownBy, ...]:
+    """Return identifiers as an interface trusts them: by type, then by assigner."""
     types, assigners = defaults.types, defaults.assigners
 
     def rank(one: KnownBy) -> tuple[int, int, KnownBy]:

@@ -81,6 +81,11 @@ class PersonIndex:
         pairs = zip(claims, found, strict=True)
         return [(claim.kind, one) for claim, each in pairs for one in (each.resource, *each.former)]
 
+    async def keys_of(self, claims: Sequence[Claim]) -> list[str]:
+        """Return the id of the person or visit of each claim, bound at once, and what its numbers meant before."""
+        found = await self._identities.resolve([self._keys.of(claim) for claim in claims])
+        return list(dict.fromkeys(one for each in found for one in (each.resource, *each.former)))
+
     async def known_subject_of(self, message: Message, interface: Declares, kind: str) -> str | None:
         """Return what `subject_of` would, and bind nothing."""
         subject = subject_claim(message, kind, claim_defaults(interface))

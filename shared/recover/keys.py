@@ -6,15 +6,19 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
+from shared.fhir_in.claims import claims_of
+from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import OrderingKey
 from shared.message.record import MessageRecord
+from shared.mpi import claim_defaults
 from shared.ports import Archive
+from shared.registry.fhir_source import fhir_source
 
 if TYPE_CHECKING:
     from shared.mpi import PersonIndex
-    from shared.registry import Registry
+    from shared.registry import Interface, Registry
 
 _HASH_DIGITS = 16
 
@@ -42,8 +46,14 @@ class MovedKeys:
         if not is_resource or interface is None:
             return False
         try:
-            message = parse(await self._archive.get(record.raw), interface.charset)
+            known = await self._known(await self._archive.get(record.raw), interface, kind)
         except IntegrationError:
             return False  # it will stop at transform, where the reason is told
-        known = await self._persons.known_subject_of(message, interface, kind)
         return known not in (None, resource)
+
+    async def _known(self, body: bytes, interface: Interface, kind: str) -> str | None:
+        if interface.fhir is None:
+            return await self._persons.known_subject_of(parse(body, interface.charset), interface, kind)
+        claims = claims_of(read_document(body), fhir_source(interface, claim_defaults(interface)))
+        own = [claim for claim in claims if claim.kind == kind][:1]
+        return next(iter((await self._persons.lookup(own)).ids.values()), None)

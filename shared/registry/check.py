@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
+from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import DestinationId
@@ -93,6 +94,9 @@ def _could_both_take(one: Route, other: Route) -> bool:
 
 def _check_samples(written: Written[Interface]) -> Iterator[Problem]:
     folder = written.model.folder / SAMPLES
+    if written.model.fhir is not None:
+        yield from _check_fhir_samples(folder)
+        return
     samples = sorted(folder.glob("*.hl7"))
     if not samples:
         yield Problem(folder, 1, "an interface needs at least one sample, NN-what.hl7")
@@ -105,6 +109,22 @@ def _check_samples(written: Written[Interface]) -> Iterator[Problem]:
             continue
         if own.match(message) is None:
             yield Problem(sample, 1, "the sample does not match its own interface")
+
+
+def fhir_samples(folder: Path) -> list[Path]:
+    """Return the messages in FHIR among the samples of a folder."""
+    return sorted(file for file in folder.glob("*.json") if not file.name.endswith(".expected.json"))
+
+
+def _check_fhir_samples(folder: Path) -> Iterator[Problem]:
+    samples = fhir_samples(folder)
+    if not samples:
+        yield Problem(folder, 1, "an interface that takes FHIR needs at least one sample, NN-what.json")
+    for sample in samples:
+        try:
+            read_document(sample.read_bytes())
+        except IntegrationError as error:
+            yield Problem(sample, 1, f"unreadable: {error}")
 
 
 def _check_rivals(folder: Folder) -> Iterator[Problem]:

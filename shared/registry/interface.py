@@ -104,6 +104,29 @@ class CustomField(Model):
         return self
 
 
+class FhirSystem(Model):
+    """What HL7 senders write instead of a FHIR system, so that one number is one number in both."""
+
+    system: Uri = Field(description="Of the identifiers")
+    assigner: Name = Field(description="What HL7 senders write in CX-4")
+    type: str = Field(
+        default="", description="Type (table 0203) of an identifier that names none; left out: a record number"
+    )
+
+
+class FhirChoices(Model):
+    """What a sender of FHIR sends."""
+
+    release: Literal["STU3", "R4", "R5"] = Field(default="R4", description="Of everything it sends; another is refused")
+    resources: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")], ...] = Field(
+        default=(), description="Types it may send; empty: any"
+    )
+    base: Uri | None = Field(default=None, description="Its server, where its references are absolute")
+    systems: tuple[FhirSystem, ...] = Field(
+        default=(), description="Assigners of its identifiers, as HL7 senders call them"
+    )
+
+
 class MappingChoices(Model):
     """How the standard mapping is used."""
 
@@ -179,7 +202,7 @@ class Route(Model):
 
     def takes(self, message_type: str) -> bool:
         """Tell whether the route is for messages of this type (``ADT^A01``)."""
-        return not self.types or message_type in self.types or f"{message_type[:3]}^*" in self.types
+        return not self.types or message_type in self.types or f"{message_type.partition('^')[0]}^*" in self.types
 
 
 class Traffic(Model):
@@ -209,7 +232,12 @@ class Interface(Model):
         description="`draft` is not used in production; `retired` takes nothing and is kept for its history",
     )
     stages: tuple[Stage, ...] = Field(default=STAGES, min_length=1, description="Where it exists")
-    match: tuple[Match, ...] = Field(min_length=1, description="Messages that belong to it; any one is enough")
+    match: tuple[Match, ...] = Field(
+        default=(), description="HL7 messages that belong to it; any one is enough. **Needed** without `fhir`"
+    )
+    fhir: FhirChoices | None = Field(
+        default=None, description="It takes FHIR, at `/ingest/ID`, and no HL7: [fhir-in.md](fhir-in.md)"
+    )
     accepts: tuple[str, ...] = Field(default=("P",), description="MSH-11; empty: any")
     assigner: Name | None = Field(
         default=None, description="Of identifiers that name none; left out: the sender (MSH-3, MSH-4)"
@@ -239,6 +267,22 @@ class Interface(Model):
     data_classes: tuple[Name, ...] = Field(default=(), description="What kind of data it carries")
     retention_days: int = Field(default=3650, ge=1, description="How long the archive keeps payloads")
     legal_hold: str = Field(default="", description="Why nothing of it may be purged; empty: there is no hold")
+
+    @model_validator(mode="after")
+    def _takes_one_form(self) -> Self:
+        if self.fhir is None:
+            if not self.match:
+                raise ValueError("needs a [[match]] table, or [fhir] where the sender speaks FHIR")
+            return self
+        if self.match:
+            raise ValueError("[fhir] and [[match]] cannot stand together: a sender speaks HL7 or FHIR")
+        if any(route.needs_raw or route.where for route in self.routes):
+            raise ValueError(
+                "FHIR has no HL7 fields: its routes have the shape `fhir`, `hl7_from_fhir` or `event`, and no `where`"
+            )
+        if self.charset or self.mapping.custom or self.mapping.lists:
+            raise ValueError("`charset`, `mapping.custom` and `mapping.lists` are about HL7, and [fhir] takes none")
+        return self
 
     def route_to(self, destination: DestinationId, message_type: str) -> Route | None:
         """Return the route that brings messages of a type to a destination; there is one at most."""

@@ -34,5 +34,5 @@ def _is_path(text: str) -> str:
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_one_or_many)]
 Hl7Path = Annotated[str, AfterValidator(_is_path)]
-TypePattern = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2}\^([A-Z0-9]{3}|\*)$")]
+TypePattern = Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9]{2}\^([A-Z0-9]{3}|\*)|FHIR\^([A-Za-z]+|\*))$")]
 SegmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2}$")]

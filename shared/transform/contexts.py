@@ -14,8 +14,10 @@ from shared.mapping.report import mapping_report
 from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
 from shared.mpi import claim_defaults
+from shared.registry.fhir_source import fhir_source
 
 if TYPE_CHECKING:
+    from shared.fhir_in.source import Source
     from shared.registry import Interface, Registry
 
 
@@ -34,6 +36,10 @@ class MappingContexts:
             codes = self._registry.concept_maps.get(interface.id, NoCodeMap())
             context = self._contexts[interface.id] = mapping_context(interface, codes, self._mint)
         return context
+
+    def source_of(self, interface: Interface) -> Source:
+        """Return the source of an interface that takes FHIR."""
+        return fhir_source(interface, claim_defaults(interface))
 
     def explain(self, record: MessageRecord, raw: bytes) -> dict[str, Any]:
         """Return what became of every field of a message (promise 6): places and rows, never values.

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.changes.rows import has_row
+from shared.fhir_in.claims import claims_of
+from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.hl7.long_values import SetAside, set_aside
 from shared.mapping.claims import MOVES_NUMBER, Claim, identity_claims
 from shared.message.envelope import Item
 from shared.message.errors.mapping import MoveUnclear, UnsupportedEvent
 from shared.mpi import claim_defaults
+from shared.registry.fhir_source import fhir_source
 
 if TYPE_CHECKING:
     from shared.registry import Interface
@@ -35,10 +38,13 @@ def read_message(item: Item, body: bytes, interface: Interface) -> Reading:
     """Return the message with its claims.
 
     Raises:
-        Hl7Error: it cannot be read.
+        Hl7Error, FhirRefused: it cannot be read.
         UnsupportedEvent: the state tables have no row for its event, so it must write nothing.
         MoveUnclear: it moves a number, and does not say which or to whom.
     """
+    if interface.fhir is not None:
+        source = fhir_source(interface, claim_defaults(interface))
+        return Reading(item, SetAside(body, {}), tuple(claims_of(read_document(body), source)))
     parted = set_aside(body)
     message = parse(parted.short, interface.charset)
     if not has_row(message.code, message.event):

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.pipeline.hub_in_process import HubInProcess, write_interfaces
+from tests.pipeline.hub_in_process import HubInProcess, write_fhir_interface, write_interfaces
 
 MEMORY = Path("/dev/shm")
 StartHub = Callable[..., Awaitable[HubInProcess]]
@@ -26,12 +26,19 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 async def start_hub(home: Path) -> AsyncIterator[StartHub]:
-    """Return how to start a hub whose interface ``adt`` has these routes; it is stopped when the test is over."""
+    """Return how to start a hub whose interface ``adt`` has these routes; it is stopped when the test is over.
+
+    ``fhir`` adds interfaces that take FHIR, by name: what stands in their files before the routes.
+    """
     started: list[HubInProcess] = []
 
-    async def start(*routes: str, accepts: str = '["P"]', more: str = "") -> HubInProcess:
+    async def start(
+        *routes: str, accepts: str = '["P"]', more: str = "", fhir: dict[str, str] | None = None
+    ) -> HubInProcess:
         name = f"{len(started)}"
         interfaces = write_interfaces(home / name / "interfaces", routes or ("store",), accepts=accepts, more=more)
+        for interface, text in (fhir or {}).items():
+            write_fhir_interface(interfaces / interface, text, routes or ("store",))
         hub = HubInProcess(home / name / "home", interfaces)
         started.append(hub)
         await hub.start()

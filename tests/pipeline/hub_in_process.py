@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from shared.adapters import Adapters
 from shared.adapters.local.open import open_local
 from shared.adapters.local.queue import LocalQueue, QueueRules, SessionLock, dead_letter_queue
@@ -23,7 +25,7 @@ from shared.adapters.received import Received
 from shared.app import Hub
 from shared.ingest.reply import Reply
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.identifiers import MessageId, SessionId
+from shared.message.identifiers import InterfaceId, MessageId, SessionId
 from shared.message.record import MessageRecord
 from shared.message.work import Offer
 from shared.settings import read_settings
@@ -86,6 +88,16 @@ def write_interfaces(folder: Path, routes: Sequence[str], *, accepts: str = '["P
     ]
     (folder / "adt" / "interface.toml").write_text("\n".join(lines), encoding="utf-8")
     return folder
+
+
+def write_fhir_interface(folder: Path, text: str, routes: Sequence[str]) -> None:
+    """Write an interface that takes FHIR to these destinations, those that want HL7 as sent left out."""
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    (folder / "samples" / "01-patient.json").write_text('{"resourceType": "Patient", "active": true}', encoding="utf-8")
+    lines = [f'title = "{folder.name}"\nowner = "tests"\ncontact = "tests"\n{text}\n']
+    wanted = [name for name in routes if SHAPES.get(name) != "hl7"]
+    lines += [f'[[routes]]\nto = "{name}"\nshape = "{SHAPES.get(name, "fhir")}"\n' for name in wanted]
+    (folder / "interface.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
 class Crash(BaseException):
@@ -242,6 +254,13 @@ class HubInProcess:
     async def take(self, body: bytes) -> Reply:
         """Return what a sender hears."""
         return await self.hub.ingest.take(body)
+
+    async def take_fhir(
+        self, body: object, interface: str = "app", *, media: str = "application/fhir+json", key: str = ""
+    ) -> Reply:
+        """Return what a sender of FHIR hears; what is not bytes is sent as JSON."""
+        sent = body if isinstance(body, bytes) else orjson.dumps(body)
+        return await self.hub.ingest.fhir.take(sent, InterfaceId(interface), media, key)
 
     async def work(self) -> None:
         """Run the stages until no queue has anything to receive now."""

@@ -54,6 +54,11 @@ def to_r4(resource: Json, release: Release) -> Converted:
     return Converted(resource, tuple(findings))
 
 
+def renamed_types() -> frozenset[str]:
+    """Return the resource types of other releases that R4 has under another name."""
+    return frozenset(stu3.RENAMED) | frozenset(r5.RENAMED)
+
+
 def _converted(resource: Json, release: Release, place: str, findings: list[Finding]) -> Json:
     rules, renamed, change_types = _TABLES[release]
     for one in _objects(resource.get("contained")):

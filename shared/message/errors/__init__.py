@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from shared.message.errors import configuration, connector, hl7, mapping, pipeline, relay, storage
+from shared.message.errors import configuration, connector, fhir, hl7, mapping, pipeline, relay, storage
 from shared.message.errors.base import IntegrationError
 
-FAMILIES = (configuration, connector, hl7, mapping, pipeline, relay, storage)
+FAMILIES = (configuration, connector, fhir, hl7, mapping, pipeline, relay, storage)
 
 
 def reason_of(code: str) -> str:
