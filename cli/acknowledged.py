@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
+from cli.files import is_fhir
+from shared.fhir_in.document import read_document
 from shared.hl7 import Message, parse
 from shared.message.errors.base import IntegrationError
 
-ACCEPTED = frozenset({"AA", "CA"})
+TAKEN = "taken"  # of FHIR: the answer is no code, and its status says as much
+ACCEPTED = frozenset({"AA", "CA", TAKEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,8 @@ class Acknowledged:
     """The answer to one message of a file.
 
     Attributes:
-        code: MSA-1; ``closed`` when the receiver closed the connection, ``unreadable`` when it is no acknowledgement.
+        code: MSA-1, of FHIR ``taken`` or ``refused``; ``closed`` when the receiver closed the connection, ``unreadable``
+            when it is no acknowledgement.
         control_id: MSH-10 of what was sent.
         detail: ERR of the answer: codes and its user message.
     """
@@ -37,6 +43,9 @@ class Acknowledged:
 def header_of(raw: bytes) -> tuple[str, str]:
     """Return type and control id of a message to be sent; empty where it cannot be read."""
     try:
+        if is_fhir(raw):
+            document = read_document(raw)
+            return f"{document.code}^{document.event}", document.control_id
         message = parse(raw)
     except IntegrationError:
         return "", ""
@@ -47,6 +56,8 @@ def read_answer(answer: bytes, control_id: str) -> tuple[str, str]:
     """Return the code of an answer and what it adds."""
     if not answer:
         return "closed", "no acknowledgement came; is it HL7 v2, beginning with MSH?"
+    if is_fhir(answer):
+        return _read_outcome(answer)
     try:
         message = parse(answer)
     except IntegrationError as error:
@@ -57,6 +68,17 @@ def read_answer(answer: bytes, control_id: str) -> tuple[str, str]:
     if control_id and message.get("MSA-2") != control_id:
         return "unreadable", "MSA-2 names another message"
     return code, _error_of(message)
+
+
+def _read_outcome(answer: bytes) -> tuple[str, str]:
+    """Return what an OperationOutcome says: the message's id, or the first reason and how many more there are."""
+    try:
+        issues = orjson.loads(answer)["issue"]
+        first, code = issues[0]["diagnostics"], TAKEN if issues[0]["severity"] == "information" else "refused"
+    except (ValueError, KeyError, TypeError, IndexError):
+        return "unreadable", "the answer is no OperationOutcome"
+    places = [f"{one['diagnostics']} at {one['expression'][0]}" for one in issues[1:4] if one.get("expression")]
+    return code, "; ".join([first, *places])
 
 
 def _error_of(message: Message) -> str:

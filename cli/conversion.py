@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cli.files import FileMessage, read_messages
+from cli.failure import UNREACHABLE, CommandFailed
+from cli.files import FileMessage, is_fhir, read_messages
 from cli.naming import message_name
 from shared.fhir import exact_json
 from shared.fhir.validate import validate_bundle
+from shared.fhir_in.document import read_document
+from shared.fhir_in.report import fhir_report, leaves_of
+from shared.fhir_in.source import Source
 from shared.hl7 import NULL, parse
 from shared.hl7.null import NULL_TEXT
 from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter
 from shared.mapping.report import mapping_report
 from shared.message.errors.base import IntegrationError
+from shared.message.errors.fhir import FhirInvalid
 from shared.message.errors.hl7 import PathInvalid
 from shared.message.errors.mapping import BundleInvalid
+from shared.message.identifiers import InterfaceId
 
 if TYPE_CHECKING:
     from shared.hl7 import Message
@@ -72,13 +78,20 @@ class Explained:
 
 
 class Converter:
-    """Converts files. Each process builds its own registry and contexts when it meets its first message."""
+    """Converts files. Each process builds its own registry and contexts when it meets its first message.
 
-    def __init__(self, interfaces: Path | None) -> None:
+    Args:
+        interfaces: Their folder; None: that of the repository.
+        named: The interface of messages in FHIR, which have no header that says whose they are; None: the one in whose
+            folder the file lies.
+    """
+
+    def __init__(self, interfaces: Path | None, named: str | None = None) -> None:
         self._folder = interfaces or _FOLDER
+        self._named = named
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_folder": self._folder}
+        return {"_folder": self._folder, "_named": self._named}
 
     def convert_file(self, job: Job) -> list[Converted]:
         """Write a bundle and a report for each message of a file."""
@@ -101,7 +114,7 @@ class Converter:
         name = message_name(job.name, message.number, count)
         bundle_file, report_file = job.out / f"{name}.json", job.out / f"{name}.report.json"
         try:
-            bundle, report = self._bundle_of(message.raw)
+            bundle, report = self._bundle_of(message)
         except IntegrationError as error:
             bundle_file.unlink(missing_ok=True)  # of an earlier run
             report_file.write_bytes(_json({"error": {"code": error.code, "text": str(error)}}))
@@ -113,25 +126,46 @@ class Converter:
     def explain(self, sent: FileMessage) -> Explained:
         """Return what becomes of every value of a message."""
         try:
-            interface, message, report = self._report_of(sent.raw)
+            interface, report = self._report_of(sent)
         except IntegrationError as error:
             return Explained(sent.file, sent.number, code=error.code, error=str(error))
-        values = tuple(_text_at(message, fate.place) for fate in report.fates)
+        values = _values_of(sent.raw, interface, report)
         return Explained(sent.file, sent.number, interface.id if interface else None, report, values)
 
-    def _report_of(self, raw: bytes) -> tuple[Interface | None, Message, Report]:
-        message = parse(raw)
+    def _report_of(self, sent: FileMessage) -> tuple[Interface | None, Report]:
+        if is_fhir(sent.raw):
+            interface = self._fhir_interface(sent.file)
+            source = self._contexts.source_of(interface) if interface else Source("no interface", "R4")
+            repeats = interface.mapping.repeats if interface else "snapshot"
+            return interface, fhir_report(sent.raw, source, Minter(_KEY), repeats)
+        message = parse(sent.raw)
         interface = self._registry.match(message)
         if interface is not None and interface.charset:
-            message = parse(raw, interface.charset)
-        return interface, message, mapping_report(message, self._context(interface))
+            message = parse(sent.raw, interface.charset)
+        return interface, mapping_report(message, self._context(interface))
 
-    def _bundle_of(self, raw: bytes) -> tuple[bytes, dict[str, Any]]:
+    def _fhir_interface(self, file: Path) -> Interface | None:
+        """Return whose message in FHIR a file holds; None: nobody's, and it is R4.
+
+        Raises:
+            CommandFailed: the interface that was named takes no FHIR.
+        """
+        places = (self._named,) if self._named else tuple(folder.name for folder in file.resolve().parents)
+        takes_fhir = {one.id: one for one in self._registry.interfaces.values() if one.fhir is not None}
+        found = next((takes_fhir[InterfaceId(name)] for name in places if name in takes_fhir), None)
+        if found is None and self._named:
+            raise CommandFailed(f"--interface {self._named}: no interface of that name takes FHIR", UNREACHABLE)
+        return found
+
+    def _bundle_of(self, sent: FileMessage) -> tuple[bytes, dict[str, Any]]:
         from shared.transform.profiles import profile_findings
 
-        interface, _, report = self._report_of(raw)
+        interface, report = self._report_of(sent)
         bundle = report.conversion.bundle
-        faults = validate_bundle(bundle, is_closed=True)
+        # A reference of FHIR may lead to what came before it; HL7 makes all that it refers to.
+        faults = validate_bundle(bundle, is_closed=not is_fhir(sent.raw))
+        if faults and is_fhir(sent.raw):
+            raise FhirInvalid.of(*faults)
         if faults:
             raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")
         said = report.to_dict()
@@ -149,6 +183,16 @@ class Converter:
         if interface is None:
             return MappingContext(mint=Minter(_KEY), resolver=resolver, identity=ClaimDefaults())
         return replace(self._contexts.of(interface), resolver=resolver)
+
+
+def _values_of(raw: bytes, interface: Interface | None, report: Report) -> tuple[str, ...]:
+    """Return the text of each value of a report, in its order."""
+    if is_fhir(raw):
+        sent = read_document(raw).resource
+        texts = {place: str(value) for place, value in leaves_of(sent, str(sent["resourceType"]))}
+        return tuple(texts.get(fate.place, "") for fate in report.fates)
+    message = parse(raw, interface.charset if interface is not None else None)
+    return tuple(_text_at(message, fate.place) for fate in report.fates)
 
 
 def _text_at(message: Message, place: str) -> str:

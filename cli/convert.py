@@ -32,9 +32,12 @@ def convert(
     interfaces: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of interfaces.", show_default=False)
     ] = None,
+    interface: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of FHIR: whose it is; left out: by the folder of the file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Convert HL7 v2 files to FHIR R4 bundles, without a hub.
+    """Convert HL7 v2 or FHIR files to FHIR R4 bundles, without a hub.
 
     Each message gives NAME.json, a valid bundle, and NAME.report.json, which says what became of every field. A message
     that cannot be converted gives only the report, with the error. Exit code 1: there is one.
@@ -43,7 +46,7 @@ def convert(
 
     files = find_files(paths)
     names = output_names(files)
-    converter = Converter(interfaces)
+    converter = Converter(interfaces, interface)
     _make(out)
     jobs = [Job(file, names[file], out) for file in files]
     began = time.monotonic()

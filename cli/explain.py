@@ -26,6 +26,9 @@ def explain(
     interfaces: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of interfaces.", show_default=False)
     ] = None,
+    interface: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of FHIR: whose it is; left out: by the folder of the file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Line up each value of HL7 v2 messages with its FHIR element and the row of HL7's guide it came from.
@@ -36,7 +39,7 @@ def explain(
 
     if only not in (None, *OUTCOMES):
         raise CommandFailed(f"--only {only}: it is one of {', '.join(OUTCOMES)}", UNREACHABLE)
-    converter = Converter(interfaces)
+    converter = Converter(interfaces, interface)
     messages = [message for file in find_files(paths) for message in read_messages(file)]
     explained = [converter.explain(message) for message in messages]
     if as_json:

@@ -1,4 +1,4 @@
-"""Files with HL7 v2: which are meant, and the messages in them."""
+"""Files with HL7 v2 or FHIR: which are meant, and the messages in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 
 from cli.failure import UNREACHABLE, CommandFailed
 
-SUFFIXES = (".hl7", ".er7", ".msg", ".txt")
+SUFFIXES = (".hl7", ".er7", ".msg", ".txt", ".json")
+_NO_MESSAGES = (".expected.json", ".report.json")  # what stands beside a message in JSON
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="FILE|DIR...", help=f"Files, or folders with {', '.join(SUFFIXES)} in them.")
@@ -42,7 +43,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
+            inside = sorted(one for one in path.rglob("*") if _may_hold_messages(one) and one.is_file())
             found.update(dict.fromkeys(inside))
         elif path.exists():
             found[path] = None
@@ -52,6 +53,15 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         named = " ".join(map(str, paths))
         raise CommandFailed(f"there is no file with {', '.join(SUFFIXES)} in {named}; name another folder", UNREACHABLE)
     return list(found)
+
+
+def _may_hold_messages(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not file.name.lower().endswith(_NO_MESSAGES)
+
+
+def is_fhir(raw: bytes) -> bool:
+    """Tell whether a message is FHIR in JSON; HL7 v2 begins with MSH."""
+    return raw.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
 
 
 def read_messages(file: Path) -> list[FileMessage]:
@@ -66,7 +76,7 @@ def read_messages(file: Path) -> list[FileMessage]:
         raw = file.read_bytes()
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read ({error.strerror}); check its rights", UNREACHABLE) from None
-    bodies = split_batch(raw).messages or [raw]
+    bodies = [raw] if is_fhir(raw) else split_batch(raw).messages or [raw]
     return [FileMessage(file, number, number == len(bodies), body) for number, body in enumerate(bodies, 1)]
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from cli.failure import UNREACHABLE, CommandFailed
+from cli.files import is_fhir
 
 _START, _END = b"\x0b", b"\x1c\r"
 _LARGEST_ANSWER = 1024 * 1024
@@ -70,6 +71,8 @@ class MllpLine:
 
     def exchange(self, message: bytes) -> bytes:
         """Return the content of the frame that answers a message."""
+        if is_fhir(message):
+            raise CommandFailed("FHIR does not go over MLLP; write --to http://host:port/ingest/ID", UNREACHABLE)
         connection = self._connected()
         try:
             connection.sendall(_START + message + _END)
@@ -116,7 +119,7 @@ class MllpLine:
 
 
 class HttpLine:
-    """HL7 v2 to a hub's ``/ingest`` over one kept connection."""
+    """HL7 v2 or FHIR to a hub's ``/ingest`` over one kept connection."""
 
     def __init__(self, url: SplitResult, timeout_seconds: float) -> None:
         kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
@@ -131,7 +134,8 @@ class HttpLine:
         except OSError as error:
             raise NotReached(_reason(error)) from None
         try:
-            self._connection.request("POST", self._path, message, {"Content-Type": "application/hl7-v2"})
+            media = "application/fhir+json" if is_fhir(message) else "application/hl7-v2"
+            self._connection.request("POST", self._path, message, {"Content-Type": media})
             answer = self._connection.getresponse()
             body = answer.read(_LARGEST_ANSWER)
         except TimeoutError:
@@ -142,7 +146,7 @@ class HttpLine:
             return b""
         if answer.status == 404:
             raise NotReached(f"HTTP 404 for {self._path}")
-        return body if body.startswith(b"MSH") else b""
+        return body if body.startswith((b"MSH", b'{"resourceType":"OperationOutcome"')) else b""
 
     def close(self) -> None:
         """Close the connection, if one is open."""

@@ -28,7 +28,7 @@ def send(
     as_is: Annotated[bool, typer.Option("--as-is", help="Send line ends as they are written, not as CR.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Send HL7 v2 files and show each acknowledgement.
+    """Send HL7 v2 or FHIR files and show each acknowledgement.
 
     Batches are split. A refused message does not stop the others. Exit code 1: something was refused; 2: the receiver
     could not be reached, or did not answer.

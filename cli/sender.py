@@ -10,7 +10,7 @@ from threading import Lock
 
 from cli.acknowledged import Acknowledged, header_of, read_answer
 from cli.failure import CommandFailed
-from cli.files import FileMessage, messages_of
+from cli.files import FileMessage, is_fhir, messages_of
 from cli.lines import Line, NoAnswer, NotReached
 
 OnAnswer = Callable[[Acknowledged, bool], None]
@@ -61,7 +61,7 @@ class Sender:
         message_type, control_id = header_of(message.raw)
         began = time.perf_counter()
         try:
-            answer = line.exchange(message.raw if self._as_is else with_returns(message.raw))
+            answer = line.exchange(message.raw if self._as_is or is_fhir(message.raw) else with_returns(message.raw))
         except NoAnswer as error:
             name = f"{message.file.name}, message {message.number}"
             raise NoAnswer(f"no answer {error} to {name}: it may have been taken") from None

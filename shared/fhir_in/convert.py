@@ -43,6 +43,8 @@ def convert_document(
     ids: Mapping[str, str],
     mint: Mint,
     repeats: Literal["snapshot", "action"] = "snapshot",
+    *,
+    urls: dict[str, str] | None = None,
 ) -> Conversion:
     """Return the conversion of a message; equal messages, sources and ids give equal bundles.
 
@@ -50,11 +52,16 @@ def convert_document(
         document: It is used up: what it holds is changed.
         ids: Of the persons and visits, by the place of their claim.
         repeats: How repeating elements of a Patient or Encounter relate to what is stored.
+        urls: Collects the fullUrl of each entry by its place, for a report.
     Raises:
         FhirInvalid: a resource breaks FHIR, or a reference within the Bundle leads nowhere.
         FhirNotTaken: a resource is of a type that the interface does not take.
     """
-    return _Conversion(document, source, ids, mint).run(ListMode(repeats))
+    conversion = _Conversion(document, source, ids, mint)
+    result = conversion.run(ListMode(repeats))
+    if urls is not None:
+        urls.update(conversion.urls)
+    return result
 
 
 def check_document(document: Document, source: Source) -> tuple[list[Json | None], list[Finding]]:
@@ -114,18 +121,19 @@ class _Conversion:
         self._entries: dict[str, Json] = {}
         self._notes: dict[str, ResourceChange] = {}
         self._stubs: set[str] = set()
+        self.urls: dict[str, str] = {}
 
     def run(self, repeats: ListMode) -> Conversion:
         resources, found = check_document(self._document, self._source)
         self._findings += found
         pairs = list(zip(self._document.entries, resources, strict=True))
-        urls = self._urls([(entry, one) for entry, one in pairs if one is not None])
-        gone = {name for name, entry in self._inside.items() if entry.place not in urls}
+        self.urls = self._urls([(entry, one) for entry, one in pairs if one is not None])
+        gone = {name for name, entry in self._inside.items() if entry.place not in self.urls}
         for entry, resource in pairs:
             if resource is not None:
                 kept = without(resource, gone) if gone else resource
-                self._redirect(kept, entry, urls)
-                self._put(entry, kept, urls[entry.place])
+                self._redirect(kept, entry)
+                self._put(entry, kept, self.urls[entry.place])
         notes = ChangeNotes(CODE, self._document.event, tuple(self._notes.values()), repeats)
         return Conversion(self._bundle(), notes, self._findings)
 
@@ -151,7 +159,7 @@ class _Conversion:
             return (*own, "identifier", text_of(numbers[0].get("system")), value)
         return (*own, "message", self._document.digest, entry.place)
 
-    def _redirect(self, resource: Json, entry: Entry, urls: Mapping[str, str]) -> None:
+    def _redirect(self, resource: Json, entry: Entry) -> None:
         """Let the references of a resource lead where the hub has what they name."""
         for place, reference in references_of(resource, entry.place):
             text = without_version(text_of(reference.get("reference")))
@@ -159,7 +167,7 @@ class _Conversion:
             if inside is None and "?" in text:
                 inside = self._inside_by_condition(text)
             if inside is not None:
-                reference["reference"] = urls[inside.place]
+                reference["reference"] = self.urls[inside.place]
             elif text.startswith("urn:uuid:"):
                 raise FhirInvalid.of(Finding("fhir_reference", place, "leads nowhere in the bundle"))
             elif not text.startswith("#"):

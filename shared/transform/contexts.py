@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared.changes.notes import ListMode
+from shared.fhir_in.report import fhir_report
 from shared.hl7 import parse
 from shared.mapping.context import CodeMap, MappingContext, NoCodeMap
 from shared.mapping.custom import by_segment, custom_field
@@ -45,9 +46,11 @@ class MappingContexts:
         """Return what became of every field of a message (promise 6): places and rows, never values.
 
         Raises:
-            Hl7Error: the message cannot be read.
+            Hl7Error, FhirRefused: the message cannot be read.
         """
         interface = self._registry.interfaces[record.interface]
+        if interface.fhir is not None:
+            return fhir_report(raw, self.source_of(interface), self._mint, interface.mapping.repeats).to_dict()
         context = replace(self.of(interface), resolver=MemoryResolver(self._mint))
         return mapping_report(parse(raw, interface.charset), context).to_dict()
 

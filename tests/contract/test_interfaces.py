@@ -16,13 +16,16 @@ import pytest
 
 from shared.deliver.shape import shape
 from shared.fhir.validate import validate_bundle
+from shared.fhir_in.document import read_document
+from shared.fhir_in.report import fhir_report
 from shared.hl7 import Message, parse
-from shared.mapping import convert
+from shared.mapping import Minter, convert
 from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef, Item
 from shared.message.identifiers import LIVE, DeliveryId, MessageId, OrderingKey, Sequence, SessionId
 from shared.message.state import DeliveryState
 from shared.registry import Interface, Registry, Route, load_registry
+from shared.registry.check import fhir_samples
 from shared.registry.folder import read_folder
 from shared.route.select import select_routes
 from shared.transform.budget import over_budget
@@ -30,6 +33,7 @@ from shared.transform.contexts import MappingContexts
 
 INTERFACES = Path(__file__).parents[2] / "interfaces"
 SAMPLES = sorted(INTERFACES.rglob("samples/*.hl7"))
+FHIR_SAMPLES = [one for folder in sorted(INTERFACES.glob("*/samples")) for one in fhir_samples(folder)]
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 DELIVERY = DeliveryId("0-" + "0123456789abcdef" * 2)
 
@@ -80,33 +84,52 @@ def test_every_interface_says_what_it_may_lose(registry):
 def test_every_expectation_has_its_sample():
     """A sample that was renamed would leave an expectation that nothing meets."""
     expected = {file.name.removesuffix(".expected.json") for file in INTERFACES.rglob("*.expected.json")}
-    assert expected == {sample.stem for sample in SAMPLES}
+    assert expected == {sample.stem for sample in (*SAMPLES, *FHIR_SAMPLES)}
+
+
+@pytest.mark.parametrize("sample", FHIR_SAMPLES, ids=lambda sample: f"{sample.parents[1].name}/{sample.stem}")
+def test_a_sample_in_fhir_gives_every_destination_what_is_expected(registry, contexts, sample):
+    """The same contract with a partner that speaks FHIR; a file that is no such sample would be nobody's."""
+    interface = interface_of(registry, sample)
+    body = sample.read_bytes()
+    document = read_document(body)
+    bundle = fhir_report(body, contexts.source_of(interface), Minter(b"a key for tests")).conversion.bundle
+    assert validate_bundle(bundle) == []
+    assert not interface.accepts or document.processing_id in interface.accepts
+
+    item_type = f"FHIR^{document.event}"
+    wanted = [route for route in interface.routes if route.takes(item_type)]
+    got = {route.to: _readable(route, interface, item_type, bundle, None) for route in wanted}
+    assert got == json.loads(sample.with_suffix(".expected.json").read_bytes())
 
 
 def outcome(interface: Interface, message: Message, bundle: dict[str, Any]) -> dict[str, Any]:
     """Return what each destination gets, ids left out."""
     decisions = select_routes(message.type, interface, lambda: message)
     wanted = [route for route, decision in zip(interface.routes, decisions, strict=True) if decision.is_wanted]
-    return {route.to: _readable(route, interface, message, bundle) for route in wanted}
+    return {route.to: _readable(route, interface, message.type, bundle, message) for route in wanted}
 
 
-def _readable(route: Route, interface: Interface, message: Message, bundle: dict[str, Any]) -> Any:
+def _readable(
+    route: Route, interface: Interface, item_type: str, bundle: dict[str, Any], message: Message | None
+) -> Any:
     if route.shape == "fhir":
         return "fhir"
-    body = shape(route, interface, bundle, message, _row(route, interface, message)).body.decode(message.charset)
+    shaped = shape(route, interface, bundle, message, _row(route, interface, item_type))
+    body = shaped.body.decode(message.charset if message else "utf-8")
     if route.shape == "hl7":
         return body.split("\r")[:-1]
     return json.loads(UUID.sub("<id>", body))
 
 
-def _row(route: Route, interface: Interface, message: Message) -> Delivery:
+def _row(route: Route, interface: Interface, item_type: str) -> Delivery:
     item = Item(
         message=MessageId("0-1"),
         interface=interface.id,
         sequence=Sequence(interface.id, 1, 1),
         key=OrderingKey("k"),
         run=LIVE,
-        type=message.type,
+        type=item_type,
         mapping="1",
         raw=ArchiveRef("", 0, ""),
         destination=route.to,

@@ -295,5 +295,5 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "Provenance": (split("authorization", "reason"),),
     "EpisodeOfCare": (episode_diagnoses,),
     "CareTeam": (_REASON, as_list("participant.role"), rename("participant.coveragePeriod", "period")),
-    "Device": (only("type"),),
+    "Device": (rename("name", "deviceName"), rename("deviceName.value", "name"), only("type")),
 }
