@@ -21,8 +21,8 @@ class Acknowledged:
     """The answer to one message of a file.
 
     Attributes:
-        code: MSA-1, of FHIR ``taken`` or ``refused``; ``closed`` when the receiver closed the connection, ``unreadable``
-            when it is no acknowledgement.
+        code: MSA-1, of FHIR ``taken`` or ``refused``; ``closed`` when the receiver closed the connection,
+            ``unreadable`` when it is no acknowledgement.
         control_id: MSH-10 of what was sent.
         detail: ERR of the answer: codes and its user message.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +47,7 @@ def convert(
     files = find_files(paths)
     names = output_names(files)
     converter = Converter(interfaces, interface)
+    _keep_inputs(files, names, out)
     _make(out)
     jobs = [Job(file, names[file], out) for file in files]
     began = time.monotonic()
@@ -56,6 +57,13 @@ def convert(
     _report(done, time.monotonic() - began, out, as_json=as_json)
     if any(one.error for one in done):
         raise typer.Exit(REFUSED)
+
+
+def _keep_inputs(files: Sequence[Path], names: Mapping[Path, str], out: Path) -> None:
+    """Refuse to write a result over the message that it is of."""
+    for file in files:
+        if (out / f"{names[file]}.json").resolve() == file.resolve():
+            raise CommandFailed(f"{file} would be overwritten by its own bundle; name another --out", UNREACHABLE)
 
 
 def _make(out: Path) -> None:

@@ -11,8 +11,8 @@ import typer
 
 from cli.failure import UNREACHABLE, CommandFailed
 
-SUFFIXES = (".hl7", ".er7", ".msg", ".txt", ".json")
-_NO_MESSAGES = (".expected.json", ".report.json")  # what stands beside a message in JSON
+# In a folder other JSON is what was made of messages; by its name any file is taken.
+SUFFIXES = (".hl7", ".er7", ".msg", ".txt", ".fhir.json")
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="FILE|DIR...", help=f"Files, or folders with {', '.join(SUFFIXES)} in them.")
@@ -43,7 +43,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if _may_hold_messages(one) and one.is_file())
+            inside = sorted(one for one in path.rglob("*") if one.name.lower().endswith(SUFFIXES) and one.is_file())
             found.update(dict.fromkeys(inside))
         elif path.exists():
             found[path] = None
@@ -53,10 +53,6 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         named = " ".join(map(str, paths))
         raise CommandFailed(f"there is no file with {', '.join(SUFFIXES)} in {named}; name another folder", UNREACHABLE)
     return list(found)
-
-
-def _may_hold_messages(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.lower().endswith(_NO_MESSAGES)
 
 
 def is_fhir(raw: bytes) -> bool:

@@ -16,8 +16,8 @@ def output_names(files: Sequence[Path]) -> dict[Path, str]:
     whole = {file: file.resolve() for file in files}
     root = Path(os.path.commonpath([path.parent for path in whole.values()]))
     forms: tuple[Callable[[Path], str], ...] = (
-        lambda path: path.stem,
-        lambda path: "-".join(path.relative_to(root).with_suffix("").parts),
+        lambda path: _bare(path).name,
+        lambda path: "-".join(_bare(path.relative_to(root)).parts),
         lambda path: "-".join(path.relative_to(root).parts),
     )
     names: dict[Path, str] = {}
@@ -27,6 +27,12 @@ def output_names(files: Sequence[Path]) -> dict[Path, str]:
         seen = Counter(name.casefold() for name in (*names.values(), *left.values()))
         names.update({file: name for file, name in left.items() if seen[name.casefold()] == 1})
     return names
+
+
+def _bare(file: Path) -> Path:
+    """Return a path without the suffix of its last part: ``x.hl7`` and ``x.fhir.json`` are both ``x``."""
+    bare = file.with_suffix("")
+    return bare.with_suffix("") if bare.suffix == ".fhir" else bare
 
 
 def message_name(name: str, number: int, count: int) -> str:

@@ -113,13 +113,13 @@ def _check_samples(written: Written[Interface]) -> Iterator[Problem]:
 
 def fhir_samples(folder: Path) -> list[Path]:
     """Return the messages in FHIR among the samples of a folder."""
-    return sorted(file for file in folder.glob("*.json") if not file.name.endswith(".expected.json"))
+    return sorted(folder.glob("*.fhir.json"))
 
 
 def _check_fhir_samples(folder: Path) -> Iterator[Problem]:
     samples = fhir_samples(folder)
     if not samples:
-        yield Problem(folder, 1, "an interface that takes FHIR needs at least one sample, NN-what.json")
+        yield Problem(folder, 1, "an interface that takes FHIR needs at least one sample, NN-what.fhir.json")
     for sample in samples:
         try:
             read_document(sample.read_bytes())

@@ -31,7 +31,7 @@ def test_the_result_is_the_same_with_one_process_and_with_several(run, tmp_path)
     for workers in (1, 2):
         assert run("convert", SAMPLES, "--out", tmp_path / str(workers), "--workers", workers, "--json").code == 0
     one, two = ({f.name: f.read_bytes() for f in (tmp_path / name).iterdir()} for name in ("1", "2"))
-    assert len(one) == 2 * len(list(SAMPLES.rglob("*.hl7")))
+    assert len(one) == 2 * len([*SAMPLES.rglob("*.hl7"), *SAMPLES.rglob("*.fhir.json")])
     assert one == two
 
 
@@ -74,3 +74,37 @@ def test_an_output_folder_that_cannot_be_made_is_explained(run, folder):
     files = folder(one=MESSAGE % b"C1")
     ran = run("convert", files, "--out", files / "one.hl7")
     assert (ran.code, "cannot be made" in ran.err) == (2, True)
+
+
+def test_a_file_in_fhir_is_converted_as_its_interface_says(run, tmp_path):
+    """Whoever writes an interface for an R5 app tries its samples before anybody runs a hub."""
+    sample = SAMPLES / "vitals_app" / "samples" / "02-corrected-reading.fhir.json"
+    ran = run("convert", sample, "--out", tmp_path)
+    bundle = json.loads((tmp_path / "02-corrected-reading.json").read_bytes())
+    report = json.loads((tmp_path / "02-corrected-reading.report.json").read_bytes())
+    assert ran.code == 0
+    assert [entry["resource"]["resourceType"] for entry in bundle["entry"]] == ["Patient", "Observation"]
+    assert report["counts"]["lost"] == 2  # Observation.triggeredBy came with R5
+    outcomes = {value["place"]: value for value in report["values"]}
+    assert outcomes["Observation.valueQuantity.code"]["target"] == "Observation.valueQuantity.code"
+    assert outcomes["Observation.id"]["outcome"] == "ignored"
+
+
+def test_a_file_in_fhir_may_be_anybodys_and_is_never_overwritten(run, tmp_path):
+    """Its name is no reason to take it for the interface of its folder, and its bundle has the same one."""
+    file = tmp_path / "p.json"
+    file.write_text('{"resourceType": "Patient", "active": true}')
+    assert run("convert", file, "--out", tmp_path).code == 2
+    assert file.read_text() == '{"resourceType": "Patient", "active": true}'
+    assert run("convert", file, "--out", tmp_path / "out", "--interface", "vitals_app").code == 0
+    assert run("convert", file, "--out", tmp_path / "out", "--interface", "hospital_adt").code == 2
+
+
+def test_invalid_fhir_is_reported_with_its_place(run, tmp_path):
+    """The sender's developer fixes what the report names."""
+    file = tmp_path / "o.fhir.json"
+    file.write_text('{"resourceType": "Observation", "status": "final"}')
+    ran = run("convert", tmp_path, "--out", tmp_path / "out", "--json")
+    assert ran.code == 1
+    assert [one["code"] for one in ran.json["failed"]] == ["FHIR-005"]
+    assert "fhir_missing Observation code is required" in ran.json["failed"][0]["error"]

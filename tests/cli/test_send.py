@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from shared.ingest.outcome import refused, taken
+from shared.message.errors.fhir import FhirInvalid
+from shared.message.finding import Finding
+from shared.message.identifiers import MessageId
+
 from .conftest import ACK, MESSAGE, acknowledge
 
 
@@ -132,3 +137,37 @@ def test_a_path_that_does_not_exist_and_an_empty_folder_are_explained(run, tmp_p
     assert "nowhere does not exist" in run("send", tmp_path / "nowhere").err
     assert "there is no file with .hl7" in run("send", tmp_path).err
     assert run("send", tmp_path).code == 2
+
+
+def test_a_file_in_fhir_goes_over_http_as_it_is_and_says_what_the_hub_said(run, hub, tmp_path):
+    """One command for both forms; the bytes are the sender's, or a copy would not be known as one."""
+    file = tmp_path / "p.json"
+    file.write_bytes(b'{\n  "resourceType": "Patient"\n}\n')
+    hub.answer("/ingest/app", taken(MessageId("0-01")).body, 202)
+    ran = run("send", file, "--to", f"{hub.url}/ingest/app", "--json")
+    assert (ran.code, ran.json["codes"]) == (0, {"taken": 1})
+    assert ran.json["messages"][0]["detail"] == "taken as message 0-01"
+    assert ran.json["messages"][0]["type"] == "FHIR^Patient"
+    assert hub.asked == [("POST", "/ingest/app", file.read_bytes())]
+
+
+def test_what_the_hub_refuses_of_fhir_is_shown_with_its_places(run, hub, tmp_path):
+    """An OperationOutcome that nobody reads is a support call."""
+    file = tmp_path / "p.json"
+    file.write_bytes(b'{"resourceType": "Patient", "gender": "x"}')
+    error = FhirInvalid.of(Finding("fhir_code", "Patient.gender", "required value set administrative-gender"))
+    hub.answer("/ingest/app", refused(error).body, 422)
+    ran = run("send", file, "--to", f"{hub.url}/ingest/app", "--json")
+    assert (ran.code, ran.json["codes"]) == (1, {"refused": 1})
+    assert "FHIR-005" in ran.json["messages"][0]["detail"]
+    assert "at Patient.gender" in ran.json["messages"][0]["detail"]
+
+
+def test_fhir_does_not_go_over_mllp(run, receiver, tmp_path):
+    """The default target is MLLP; whoever forgets --to hears why, and nothing is sent."""
+    file = tmp_path / "p.json"
+    file.write_bytes(b'{"resourceType": "Patient"}')
+    ran = run("send", file, "--to", receiver.url)
+    assert ran.code == 2
+    assert "/ingest/ID" in ran.err
+    assert receiver.got == []
