@@ -95,6 +95,10 @@ function decode(bytes) {
 }
 
 function showRaw(text) {
+  if (/^\uFEFF?\s*\{/.test(text)) { // FHIR, as it was sent: its own spaces and its own numbers
+    showMembers("raw", text);
+    return;
+  }
   const lines = text.split(/\r\n|\r|\n/).filter(Boolean);
   $("raw").replaceChildren(...lines.map((line) => element("div", {
     children: [
@@ -105,6 +109,10 @@ function showRaw(text) {
 }
 
 function showJson(value) {
-  const parts = JSON.stringify(value, null, 2).split(/("(?:[^"\\]|\\.)*"(?=:))/);
-  $("fhir").replaceChildren(...parts.map((part, index) => (index % 2 ? element("b", { text: part }) : part)));
+  showMembers("fhir", JSON.stringify(value, null, 2));
+}
+
+function showMembers(name, json) {
+  const parts = json.split(/("(?:[^"\\]|\\.)*"(?=\s*:))/);
+  $(name).replaceChildren(...parts.map((part, index) => (index % 2 ? element("b", { text: part }) : part)));
 }

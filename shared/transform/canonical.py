@@ -14,8 +14,8 @@ from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.mapping import convert
 from shared.mapping.identity import Minter
-from shared.message.errors.fhir import FhirInvalid
 from shared.message.collector import collector_paused
+from shared.message.errors.fhir import FhirInvalid
 from shared.message.errors.mapping import BundleInvalid
 from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, Sequence

@@ -80,6 +80,22 @@ async def test_page_shows_the_samples_and_one_message_with_its_way(laptop, desk)
     assert desk.page.errors == []
 
 
+async def test_a_message_in_fhir_is_shown_as_it_was_sent_beside_what_it_became(laptop, desk):
+    """Whoever looks into what an app sent wants its words, not the hub's: R5 on one side, R4 on the other."""
+    sample = laptop.settings.interfaces / "vitals_app" / "samples" / "02-corrected-reading.fhir.json"
+    media = {"Content-Type": "application/fhir+json"}
+    url = f"{desk.hub}/ingest/vitals_app"
+    async with aiohttp.ClientSession(headers=media) as session, session.post(url, data=sample.read_bytes()) as answer:
+        message = answer.headers["Caduceus-Message"]
+
+    await desk.find(message)
+
+    assert await desk.page.until("document.getElementById('raw').textContent.includes('\"triggeredBy\": [')")
+    assert await desk.page.until("document.getElementById('fhir').textContent.includes('\"Observation\"')")
+    assert "2 values reached no output" in await desk.page.until("document.getElementById('lost-box').textContent")
+    assert desk.page.errors == []
+
+
 async def test_markup_in_a_name_is_shown_and_never_run(desk):
     """A sender decides what a name is; the page shows patient data and must run nobody else's code."""
     await desk.send(adt("M1", name=f"{SCRIPT}^Anna", application="NOBODY"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -13,6 +14,7 @@ from local.laptop import Laptop, LaptopOptions
 from shared.message.errors.configuration import PortInUse
 from shared.message.errors.storage import HomeInUse
 
+INTERFACES = Path(__file__).parents[2] / "interfaces"
 ADMISSION = (
     "MSH|^~\\&|WARDVIEW|NORTHGATE|CADUCEUS|NORTHGATE|20260301120000+0000||ADT^A01^ADT_A01|{id}|P|2.5.1\r"
     "EVN|A01|20260301120000+0000\r"
@@ -163,3 +165,31 @@ async def test_port_in_use_stops_the_start_before_anything_was_touched(options, 
 
     assert not (tmp_path / "home").exists()
     server.close()
+
+
+async def test_fhir_over_http_reaches_the_store_and_the_app_beside_the_hospitals_own(options):
+    """The sample app's upload, as `curl` sends it: the person it is about is the one that the hospital admitted."""
+    admission = INTERFACES / "hospital_adt" / "samples" / "01-admission.hl7"
+    upload = INTERFACES / "vitals_app" / "samples" / "01-home-readings.fhir.json"
+    media = {"Content-Type": "application/fhir+json; fhirVersion=5.0"}
+    async with running(options) as (laptop, ask), aiohttp.ClientSession() as session:
+        hub = f"http://127.0.0.1:{laptop.host.port}"
+        async with session.post(f"{hub}/ingest", data=admission.read_bytes()) as answer:
+            assert answer.status == 200
+        async with session.post(f"{hub}/ingest/vitals_app", data=upload.read_bytes(), headers=media) as answer:
+            said = await answer.json(content_type="application/fhir+json")
+            message = answer.headers["Caduceus-Message"]
+
+        async def has_arrived():
+            deliveries = (await ask("/hub/messages/UP-2025-03-17-0042"))["deliveries"]
+            return [one["state"] for one in deliveries] == ["accepted", "accepted"]
+
+        await until(has_arrived)
+        patients = (await ask("/fhir/Patient"))["entry"]
+        [pressure] = (await ask("/fhir/Observation"))["entry"]
+        report = await ask(f"/hub/messages/{message}/report")
+
+    assert (answer.status, said["resourceType"]) == (202, "OperationOutcome")
+    assert [one["resource"]["name"][0]["family"] for one in patients] == ["Holloway"]
+    assert pressure["resource"]["subject"]["reference"] == f"Patient/{patients[0]['resource']['id']}"
+    assert report["counts"]["lost"] == 0
