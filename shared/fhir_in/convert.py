@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from shared.changes.notes import ChangeNotes, ListMode, ResourceChange
-from shared.changes.references import without
+from shared.changes.references import refers, without
 from shared.changes.tags import MARK_SYSTEM, SEQUENCE_SYSTEM
 from shared.fhir.bundle import put_entry
 from shared.fhir.releases import to_r4
@@ -74,6 +74,10 @@ def check_document(document: Document, source: Source) -> tuple[list[Json | None
     resources = [_as_r4(entry, source, findings) for entry in document.entries]
     if not any(resources):
         raise FhirNotTaken(document.entries[0].place)
+    left_out = {entry.place for entry, one in zip(document.entries, resources, strict=True) if one is None}
+    if left_out:
+        gone = {name for name, entry in names_of(document).items() if entry.place in left_out}
+        resources = [without(one, gone) if one is not None and refers(one, gone) else one for one in resources]
     pairs = [(entry, one) for entry, one in zip(document.entries, resources, strict=True) if one is not None]
     faults = [fault for entry, one in pairs for fault in _faults(entry, one)]
     if faults:
@@ -128,12 +132,13 @@ class _Conversion:
         self._findings += found
         pairs = list(zip(self._document.entries, resources, strict=True))
         self.urls = self._urls([(entry, one) for entry, one in pairs if one is not None])
-        gone = {name for name, entry in self._inside.items() if entry.place not in self.urls}
+        for entry, resource in pairs:
+            if resource is not None and (own_id := text_of(resource.get("id"))):
+                self._inside.setdefault(f"{resource['resourceType']}/{own_id}", entry)  # R4 may name it otherwise
         for entry, resource in pairs:
             if resource is not None:
-                kept = without(resource, gone) if gone else resource
-                self._redirect(kept, entry)
-                self._put(entry, kept, self.urls[entry.place])
+                self._redirect(resource, entry)
+                self._put(entry, resource, self.urls[entry.place])
         notes = ChangeNotes(CODE, self._document.event, tuple(self._notes.values()), repeats)
         return Conversion(self._bundle(), notes, self._findings)
 
