@@ -93,7 +93,9 @@ def write_interfaces(folder: Path, routes: Sequence[str], *, accepts: str = '["P
 def write_fhir_interface(folder: Path, text: str, routes: Sequence[str]) -> None:
     """Write an interface that takes FHIR to these destinations, those that want HL7 as sent left out."""
     (folder / "samples").mkdir(parents=True, exist_ok=True)
-    (folder / "samples" / "01-patient.fhir.json").write_text('{"resourceType": "Patient", "active": true}', encoding="utf-8")
+    (folder / "samples" / "01-patient.fhir.json").write_text(
+        '{"resourceType": "Patient", "active": true}', encoding="utf-8"
+    )
     lines = [f'title = "{folder.name}"\nowner = "tests"\ncontact = "tests"\n{text}\n']
     wanted = [name for name in routes if SHAPES.get(name) != "hl7"]
     lines += [f'[[routes]]\nto = "{name}"\nshape = "{SHAPES.get(name, "fhir")}"\n' for name in wanted]
