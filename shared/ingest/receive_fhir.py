@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _JSON = frozenset({"application/fhir+json", "application/json+fhir", "applicatio
 # https://hl7.org/fhir/R5/versioning.html: the value of fhirVersion is major and minor.
 _VERSIONS = {"3.0": "STU3", "4.0": "R4", "5.0": "R5"}
 _CONTROL_ID_DIGITS = 20
+_LARGE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ class FhirIngest:
 
     async def _recognise(self, body: bytes, interface: Interface, key: str = "") -> Taken:
         source = fhir_source(interface, claim_defaults(interface))
-        document = read_document(body)
+        # A large body is read beside the loop: whoever waits for an acknowledgement has a turn meanwhile.
+        document = await asyncio.to_thread(read_document, body) if len(body) > _LARGE_BYTES else read_document(body)
         own, *others = await self._keys.keys_of_document(document, source, interface)
         digest = hashlib.sha256(body).hexdigest()[:_CONTROL_ID_DIGITS]
         sent = SentFhir((key if _KEY.fullmatch(key) else "") or document.control_id or digest, document.event)

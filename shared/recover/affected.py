@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from shared.fhir_in.claims import claims_of
+from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.message.audit import AuditEntry, Caller
 from shared.message.delivery import Delivery
@@ -16,12 +18,14 @@ from shared.message.identifiers import DestinationId, OrderingKey
 from shared.message.record import MessageRecord
 from shared.message.replay import Selection
 from shared.message.state import DeliveryState
+from shared.mpi import claim_defaults
 from shared.ports import Archive, Audit, Clock, History, Lanes, Ledger
 from shared.recover.keys import patient_hash
 from shared.recover.request import read_json, read_reason, read_selection
+from shared.registry.fhir_source import fhir_source
 
 if TYPE_CHECKING:
-    from shared.registry import Registry
+    from shared.registry import Interface, Registry
 
 REVEAL = "reveal"
 _PAGE = 500
@@ -138,8 +142,7 @@ class Affected:
         interface = self._registry.interfaces.get(record.interface)
         number = assigner = ""
         try:
-            message = parse(await self._archive.get(record.raw), interface.charset if interface else None)
-            number, assigner = str(message.get("PID-3.1") or ""), str(message.get("PID-3.4.1") or "")
+            number, assigner = _number_in(await self._archive.get(record.raw), interface)
         except IntegrationError:
             pass  # the id alone, then
         return {
@@ -149,3 +152,13 @@ class Affected:
             "assigner": assigner,
             "message": record.message,
         }
+
+
+def _number_in(body: bytes, interface: Interface | None) -> tuple[str, str]:
+    """Return the number that a sender gave its patient, and its assigner; empty where it gave none."""
+    if interface is not None and interface.fhir is not None:
+        claims = claims_of(read_document(body), fhir_source(interface, claim_defaults(interface)))
+        known = [one for claim in claims if claim.kind == "Patient" for one in claim.identifiers]
+        return (known[0].value, known[0].assigner) if known else ("", "")
+    message = parse(body, interface.charset if interface else None)
+    return str(message.get("PID-3.1") or ""), str(message.get("PID-3.4.1") or "")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shared.registry import Registry
 
 ROUTE_QUEUE = "route"
+_LARGE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,10 @@ class TransformStage:
     async def _reading(self, item: Item) -> Reading:
         await asyncio.sleep(0)  # a batch is long: whoever waits for an acknowledgement has a turn in between
         body = item.body if item.body is not None else await self._archive.get(item.raw)
-        return read_message(item, body, self._registry.interfaces[item.interface])
+        interface = self._registry.interfaces[item.interface]
+        if interface.fhir is not None and len(body) > _LARGE_BYTES:  # of HL7 the long values are set aside
+            return await asyncio.to_thread(read_message, item, body, interface)
+        return read_message(item, body, interface)
 
     async def _convert(self, group: Sequence[Reading | _Done]) -> list[_Done]:
         ready = await self._resolve(group)

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from shared.message.audit import Caller
 from shared.message.state import MessageState
 from tests.pipeline.hub_in_process import Crash
 from tests.pipeline.messages import adt
@@ -511,3 +512,53 @@ async def test_ten_megabytes_arrive(start_hub):
     assert (await state_of(hub, reply))[0] is MessageState.ROUTED
     [stored] = await hub.resources("DocumentReference")
     assert len(stored["content"][0]["attachment"]["data"]) == 10 * 1024 * 1024
+
+
+async def test_no_word_of_a_message_is_in_a_log_an_answer_or_a_trace(start_hub, caplog):
+    """Logs and errors carry codes, places and counts; patient data rests in archive, store and queue (promise 5)."""
+    hub = await start_hub("store", fhir=APP)
+    caplog.set_level("DEBUG")
+    number = {"system": "urn:id:ZZYZX", "value": "ZZYZX"}
+    person = {**ANNA, "identifier": [number], "name": [{"family": "ZZYZX"}], "birthDate": "1980-01-01"}
+    reading = {
+        **HEART_RATE,
+        "note": [{"text": "ZZYZX"}],
+        "subject": {"reference": "Patient?identifier=urn:id:ZZYZX|ZZYZX"},
+    }
+    sent = [
+        bundle(person, HEART_RATE),
+        reading,
+        {**reading, "status": "ZZYZX"},
+        {**person, "gender": "ZZYZX", "birthDate": "ZZYZX"},
+        {**person, "name": [{"family": "Other"}], "birthDate": "1999-09-09"},  # somebody else under the number
+        {**reading, "subject": {"reference": "Patient?name=ZZYZX"}},
+        {**reading, "subject": {"reference": "urn:uuid:ZZYZX"}},
+        {**reading, "focus": [{"reference": "https://elsewhere.example/Patient/ZZYZX"}]},
+        {**person, "resourceType": "ZZYZX"},
+        bundle({**person, "resourceType": "Zzyzx"}),
+        {"resourceType": "Bundle", "type": "ZZYZX"},
+        b'{"resourceType": "Patient", "birthDate": "ZZYZX',
+        b'{"ZZYZX": 1, "ZZYZX": 2}',
+    ]
+
+    replies = [await hub.take_fhir(one) for one in sent]
+    await hub.work()
+
+    traces = [await hub.hub.console.message(one.message) for one in await hub.hub.adapters.ledger.recent()]
+    told = json.dumps([[trace["hops"], trace["findings"], trace["message"]["code"]] for trace in traces])
+    heard = b"".join(reply.body for reply in replies).decode()
+    assert {reply.status for reply in replies} == {202, 400, 422}
+    assert "MPI-001" in told
+    assert "zzyzx" not in (caplog.text + told + heard).lower()
+
+
+async def test_who_was_affected_is_found_by_the_number_that_the_source_gave(start_hub):
+    """A person who must call patients needs the hospital's number, whatever form the message came in."""
+    hub = await start_hub("store", fhir=APP)
+    await hub.take_fhir(bundle(ANNA, HEART_RATE))
+    await hub.work()
+
+    request = orjson.dumps({"interface": "app", "reason": "wrong unit"})
+    [patient] = (await hub.hub.affected.reveal(request, Caller("tests", frozenset({"reveal"}))))["patients"]
+
+    assert (patient["number"], patient["assigner"]) == ("70001", "GENERAL")

@@ -258,3 +258,22 @@ def test_nothing_given_is_changed() -> None:
     merged(stored, sent, deleted=("telecom",))
 
     assert (stored, sent) == before
+
+
+def test_what_a_whole_resource_does_not_say_is_gone() -> None:
+    """Its source alone writes it and sends all of it: what is left out was taken back (decision 0140)."""
+    device = {"resourceType": "Device", "id": "d", "status": "active"}
+    stored = created({**device, "note": [{"text": "lent"}]}, whole=True)
+
+    after = merged(stored, device, whole=True)
+
+    assert "note" not in after
+    assert is_older(after["meta"], at(2))
+
+
+def test_a_whole_resource_that_says_what_is_stored_is_not_written_again_when_many_share_it() -> None:
+    """An app names its device with every reading: written each time, it would be where all sessions collide."""
+    device = {"resourceType": "Device", "id": "d", "status": "active"}
+    stored = created(device, whole=True)
+
+    assert merge(stored, device, ResourceChange("", whole=True), at(2)) is Unchanged.SAME
