@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from shared.fhir_in.claims import claims_of
@@ -141,10 +142,8 @@ class Affected:
     async def _patient(self, key: OrderingKey, record: MessageRecord) -> dict[str, Any]:
         interface = self._registry.interfaces.get(record.interface)
         number = assigner = ""
-        try:
+        with suppress(IntegrationError):  # the id alone, then
             number, assigner = _number_in(await self._archive.get(record.raw), interface)
-        except IntegrationError:
-            pass  # the id alone, then
         return {
             "hash": patient_hash(key, self._hub_key),
             "resource": key,
