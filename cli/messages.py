@@ -110,15 +110,17 @@ def discard(
 
 def correct(
     name: Annotated[str, typer.Argument(metavar="ID", help="Message id.")],
-    file: Annotated[Path, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The corrected HL7 message.")],
+    file: Annotated[Path, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The corrected message.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept in both traces and in the audit.")],
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
 ) -> None:
     """Send a corrected copy of a stopped message as a new one, and discard the old; each names the other."""
+    from cli.files import is_fhir
     from cli.sender import with_returns
 
-    body = base64.b64encode(with_returns(file.read_bytes())).decode()
+    raw = file.read_bytes()
+    body = base64.b64encode(raw if is_fhir(raw) else with_returns(raw)).decode()
     answer = HubClient(hub).post(f"/hub/messages/{segment(name)}/correct", {"reason": reason, "message": body})
     if as_json:
         print_json(answer)

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
-from email.message import Message as Header
 from typing import TYPE_CHECKING
 
 from shared.fhir_in.convert import check_document
@@ -14,9 +13,9 @@ from shared.fhir_in.document import CODE, Document, read_document
 from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.outcome import refused, taken
-from shared.ingest.reply import Reply
+from shared.ingest.reply import IDEMPOTENCY_HEADER, Reply
 from shared.message.errors.base import IntegrationError
-from shared.message.errors.fhir import FhirInvalid, FhirMediaTypeNotTaken
+from shared.message.errors.fhir import FhirInvalid, FhirMediaTypeNotTaken, FhirNotTaken
 from shared.message.errors.pipeline import InterfaceRetired, NotForThisStage, RequestInvalid, UnknownSender
 from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
@@ -73,6 +72,8 @@ class FhirIngest:
         try:
             interface = self._interface_of(addressed)
             check_media_type(media_type, interface)
+            if key and not _KEY.fullmatch(key):
+                raise FhirNotTaken(IDEMPOTENCY_HEADER)
             one = await self._recognise(body, interface, key)
         except IntegrationError as error:
             log("message_refused", code=error.code)
@@ -109,7 +110,7 @@ class FhirIngest:
         document = await asyncio.to_thread(read_document, body) if len(body) > _LARGE_BYTES else read_document(body)
         own, *others = await self._keys.keys_of_document(document, source, interface)
         digest = hashlib.sha256(body).hexdigest()[:_CONTROL_ID_DIGITS]
-        sent = SentFhir((key if _KEY.fullmatch(key) else "") or document.control_id or digest, document.event)
+        sent = SentFhir(key or document.control_id or digest, document.event)
         return Taken(body, sent, interface, _refusal(document, source, interface), own, tuple(others))
 
 
@@ -119,12 +120,14 @@ def check_media_type(media_type: str, interface: Interface) -> None:
     Raises:
         FhirMediaTypeNotTaken: it is another, or the interface takes no FHIR.
     """
-    said = Header()
-    said["Content-Type"] = media_type
-    version = said.get_param("fhirVersion")
-    if interface.fhir is None or said.get_content_type() not in _JSON:
+    kind, *parameters = media_type.split(";")
+    named = {
+        name.strip().lower(): value.strip().strip('"') for name, _, value in (one.partition("=") for one in parameters)
+    }
+    if interface.fhir is None or kind.strip().lower() not in _JSON:
         raise FhirMediaTypeNotTaken("Content-Type")
-    if version is not None and _VERSIONS.get(str(version)) != interface.fhir.release:
+    version = named.get("fhirversion")
+    if version is not None and _VERSIONS.get(version) != interface.fhir.release:
         raise FhirMediaTypeNotTaken(f"fhirVersion, {interface.fhir.release} is agreed")
 
 

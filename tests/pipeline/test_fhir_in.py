@@ -390,7 +390,7 @@ async def test_it_is_written_as_hl7_for_who_wants_hl7(start_hub):
     ("media", "status"),
     [
         ("application/fhir+json", 202),
-        ("application/fhir+json; fhirVersion=4.0; charset=utf-8", 202),
+        ('application/fhir+json; fhirVersion="4.0"; charset=utf-8', 202),
         ("application/fhir+json; fhirVersion=5.0", 415),
         ("application/fhir+xml", 415),
         ("application/fhir+json; fhirVersion", 415),
@@ -404,6 +404,13 @@ async def test_another_form_or_release_is_refused(start_hub, media, status):
 
     assert reply.status == status
     assert outcome(reply)[0]["severity"] == ("information" if status == 202 else "error")
+
+
+async def test_an_idempotency_key_that_cannot_be_kept_is_refused(start_hub):
+    """Taken without it, a sender would rely on what nobody looks at."""
+    hub = await start_hub("store", fhir=APP)
+    assert (await hub.take_fhir(ANNA, key="K" * 201)).status == 422
+    assert (await hub.take_fhir(ANNA, key="two words")).status == 422
 
 
 async def test_fhir_for_an_hl7_interface_and_hl7_for_a_fhir_interface_are_refused(start_hub):

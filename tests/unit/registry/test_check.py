@@ -119,6 +119,62 @@ def test_a_fault_of_a_destination_is_found_where_it_is_written(files, text, line
     assert words in found[0][2]
 
 
+FHIR_INTERFACE = """title = "App"
+owner = "Team"
+contact = "team@example.org"
+[fhir]
+release = "R5"
+[[routes]]
+to = "store"
+"""
+
+
+def fhir_folder(root: Path, text: str = FHIR_INTERFACE, sample: str | None = '{"resourceType": "Patient"}') -> None:
+    """Add the interface ``app``, which takes FHIR, to a folder without fault."""
+    (root / "app" / "samples").mkdir(parents=True)
+    (root / "app" / "interface.toml").write_text(text, "utf-8")
+    (root / "destinations" / "store.toml").write_text('title = "Store"\nkind = "fhir_store"\n', "utf-8")
+    if sample is not None:
+        (root / "app" / "samples" / "01-person.fhir.json").write_text(sample, "utf-8")
+
+
+def test_an_interface_that_takes_fhir_needs_no_match(files):
+    """Its sender is who may post to its address, not what a header says."""
+    fhir_folder(files.root)
+    assert told(files.root) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('[fhir]\nrelease = "R5"\n', "", "needs a [[match]] table, or [fhir]"),
+        ("[fhir]", '[[match]]\ntypes = ["ADT^*"]\n[fhir]', "[fhir] and [[match]] cannot stand together"),
+        ('to = "store"', 'to = "store"\nshape = "hl7"', "FHIR has no HL7 fields"),
+        ('to = "store"', 'to = "store"\nshape = "steps:account"', "FHIR has no HL7 fields"),
+        ('to = "store"', 'to = "store"\nwhere = { "PID-3" = ["1"] }', "FHIR has no HL7 fields"),
+        ("[fhir]", 'charset = "8859/1"\n[fhir]', "are about HL7"),
+        ('"R5"', '"DSTU2"', "fhir.release"),
+        ('"R5"', '"R5"\nbase = "app"', "is not an absolute URI"),
+    ],
+)
+def test_what_is_about_hl7_has_no_place_where_fhir_comes_in(files, old, new, words):
+    """A key that counts for nothing would be believed to count."""
+    fhir_folder(files.root, FHIR_INTERFACE.replace(old, new))
+    found = [text for name, _, text in told(files.root) if name == "app/interface.toml"]
+    assert len(found) == 1
+    assert words in found[0]
+
+
+@pytest.mark.parametrize(
+    ("sample", "words"), [(None, "at least one sample"), ("{", "FHIR-001"), ('{"resourceType": "Person7"}', "FHIR-004")]
+)
+def test_an_interface_that_takes_fhir_needs_a_sample_that_can_be_read(files, sample, words):
+    """A partner's example is the first test of what was agreed."""
+    fhir_folder(files.root, sample=sample)
+    [(_, _, text)] = told(files.root)
+    assert words in text
+
+
 def test_two_interfaces_that_match_equally_are_a_problem_of_the_second(files):
     """Otherwise the order of folders would decide where a patient's message goes."""
     files.interface("ward_two", INTERFACE.replace('["ADT^*"]', '["ORU^*", "ADT^*"]'))
