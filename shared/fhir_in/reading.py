@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 import orjson
 
 from shared.fhir.exact_json import read_number
+from shared.message.collector import collector_paused
 from shared.message.errors.fhir import FhirTooLarge, FhirUnreadable
 
 Json = dict[str, Any]
 
 LARGEST_BYTES = 16 * 1024 * 1024
+LARGE_BYTES = 256 * 1024  # some hundred thousand objects, and not to be read in the loop
 DEEPEST = 64  # FHIR itself seldom goes below ten
 _LONGEST_NUMBER = 64  # digits; FHIR asks for 18
 _WIDEST_EXPONENT = 400  # beyond it a reader makes the number infinite, or nothing
@@ -31,10 +33,8 @@ def read_json(body: bytes) -> Json:
         raise FhirTooLarge(f"{len(body)} bytes, {LARGEST_BYTES} at most")
     body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        orjson.loads(body)  # strict where Python's reader is not: UTF-8, lone surrogates, NaN, a depth that kills
-        found = json.loads(
-            body, object_pairs_hook=_object, parse_float=_decimal, parse_int=_whole, parse_constant=_refuse
-        )
+        with collector_paused(when=len(body) > LARGE_BYTES):
+            found = _parsed(body)
     except (ValueError, RecursionError) as error:
         raise FhirUnreadable(_place_of(error)) from None
     if not isinstance(found, dict):
@@ -42,6 +42,11 @@ def read_json(body: bytes) -> Json:
     if _depth_is_above(found, DEEPEST):
         raise FhirUnreadable(f"deeper than {DEEPEST}")
     return found
+
+
+def _parsed(body: bytes) -> object:
+    orjson.loads(body)  # strict where Python's reader is not: UTF-8, lone surrogates, NaN, a depth that kills
+    return json.loads(body, object_pairs_hook=_object, parse_float=_decimal, parse_int=_whole, parse_constant=_refuse)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:

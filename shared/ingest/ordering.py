@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from shared.fhir_in.claims import claims_of
-from shared.fhir_in.document import Document
 from shared.hl7 import Message
 from shared.mapping.claims import edits_identity
 from shared.message.errors.fhir import FhirNotTaken
 from shared.message.identifiers import OrderingKey
 
 if TYPE_CHECKING:
-    from shared.fhir_in.source import Source
+    from shared.mapping.claims import Claim
     from shared.mpi import PersonIndex
     from shared.registry import Interface
 
@@ -50,17 +48,15 @@ class OrderingKeys:
         edited = await self._persons.edited_by(message, interface, self._kinds)
         return (*keys, *(OrderingKey(f"{kind}/{resource}") for kind, resource in edited))
 
-    async def keys_of_document(
-        self, document: Document, source: Source, interface: Interface
-    ) -> tuple[OrderingKey, ...]:
+    async def keys_of_claims(self, claims: Sequence[Claim], interface: Interface) -> tuple[OrderingKey, ...]:
         """Return the ordering keys of a message in FHIR: all the patients, or visits, that it speaks of.
 
         Raises:
             FhirNotTaken: there are more than a message can be in line with.
         """
         kind = _RESOURCE.get(interface.ordering_key)
-        claims = [claim for claim in claims_of(document, source) if claim.kind == kind]
-        if len(claims) > MOST_KEYS:
-            raise FhirNotTaken(f"{len(claims)} of {kind}, {MOST_KEYS} at most")
-        found = await self._persons.keys_of(claims) if claims else []
+        meant = [claim for claim in claims if claim.kind == kind]
+        if len(meant) > MOST_KEYS:
+            raise FhirNotTaken(f"{len(meant)} of {kind}, {MOST_KEYS} at most")
+        found = await self._persons.keys_of(meant) if meant else []
         return tuple(OrderingKey(f"{kind}/{resource}") for resource in found) or (OrderingKey(interface.id),)

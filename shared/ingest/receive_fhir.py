@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.fhir_in.claims import claims_of
 from shared.fhir_in.convert import check_document
 from shared.fhir_in.document import CODE, Document, read_document
+from shared.fhir_in.reading import LARGE_BYTES
 from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.outcome import refused, taken
@@ -25,6 +27,7 @@ from shared.registry.fhir_source import fhir_source
 
 if TYPE_CHECKING:
     from shared.fhir_in.source import Source
+    from shared.mapping.claims import Claim
     from shared.registry import Interface, Registry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -32,7 +35,6 @@ _JSON = frozenset({"application/fhir+json", "application/json+fhir", "applicatio
 # https://hl7.org/fhir/R5/versioning.html: the value of fhirVersion is major and minor.
 _VERSIONS = {"3.0": "STU3", "4.0": "R4", "5.0": "R5"}
 _CONTROL_ID_DIGITS = 20
-_LARGE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,17 @@ class FhirIngest:
     async def _recognise(self, body: bytes, interface: Interface, key: str = "") -> Taken:
         source = fhir_source(interface, claim_defaults(interface))
         # A large body is read beside the loop: whoever waits for an acknowledgement has a turn meanwhile.
-        document = await asyncio.to_thread(read_document, body) if len(body) > _LARGE_BYTES else read_document(body)
-        own, *others = await self._keys.keys_of_document(document, source, interface)
+        is_large = len(body) > LARGE_BYTES
+        document, claims = await asyncio.to_thread(_read, body, source) if is_large else _read(body, source)
+        own, *others = await self._keys.keys_of_claims(claims, interface)
         digest = hashlib.sha256(body).hexdigest()[:_CONTROL_ID_DIGITS]
         sent = SentFhir(key or document.control_id or digest, document.event)
         return Taken(body, sent, interface, _refusal(document, source, interface), own, tuple(others))
+
+
+def _read(body: bytes, source: Source) -> tuple[Document, list[Claim]]:
+    document = read_document(body)
+    return document, claims_of(document, source)
 
 
 def check_media_type(media_type: str, interface: Interface) -> None:

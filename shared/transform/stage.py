@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shared.barriers.gate import Gate, Stage
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
+from shared.fhir_in.reading import LARGE_BYTES
 from shared.hl7.long_values import put_back
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack, with_tokens
 from shared.message.errors.base import Disposition, IntegrationError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from shared.registry import Registry
 
 ROUTE_QUEUE = "route"
-_LARGE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class TransformStage:
         await asyncio.sleep(0)  # a batch is long: whoever waits for an acknowledgement has a turn in between
         body = item.body if item.body is not None else await self._archive.get(item.raw)
         interface = self._registry.interfaces[item.interface]
-        if interface.fhir is not None and len(body) > _LARGE_BYTES:  # of HL7 the long values are set aside
+        if interface.fhir is not None and len(body) > LARGE_BYTES:  # of HL7 the long values are set aside
             return await asyncio.to_thread(read_message, item, body, interface)
         return read_message(item, body, interface)
 

@@ -569,3 +569,16 @@ async def test_who_was_affected_is_found_by_the_number_that_the_source_gave(star
     [patient] = (await hub.hub.affected.reveal(request, Caller("tests", frozenset({"reveal"}))))["patients"]
 
     assert (patient["number"], patient["assigner"]) == ("70001", "GENERAL")
+
+
+async def test_more_patients_than_a_message_can_be_in_line_with_are_refused(start_hub):
+    """Each holds its patient's line up until all have come by: an export of a ward is no message."""
+    hub = await start_hub("store", fhir=APP)
+    many = [{**ANNA, "id": str(n), "identifier": [{**GENERAL, "value": str(80000 + n)}]} for n in range(21)]
+
+    assert (await hub.take_fhir(bundle(*many))).status == 422
+    assert (await hub.take_fhir(bundle(*many[:20]))).status == 202
+    await hub.work()
+    await hub.pass_time(60)
+
+    assert len(await hub.resources("Patient")) == 20
