@@ -1,4 +1,4 @@
-"""Receiving systems in trouble: they hang, garble, stop halfway, answer late, reset or die, until they are well again."""
+"""Receiving systems in trouble: they hang, garble, stop halfway, answer late, reset or die, until they are well."""
 
 from __future__ import annotations
 
