@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared.deliver.backoff import Uniform
 from shared.deliver.barrier import Meeting
-from shared.deliver.breaker import Breaker, is_open, needs_probe
+from shared.deliver.breaker import FAILURES, Breaker, is_open, needs_probe
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.pace import Pace
 from shared.deliver.settle import advances, may_resend, settle, skipped
@@ -79,6 +79,12 @@ class _Round:
         if attempt is not None:
             self.attempts.append(attempt)
             self.verdicts.append(attempt.verdict)
+
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether nobody answered the last sends: each costs a time-out, and perhaps a person's time."""
+        last = self.verdicts[-FAILURES:]
+        return len(last) == FAILURES and all(verdict is Verdict.AMBIGUOUS for verdict in last)
 
     async def write(self, intents: Sequence[Delivery] = ()) -> None:
         """Write what is not written yet, and these.
@@ -305,7 +311,7 @@ class DeliverStage:
         return await self._meeting.come(row, work.ownership)
 
     def _is_over(self, row: Delivery, work: _Round) -> bool:
-        return row.lane in work.stopped or self._clock.now() >= work.until
+        return row.lane in work.stopped or work.is_silent or self._clock.now() >= work.until
 
     async def _deliver(
         self, row: Delivery, work: _Round, before: Sequence[Delivery]

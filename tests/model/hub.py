@@ -49,13 +49,17 @@ TURN: ContextVar[Turn] = ContextVar("TURN")  # of the invocation: a worker may h
 
 
 class Loop(VirtualLoop):
-    """Time that also notices when it never comes to move."""
+    """Time that also notices when it never comes to move.
 
-    _turns = 0
+    Attributes:
+        turns: Of the loop, since it last moved.
+    """
+
+    turns = 0
 
     def select(self, timeout: float | None) -> Sequence[object]:
-        self._turns = 0 if timeout else self._turns + 1
-        if self._turns > TURNS_AT_ONCE:
+        self.turns = 0 if timeout else self.turns + 1
+        if self.turns > TURNS_AT_ONCE:
             raise AssertionError("somebody goes round and round")
         return super().select(timeout)
 
@@ -281,10 +285,12 @@ class Hub:
         return [one for one in sessions if one not in busy and self.do(self.lanes.next_due(one)) is not None]
 
     def close(self) -> None:
-        """End everybody."""
-        for job in list(self.jobs):
-            job.task.cancel()
-        self.pass_time(MOMENT)
+        """End everybody, whatever they are at, so that nothing of this walk is left in the next."""
+        self.loop.turns = 0
+        while tasks := asyncio.all_tasks(self.loop):
+            for task in tasks:
+                task.cancel()
+            self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.run_until_complete(self._database.close())
         self.loop.close()
         asyncio.set_event_loop(None)

@@ -7,8 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from shared.message.delivery import Answer, Verdict
 from shared.message.state import DeliveryState
@@ -64,8 +72,6 @@ class Walk(RuleBasedStateMachine):
         self, *, is_idempotent: bool, order: str, on_ambiguous: str, may_hold: bool, on_quarantine: str, rate: Any
     ) -> None:
         self._folder = TemporaryDirectory(dir=str(MEMORY) if MEMORY.is_dir() else None, prefix="caduceus-model-")
-        self._threads = in_one_thread()
-        self._threads.__enter__()
         drawn = {
             "idempotent": is_idempotent,
             "order": order,
@@ -160,7 +166,6 @@ class Walk(RuleBasedStateMachine):
             self._come_to_rest()
         finally:
             self.hub.close()
-            self._threads.__exit__(None, None, None)
             self._folder.cleanup()
 
     def _come_to_rest(self) -> None:
@@ -185,3 +190,13 @@ class Walk(RuleBasedStateMachine):
     def _what_is_left(self) -> list[int]:
         letters = self.hub.promises.letters.values()
         return [one.number for one in letters if one.state not in (DeliveryState.ACCEPTED, DeliveryState.DISCARDED)]
+
+
+def walk(settings: settings, fixed: Mapping[str, Any] | None = None) -> None:
+    """Take as many walks as the settings say, through what is fixed of the destination and drawn of the rest.
+
+    Raises:
+        AssertionError: a promise was broken; how, and on which walk.
+    """
+    with in_one_thread():
+        run_state_machine_as_test(type("Walk", (Walk,), {"fixed": fixed or {}}), settings=settings)

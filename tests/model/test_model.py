@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.machine import Walk
+from tests.model.machine import walk
 
 WALKS = int(os.environ.get("CADUCEUS_TEST_WALKS", "0"))
 FEW = settings(
@@ -25,4 +24,4 @@ FEW = settings(
 
 def test_deliver_keeps_its_promises_on_every_walk():
     """Answers, silence, thefts, deaths, pauses and decisions in an order that nobody would think of."""
-    run_state_machine_as_test(Walk, settings=FEW)
+    walk(FEW)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 from urllib.request import urlopen
@@ -72,12 +72,16 @@ class HubProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
-        """Start it; `wait_ready` says when it listens."""
+    def start(self, within: Sequence[str] = ()) -> None:
+        """Start it; `wait_ready` says when it listens.
+
+        Args:
+            within: A command that becomes the hub's own: it gets the hub's as its arguments.
+        """
         ports = ["--http-port", str(self.http_port), "--mllp-port", str(self.mllp_port)]
         self._written = self.output.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", self._code, "up", "--home", str(self.home), *ports, "--no-seed"],
+            [*within, sys.executable, "-c", self._code, "up", "--home", str(self.home), *ports, "--no-seed"],
             cwd=REPOSITORY,
             env=self._environment,
             stdout=self._written,
@@ -106,6 +110,11 @@ class HubProcess:
         """Return what its API answers."""
         with urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=20) as response:
             return json.load(response)
+
+    def memory_kilobytes(self) -> int:
+        """Return how much of it is in memory now."""
+        status = Path(f"/proc/{self.pid}/status").read_text("ascii")
+        return int(status.partition("VmRSS:")[2].split()[0])
 
     def close(self) -> None:
         """Make sure that nothing of it is left."""
