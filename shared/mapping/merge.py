@@ -1,4 +1,4 @@
-"""MRG, and the second PID of A24 and A37: whom a Patient replaces or is linked with (decisions 0026, 0042)."""
+"""MRG, and the second PID of A24 and A37: whom or what a record replaces or is linked with (0026, 0042, 0144)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.changes.identity_edits import LINK, MERGES, REPLACES, UNLINK, same_n
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
-from shared.mapping.claims import CHANGES_PERSON, MOVES_NUMBER, Claim
+from shared.mapping.claims import CHANGES_PERSON, EDITS_ACCOUNT, MOVES_NUMBER, Claim, account_place
 from shared.mapping.datatypes.identifier import cx
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
@@ -46,9 +46,7 @@ def merge(node: Node, frame: Frame, scope: Scope) -> None:
     frame.merged = node.segment
     if frame.person is None or frame.patient is None:
         return
-    numbers = values(_PRIOR_ACCOUNT, node.segment, scope, frame.person)
-    if numbers:
-        add_account(numbers, frame.patient, scope, status="unknown")
+    _merge_account(node.segment, frame, frame.patient, scope)
     if not claim.identifiers:
         return
     prior = scope.resolve(claim)
@@ -61,6 +59,25 @@ def merge(node: Node, frame: Frame, scope: Scope) -> None:
         if is_move:
             _take_over(node.segment, frame.person, scope)
         scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor, claim.place if is_move else ""))
+
+
+def _merge_account(mrg: Segment, frame: Frame, patient: Resource, scope: Scope) -> None:
+    """Add the account of MRG-3: a number that the account of PID-18 had, or an Account of its own.
+
+    R4 has no link between Accounts; its `old` is for a number that is no longer valid, "e.g. account merges".
+    """
+    numbers = values(_PRIOR_ACCOUNT, mrg, scope, frame.person or {})
+    place = account_place(mrg)
+    if not numbers:
+        return
+    if scope.code != "ADT" or scope.event not in EDITS_ACCOUNT or frame.account is None or place not in scope.claims:
+        add_account(numbers, patient, scope, place=place, status="unknown")
+        return
+    known = frame.account.setdefault("identifier", [])
+    known += [{**one_, "use": "old"} for one_ in numbers if not any(same_number(one_, its) for its in known)]
+    prior = scope.resolve(scope.claims[place])
+    if prior != frame.account["id"]:
+        scope.identity.append(IdentityEdit("Account", scope.event, prior, frame.account["id"]))
 
 
 def _name_prior(mrg: Segment, person: Resource, scope: Scope) -> None:
