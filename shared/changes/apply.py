@@ -21,7 +21,7 @@ from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, Re
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import refers, without
 from shared.changes.rows import PASSING
-from shared.changes.subjects import check_subject
+from shared.changes.subjects import check_subject, moved
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
 from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
@@ -206,7 +206,7 @@ class _Work:
             if is_older(meta_of(stored), sequence):
                 self._findings.append(Finding("older_not_written", sent["resourceType"]))
                 return
-            check_subject(notes, sent, stored, self._newest)
+            check_subject(notes, sent, stored, self._newest, self._changes.texts)
         if change.action is Action.DELETE:
             self._delete(reference, stored)
             return
@@ -220,7 +220,7 @@ class _Work:
                 self._as_sent.add(reference)
         else:
             said = follow_children(sent, stored, notes, self._changes.changes)
-            self._keep(reference, update(stored, said, change, sequence, effect, notes.repeats))
+            self._keep(reference, moved(notes, stored, update(stored, said, change, sequence, effect, notes.repeats)))
 
     def keep_list(self, listing: Listing) -> None:
         """Keep what the source lists now, and retire what it listed before and no longer does."""
@@ -243,14 +243,14 @@ class _Work:
         )
 
     def edit_links(self, edit: IdentityEdit) -> None:
-        """Link or unlink the Patients that a person edited together."""
+        """Link or unlink the records that a person edited together."""
         sequence = self._changes.sequence
-        for patient in linked(edit, self._newest):
-            reference = f"Patient/{patient['id']}"
+        for one in linked(edit, self._newest):
+            reference = f"{edit.kind}/{one['id']}"
             stored = _resource(self._stored, reference)
             if stored is None or not is_older(meta_of(stored), sequence):
                 self._as_sent.discard(reference)
-                self._after[reference] = {**patient, "meta": in_sequence(meta_of(patient), sequence)}
+                self._after[reference] = {**one, "meta": in_sequence(meta_of(one), sequence)}
 
     def applied(self) -> Applied:
         """Return the writes, without references to what was left out and is not stored."""

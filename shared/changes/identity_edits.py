@@ -1,7 +1,8 @@
 """What merging, linking, unlinking and moving does to Patients: ``link``, and the numbers of whom a number leaves.
 
 The prior Patient of a merge is never rewritten: it stays as its sources left it, and the survivor says that it takes
-its place. Identifiers are redirected in the identity table, not here.
+its place. A prior Account, to which R4 has no such link, is closed as a part of the survivor. Identifiers are
+redirected in the identity table, not here.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ Look = Callable[[str], Resource | None]
 MERGES: dict[str, frozenset[str]] = {
     "Patient": frozenset({"A18", "A30", "A34", "A36", "A39", "A40", "A46", "A47", "A48"}),
     "Encounter": frozenset({"A42", "A45", "A50", "A51"}),
+    "Account": frozenset({"A35", "A36", "A41", "A44", "A49"}),
 }
 LINK, UNLINK, MOVE = "A24", "A37", "A43"
 REPLACES, SEE_ALSO = "replaces", "seealso"
 
 
 def linked(edit: IdentityEdit, look: Look) -> list[Resource]:
-    """Return the Patients that an edit changes, as they are after it; what is not stored is not linked."""
-    prior, survivor = look(f"Patient/{edit.prior}"), look(f"Patient/{edit.survivor}")
-    if edit.kind != "Patient" or edit.prior == edit.survivor or prior is None or survivor is None:
+    """Return the Patients and Accounts that an edit changes, as they are after it; what is not stored stays so."""
+    prior, survivor = look(f"{edit.kind}/{edit.prior}"), look(f"{edit.kind}/{edit.survivor}")
+    if edit.prior == edit.survivor or prior is None or survivor is None:
+        return []
+    if edit.kind == "Account" and edit.event in MERGES["Account"]:
+        closed = {**prior, "status": "inactive", "partOf": {"reference": f"Account/{edit.survivor}"}}
+        return [] if closed == prior else [closed]
+    if edit.kind != "Patient":
         return []
     if edit.event == LINK:
         pair = ((survivor, edit.prior), (prior, edit.survivor))

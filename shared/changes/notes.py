@@ -70,10 +70,10 @@ class ChildList(NamedTuple):
 
 
 class IdentityEdit(NamedTuple):
-    """Two records of one person or visit: ``prior`` gives way to ``survivor`` (resource ids).
+    """Two records of one person, visit or account: ``prior`` gives way to ``survivor`` (resource ids).
 
     Attributes:
-        kind: ``Patient`` or ``Encounter``.
+        kind: ``Patient``, ``Encounter`` or ``Account``.
         event: What the sender did: ``A40`` merges, ``A24`` links, ``A37`` unlinks, ``A43`` moves a number.
         place: The claim whose numbers move (``MRG(1)``), where some do.
     """
@@ -95,6 +95,8 @@ class ChangeNotes(NamedTuple):
         repeats: How the repeating elements of a resource relate to the stored ones (``Patient.name``).
         children: Lists of child resources.
         identity: Merges, in message order.
+        former: Whom a number of the message meant before somebody merged or moved it: whom it means now, and whom then
+            (ids of Patients).
     """
 
     message: str
@@ -103,6 +105,7 @@ class ChangeNotes(NamedTuple):
     repeats: ListMode = ListMode.SNAPSHOT
     children: tuple[ChildList, ...] = ()
     identity: tuple[IdentityEdit, ...] = ()
+    former: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the notes as a JSON object: of each resource what is not as usual, and nothing of usual ones."""
@@ -113,6 +116,7 @@ class ChangeNotes(NamedTuple):
             "repeats": self.repeats,
             "children": [tuple(one) for one in self.children],
             "identity": [tuple(one) for one in self.identity],
+            **({"former": self.former} if self.former else {}),
         }
 
     @classmethod
@@ -129,6 +133,7 @@ class ChangeNotes(NamedTuple):
             repeats=ListMode(notes["repeats"]),
             children=tuple([_child_list(*one) for one in notes["children"]]),
             identity=tuple([IdentityEdit(*one) for one in notes["identity"]]),
+            former=tuple([(now, before) for now, before in notes.get("former", ())]),
         )
 
 

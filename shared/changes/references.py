@@ -73,8 +73,9 @@ def refers(node: Any, targets: Set[str]) -> bool:
 
 
 def subject_of(resource: Resource) -> str:
-    """Return whom a resource is about: its ``subject`` or ``patient``; empty when it does not say."""
+    """Return whom a resource is about: its ``subject`` (of an Account the first) or ``patient``; empty without."""
     holder = resource.get("subject") or resource.get("patient") or {}
+    holder = holder[0] if isinstance(holder, list) else holder
     return str(holder.get("reference", ""))
 
 

@@ -1,24 +1,39 @@
-"""Whose a stored result, order or visit is: it never passes to another person by the way."""
+"""Whose a stored result, order or visit is: it never passes to another person by the way.
+
+A visit, an account or a number may be moved to another person. What is stored below it follows when it comes again:
+nobody need search for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from shared.changes.identity_edits import replaces
+from shared.changes.merge import Unchanged
 from shared.changes.notes import ChangeNotes
 from shared.changes.references import subject_of
-from shared.changes.tags import Resource
+from shared.changes.tags import Resource, meta_of, moved_from, was_moved_from
 from shared.message.errors.mapping import SubjectConflict
 
 _BOUND = frozenset(
     {"DiagnosticReport", "Encounter", "Immunization", "MedicationAdministration", "MedicationDispense"}
     | {"MedicationRequest", "Observation", "ServiceRequest"}
 )
-_MOVES_VISITS = frozenset({"A44", "A45"})  # HL7 3.3.44, 3.3.45: move account, move visit
+_MOVES = frozenset({"A44", "A45"})  # HL7 3.3.44, 3.3.45: move account, move visit
+_HOLDERS = ("Account/", "Encounter/")  # what others are stored below
+
+Look = Callable[[str], Resource | None]
 
 
-def check_subject(notes: ChangeNotes, sent: Resource, stored: Resource, look: Callable[[str], Resource | None]) -> None:
-    """Let a resource pass whose person is the stored one, or took that one's place.
+def check_subject(notes: ChangeNotes, sent: Resource, stored: Resource, look: Look, named: Iterable[str]) -> None:
+    """Let a resource pass whose person is the stored one, took that one's place, or was given what it belongs to.
+
+    Args:
+        notes: Of the message.
+        sent: What it says of the resource.
+        stored: What is stored of it.
+        look: Finds what is stored, or already changed by the message.
+        named: References of all that the message names.
 
     Raises:
         SubjectConflict: it belongs to somebody else: a filler number or a visit number used twice.
@@ -29,8 +44,37 @@ def check_subject(notes: ChangeNotes, sent: Resource, stored: Resource, look: Ca
     before, now = subject_of(stored), subject_of(sent)
     if not before or not now or before == now or replaces(look(now), before):
         return
-    if any((f"Patient/{one.prior}", f"Patient/{one.survivor}") == (before, now) for one in notes.identity):
+    pairs = (*((one.prior, one.survivor) for one in notes.identity), *((then, one) for one, then in notes.former))
+    if (_id(before), _id(now)) in pairs or (kind == "Encounter" and _is_move(notes)):
         return
-    if kind == "Encounter" and notes.message == "ADT" and notes.event in _MOVES_VISITS:
+    above = (reference for reference in named if reference.startswith(_HOLDERS))
+    if any(_came_from(look(reference), _id(before), now) for reference in above):
         return
     raise SubjectConflict(kind)
+
+
+def moved(notes: ChangeNotes, stored: Resource, after: Resource | Unchanged) -> Resource | Unchanged:
+    """Return a visit or an account with a note of whom a person moved it away from; anything else as it is."""
+    if isinstance(after, Unchanged) or not _is_move(notes) or not _is_holder(after):
+        return after
+    before = subject_of(stored)
+    if not before or before == subject_of(after):
+        return after
+    return {**after, "meta": moved_from(meta_of(after), _id(before))}
+
+
+def _is_move(notes: ChangeNotes) -> bool:
+    return notes.message == "ADT" and notes.event in _MOVES
+
+
+def _is_holder(resource: Resource) -> bool:
+    return f"{resource['resourceType']}/" in _HOLDERS
+
+
+def _came_from(holder: Resource | None, before: str, now: str) -> bool:
+    """Tell whether what others are stored below was moved from one person to another."""
+    return holder is not None and subject_of(holder) == now and was_moved_from(meta_of(holder), before)
+
+
+def _id(reference: str) -> str:
+    return reference.partition("/")[2]

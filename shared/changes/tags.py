@@ -1,4 +1,4 @@
-"""What the hub remembers in ``meta.tag``, so that it works on any FHIR server: the source's sequence, and marks."""
+"""What the hub remembers in ``meta.tag``, so that it works on any FHIR server: the source's sequence, marks, moves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from shared.message.identifiers import Sequence
 
 Resource = dict[str, Any]
 
+FORMER_SYSTEM = "urn:caduceus:moved-from"  # the code is the id of the Patient whom a visit or an account was moved from
 SEQUENCE_SYSTEM = "urn:caduceus:sequence:"  # and the source; the code is ``<epoch>-<n>``
 MARK_SYSTEM = "urn:caduceus:mark"
 
@@ -43,6 +44,22 @@ def is_older(meta: Resource, sequence: Sequence) -> bool:
 def marks(meta: Resource) -> tuple[Mark, ...]:
     """Return the marks that a resource bears."""
     return tuple([Mark(tag["code"]) for tag in meta.get("tag", ()) if tag.get("system") == MARK_SYSTEM])
+
+
+def was_moved_from(meta: Resource, patient: str) -> bool:
+    """Tell whether a person moved a resource away from a Patient (its id)."""
+    return _former(patient) in meta.get("tag", ())
+
+
+def moved_from(meta: Resource, patient: str) -> Resource:
+    """Return the ``meta`` of a resource that a person moved away from a Patient (its id)."""
+    if was_moved_from(meta, patient):
+        return meta
+    return {**meta, "tag": [*meta.get("tag", ()), _former(patient)]}
+
+
+def _former(patient: str) -> dict[str, str]:
+    return {"system": FORMER_SYSTEM, "code": patient}
 
 
 def moved_on(meta: Resource, sequence: Sequence) -> Resource:

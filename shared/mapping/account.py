@@ -1,4 +1,4 @@
-"""Account: of PID-18, of a merge (MRG-3), and of a guarantor alone (guide: PID[Account], MRG[Account])."""
+"""Account: of PID-18, BLG-3, of a merge (MRG-3), and of a guarantor alone (guide: PID[Account], MRG[Account])."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ if TYPE_CHECKING:
 _STATUS_OF_EVENT = {("BAR", "P01"): "active", ("BAR", "P02"): "inactive", ("BAR", "P06"): "inactive"}
 
 
-def add_account(identifiers: list[Any], person: Resource, scope: Scope, *, status: str = "active") -> Resource:
+def add_account(
+    identifiers: list[Any], person: Resource, scope: Scope, *, place: str = "", status: str = "active"
+) -> Resource:
     """Add the Account of a number, or the person's own without one; return it.
 
     Only an event of the account says its status: another message counts for an account that is new.
+
+    Args:
+        identifiers: Its numbers.
+        person: Reference of whose it is.
+        scope: The conversion.
+        place: Where its claim is; a number that is a placeholder has none.
+        status: The status of a new one.
     """
     by_event = _STATUS_OF_EVENT.get((scope.code, scope.event))
-    strongest = identifiers[0] if identifiers else None
-    key = (strongest.get("system", scope.assigner), strongest["value"]) if strongest else (person["reference"],)
-    account: Resource = {"resourceType": "Account", "id": scope.mint("Account", *key)}
+    claim = scope.claims.get(place)
+    known_as = scope.mint("Account", person["reference"]) if claim is None else scope.resolve(claim)
+    account: Resource = {"resourceType": "Account", "id": known_as}
     if identifiers:
         account["identifier"] = identifiers
     account["status"] = by_event or status

@@ -1,4 +1,4 @@
-"""Who a message speaks of: the identifiers of each person and visit, strongest first.
+"""Who a message speaks of: the identifiers of each person, visit and account, strongest first.
 
 Nothing is looked up here. A claim lists what the sender says; a resolver decides which stored record that is.
 """
@@ -24,11 +24,13 @@ MOVES_NUMBER = frozenset({"A43"})
 CHANGES_PERSON = frozenset({"A46", "A47", "A48"})
 CHANGES_VISIT = frozenset({"A45", "A50", "A51"})  # A45 moves a visit, and may give it a new number (3.3.45)
 EDITS_VISIT = CHANGES_VISIT | {"A42"}
-EDITS = frozenset({"A18", "A30", "A34", "A35", "A36", "A39", "A40", "A41", "A44", "A49"}) | (
-    MOVES_NUMBER | CHANGES_PERSON | EDITS_VISIT
-)
+CHANGES_ACCOUNT = frozenset({"A44", "A49"})  # A44 moves an account, under the same number or a new one
+EDITS_ACCOUNT = CHANGES_ACCOUNT | {"A35", "A36", "A41"}
+EDITS = frozenset({"A18", "A30", "A34", "A39", "A40"}) | (MOVES_NUMBER | CHANGES_PERSON | EDITS_VISIT | EDITS_ACCOUNT)
 
 LINKS = frozenset({"A24", "A37"})  # two PIDs and no MRG
+
+_ACCOUNT_FIELDS = {"PID": 18, "MRG": 3, "BLG": 3}  # where a segment names an account
 
 _NONE: frozenset[str] = frozenset()
 _UNIDENTIFIED = frozenset({"unidentified"})
@@ -64,8 +66,8 @@ class Claim(NamedTuple):
     """What one segment says about who or which visit it speaks of.
 
     Attributes:
-        kind: ``Patient`` or ``Encounter``.
-        place: The segment, ``PID(2)``.
+        kind: ``Patient``, ``Encounter`` or ``Account``.
+        place: The segment, ``PID(2)``, and the field where a segment speaks of several: ``PID(2)-18``.
         identifiers: Trusted identifiers, strongest first; empty when there are none.
         fallback: Key parts to mint an id from when there are none.
         family: Family name, for the conflict check.
@@ -100,7 +102,7 @@ class ClaimDefaults:
 
 
 def identity_claims(message: Message, defaults: ClaimDefaults, sender: Sender | None = None) -> list[Claim]:
-    """Return the claims of all persons and visits of a message, in message order."""
+    """Return the claims of all persons, visits and accounts of a message, in message order."""
     segments = message.segments
     sender = sender or Sender(segments[0], message.control_id, defaults)
     if message.code == "ADT" and message.event in EDITS:
@@ -116,6 +118,9 @@ def identity_claims(message: Message, defaults: ClaimDefaults, sender: Sender | 
             claims.append(_prior_person_claim(segment, sender))
         elif name == "PV1" and names_a_visit(segment):
             claims.append(_visit_claim(segment, person, sender))
+        if name in _ACCOUNT_FIELDS and len(segment.fields) > _ACCOUNT_FIELDS[name]:
+            account = _account_claim(segment, sender)
+            claims += [account] if account is not None else []
     return claims
 
 
@@ -127,11 +132,11 @@ def edits_identity(message: Message) -> bool:
 def edited_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:
     """Return the claims of the records that such a message brings together or takes apart.
 
-    Persons always; visits where the event is about visits: an account that moves takes its visits along.
+    Persons always; visits where the event is about visits; accounts never: nothing is in line with one.
     """
     claims = identity_claims(message, defaults)
-    is_about_visits = message.event in EDITS_VISIT
-    return [claim for claim in claims if claim.kind == "Patient" or is_about_visits]
+    kinds = ("Patient", "Encounter") if message.event in EDITS_VISIT else ("Patient",)
+    return [claim for claim in claims if claim.kind in kinds]
 
 
 def subject_claim(message: Message, kind: str, defaults: ClaimDefaults) -> Claim | None:
@@ -154,6 +159,7 @@ def _edited_claims(message: Message, sender: Sender) -> list[Claim]:
     event, segments = message.event, message.segments
     claims: list[Claim] = []
     person: Claim | None = None
+    account: Claim | None = None
     mrg: Segment | None = None
     for place, segment in enumerate(segments):
         name = segment.name
@@ -163,10 +169,13 @@ def _edited_claims(message: Message, sender: Sender) -> list[Claim]:
             if mrg is not None:
                 person = _beside(person, _prior_person_claim(mrg, sender, event), event in CHANGES_PERSON, event)
             claims.append(person)
+            account = _edited_account(segment, mrg, sender, event)
+            claims += [account] if account is not None else []
         elif name == "MRG":
             mrg = segment
             prior = _prior_person_claim(segment, sender, event)
             claims.append(prior if person is None or event in MOVES_NUMBER else _without(prior, person))
+            claims += _prior_account(segment, account, sender, event)
         elif name == "PV1" and names_a_visit(segment):
             visit = _visit_claim(segment, person, sender)
             if mrg is not None and event in EDITS_VISIT:
@@ -175,6 +184,21 @@ def _edited_claims(message: Message, sender: Sender) -> list[Claim]:
                 visit = _beside(visit, prior, event in CHANGES_VISIT, event)
             claims.append(visit)
     return claims
+
+
+def _edited_account(pid: Segment, mrg: Segment | None, sender: Sender, event: str) -> Claim | None:
+    """Return the claim of the account of a PID, read beside that of its MRG where the event is about accounts."""
+    account = _account_claim(pid, sender)
+    prior = None if mrg is None or event not in EDITS_ACCOUNT else _account_claim(mrg, sender)
+    return account if account is None or prior is None else _beside(account, prior, event in CHANGES_ACCOUNT, event)
+
+
+def _prior_account(mrg: Segment, account: Claim | None, sender: Sender, event: str) -> list[Claim]:
+    """Return the claim of the account that an MRG names, known by what the account of its PID does not share."""
+    prior = _account_claim(mrg, sender)
+    if prior is None:
+        return []
+    return [prior if account is None or event not in EDITS_ACCOUNT else _without(prior, account)]
 
 
 def _next_mrg(segments: Sequence[Segment]) -> Segment | None:
@@ -248,6 +272,20 @@ def _prior_visit_claim(mrg: Segment, sender: Sender) -> Claim:
 def prior_visit_place(mrg: Segment) -> str:
     """Return the place of the claim of the visit that an MRG names."""
     return f"{_place(mrg)}-5"
+
+
+def account_place(segment: Segment) -> str:
+    """Return the place of the claim of the account that a segment names."""
+    return f"{_place(segment)}-{_ACCOUNT_FIELDS[segment.name]}"
+
+
+def _account_claim(segment: Segment, sender: Sender) -> Claim | None:
+    """Return the claim of the account that a PID, MRG or BLG names; None where its number is a placeholder."""
+    identifiers, flags = _identifiers(segment, (_ACCOUNT_FIELDS[segment.name],), sender, any_type="AN")
+    if not identifiers:
+        return None
+    role = "prior" if segment.name == "MRG" else "subject"
+    return Claim("Account", account_place(segment), identifiers, (), flags=flags, role=role)
 
 
 def _visit_claim(pv1: Segment, person: Claim | None, sender: Sender) -> Claim:

@@ -38,6 +38,7 @@ class Frame:
         practitioner: Reference to the Practitioner of that record.
         position: Its PractitionerRole.
         place: The Location of that record.
+        service: The HealthcareService of that place.
         care: The problem, goal and pathway at hand.
         gathers: The list that takes references to the Observations below.
         specimen: Reference to the Specimen at hand.
@@ -70,6 +71,7 @@ class Frame:
     practitioner: Resource | None = None
     position: Resource | None = None
     place: Resource | None = None
+    service: Resource | None = None
     care: Care | None = None
     gathers: list[Resource] | None = None
     specimen: Resource | None = None

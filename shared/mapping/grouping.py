@@ -88,6 +88,8 @@ PARENTS: Parents = {
     "SID": ("OBX", "OBR", "PID"),
     "UB1": ("PID",),
     "UB2": ("PID",),
+    **dict.fromkeys(("ABS", "BLC", "RMI", "GP1"), ("PID",)),
+    "GP2": ("PR1", "PID"),
     "PDA": ("PID",),
     "DB1": ("PID",),
     "ARV": _VISIT,

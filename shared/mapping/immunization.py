@@ -111,6 +111,8 @@ COMMON = Table(
         many("ORC-33", "Immunization.identifier", cx("PLAC"), "decision 0021"),
     ),
 )
+# What an ORC says of orders alone: who entered and verified it, and where.
+_OF_ORDERS = (5, 10, 11, 13, 14, *range(16, 25))
 
 
 def administered(node: Node, frame: Frame, scope: Scope) -> Frame:
@@ -209,6 +211,7 @@ def _set_status(resource: Resource, segment: Segment, orc: Segment | None, scope
     scope.noted(resource)["control"] = action or control
     if orc is not None:
         leave_out(orc, (1,), "the control code: it moves the stored status", scope)
+        leave_out(orc, _OF_ORDERS, "the guide gives a vaccination no element for it (ORC[Immunization])", scope)
     found = first(_RXA["status"], segment, scope, resource)
     sent = segment.text(20)
     if action == "D":

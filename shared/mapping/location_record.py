@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.mapping.aside import leave_out
 from shared.mapping.codes.decided import decided
 from shared.mapping.codes.tables import bare_table
 from shared.mapping.datatypes.coded import boolean, coded_text, concept, text
@@ -20,6 +21,9 @@ from shared.mapping.rows import KEPT, Resource, Table, fill, first, many, one, p
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
+_MORE = "decision 0145"
+# R5 Location.characteristic, as the extension that R5 defines for R4.
+_CHARACTERISTIC = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Location.characteristic"
 _NO_ELEMENT = "R4 has no element for it"
 _ACTION = "the action: it says what to do with what the segment tells"
 _KEY = "the key: LOC-1 says it"
@@ -74,12 +78,9 @@ RELATION = Table(
         5: _NO_ELEMENT,
     },
 )
-CHARACTERISTIC = Table(
-    "LCH",
-    "Location",
-    (),
-    {1: _KEY, 2: _ACTION, 3: "the key of the segment", 4: _NO_ELEMENT, 5: _NO_ELEMENT},
-)
+_KIND = one("LCH-4", "Location.extension.valueCodeableConcept", concept(bare_table("0324", "")), _MORE, placed=True)
+_VALUE = one("LCH-5", "Location.extension.valueCodeableConcept.text", coded_text, _MORE, placed=True)
+CHARACTERISTIC = Table("LCH", "Location", (_KIND, _VALUE), {1: _KEY, 2: _ACTION, 3: "the key of the segment"})
 
 
 def relation(node: Node, frame: Frame, scope: Scope) -> None:
@@ -99,8 +100,23 @@ def relation(node: Node, frame: Frame, scope: Scope) -> None:
 
 
 def characteristic(node: Node, frame: Frame, scope: Scope) -> None:
-    """LCH: what R4 has no element for; the report says so."""
-    del node, frame, scope
+    """LCH: a characteristic that the department or the place has; one that it has not (N) is left out."""
+    segment = node.segment
+    if frame.place is None:
+        return
+    if segment.text(5) == "N":
+        leave_out(segment, (4, 5), "the place has it not", scope)
+        return
+    kind, value = (first(row, segment, scope, frame.place) for row in (_KIND, _VALUE))
+    if not kind:
+        return
+    if value and value != "Y":
+        kind = {**kind, "text": f"{kind.get('text') or segment.text(4, 2) or segment.text(4)}: {value}"}
+    if frame.service is not None:
+        frame.service.setdefault("characteristic", []).append(kind)
+    else:
+        found = {"url": _CHARACTERISTIC, "valueCodeableConcept": kind}
+        frame.place["extension"] = [*frame.place.get("extension", ()), found]
 
 
 @parts_of({1: "daysOfWeek", 2: "daysOfWeek", 3: "availableStartTime", 4: "availableEndTime"})
@@ -135,16 +151,20 @@ DEPARTMENT = Table(
     ),
     {1: _KEY, **dict.fromkeys((5, 7, 8, 9, 12), _NO_ELEMENT)},
 )
+_ACCOMMODATION = many("LCC-3", "HealthcareService.characteristic", concept(bare_table("0129", "")), _MORE, placed=True)
 CHARGES = Table(
-    "LCC", "Location", (), {1: _KEY, **dict.fromkeys((2, 3, 4), "what a bed costs is no matter of a place")}
+    "LCC",
+    "HealthcareService",
+    (_ACCOMMODATION,),
+    {1: _KEY, 2: "the department is LDP-2", 4: "what a bed costs is no matter of a place"},
 )
 
 
-def department(node: Node, frame: Frame, scope: Scope) -> None:
+def department(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     """LDP: the HealthcareService that a department offers at the place."""
     segment = node.segment
     if frame.place is None:
-        return
+        return None
     key = (frame.place["id"], segment.text(2) or segment.text(2, 2))
     found: Resource = {
         "resourceType": "HealthcareService",
@@ -158,11 +178,15 @@ def department(node: Node, frame: Frame, scope: Scope) -> None:
     if ways:
         found["telecom"] = [away_from_home(way) for way in ways]
     scope.add(found)
+    return frame.within(service=found)
 
 
 def charges(node: Node, frame: Frame, scope: Scope) -> None:
-    """LCC: what R4 has no element for; the report says so."""
-    del node, frame, scope
+    """LCC: the accommodations of the department."""
+    if frame.service is not None:
+        found = values(_ACCOMMODATION, node.segment, scope, frame.service)
+        if found:
+            frame.service.setdefault("characteristic", []).extend(found)
 
 
 TABLES = (PLACE, RELATION, CHARACTERISTIC, DEPARTMENT, CHARGES)

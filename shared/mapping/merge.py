@@ -1,4 +1,4 @@
-"""MRG, and the second PID of A24 and A37: whom a Patient replaces or is linked with (decisions 0026, 0042)."""
+"""MRG, and the second PID of A24 and A37: whom or what a record replaces or is linked with (0026, 0042, 0144)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.changes.identity_edits import LINK, MERGES, REPLACES, UNLINK, same_n
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
-from shared.mapping.claims import CHANGES_PERSON, MOVES_NUMBER, Claim
+from shared.mapping.claims import CHANGES_PERSON, EDITS_ACCOUNT, MOVES_NUMBER, Claim, account_place
 from shared.mapping.datatypes.identifier import cx
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
@@ -28,10 +28,15 @@ _PRIOR = tuple(
     for number in (1, 4, 2)
 )
 
+# A number that was changed (A46 to A48) stays with its person, as one that is no longer valid.
+_CHANGED = tuple(
+    many(f"MRG-{number}", "Patient.identifier", cx(), "decision 0144", placed=True, part=KEPT) for number in (1, 4, 2)
+)
+
 MERGE = Table(
     "MRG",
     "Account",
-    (_PRIOR_ACCOUNT, *_PRIOR),
+    (_PRIOR_ACCOUNT, *_PRIOR, *_CHANGED),
     {
         5: "the prior visit: it edits the identity table, not a resource",
         6: "the prior visit: it edits the identity table, not a resource",
@@ -46,21 +51,42 @@ def merge(node: Node, frame: Frame, scope: Scope) -> None:
     frame.merged = node.segment
     if frame.person is None or frame.patient is None:
         return
-    numbers = values(_PRIOR_ACCOUNT, node.segment, scope, frame.person)
-    if numbers:
-        add_account(numbers, frame.patient, scope, status="unknown")
+    _merge_account(node.segment, frame, frame.patient, scope)
     if not claim.identifiers:
         return
     prior = scope.resolve(claim)
     survivor = frame.person["id"]
-    is_one_record = prior == survivor and scope.event in CHANGES_PERSON
-    if scope.code == "ADT" and scope.event in MERGES["Patient"] and not is_one_record:
+    if scope.code == "ADT" and scope.event in CHANGES_PERSON and prior == survivor:
+        numbers = [number for row in _CHANGED for number in values(row, node.segment, scope, frame.person)]
+        _add_old(numbers, frame.person)
+    elif scope.code == "ADT" and scope.event in MERGES["Patient"]:
         _name_prior(node.segment, frame.person, scope)
     if prior != survivor:
         is_move = scope.code == "ADT" and scope.event in MOVES_NUMBER
         if is_move:
             _take_over(node.segment, frame.person, scope)
         scope.identity.append(IdentityEdit("Patient", scope.event, prior, survivor, claim.place if is_move else ""))
+
+
+def _merge_account(mrg: Segment, frame: Frame, patient: Resource, scope: Scope) -> None:
+    """Add the account of MRG-3: a number that the account of PID-18 had, or an Account of its own."""
+    numbers = values(_PRIOR_ACCOUNT, mrg, scope, frame.person or {})
+    place = account_place(mrg)
+    if not numbers:
+        return
+    if scope.code != "ADT" or scope.event not in EDITS_ACCOUNT or frame.account is None or place not in scope.claims:
+        add_account(numbers, patient, scope, place=place, status="unknown")
+        return
+    _add_old(numbers, frame.account)
+    prior = scope.resolve(scope.claims[place])
+    if prior != frame.account["id"]:
+        scope.identity.append(IdentityEdit("Account", scope.event, prior, frame.account["id"]))
+
+
+def _add_old(numbers: list[Resource], resource: Resource) -> None:
+    """Add numbers that a record had: R4's `old` is for those that are no longer valid, and still searched for."""
+    known = resource.setdefault("identifier", [])
+    known += [{**number, "use": "old"} for number in numbers if not any(same_number(number, its) for its in known)]
 
 
 def _name_prior(mrg: Segment, person: Resource, scope: Scope) -> None:

@@ -8,6 +8,7 @@ from itertools import groupby
 from shared.changes.rows import EVENTS
 from shared.hl7 import parse
 from shared.hl7.structure import read_fields, read_structure, structure_name
+from shared.mapping import not_carried
 from shared.mapping.registry import HANDLERS, TABLES
 
 VERSIONS = ("2.8.2", "2.5.1", "2.3.1", "2.2")
@@ -37,7 +38,8 @@ a mapping report.
 |---|---|---|---|---|
 """
 # What no resource is made of: the header is read before any family, and these say how the message travels.
-_MAPPED = frozenset(HANDLERS) | {"MSH"}
+_KNOWN = frozenset(HANDLERS) | {"MSH"}
+_MAPPED = _KNOWN - frozenset(not_carried.HANDLERS)
 
 
 def types_page() -> str:
@@ -65,7 +67,7 @@ def _segments_of(code: str, event: str) -> tuple[str, ...]:
 
 
 def _segments() -> Iterator[str]:
-    for name in sorted(_MAPPED):
+    for name in sorted(_KNOWN):
         tables = [table for table in TABLES if table.segment == name]
         kinds = sorted({row.target.partition(".")[0] for table in tables for row in table.rows})
         mapped = {row.number for table in tables for row in table.rows}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.mapping.account import add_account
 from shared.mapping.care import support
+from shared.mapping.claims import account_place
 from shared.mapping.datatypes.coded import DATA_ABSENT, concept
 from shared.mapping.datatypes.identifier import cx, ei
 from shared.mapping.datatypes.person import EXTENSION
@@ -62,7 +63,8 @@ def billing(node: Node, frame: Frame, scope: Scope) -> None:
     number = first(_ACCOUNT, node.segment, scope, {})
     if number is None or frame.patient is None:
         return
-    support(frame.request, {"reference": "urn:uuid:" + add_account([number], frame.patient, scope)["id"]})
+    account = add_account([number], frame.patient, scope, place=account_place(node.segment))
+    support(frame.request, {"reference": "urn:uuid:" + account["id"]})
 
 
 TABLES = (TRIAL, BILLING)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
 from shared.mapping.appointment import add_participant, standing
-from shared.mapping.claims import names_a_visit
+from shared.mapping.claims import account_place, names_a_visit
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx, drivers_license, social_security
@@ -212,7 +212,7 @@ def patient(node: Node, frame: Frame, scope: Scope) -> Frame:
     _add_group(resource, segment, _ETHNICITY, "ethnicity", scope)
     _add_county(resource, segment, scope)
     numbers = values(_ACCOUNT, segment, scope, resource)
-    account = add_account(numbers, reference, scope) if numbers else None
+    account = add_account(numbers, reference, scope, place=account_place(segment)) if numbers else None
     _add_mother(segment, reference, resource, scope)
     _add_last_update(segment, reference, resource, scope)
     if frame.appointment is not None:

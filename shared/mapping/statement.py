@@ -40,9 +40,12 @@ class Part:
     element: str
 
 
-def _part(source: str, name: str, element: str, build: Build) -> Part:
-    row = one(source, f"Observation.component.{element}", build, _DECIDED, placed=True, part=KEPT)
-    return Part(row, name, element)
+def component(
+    source: str, name: str, element: str, build: Build, guide: str = _DECIDED, *, repeats: bool = False
+) -> Part:
+    """Return the part of a field whose value, or each of them, is a component of this name."""
+    row_of = many if repeats else one
+    return Part(row_of(source, f"Observation.component.{element}", build, guide, placed=True, part=KEPT), name, element)
 
 
 def _placed(source: str, target: str, build: Build) -> Row:
@@ -50,13 +53,13 @@ def _placed(source: str, target: str, build: Build) -> Row:
 
 
 _ACCIDENT_PARTS = (
-    _part("ACC-2", "Accident code", "valueCodeableConcept", concept(bare_table("0050", ""))),
-    _part("ACC-4", "Auto accident state", "valueCodeableConcept", concept(bare_table("0347", ""))),
-    _part("ACC-5", "Accident job related", "valueBoolean", _YES_NO),
-    _part("ACC-6", "Accident death", "valueBoolean", _YES_NO),
-    _part("ACC-9", "Brought in by", "valueString", text),
-    _part("ACC-10", "Police notified", "valueBoolean", _YES_NO),
-    _part("ACC-12", "Degree of patient liability", "valueQuantity", bare_quantity),
+    component("ACC-2", "Accident code", "valueCodeableConcept", concept(bare_table("0050", ""))),
+    component("ACC-4", "Auto accident state", "valueCodeableConcept", concept(bare_table("0347", ""))),
+    component("ACC-5", "Accident job related", "valueBoolean", _YES_NO),
+    component("ACC-6", "Accident death", "valueBoolean", _YES_NO),
+    component("ACC-9", "Brought in by", "valueString", text),
+    component("ACC-10", "Police notified", "valueBoolean", _YES_NO),
+    component("ACC-12", "Degree of patient liability", "valueQuantity", bare_quantity),
 )
 _SCENE = _placed("ACC-3", "Location.name", text)
 _SCENE_ADDRESS = _placed("ACC-11", "Location.address", address)
@@ -75,10 +78,10 @@ ACCIDENT = Table(
 )
 
 _GROUP_PARTS = (
-    _part("DRG-5", "Outlier type", "valueCodeableConcept", concept(bare_table("0083", ""))),
-    _part("DRG-6", "Outlier days", "valueQuantity", bare_quantity),
-    _part("DRG-14", "PCCL value", "valueCodeableConcept", concept(bare_table("0728", ""))),
-    _part("DRG-15", "Effective weight", "valueQuantity", bare_quantity),
+    component("DRG-5", "Outlier type", "valueCodeableConcept", concept(bare_table("0083", ""))),
+    component("DRG-6", "Outlier days", "valueQuantity", bare_quantity),
+    component("DRG-14", "PCCL value", "valueCodeableConcept", concept(bare_table("0728", ""))),
+    component("DRG-15", "Effective weight", "valueQuantity", bare_quantity),
 )
 GROUP = Table(
     "DRG",
@@ -92,8 +95,8 @@ GROUP = Table(
 )
 
 _DISABILITY_PARTS = (
-    _part("DB1-7", "Return to work", "valueDateTime", date_time),
-    _part("DB1-8", "Unable to work since", "valueDateTime", date_time),
+    component("DB1-7", "Return to work", "valueDateTime", date_time),
+    component("DB1-8", "Unable to work since", "valueDateTime", date_time),
 )
 _WHO = _placed("DB1-2", "Observation.subject", text)
 _NUMBER = many("DB1-3", "Patient.identifier", cx(), _DECIDED, placed=True, part=KEPT)
@@ -111,9 +114,9 @@ DISABILITY = Table(
 )
 
 _DEATH_PARTS = (
-    _part("PDA-3", "Death certified", "valueBoolean", _YES_NO),
-    _part("PDA-6", "Autopsy", "valueBoolean", _YES_NO),
-    _part("PDA-9", "Coroner", "valueBoolean", _YES_NO),
+    component("PDA-3", "Death certified", "valueBoolean", _YES_NO),
+    component("PDA-6", "Autopsy", "valueBoolean", _YES_NO),
+    component("PDA-9", "Coroner", "valueBoolean", _YES_NO),
 )
 _DEATHPLACE = _placed("PDA-2", "Observation.extension.valueReference", location)
 _SIGNED = _placed("PDA-4", "Procedure.performedDateTime", date_time)
@@ -139,7 +142,7 @@ CERTIFICATION = fixed(_SNOMED, "308646001", "Death certification")
 AUTOPSY = fixed(_SNOMED, "29240004", "Autopsy examination")
 
 
-def _statement(
+def statement_of(
     node: Node, frame: Frame, scope: Scope, rows: Table, parts: tuple[Part, ...], code: Resource, *key: str
 ) -> Resource | None:
     """Return the Observation of a segment, not yet added; None where it says nothing of a person."""
@@ -160,7 +163,7 @@ def _statement(
     found = [
         {"code": {"text": part.name}, part.element: value}
         for part in parts
-        if (value := first(part.row, segment, scope, resource)) is not None
+        for value in values(part.row, segment, scope, resource)
     ]
     if found:
         resource["component"] = found
@@ -174,7 +177,7 @@ def _at(resource: Resource, place: Resource | None) -> None:
 
 def accident(node: Node, frame: Frame, scope: Scope) -> None:
     """ACC: the accident, at its place."""
-    resource = _statement(node, frame, scope, ACCIDENT, _ACCIDENT_PARTS, ACCIDENT_CODE, node.segment.text(1))
+    resource = statement_of(node, frame, scope, ACCIDENT, _ACCIDENT_PARTS, ACCIDENT_CODE, node.segment.text(1))
     if resource is None:
         return
     name, where = (first(row, node.segment, scope, resource) for row in (_SCENE, _SCENE_ADDRESS))
@@ -185,7 +188,7 @@ def accident(node: Node, frame: Frame, scope: Scope) -> None:
 
 def diagnosis_group(node: Node, frame: Frame, scope: Scope) -> None:
     """DRG: the diagnosis related group of the visit."""
-    resource = _statement(node, frame, scope, GROUP, _GROUP_PARTS, GROUP_CODE)
+    resource = statement_of(node, frame, scope, GROUP, _GROUP_PARTS, GROUP_CODE)
     if resource is not None:
         scope.add(resource)
 
@@ -203,7 +206,7 @@ def disability(node: Node, frame: Frame, scope: Scope) -> None:
     more = [one_ for one_ in values(_NUMBER, segment, scope, frame.person) if one_ not in known]
     if more:
         frame.person["identifier"] = [*known, *more]
-    resource = _statement(node, frame, scope, DISABILITY, _DISABILITY_PARTS, DISABILITY_CODE, segment.text(5))
+    resource = statement_of(node, frame, scope, DISABILITY, _DISABILITY_PARTS, DISABILITY_CODE, segment.text(5))
     if resource is None:
         return
     lasting = ordered(first(_SINCE, segment, scope, resource), first(_UNTIL, segment, scope, resource), scope)
@@ -215,7 +218,7 @@ def disability(node: Node, frame: Frame, scope: Scope) -> None:
 def death(node: Node, frame: Frame, scope: Scope) -> None:
     """PDA: the cause of death, its certification and the autopsy."""
     segment = node.segment
-    resource = _statement(node, frame, scope, DEATH, _DEATH_PARTS, CAUSE_CODE)
+    resource = statement_of(node, frame, scope, DEATH, _DEATH_PARTS, CAUSE_CODE)
     if resource is None:
         return
     _at(resource, first(_DEATHPLACE, segment, scope, resource))

@@ -22,11 +22,14 @@ class Resolved:
     """The answers to the claims of one message, as the mapping asks for them.
 
     Attributes:
-        ids: By the place of the claim: each segment makes one claim at most.
+        ids: By the place of the claim.
+        findings: What was noticed.
+        former: Whom a person's number means now, and whom it meant before a merge or a move.
     """
 
     ids: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
+    former: tuple[tuple[str, str], ...] = ()
 
     def resolve(self, kind: str, claim: Claim) -> str:
         """Return the id of the resource that the claim is about."""
@@ -143,4 +146,6 @@ def _answer(
         if others:
             findings.append(Finding("identifiers_disagree", claim.place, f"{len(others)} others"))
     ids = {claim.place: resolution.resource for claim, resolution in zip(claims, resolutions, strict=True)}
-    return conflict or Resolved(ids, tuple(findings))
+    pairs = zip(claims, resolutions, strict=True)
+    former = {(one.resource, each): None for claim, one in pairs if claim.kind == "Patient" for each in one.former}
+    return conflict or Resolved(ids, tuple(findings), tuple(former))

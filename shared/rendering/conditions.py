@@ -1,4 +1,4 @@
-"""AllergyIntolerance as AL1 and Condition as DG1 (guide: AL1[AllergyIntolerance], DG1[Condition], DG1[Encounter])."""
+"""Condition as DG1 (guide: DG1[Condition], DG1[Encounter])."""
 
 from __future__ import annotations
 
@@ -6,65 +6,18 @@ from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.person import EXTENSION
-from shared.rendering.coded import code, concept, text, text_concept
+from shared.rendering.coded import concept, text
 from shared.rendering.identifiers import ei
 from shared.rendering.people import xcn
-from shared.rendering.rows import Implied, Resource, Row, Table, fill, prune
+from shared.rendering.rows import Implied, Resource, Row, Table, fill
 from shared.rendering.times import time
 
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft
 
-_CATEGORY = table("AllergenType[AllergyIntoleranceCategory]")
-_SEVERITY = table("AllergySeverity[AllergyIntolerance.reaction.severity]")
-_CRITICALITY = table("AllergySeverity[AllergyIntolerance.criticality]")
 
-ALLERGY = Table(
-    "AL1",
-    "AllergyIntolerance",
-    (
-        Row("AL1-2", "AllergyIntolerance.category", code(_CATEGORY), "AL1[AllergyIntolerance] 6 to 8"),
-        Row("AL1-3", "AllergyIntolerance.code", concept(), "AL1[AllergyIntolerance] 10"),
-        Row("AL1-4", "AllergyIntolerance.criticality", code(_CRITICALITY), "AL1[AllergyIntolerance] 11"),
-        Row("AL1-6", "AllergyIntolerance.onsetDateTime", time, "AL1[AllergyIntolerance] 16"),
-    ),
-    (
-        Implied("clinicalStatus", "an allergy that a message lists is active"),
-        Implied("patient", "the person of the message"),
-        Implied("type", "AL1-2 says it", ("allergy",)),
-    ),
-)
-
-REACTION = Table(
-    "AL1",
-    "AllergyIntolerance.reaction",
-    (
-        Row("AL1-4", "reaction.severity", code(_SEVERITY), "AL1[AllergyIntolerance] 14"),
-        Row("AL1-5", "reaction.manifestation", text_concept, "AL1[AllergyIntolerance] 15"),
-    ),
-)
-
-
-def write_allergies(patient: str, draft: Draft) -> None:
-    """Write an AL1 for each active AllergyIntolerance of the person."""
-    number = 0
-    for url, allergy in draft.all("AllergyIntolerance"):
-        if not draft.points_at(allergy.get("patient"), patient) or _is_void(allergy):
-            continue
-        number += 1
-        segment = draft.segment("AL1")
-        segment.set(1, str(number))
-        with draft.open(url) as resource:
-            for reaction in resource.get("reaction", ()):
-                fill(segment, reaction, REACTION, draft)
-            prune(resource)
-            fill(segment, resource, ALLERGY, draft)
-            if segment.fields.get(2):
-                resource.pop("_type", None)  # category and type are one AL1-2
-
-
-def _is_void(resource: Resource) -> bool:
-    """Tell whether a resource says that it does not hold: a message has no allergy that is none."""
+def is_void(resource: Resource) -> bool:
+    """Tell whether a resource says that it does not hold: a message lists what holds."""
     codes = {
         one.get("code")
         for element in ("clinicalStatus", "verificationStatus")
@@ -110,7 +63,7 @@ def write_diagnoses(patient: str, visit: str, draft: Draft) -> None:
     number = 0
     with draft.open_if_any(visit) as encounter:
         for url, condition in draft.all("Condition"):
-            if not draft.points_at(condition.get("subject"), patient) or _is_void(condition):
+            if not draft.points_at(condition.get("subject"), patient) or is_void(condition):
                 continue
             number += 1
             segment = draft.segment("DG1")
@@ -131,4 +84,4 @@ def _forget_second_date(resource: Resource) -> None:
             one.clear()
 
 
-TABLES = (ALLERGY, REACTION, DIAGNOSIS, IN_THE_VISIT)
+TABLES = (DIAGNOSIS, IN_THE_VISIT)

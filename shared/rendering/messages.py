@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.message.errors.mapping import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
+from shared.rendering.allergies import write_adverse_reactions, write_allergies
 from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
-from shared.rendering.conditions import write_allergies, write_diagnoses
+from shared.rendering.conditions import write_diagnoses
 from shared.rendering.demographics import is_will
 from shared.rendering.documents import write_document
 from shared.rendering.guarantor import guarantors, write_guarantors
@@ -100,6 +101,15 @@ def _merge(about: About, draft: Draft) -> None:
         raise ResourceAbsent("Patient.link of the record that gives way")
 
 
+def _adverse_reactions(about: About, draft: Draft) -> None:
+    if not draft.all("AllergyIntolerance"):
+        raise ResourceAbsent("AllergyIntolerance")
+    write_event(about.event, draft)
+    write_patient(about.patient, draft)
+    _write_visit_if_any(about, draft)
+    write_adverse_reactions(about.patient, draft)
+
+
 def _results(about: About, draft: Draft) -> None:
     reports = [url for url, one in draft.all("DiagnosticReport") if draft.points_at(one.get("subject"), about.patient)]
     if not reports:
@@ -181,6 +191,7 @@ KINDS = {
     **dict.fromkeys(("ADT^A01", "ADT^A04", "ADT^A08"), Kind("ADT_A01", _admission)),
     "ADT^A03": Kind("ADT_A03", _admission),
     "ADT^A40": Kind("ADT_A39", _merge),
+    "ADT^A60": Kind("ADT_A60", _adverse_reactions),
     "ORU^R01": Kind("ORU_R01", _results),
     "OML^O21": Kind("OML_O21", _orders),
     "ORM^O01": Kind("ORM_O01", _old_orders),

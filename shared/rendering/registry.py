@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.rendering import (
     accounts,
+    allergies,
     appointments,
     charges,
     conditions,
@@ -42,6 +43,7 @@ FAMILIES = (
     merge,
     related_person,
     visit,
+    allergies,
     conditions,
     insurance,
     insured,

@@ -38,12 +38,18 @@ LARGE_BYTES = 256 * 1024  # a message of this size is some hundred thousand obje
 
 
 class Job(NamedTuple):
-    """A message that can be read, and the ids of the persons and visits it speaks of, by place."""
+    """A message that can be read, and who it is about.
+
+    Attributes:
+        ids: Of the persons, visits and accounts it speaks of, by place.
+        former: Whom its persons' numbers mean now, and whom they meant before (`ChangeNotes.former`).
+    """
 
     body: bytes
     interface: InterfaceId
     sequence: Sequence
     ids: Mapping[str, str]
+    former: tuple[tuple[str, str], ...] = ()
 
 
 class Converted(NamedTuple):
@@ -82,7 +88,8 @@ class Converter:
             raise FhirInvalid.of(*faults)
         if faults:
             raise BundleInvalid(f"{len(faults)} faults, first {faults[0].code} at {faults[0].place}")
-        record = encode_record(CanonicalRecord(conversion.bundle, conversion.changes, job.sequence), written)
+        changes = conversion.changes._replace(former=job.former)
+        record = encode_record(CanonicalRecord(conversion.bundle, changes, job.sequence), written)
         findings = (*conversion.findings, *profile_findings(interface, conversion.bundle))
         return Converted(record, findings, conversion.changes.identity)
 

@@ -228,7 +228,7 @@ def _answered(reading: Reading, answer: Resolved | IntegrationError) -> _Ready |
     item = reading.item
     if isinstance(answer, IntegrationError):
         return _stopped(item, answer)
-    job = Job(reading.body.short, item.interface, item.sequence, answer.ids)
+    job = Job(reading.body.short, item.interface, item.sequence, answer.ids, answer.former)
     return _Ready(item, job, reading.claims, reading.body.values, answer.findings)
 
 

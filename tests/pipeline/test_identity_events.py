@@ -121,9 +121,10 @@ async def test_a_changed_number_is_the_same_record_under_a_new_one(hub, event):
 
     await send(hub, edit("M", event, pid(number("9")), mrg(number("1"))))
 
+    numbers = {one["value"]: one.get("use") for one in (await patient(hub, before))["identifier"]}
+    assert numbers == {"1": "old", "9": None}
     assert await person(hub, "9") == await person(hub, "1") == before
     assert len(await hub.resources("Patient")) == 2
-    assert values(await patient(hub, before)) == {"1", "9"}
     assert "link" not in await patient(hub, before)
 
 
@@ -257,17 +258,127 @@ class TestVisitNumbers:
         assert (await self.encounters(hub))[prior] == before
 
 
-@pytest.mark.parametrize("event", ["A35", "A41", "A49"])
-async def test_an_account_event_edits_no_person(hub, event):
-    """3.3.35, 3.3.41, 3.3.49: PID-3 and MRG-1 are the same; only the account number differs."""
-    one = await person(hub, "1")
+class TestAccountNumbers:
+    """A35, A36, A41, A44, A49: the account number is in MRG-3 and PID-18."""
 
-    await send(hub, edit("M", event, pid(number("1"), account="K2"), mrg(number("1"), account="K1")))
+    async def at(self, hub, control_id, account, of="1", name=ANNA):
+        """Return the Account that a message under an account number changes."""
+        before = {one["id"]: one for one in await hub.resources("Account")}
+        await send(hub, edit(control_id, "A31", pid(number(of), name, account=account)))
+        [changed] = [one["id"] for one in await hub.resources("Account") if before.get(one["id"]) != one]
+        return changed
 
-    assert (await hub.record("M")).state is MessageState.ROUTED
-    assert await person(hub, "1") == one
-    assert "link" not in await patient(hub, one)
-    assert {one["value"] for each in await hub.resources("Account") for one in each["identifier"]} == {"K1", "K2"}
+    async def account(self, hub, resource):
+        [found] = [one for one in await hub.resources("Account") if one["id"] == resource]
+        return found
+
+    @pytest.mark.parametrize("event", ["A35", "A36", "A41", "A49"])
+    async def test_two_known_accounts_become_one(self, hub, event):
+        """3.3.35, 3.3.36, 3.3.41: what comes under the number that was given up is the account's that remains."""
+        prior, survivor = await self.at(hub, "B", "K1"), await self.at(hub, "C", "K2")
+        assert prior != survivor
+        patient_1 = "2" if event == "A36" else "1"
+
+        await send(hub, edit("M", event, pid(number("1"), account="K2"), mrg(number(patient_1), account="K1")))
+
+        assert (await hub.record("M")).state is MessageState.ROUTED
+        assert await self.at(hub, "D", "K1") == survivor
+        given_up = await self.account(hub, prior)
+        assert (given_up["status"], given_up["partOf"]) == ("inactive", {"reference": f"Account/{survivor}"})
+        assert values(await self.account(hub, survivor)) == {"K1", "K2"}
+
+    @pytest.mark.parametrize("event", ["A35", "A41", "A49"])
+    async def test_they_edit_no_person(self, hub, event):
+        """PID-3 and MRG-1 are the same: only the account number differs."""
+        one = await person(hub, "1")
+
+        await send(hub, edit("M", event, pid(number("1"), account="K2"), mrg(number("1"), account="K1")))
+
+        assert await person(hub, "1") == one
+        assert "link" not in await patient(hub, one)
+
+    @pytest.mark.parametrize("event", ["A44", "A49"])
+    async def test_a_new_number_is_the_same_account(self, hub, event):
+        """3.3.49, and 3.3.44 with a new number: the old one goes on to be understood, as one no longer valid."""
+        before = await self.at(hub, "B", "K1")
+        of, name = ("2", BERT) if event == "A44" else ("1", ANNA)
+
+        await send(hub, edit("M", event, pid(number(of), name, account="K9"), mrg(number("1"), account="K1")))
+
+        [only] = await hub.resources("Account")
+        assert {one["value"]: one.get("use") for one in only["identifier"]} == {"K1": "old", "K9": None}
+        assert await self.at(hub, "C", "K9", of, name) == await self.at(hub, "D", "K1", of, name) == before
+
+    async def test_sent_again_a_merge_changes_nothing(self, hub):
+        """A resend with another control id finds the number redirected."""
+        await self.at(hub, "B", "K1")
+        await self.at(hub, "C", "K2")
+        merge = edit("M", "A41", pid(number("1"), account="K2"), mrg(number("1"), account="K1"))
+        await send(hub, merge)
+        before = {one["id"]: one.get("partOf") for one in await hub.resources("Account")}
+
+        await send(hub, merge.replace(b"|M|P|", b"|M2|P|"))
+
+        assert (await hub.record("M2")).state is MessageState.ROUTED
+        assert {one["id"]: one.get("partOf") for one in await hub.resources("Account")} == before
+
+    async def test_the_other_way_round_is_a_circle(self, hub):
+        """The survivor gave way before: the sender's idea of the accounts is not the hub's, and a person decides."""
+        await self.at(hub, "B", "K1")
+        await self.at(hub, "C", "K2")
+        merge = edit("M", "A41", pid(number("1"), account="K2"), mrg(number("1"), account="K1"))
+        back = edit("N", "A41", pid(number("1"), account="K1"), mrg(number("1"), account="K2"))
+
+        await send(hub, merge, back)
+
+        record = await hub.record("N")
+        assert (record.state, record.code) == (MessageState.QUARANTINED, "MPI-002")
+
+    async def test_a_placeholder_is_nobodys_account(self, hub):
+        """All patients with account UNKNOWN would share one, which the next message would give to another of them."""
+        one = await self.at(hub, "B", "UNKNOWN")
+        other = await self.at(hub, "C", "UNKNOWN", "2", BERT)
+
+        assert one != other
+
+    async def test_a_merge_of_persons_leaves_their_accounts_apart(self, hub):
+        """3.3.40: MRG-3 of an A40 says which account the prior record had, not that it is no longer one."""
+        prior, survivor = await self.at(hub, "B", "K1", "2", BERT), await self.at(hub, "C", "K2")
+
+        await send(hub, edit("M", "A40", pid(number("1"), account="K2"), mrg(number("2"), account="K1")))
+
+        assert await self.at(hub, "D", "K1") == prior != survivor
+        assert "partOf" not in await self.account(hub, prior)
+
+
+class TestWhatLiesBelow:
+    """What is stored below a visit, an account or a number that moves follows when it comes again."""
+
+    async def corrected(self, hub, of, name):
+        """Return what the store says of a correction of the result that comes for somebody else now."""
+        await send(hub, result("R2", number=number(of), name=name))
+        return (await hub.deliveries("R2"))["store"].code
+
+    async def test_a_result_follows_the_number_it_may_have_come_under(self, hub):
+        """A43: the laboratory corrects under the number that is Bert's by now; the result was stored as Anna's."""
+        await send(hub, adt("A3", "A31", number=f"{number('1')}~{number('70')}", visit=None))
+        await send(hub, result("R1", number=number("70"), name="Example^Anna"))
+        other = await person(hub, "2")
+
+        await send(hub, edit("M", "A43", pid(number("2"), BERT), mrg(number("70"))))
+
+        assert (await self.corrected(hub, "70", "Sample^Bert")).startswith("stored")
+        [observation] = await hub.resources("Observation")
+        assert observation["subject"] == {"reference": f"Patient/{other}"}
+
+    async def test_under_a_number_that_was_always_the_others_it_stops(self, hub):
+        """The same filler number for another patient is a mistake of somebody, and no part of the move."""
+        await send(hub, adt("A3", "A31", number=f"{number('1')}~{number('70')}", visit=None))
+        await send(hub, result("R1", number=number("70"), name="Example^Anna"))
+
+        await send(hub, edit("M", "A43", pid(number("2"), BERT), mrg(number("70"))))
+
+        assert await self.corrected(hub, "2", "Sample^Bert") == "STORE-011"
 
 
 async def test_several_merges_of_one_message_are_all_made(hub):

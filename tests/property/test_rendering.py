@@ -221,6 +221,19 @@ AL1 = {
     5: many(words),
     6: days,
 }
+IAM = {
+    2: of_table("AllergenType[AllergyIntoleranceCategory]"),
+    3: coded(),
+    4: of_table("AllergySeverity[AllergyIntolerance.criticality]"),
+    5: many(words),
+    7: ei,
+    11: days,
+    12: words,
+    13: times,
+    14: xpn.map(lambda text: "Teller" + text),
+    15: composed(st.sampled_from(("SPO", "CHD", "PAR")), words, st.just("HL70063")),
+    17: st.sampled_from(("C^^HL70438", "I^^HL70438", "U^^HL70438")),
+}
 DG1 = {3: coded(), 5: moments, 6: codes, 15: st.integers(1, 9).map(str), 16: xcn, 19: times, 20: ei}
 IN1 = {
     2: coded("L"),
@@ -515,6 +528,7 @@ NEEDED = {
     "PV1": {2, 3, 19},
     "NK1": {2, 3},
     "AL1": {3},
+    "IAM": {3},
     "DG1": {3, 6},
     "IN1": {2, 3, 8, 11, 16},  # the insured by name, the group by number
     "ORC": {2, 3},
@@ -623,6 +637,34 @@ def test_a_merge_comes_back(data):
     differing, rendering = came_back(sent, "ADT^A40^ADT_A39")
     assert differing == []
     assert rendering.findings == ()
+
+
+@MANY
+@given(st.data())
+def test_allergies_come_back(data):
+    """ADT^A60: one that was told with an action of its own, one that was entered in error."""
+    draw = data.draw
+    wrong = draw(segment("IAM", IAM, f1="2", f6="D^^HL70323", f17="E^^HL70438"))
+    sent = [
+        draw(segment("EVN", EVN)),
+        draw(segment("PID", PID)),
+        draw(segment("PV1", PV1)),
+        told(draw(segment("IAM", IAM, f1="1", f6="U^^HL70323"))),
+        told(wrong),
+    ]
+    differing, rendering = came_back(sent, "ADT^A60^ADT_A60")
+    assert differing == []
+    assert rendering.findings == ()
+
+
+def told(iam):
+    """An IAM: who is related has a name, and the text of an onset counts where no date does."""
+    name, said = iam
+    if 14 not in said:
+        said.pop(15, None)
+    if 11 in said:
+        said.pop(12, None)
+    return name, said
 
 
 OLD_TIMING = st.sampled_from(
@@ -873,7 +915,7 @@ def test_every_field_of_the_rows_is_among_the_strategies(name):
     strategies = {
         "ORC": ORC | ENTERED, "OBR": REPORT | SERVICE | DRAWN, "OBX": OBX, "SPM": SPM, "SCH": SCH, "PID": PID,
         "PD1": PD1, "NK1": NK1, "PV1": PV1, "PV2": PV2, "AL1": AL1, "DG1": DG1, "IN1": IN1, "AIS": AIS, "AIG": AIG,
-        "AIL": AIL, "AIP": AIP, "NTE": NTE, "EVN": EVN, "GT1": GT1, "PR1": PR1, "ROL": ROL | MEMBER, "IN2": IN2,
+        "IAM": IAM, "AIL": AIL, "AIP": AIP, "NTE": NTE, "EVN": EVN, "GT1": GT1, "PR1": PR1, "ROL": ROL | MEMBER, "IN2": IN2,
         "IN3": IN3, "ACC": ACC, "DB1": DB1, "DRG": DRG, "PDA": PDA, "TQ1": TQ1 | BOUNDS, "TQ2": TQ2, "FT1": FT1,
         "CTI": CTI, "BLG": BLG, "CTD": CTD, "SAC": SAC, "UB1": UB1, "UB2": UB2,
     }[name]  # fmt: skip

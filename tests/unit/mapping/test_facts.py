@@ -23,7 +23,7 @@ BARS = {MICROSOFT: (0.92, 0.94), GOOGLE: (0.85, 0.87), REPORTSTREAM: (0.88, 0.88
 # What must never be missed, where the expected value is right.
 ALWAYS = frozenset(
     {"Patient.identifier.value", "Patient.name.family", "Patient.name.given", "Patient.birthDate", "Patient.gender"}
-    | {"Observation.code.coding.code", "DiagnosticReport.code.coding.code"}
+    | {"Observation.code.coding.code", "DiagnosticReport.code.coding.code", "Immunization.vaccineCode.coding.code"}
     | {"Observation.valueQuantity.value", "Observation.valueString", "Observation.valueCodeableConcept.coding.code"}
     | {"Observation.valueDateTime", "Observation.valueRange.low.value", "Observation.valueRatio.numerator.value"}
 )

@@ -28,6 +28,7 @@ PLACE = (
     "LRL||A||PAR^Parent||W2^^^GENHOSP",
     "LRL||A||ALI^Alias||Blue room",
     "LDP||CARD^Cardiology^L|CAR|HEART^Heart^L||A||||MON^WED^0900^1700|^WPN^PH^^1^555^5550102",
+    "LCH||||SMK^Smoking^HL70324|Y",
     "LCC|||PRI^Private",
 )
 
@@ -55,6 +56,27 @@ def test_a_member_of_staff_has_numbers_names_ways_and_qualifications():
     assert found["qualification"][1]["period"] == {"start": "1990-01-01", "end": "1996-01-01"}
     assert found["qualification"][2]["period"] == {"start": "2000-01-01", "end": "2030-12-31"}
     assert found["communication"][0]["coding"][0]["code"] == "es"
+
+
+def test_places_and_departments_have_characteristics():
+    """Decision 0145: LCH of a place is what R5 calls so; below an LDP, and LCC-3, they are the department's."""
+    place, smoking, department = PLACE[0], PLACE[4], PLACE[3]
+    conversion = filed("M05", "MAD", place, smoking, "LCH||||GEN^Gender|F", department, smoking, PLACE[5])
+    characteristics = [
+        one["valueCodeableConcept"]
+        for located in resources(conversion, "Location")
+        for one in located.get("extension", ())
+    ]
+    assert [one["coding"][0]["code"] for one in characteristics] == ["SMK", "GEN"]
+    assert characteristics[1]["text"] == "Gender: F"
+    offered = only(conversion, "HealthcareService")["characteristic"]
+    assert [one["coding"][0]["code"] for one in offered] == ["SMK", "PRI"]
+
+
+def test_a_characteristic_that_a_place_has_not_is_left_out():
+    """LCH-5 N."""
+    conversion = filed("M05", "MAD", PLACE[0], "LCH||||SMK^Smoking|N")
+    assert all("extension" not in one for one in resources(conversion, "Location"))
 
 
 def test_the_number_of_a_member_of_staff_was_a_code_until_2_3():

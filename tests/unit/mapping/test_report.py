@@ -93,7 +93,7 @@ PLACES = (
     _HEAD % b"MFN^M05" + b"MFI|LOC^Place^HL70175||UPD|||AL\rMFE|MUP|1||W2|PL|20240301080000-0500|1234^Klerk^Kim\r"
     b"LOC|W2^204^1^GENHOSP|Room|R^Room|GENHOSP^^^^^^XX^^^G1|1 Main^^Town|^WPN^PH^^1^555^5550101|L1^License^L\r"
     b"LRL||A||PAR^Parent||W2^205^^GENHOSP\rLDP||CARD^Cardiology|CAR^Card|HEART^Heart||A||||MON^WED^0900^1700|"
-    b"^WPN^PH^^1^555^5550102\r"
+    b"^WPN^PH^^1^555^5550102\rLCH||A||SMK^Smoking|Y^Yes\rLCC|||PRI^Private~SPR^Semi\r"
 )
 SRM = (
     _HEAD
@@ -141,6 +141,18 @@ BILL = (
     b"UB2|1|5|02^Work^NUBC|6|7|80&Days&N^12~01&Rate&N^100&USD|11&Onset&N^20240301|70&Stay&N^20240301^20240304|S|||||||"
     b"N|4\r"
 )
+STAY = (
+    _HEAD % b"BAR^P12"
+    + _PID
+    + PV1.encode()
+    + b"\rABS||CAR^Cardiac^L|MO^Moderate^L|||2^Urgent^L|20240310|4777^Attend^Ada|D^Doctor^L|"
+    b"Y|1^Premature^L|38|2^Born^L|N\r"
+    b"BLC|RED^Red cells^L|2^mL&millilitre&UCUM\rRMI|F^Fall^L|20240309|P^Preventable^L\r"
+    b"GP1|131^Outpatient^L|450^ER^L~300^Lab^L|0^Paid^L|1^Edit^L~2^More^L|120.5&USD\r"
+    b"PR1|1||80146002^Appendectomy^SCT||20240309\r"
+    b"GP2|360^Room^L|3|99.5&USD|1^Paid^L|2^Denied^L|3^Edit^L~4^More^L|10^APC^L|1^Modifier^L~2^More^L|5^Adjusted^L|0^Single^L|"
+    b"80&USD|OPPS^Prospective^L|7.5&USD|33\r"
+)
 STOCK = (
     _HEAD % b"OUL^R22"
     + _PID
@@ -158,7 +170,7 @@ DIET = (
     b"ODS|P|EVE^Evening|VEG^Vegetarian^L|At home\rODT|EARLY^Early^HL70160|MORN^Morning|Soft spoon\r"
 )
 SAMPLES = {
-    "diet": DIET, "consent": CONSENT, "bill": BILL, "stock": STOCK, "reactions": REACTIONS,
+    "diet": DIET, "consent": CONSENT, "bill": BILL, "stock": STOCK, "stay": STAY, "reactions": REACTIONS,
     "adt": ADT, "oru": ORU, "siu": SIU, "dft": DFT, "mdm": MDM, "care": CARE, "ref": REF, "staff": STAFF,
     "places": PLACES, "srm": SRM, "ack": ACK, "order": ORDER, "imaging": IMAGING, "supply": SUPPLY, **MEDICATION,
 }  # fmt: skip
