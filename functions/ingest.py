@@ -2,8 +2,9 @@
 
 import azure.functions as func
 
+from functions.answers import caller_of
 from shared.app import hub
-from shared.message.stream import STREAM_HEADER
+from shared.message.stream import RELAY_HEADER, STREAM_HEADER
 
 blueprint = func.Blueprint()
 
@@ -12,7 +13,19 @@ blueprint = func.Blueprint()
 async def ingest(req: func.HttpRequest) -> func.HttpResponse:
     body, interface, stream = req.get_body(), req.route_params.get("interface"), req.headers.get(STREAM_HEADER)
     taking = hub().ingest
-    reply = await (taking.take_stream(stream, body, interface) if stream else taking.take(body, interface))
+    if stream:
+        reply = await taking.take_stream(stream, body, sender_of(req), interface)
+    else:
+        reply = await taking.take(body, interface)
     return func.HttpResponse(
         reply.body, status_code=reply.status, mimetype=reply.media_type, headers=dict(reply.headers)
     )
+
+
+def sender_of(req: func.HttpRequest) -> str:
+    """Return who sends: the caller, and behind a bridge the hybrid connection that it listens on.
+
+    The bridge's word is believed about what is behind it alone: the name begins with the bridge's own.
+    """
+    caller, relay = caller_of(req).name, req.headers.get(RELAY_HEADER)
+    return f"{caller}/{relay}" if relay else caller

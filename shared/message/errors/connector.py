@@ -99,6 +99,16 @@ class CertificateExpiring(IntegrationError):
     next_step = "put the new certificate in its place; the connector reads it without a restart"
 
 
+class StreamNotYours(IntegrationError):
+    """A caller named a stream of a connector whose name belongs to another caller; nothing of the request was taken."""
+
+    code = "CONNECTOR-013"
+    what = "the connector's name belongs to another caller"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = "give each connector its own name; where it has a new identity, `caduceus connectors --forget NAME`"
+
+
 class MirrorLost(IntegrationError):
     """The second copy of a spool does not take what is written; by setting, the spool waits for it or goes on alone."""
 
