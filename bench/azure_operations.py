@@ -121,7 +121,7 @@ class _Host:
         self.executions += 1
         stream = f"bench/feed; epoch=1; n={numbers.start + 1}; count={IN_A_REQUEST}"
         body = b"".join(admission(number, PATIENTS) for number in numbers)
-        reply = await self._hub.ingest.take_stream(stream, body)
+        reply = await self._hub.ingest.take_stream(stream, body, "bench")
         if reply.body.count(b"MSA|AA|") != IN_A_REQUEST:
             raise RuntimeError("a message was not accepted")
         await asyncio.sleep(0.1)  # the marks of ingest share a write

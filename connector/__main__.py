@@ -23,7 +23,7 @@ from connector.config import Config
 from connector.config_file import read_config
 from connector.log import log, log_failure
 from connector.process import Connector
-from connector.recover import last_confirmed
+from connector.recover import last_confirmed, newest_copy
 from connector.status import ADDRESS
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import ConnectorConfigInvalid
@@ -109,13 +109,16 @@ def status(file: Path) -> int:
         print("connector: it does not run, or does not answer", file=sys.stderr)
         return 1
     print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-    is_well = report["line_up"] and not report["spool_is_full"] and not report["refused"]
-    return 0 if is_well else 2
+    needs_a_look = report["spool_is_full"] or report["mirror"] == "behind" or report["refused"]
+    return 0 if report["line_up"] and not needs_a_look else 2
 
 
 def recover(file: Path) -> int:
     """Print, for each listener, the last message that the hub has: its sender sends again what came after it."""
-    for one in last_confirmed(read_config(file).connector.folder):
+    config = read_config(file)
+    copy = newest_copy(config.connector.folder, config.spool.mirror)
+    print(f"from {copy}", file=sys.stderr)
+    for one in last_confirmed(copy):
         at = "" if one.at is None else datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds")
         print(f"{one.stream}\tlast confirmed MSH-10 {one.control_id or '(none)'}\t{at}\twaiting {one.waiting}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import time
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from connector.certificates import WARN_DAYS, certificates
@@ -77,6 +79,19 @@ def _spool(config: Config) -> Iterator[Finding]:
         yield Finding(False, f"folder {folder}", type(error).__name__)
         return
     yield Finding(free > _FREE_MEGABYTES, f"folder {folder}", f"{free:,} MB free")
+    if config.spool.mirror is not None:
+        yield _mirror(folder, config.spool.mirror)
+
+
+def _mirror(folder: Path, mirror: Path) -> Finding:
+    what = f"mirror {mirror}"
+    try:
+        if folder.stat().st_dev == mirror.stat().st_dev:
+            return Finding(False, what, "on the disk of the spool: it would be lost with it")
+        free = shutil.disk_usage(mirror).free // (1024 * 1024)
+    except OSError as error:
+        return Finding(False, what, type(error).__name__)
+    return Finding(free > _FREE_MEGABYTES and os.access(mirror, os.W_OK), what, f"{free:,} MB free")
 
 
 def _ports(config: Config) -> Iterator[Finding]:

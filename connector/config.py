@@ -69,6 +69,12 @@ class SpoolTable(Table):
     """What was acknowledged and is not yet at its destination."""
 
     key: Secret | None = Field(default=None, description="Encrypts payloads at rest; without it the disk must")
+    mirror: Path | None = Field(
+        default=None, description="A folder on another disk for a second copy; it must be there, and is never made"
+    )
+    on_mirror_lost: Literal["stall", "degrade"] = Field(
+        default="stall", description="stall: nothing is acknowledged until it is back; degrade: one copy, and an alert"
+    )
     limit_megabytes: int = Field(default=10_240, ge=1, description="Beyond it the spool is full, see `on_full`")
     keep_outcomes_days: float = Field(default=30, gt=0, description="Outcomes of deliveries can be asked for so long")
 

@@ -9,14 +9,19 @@ from dataclasses import dataclass, field
 
 from connector.config import HubTable
 from connector.header import is_simple
-from connector.hub_answer import Verdict, is_better_sent_singly, is_out_of_step, judge
+from connector.hub_answer import Verdict, is_better_sent_singly, is_not_ours, is_out_of_step, judge
 from connector.link import Link, LinkAnswer
 from connector.log import log, log_failure
 from connector.states import Up, UpEvent, after_up
 from connector.up_queue import Spooled, UpQueue
 from relay.backoff import Backoff
 from shared.message.errors.base import IntegrationError
-from shared.message.errors.connector import HubUnreachable, RefusedAfterAcknowledgement, StreamOutOfStep
+from shared.message.errors.connector import (
+    HubUnreachable,
+    RefusedAfterAcknowledgement,
+    StreamNotYours,
+    StreamOutOfStep,
+)
 from shared.message.identifiers import Sequence as Place
 from shared.message.stream import STREAM_HEADER, StreamPlace
 
@@ -142,8 +147,7 @@ class Forwarder:
         return await self.link.post(self.path, headers, b"".join(each.body for each in batch))
 
     def _look_closer(self, answer: LinkAnswer, count: int) -> None:
-        if is_out_of_step(answer):
-            raise StreamOutOfStep(self.queue.name)
+        self._refuse_to_go_on(answer)
         if count > 1 and is_better_sent_singly(answer):
             self._singly = count
             return
@@ -172,10 +176,15 @@ class Forwarder:
         """Let the hub know that a number stays empty, unless it has it: without that the next one would be a gap."""
         place = StreamPlace(self._place(message), is_void=True)
         answer = await self.link.post(self.path, {STREAM_HEADER: str(place)}, b"")
-        if is_out_of_step(answer):
-            raise StreamOutOfStep(self.queue.name)
+        self._refuse_to_go_on(answer)
         if answer.status != 200:
             raise HubUnreachable(f"HTTP {answer.status}")
+
+    def _refuse_to_go_on(self, answer: LinkAnswer) -> None:
+        if is_out_of_step(answer):
+            raise StreamOutOfStep(self.queue.name)
+        if is_not_ours(answer):
+            raise StreamNotYours(self.queue.name)
 
     def _place(self, message: Spooled) -> Place:
         return Place(self.queue.name, message.epoch, message.n)

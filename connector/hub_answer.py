@@ -11,11 +11,13 @@ from shared.hl7.ack import read_acknowledgement
 from shared.hl7.batch import split_batch
 from shared.message.errors.base import Acknowledgement
 from shared.message.errors.hl7 import AcknowledgementUnreadable
+from shared.message.stream import STREAM_HEADER
 
 _TOOK = frozenset(("AA", "CA"))
 # Of one message these are the hub's last word; of several, each is asked about by itself. 410: its number is void.
 _NEVER = frozenset((400, 410, 413, 422))
 _OUT_OF_STEP = 409
+_NOT_YOURS = 403  # with the stream's header: from ingest, not from a gateway before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ def judge(answer: LinkAnswer, control_ids: Sequence[str]) -> list[Verdict] | Non
 def is_out_of_step(answer: LinkAnswer) -> bool:
     """Tell whether the hub misses an earlier number of the stream."""
     return answer.status == _OUT_OF_STEP
+
+
+def is_not_ours(answer: LinkAnswer) -> bool:
+    """Tell whether the hub says that the stream belongs to another caller."""
+    return answer.status == _NOT_YOURS and STREAM_HEADER.lower() in map(str.lower, answer.headers)
 
 
 def is_better_sent_singly(answer: LinkAnswer) -> bool:

@@ -153,6 +153,8 @@ class Connector:
             "epoch": self.spool.epoch,
             "spool_bytes": self.spool.size_bytes,
             "spool_is_full": self.spool.is_full,
+            "mirror": self._mirror(),
+            "spool_was_brought_back": self.spool.was_brought_back,
             "refused": self._refused(),
             "line_up": self.line.is_up,
             "line_failure": self.line.failure.code if self.line.failure else "",
@@ -185,6 +187,11 @@ class Connector:
             spool_bytes=self.spool.size_bytes,
             certificates=tuple(LapsingCertificate(one.of, one.lapses) for one in certificates(self.config)),
         )
+
+    def _mirror(self) -> str:
+        if self.spool.mirror is None:
+            return "none"
+        return "behind" if self.spool.mirror.is_behind else "in step"
 
     def _refused(self) -> int:
         count: int = self.spool.read("SELECT COUNT(*) FROM refused")[0][0]
@@ -296,7 +303,13 @@ class Connector:
 def open_spool(config: Config) -> Spool:
     """Return the spool of a configuration."""
     cipher: Cipher = Sealed(read_secret(config.spool.key)) if config.spool.key else Clear()
-    return Spool(config.connector.folder, cipher, config.spool.limit_megabytes * 1024 * 1024)
+    return Spool(
+        config.connector.folder,
+        cipher,
+        config.spool.limit_megabytes * 1024 * 1024,
+        mirror=config.spool.mirror,
+        may_fall_behind=config.spool.on_mirror_lost == "degrade",
+    )
 
 
 def _is_same_place(before: ListenTable, after: ListenTable) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector.copies import SPOOL
+from connector.spool_file import Stamp, found_in
 from shared.message.errors.connector import SpoolUnreadable
 
 
@@ -25,23 +28,45 @@ class Confirmed:
     waiting: int
 
 
-def last_confirmed(folder: Path) -> list[Confirmed]:
+def newest_copy(folder: Path, mirror: Path | None) -> Path:
+    """Return the spool's file, or its mirror's where that is newer or the only one that can be read.
+
+    Raises:
+        SpoolUnreadable: there is none.
+    """
+    files = [place / SPOOL for place in (folder, mirror) if place is not None]
+    stamps = {file: stamp for file in files if (stamp := _stamp(file)) is not None}
+    if not stamps:
+        raise SpoolUnreadable(f"{' and '.join(map(str, files))}: not there, or damaged")
+    return max(stamps, key=lambda file: stamps[file])  # the first of equal ones: the spool's own
+
+
+def last_confirmed(file: Path) -> list[Confirmed]:
     """Return the last confirmed message of every stream; the connector may be running.
 
     Raises:
-        SpoolUnreadable: there is no spool, or it is damaged.
+        SpoolUnreadable: it is damaged.
     """
-    file = folder / "spool.db"
-    if not file.exists():
-        raise SpoolUnreadable(f"{file}: not there")
-    connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        rows = connection.execute(
-            "SELECT name, confirmed, confirmed_at, (SELECT COUNT(*) FROM up WHERE up.stream = stream.id) FROM stream"
-            " ORDER BY name"
-        ).fetchall()
+        with closing(_open(file)) as connection:
+            rows = connection.execute(
+                "SELECT name, confirmed, confirmed_at, (SELECT COUNT(*) FROM up WHERE up.stream = stream.id)"
+                " FROM stream ORDER BY name"
+            ).fetchall()
     except sqlite3.Error as error:
         raise SpoolUnreadable(f"{file}: {type(error).__name__}") from None
-    finally:
-        connection.close()
     return [Confirmed(*row) for row in rows]
+
+
+def _stamp(file: Path) -> Stamp | None:
+    if not file.exists():
+        return None
+    try:
+        with closing(_open(file)) as connection:
+            return found_in(connection).stamp
+    except sqlite3.Error:
+        return None
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)

@@ -1,12 +1,13 @@
 """The spool: one SQLite file, durable in groups. Whatever waits while a commit runs shares the next one.
 
 Statements run on the event loop and take microseconds; the commit waits for the disk in a thread. Nobody is told that
-something is durable before its commit has returned (WAL, synchronous=FULL).
+something is durable before its commit has returned (WAL, synchronous=FULL); with a mirror, before both have.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections import deque
@@ -18,43 +19,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.arrivals import Arrivals
-from connector.cipher import PROOF, Cipher
+from connector.cipher import Cipher
+from connector.copies import SPOOL
 from connector.file_lock import FileLock
+from connector.log import log
+from connector.mirror import Mirror, Recorder
+from connector.spool_file import COUNT_COMMIT, Storage, connect, define, named
 from shared.message.errors.base import IntegrationError
-from shared.message.errors.connector import SpoolUnreadable
-from shared.message.errors.storage import StorageFailed, StorageFull
+from shared.message.errors.connector import SpoolBroughtBack
+from shared.message.errors.storage import StorageFull
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
-SCHEMA_VERSION = 1
 _GROUP_SECONDS = 0.004  # the loop is lent to one group for about so long
-_CHECKPOINT_PAGES = 2048  # the log stays under 8 MB: so much room a disk that was full needs before it can recover
-_CACHE_KILOBYTES = 16 * 1024
 _SIZE_SECONDS = 0.25
 _SIZE_MARGIN_BYTES = 64 << 20  # more than comes meanwhile
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS stream (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, confirmed TEXT NOT NULL DEFAULT '', confirmed_at REAL);
-CREATE TABLE IF NOT EXISTS up (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL,
-    state TEXT NOT NULL, received REAL NOT NULL, is_promised INTEGER NOT NULL, is_barrier INTEGER NOT NULL,
-    control_id TEXT NOT NULL, body BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS up_stream ON up (stream, id);
-CREATE INDEX IF NOT EXISTS up_barrier ON up (stream, id) WHERE is_barrier;
-CREATE TABLE IF NOT EXISTS refused (
-    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL,
-    received REAL NOT NULL, control_id TEXT NOT NULL, code TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS down (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, delivery TEXT NOT NULL UNIQUE, destination TEXT NOT NULL,
-    lane TEXT NOT NULL, state TEXT NOT NULL, digest BLOB NOT NULL, control_id TEXT NOT NULL, attempts INTEGER NOT NULL,
-    code TEXT NOT NULL, changed REAL NOT NULL, body BLOB);
-CREATE INDEX IF NOT EXISTS down_waiting ON down (destination, state, id);
-CREATE INDEX IF NOT EXISTS down_lane ON down (destination, lane, state);
-CREATE INDEX IF NOT EXISTS down_final ON down (changed) WHERE body IS NULL;
-"""
 
 
 class Spool:
@@ -64,28 +44,45 @@ class Spool:
         folder: Where it is; made when it is not there.
         limit_bytes: Beyond it, `is_full`.
         clock: Unix time.
+        mirror: Folder of its second copy, on another disk.
+        may_fall_behind: Where the mirror cannot follow, the spool goes on alone; otherwise it waits.
 
     Attributes:
         arrivals: What comes into its streams.
         epoch: The life of this process's numbering: greater than any before it, of this file or a copy of it.
+        mirror: Its second copy.
+        was_brought_back: At this start it was taken from its mirror.
         is_full: The file has reached its limit, or the disk had no room at the last commit.
     """
 
-    def __init__(self, folder: Path, cipher: Cipher, limit_bytes: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cipher: Cipher,
+        limit_bytes: int,
+        clock: Callable[[], float] = time.time,
+        *,
+        mirror: Path | None = None,
+        may_fall_behind: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.file = folder / "spool.db"
+        self.file = folder / SPOOL
         self.cipher = cipher
         self.clock = clock
+        self.mirror = None if mirror is None else Mirror(mirror, self.file, may_fall_behind=may_fall_behind)
         self._lock = FileLock(folder / "spool.lock")
         self._limit = limit_bytes
         try:
-            self._writer = _connect(self.file)
-            _define(self._writer, cipher, self.file)
-            self.epoch = self._begin_epoch()
+            with Storage():
+                self.was_brought_back = self._bring_back()
+                self._writer = self._open()
+                self.epoch = self._begin_epoch()
         except BaseException:
+            if self.mirror is not None:
+                self.mirror.close()
             self._lock.release()
             raise
-        self._reader = _connect(self.file)
+        self._reader = connect(self.file)
         self._reader.execute("PRAGMA query_only=ON")
         self.arrivals = Arrivals(self)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -151,6 +148,8 @@ class Spool:
 
     async def close(self) -> None:
         """Finish what was begun, fold the log into the file and let go of it."""
+        if self.mirror is not None:
+            self.mirror.give_up()
         with suppress(IntegrationError):
             await self.write(lambda connection: None)
         self._thread.shutdown()
@@ -158,18 +157,42 @@ class Spool:
         with suppress(sqlite3.Error):
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._writer.close()
+        if self.mirror is not None:
+            self.mirror.close()
         self._lock.release()
 
+    def _bring_back(self) -> bool:
+        was_brought_back = self.mirror is not None and self.mirror.bring_back(int(self.clock() * 1000))
+        if was_brought_back:
+            log("spool_brought_back", logging.ERROR, code=SpoolBroughtBack.code)
+        return was_brought_back
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the connection that changes the file, once both copies are in step."""
+        writer = connect(self.file, sqlite3.Connection if self.mirror is None else Recorder)
+        define(writer, self.cipher, self.file)
+        if self.mirror is not None and isinstance(writer, Recorder):
+            self.mirror.start(writer)
+        return writer
+
     def _begin_epoch(self) -> int:
-        """Return a number that no life of this spool has had.
+        """Return a number that no life of this spool has had, once both copies know it.
 
         Time makes it so for a copy that comes back from a backup; the stored one for a clock that was set back.
         """
         found = self._writer.execute("SELECT value FROM fact WHERE name = 'epoch'").fetchone()
         epoch = max(int(self.clock() * 1000), (found[0] if found else 0) + 1)
-        with _Storage():
-            self._writer.execute("INSERT OR REPLACE INTO fact VALUES ('epoch', ?)", (epoch,))
+        is_alone = self.mirror is None or self.mirror.is_behind
+        self._writer.execute("BEGIN IMMEDIATE")
+        self._writer.execute("INSERT OR REPLACE INTO fact VALUES ('epoch', ?)", (epoch,))
+        self._writer.execute("INSERT OR REPLACE INTO fact VALUES ('alone', ?)", (is_alone,))
+        self._commit_both()
         return epoch
+
+    def _commit_both(self) -> None:
+        self._writer.execute("COMMIT")
+        if self.mirror is not None:
+            self.mirror.follow()
 
     def _run_group(self) -> None:
         group: list[_Job] = []
@@ -191,20 +214,22 @@ class Spool:
                 self._writer.execute("COMMIT")
                 self._finish(group, None)
             else:
+                if self.mirror is not None:
+                    self._writer.execute(COUNT_COMMIT)
                 self._thread.submit(self._commit, group)
 
     def _commit(self, group: list[_Job]) -> None:
-        failure = None
+        failure: Exception | None = None
         try:
-            self._writer.execute("COMMIT")
-        except sqlite3.Error as error:
+            self._commit_both()
+        except (sqlite3.Error, IntegrationError) as error:
             failure = error
             self._roll_back()
         with suppress(RuntimeError):  # the loop has ended: nobody was told anything
             self._loop.call_soon_threadsafe(self._finish, group, failure)
 
     def _finish(self, group: list[_Job], failure: Exception | None) -> None:
-        error = _named(failure) if isinstance(failure, sqlite3.Error) else failure
+        error = named(failure) if isinstance(failure, sqlite3.Error) else failure
         self._has_room_on_disk = not isinstance(error, StorageFull)
         undo, self._undo = self._undo, []
         if error is not None:
@@ -241,50 +266,3 @@ def _settle(future: asyncio.Future[Any], result: object, error: Exception | None
         future.set_result(result)
     else:
         future.set_exception(error)
-
-
-class _Storage:
-    """Turns an error of SQLite into one of ours."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.Error):
-            raise _named(error) from None
-
-
-def _named(error: sqlite3.Error) -> IntegrationError:
-    name = getattr(error, "sqlite_errorname", "")
-    if name == "SQLITE_FULL":
-        return StorageFull("spool")
-    return StorageFailed(f"spool: {name or type(error).__name__}")
-
-
-def _define(connection: sqlite3.Connection, cipher: Cipher, file: Path) -> None:
-    """Create the tables; refuse those of another version, or of another key."""
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found not in (0, SCHEMA_VERSION):
-        raise SpoolUnreadable(f"{file}: version {found}")
-    with _Storage():
-        connection.executescript(SCHEMA)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        sealed = cipher.seal(PROOF, "proof")
-        connection.execute("INSERT OR IGNORE INTO fact VALUES ('proof', ?)", (sealed,))
-    (kept,) = connection.execute("SELECT value FROM fact WHERE name = 'proof'").fetchone()
-    if cipher.open(kept, "proof") != PROOF:
-        raise SpoolUnreadable(f"{file}: written with a key")
-
-
-def _connect(file: Path) -> sqlite3.Connection:
-    # Two threads use a connection, never at the same time: the loop begins nothing while a commit runs.
-    with _Storage():
-        connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, cached_statements=256)
-        with suppress(OSError):
-            file.chmod(0o600)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns
-        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
-        connection.execute("PRAGMA temp_store=MEMORY")
-    return connection

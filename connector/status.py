@@ -77,6 +77,7 @@ def metrics(report: Mapping[str, Any]) -> str:
     """Return the numbers of the report in Prometheus' text form."""
     lines = [
         f"caduceus_connector_spool_bytes {report['spool_bytes']}",
+        f"caduceus_connector_mirror_behind {int(report['mirror'] == 'behind')}",
         f"caduceus_connector_line_up {int(report['line_up'])}",
     ]
     for kind, label in (("listeners", "listener"), ("destinations", "destination")):

@@ -21,6 +21,7 @@ from relay.listener import Listener
 from relay.requests import RelayedRequest, RelayedResponse
 from relay.tokens import EntraTokens, NoTokens, SasTokens, Tokens
 from shared.message.errors.base import IntegrationError
+from shared.message.stream import RELAY_HEADER
 
 _PASSED_ON = ("content-type", "caduceus-stream", "caduceus-connector")
 _ANSWERED = ("Content-Type", "Caduceus-Stream", "Retry-After", "Date")
@@ -50,6 +51,7 @@ class Bridge:
                 cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS)
             )
         headers = {name: value for name, value in request.headers.items() if name.lower() in _PASSED_ON}
+        headers[RELAY_HEADER] = self._place.path
         try:
             token = (await self._tokens.token()).text
             if token:

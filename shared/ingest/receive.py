@@ -18,7 +18,7 @@ from shared.ingest.receive_fhir import FhirIngest
 from shared.ingest.reply import Acknowledged, Reply, reply_with
 from shared.message.beat import Heard
 from shared.message.errors.base import Acknowledgement, IntegrationError
-from shared.message.errors.connector import StreamOutOfStep
+from shared.message.errors.connector import StreamNotYours, StreamOutOfStep
 from shared.message.errors.hl7 import CharsetUnsupported, ContentUndecodable
 from shared.message.errors.pipeline import InterfaceRetired, NotForThisStage, RequestInvalid, UnknownSender
 from shared.message.identifiers import InterfaceId
@@ -78,21 +78,27 @@ class Ingest:
         accepted = iter([self._acknowledge(each) for each in taken])
         return reply_with([answer if answer is not None else next(accepted) for answer in answers])
 
-    async def take_stream(self, stream: str, body: bytes, interface: InterfaceId | None = None) -> Reply:
+    async def take_stream(self, stream: str, body: bytes, caller: str, interface: InterfaceId | None = None) -> Reply:
         """Return the acknowledgements of consecutive messages of a connector's stream, once all of them are durable.
 
         A number that came before is answered as it was then. 409: a number before these is missing. 410: one of
-        them stays empty. 400: nothing of the request was looked at, for one of its messages cannot be read.
+        them stays empty. 403: the stream is another caller's. 400: one of its messages cannot be read. With the last
+        two nothing of the request was looked at.
 
         Args:
             stream: The header that names their places.
+            caller: Who sends, as the host has found out.
         """
         try:
             place = read_stream_header(stream)
             bodies = _bodies_of(place, body)
+            await self._claim(place, caller)
             outcomes = await asyncio.gather(*(self._recognise_in(place, each, interface) for each in bodies))
         except RequestInvalid:
             return Reply(400, b"")
+        except StreamNotYours as error:
+            log_failure("stream_not_yours", error, stream=place.first.source)
+            return Reply(403, b"", headers={STREAM_HEADER: str(place)})
         told = {STREAM_HEADER: str(place)}
         if any(isinstance(each, Acknowledged) and not each.code for each in outcomes):
             return Reply(400, b"", headers=told)
@@ -153,6 +159,11 @@ class Ingest:
                 await self._fleet.hear(Heard(beat, self._clock.now()))
                 return self._answer(message, Acknowledgement.APPLICATION_ACCEPT, None)
         return await self._recognise(body, addressed)
+
+    async def _claim(self, place: StreamPlace, caller: str) -> None:
+        """Let nobody send under the name of another: a number that he took would be missing to its owner."""
+        if await self._fleet.claim(place.connector, caller) != caller:
+            raise StreamNotYours(place.connector)
 
     def _interface_of(self, message: Message, addressed: InterfaceId | None) -> Interface:
         found = self._registry.interfaces.get(addressed) if addressed is not None else self._registry.match(message)

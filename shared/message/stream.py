@@ -14,6 +14,7 @@ from shared.message.errors.pipeline import RequestInvalid
 from shared.message.identifiers import Sequence
 
 STREAM_HEADER = "Caduceus-Stream"
+RELAY_HEADER = "Caduceus-Relay"  # the hybrid connection through which a request came, as the bridge on it says
 COUNT_LIMIT = 500
 
 _NAME = r"[a-z][a-z0-9_-]{0,40}"

@@ -1,4 +1,4 @@
-"""Connectors: who of them was heard."""
+"""Connectors: who of them was heard, and whose each name is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from shared.message.beat import Heard
 
 
 class Fleet(Protocol):
-    """The connectors that the hub has heard of: the newest beat of each."""
+    """The connectors that the hub has heard of: the newest beat of each, and who may send under its name."""
+
+    async def claim(self, connector: str, caller: str) -> str:
+        """Return whose the name is, and its streams with it: the first caller's, durably, until it is forgotten.
+
+        Who was told so may be remembered for a minute.
+        """
+        ...
 
     async def hear(self, heard: Heard) -> None:
         """Keep a beat in the place of the connector's last one; durable on return."""
@@ -19,5 +26,5 @@ class Fleet(Protocol):
         ...
 
     async def forget(self, connector: str) -> bool:
-        """Tell whether a connector was there; it is there no more."""
+        """Tell whether a connector was there; it is there no more, and its name is free."""
         ...

@@ -26,6 +26,7 @@ class Hub:
         is_down: It answers 503 to everything.
         is_deaf: It takes a request and never answers it.
         refuses: MSH-10 of messages that hear AR.
+        is_another_s: It says that the streams belong to another caller.
         breaks_on: MSH-10 of messages at which a whole request ends with 422 and no acknowledgement.
     """
 
@@ -36,8 +37,10 @@ class Hub:
         self.duplicates = 0
         self.requests: list[int] = []  # messages in each
         self.paths: set[str] = set()
+        self.relays: set[str] = set()
         self.is_down = False
         self.is_deaf = False
+        self.is_another_s = False
         self.forgets_to_answer = 0
         self.delay_seconds = 0.0
         self.refuses: set[str] = set()
@@ -69,6 +72,7 @@ class Hub:
             await asyncio.sleep(self.delay_seconds)
         if self.is_deaf:
             await asyncio.sleep(3600)
+        self.relays.add(request.headers.get("Caduceus-Relay", ""))
         status, said, headers = self.take(request.path, request.headers.get("Caduceus-Stream", ""), body)
         if self.forgets_to_answer:
             self.forgets_to_answer -= 1
@@ -85,6 +89,8 @@ class Hub:
         told = {"Caduceus-Stream": header} if place else {}
         if place is None:
             return (*self._take_all([(None, one) for one in split_batch(body).messages]), told)
+        if self.is_another_s:
+            return 403, b"", told
         stream, epoch, n, count = place[1], int(place[2]), int(place[3]), int(place[4])
         if place[5]:
             return self._void(stream, epoch, n), b"", told

@@ -111,6 +111,18 @@ async def test_a_sender_that_goes_before_its_answer_is_served_when_it_comes_back
     assert [control_id for _, _, control_id in hospital.hub.taken["north/adt"]] == ["M1", "M1"]
 
 
+async def test_a_stream_that_belongs_to_another_caller_is_held_and_said_so(hospital, caplog):
+    """Two connectors of one name, or a new identity: a person decides, and then everything goes up in order."""
+    hospital.hub.is_another_s = True
+    connector = await hospital.connector({"acknowledge": "spool"})
+    source = await hospital.source(connector)
+    for name in ("M1", "M2"):
+        assert (await source.ask(admission(name))).code == "AA"
+    await until(lambda: any("CONNECTOR-013" in each.message for each in caplog.records))
+    hospital.hub.is_another_s = False
+    await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 32 megabytes."""

@@ -201,6 +201,7 @@ async def test_messages_go_up_through_the_relay_and_its_bridge(hospital, tmp_pat
     await bridge()
     await until(lambda: hospital.hub.control_ids == ["M1", "M2", "M3", "M4"])
     assert hospital.hub.paths == {"/ingest/north_adt"}
+    assert hospital.hub.relays == {"up"}  # whose stream it is, in the bridge's words
 
 
 async def test_an_echo_goes_the_real_way_and_its_age_is_told(hospital):

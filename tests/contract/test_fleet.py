@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -37,6 +38,37 @@ def test_a_connector_can_be_forgotten_and_comes_back(run: Run) -> None:
         assert await hub.fleet.connectors() == []
         await hub.fleet.hear(heard("north", 1))
         assert await hub.fleet.connectors() == [heard("north", 1)]
+
+    run(scenario)
+
+
+def test_a_name_belongs_to_the_caller_who_came_first(run: Run) -> None:
+    """Its streams go with it: nobody else may take their numbers; at once, or after a restart."""
+
+    async def claim(hub: Any) -> None:
+        callers = ["a", "b", "c"]
+        owners = await asyncio.gather(*(hub.fleet.claim("north", each) for each in callers))
+        assert len(set(owners)) == 1
+        assert owners[0] in callers
+        assert await hub.fleet.claim("south", "b") == "b"
+        assert await hub.fleet.claim("south", "a") == "b"
+        assert await hub.fleet.connectors() == []  # nobody was heard
+
+    async def look(hub: Any) -> None:
+        assert await hub.fleet.claim("south", "a") == "b"
+
+    run(claim)
+    run(look)
+
+
+def test_the_name_of_a_forgotten_connector_is_free(run: Run) -> None:
+    """It was registered anew: a person says so."""
+
+    async def scenario(hub: Any) -> None:
+        assert await hub.fleet.claim("north", "a") == "a"
+        assert await hub.fleet.forget("north")
+        assert await hub.fleet.claim("north", "b") == "b"
+        assert not await hub.fleet.forget("west")
 
     run(scenario)
 

@@ -110,6 +110,14 @@ def test_the_hub_hears_from_the_token_who_an_operator_is():
         assert f'["token"]).Claims.GetValueOrDefault("{claim}"' in told[header][1]
 
 
+@pytest.mark.parametrize("name", ["connector", "ingest"])
+def test_the_hub_hears_from_the_token_whose_a_stream_is(name):
+    """A connector's streams belong to the identity that opened them."""
+    steps = inbound(POLICIES[name])
+    [told] = [step for step in steps if step.get("name") == "X-Hub-Caller" and step.get("exists-action") == "override"]
+    assert 'Claims.GetValueOrDefault("oid"' in told[0].text
+
+
 @each_policy
 def test_a_token_is_asked_for_a_claim_by_name(name):
     """`validate-azure-ad-token` is refused without a client or a claim (Microsoft Learn, its reference)."""

@@ -21,13 +21,13 @@ def header(n, count=1, epoch=7, more=""):
     return f"{STREAM}; epoch={epoch}; n={n}; count={count}{more}"
 
 
-def send(hub, n, *bodies, epoch=7):
+def send(hub, n, *bodies, epoch=7, caller="north's"):
     """Return what the hub says to consecutive messages of the stream."""
-    return hub.hub.ingest.take_stream(header(n, len(bodies), epoch), b"".join(bodies))
+    return hub.hub.ingest.take_stream(header(n, len(bodies), epoch), b"".join(bodies), caller)
 
 
 def void(hub, n, epoch=7):
-    return hub.hub.ingest.take_stream(header(n, epoch=epoch, more="; void"), b"")
+    return hub.hub.ingest.take_stream(header(n, epoch=epoch, more="; void"), b"", "north's")
 
 
 def codes(reply):
@@ -138,6 +138,33 @@ async def test_nobody_beats_for_another(start_hub):
     assert await hub.hub.connectors.list() == {"connectors": []}
 
 
+async def test_the_streams_of_a_connector_belong_to_the_caller_who_opened_them(start_hub):
+    """Another one under its name would take its numbers, and what comes under them later would be dropped as known."""
+    hub = await start_hub()
+    await send(hub, 1, adt("A1"))
+    beat = Beat("north", "0.1.0", hub.clock.now(), 300)
+    for body in (adt("B1"), write_echo(beat)):
+        reply = await send(hub, 2, body, caller="south's")
+        assert (reply.status, reply.body, reply.headers) == (403, b"", {"Caduceus-Stream": header(2)})
+    reply = await hub.hub.ingest.take_stream("north/lab; epoch=1; n=1; count=1", adt("B2"), "south's")
+
+    assert reply.status == 403  # nor a stream of it that nobody has opened yet
+    assert await hub.hub.connectors.list() == {"connectors": []}
+    assert codes(await send(hub, 2, adt("A2"))) == ["AA"]
+    assert [one.control_id for one in await hub.hub.adapters.ledger.recent()] == ["A2", "A1"]
+
+
+async def test_a_connector_with_a_new_identity_goes_on_once_a_person_has_said_so(start_hub):
+    """Its registration was replaced, or it goes through a relay now: the numbers go on where they were."""
+    hub = await start_hub()
+    await send(hub, 1, adt("A1"))
+    assert (await send(hub, 2, adt("A2"), caller="north's new one")).status == 403
+    await hub.hub.connectors.forget("north")
+
+    assert codes(await send(hub, 2, adt("A2"), caller="north's new one")) == ["AA"]
+    assert (await send(hub, 3, adt("A3"))).status == 403
+
+
 @pytest.mark.parametrize(
     ("stream", "body"),
     [
@@ -160,7 +187,7 @@ async def test_nobody_beats_for_another(start_hub):
 async def test_a_request_that_contradicts_itself_takes_no_number(start_hub, stream, body):
     """One message, one number: anything else would shift all that come after it."""
     hub = await start_hub()
-    reply = await hub.hub.ingest.take_stream(stream, body)
+    reply = await hub.hub.ingest.take_stream(stream, body, "north's")
 
     assert (reply.status, reply.body) == (400, b"")
     assert await hub.hub.adapters.ledger.recent() == []

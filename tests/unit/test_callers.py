@@ -9,6 +9,7 @@ import pytest
 
 import functions.answers
 from functions.answers import caller_of
+from functions.ingest import sender_of
 from shared.message.audit import Caller
 
 CLAIMED = {"X-Hub-Caller": "7f3a", "X-Hub-Roles": "Hub.Operate,Hub.Reveal"}
@@ -34,6 +35,13 @@ def test_in_azure_the_gateway_says_who_asks_and_what_they_may(on):
     on(is_laptop=False)
     assert caller_of(asked(CLAIMED)) == Caller("7f3a", frozenset({"operate", "reveal"}))
     assert caller_of(asked({})) == Caller("unknown", frozenset())
+
+
+def test_a_connector_behind_a_bridge_is_named_after_its_hybrid_connection(on):
+    """The bridge has one identity for all of them; nobody becomes another by saying so: his own name stands first."""
+    on(is_laptop=False)
+    assert sender_of(asked(CLAIMED)) == "7f3a"
+    assert sender_of(asked({**CLAIMED, "Caduceus-Relay": "north"})) == "7f3a/north"
 
 
 def test_on_a_laptop_nobody_gets_a_role_by_saying_so(on):

@@ -97,3 +97,32 @@ class CertificateExpiring(IntegrationError):
     what = "a certificate lapses soon"
     disposition = Disposition.RETRY
     next_step = "put the new certificate in its place; the connector reads it without a restart"
+
+
+class StreamNotYours(IntegrationError):
+    """A caller named a stream of a connector whose name belongs to another caller; nothing of the request was taken."""
+
+    code = "CONNECTOR-013"
+    what = "the connector's name belongs to another caller"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = "give each connector its own name; where it has a new identity, `caduceus connectors --forget NAME`"
+
+
+class MirrorLost(IntegrationError):
+    """The second copy of a spool does not take what is written; by setting, the spool waits for it or goes on alone."""
+
+    code = "CONNECTOR-011"
+    what = "the spool's mirror is lost"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = "mend or mount the mirror's disk; the connector brings the mirror into step by itself"
+
+
+class SpoolBroughtBack(IntegrationError):
+    """The spool was older than its mirror, damaged or gone; the mirror's copy is the spool now."""
+
+    code = "CONNECTOR-012"
+    what = "the spool was taken from its mirror"
+    disposition = Disposition.RETRY
+    next_step = "find out what happened to the disk; what was there before is set aside in the same folder"
