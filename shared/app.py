@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.recover.affected import Affected
     from shared.recover.dead_letter import DeadLetters
     from shared.recover.orders import Orders
+    from shared.recover.pauses import Pauses
     from shared.recover.quarantine import Quarantine
     from shared.recover.replays import ReplayDesk
     from shared.recover.retention import Retention
@@ -139,6 +140,7 @@ class Hub:
             converters=self.converters,
             replays=self.adapters.replays,
             barriers=self.adapters.barriers,
+            holds=self.adapters.holds,
         )
 
     @cached_property
@@ -161,6 +163,7 @@ class Hub:
             registry=self.registry,
             replays=self.adapters.replays,
             barriers=self.adapters.barriers,
+            holds=self.adapters.holds,
         )
 
     @cached_property
@@ -218,6 +221,18 @@ class Hub:
             barriers=self.adapters.barriers,
             queue=self.adapters.queue,
             sessions=self.deliver,
+            registry=self.registry,
+        )
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        """Interfaces that stand still."""
+        from shared.recover.pauses import Pauses
+
+        return Pauses(
+            holds=self.adapters.holds,
+            barriers=self.adapters.barriers,
+            queue=self.adapters.queue,
             registry=self.registry,
         )
 
@@ -328,6 +343,7 @@ class Hub:
             store=self.adapters.fhir_store,
             registry=self.registry,
             explain=self.contexts.explain,
+            pauses=self.pauses,
         )
 
     @cached_property

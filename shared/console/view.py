@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.changes.record import decode_record
 from shared.message.delivery import Attempt, Delivery
@@ -25,6 +25,15 @@ _ORDERS = {
     DeliveryState.REVIEW: ["discard", "resend"],  # it arrived: discard; it did not: resend
 }
 
+
+class Pauses(Protocol):
+    """What a person is told about interfaces that stand still."""
+
+    async def paused(self) -> frozenset[InterfaceId]: ...
+
+    async def held(self) -> Mapping[InterfaceId, int]: ...
+
+
 Explain = Callable[[MessageRecord, bytes], dict[str, Any]]
 
 
@@ -40,6 +49,7 @@ class Console:
         store: FhirStore,
         registry: Registry,
         explain: Explain,
+        pauses: Pauses,
     ) -> None:
         self._ledger = ledger
         self._lanes = lanes
@@ -47,6 +57,7 @@ class Console:
         self._store = store
         self._registry = registry
         self._explain = explain
+        self._pauses = pauses
 
     async def messages(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         """Return the newest messages, each with the state of its deliveries.
@@ -144,7 +155,7 @@ class Console:
         return {"destinations": rows}
 
     async def interfaces(self) -> dict[str, Any]:
-        """Return each interface with where it sends what."""
+        """Return each interface with where it sends what; how it is, the summary says."""
         rows = [
             {
                 "id": interface.id,
@@ -162,6 +173,8 @@ class Console:
         return {
             "messages": await self._ledger.counts(),
             "waiting": dict(await self._lanes.waiting()),
+            "paused": sorted(await self._pauses.paused()),
+            "held": dict(await self._pauses.held()),
             "resources": await self._store.counts(),
         }
 

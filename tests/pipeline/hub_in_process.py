@@ -50,6 +50,7 @@ PORTS = (
     "queue",
     "lanes",
     "barriers",
+    "holds",
     "identities",
     "fhir_store",
     "publisher",
