@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.deliver.stage import DeliverStage
     from shared.fhir_api.read import FhirApi
     from shared.ingest.receive import Ingest
+    from shared.ingest.sweep import ReservationSweep
     from shared.mpi import PersonIndex
     from shared.ports import Workers
     from shared.recover.affected import Affected
@@ -172,6 +173,13 @@ class Hub:
         from shared.barriers.sweep import BarrierSweep
 
         return BarrierSweep(clock=self.adapters.clock, barriers=self.adapters.barriers, queue=self.adapters.queue)
+
+    @cached_property
+    def reservations(self) -> ReservationSweep:
+        """What ingest began and did not end."""
+        from shared.ingest.sweep import ReservationSweep
+
+        return ReservationSweep(self.adapters.clock, self.adapters.ledger)
 
     @cached_property
     def deliver(self) -> DeliverStage:

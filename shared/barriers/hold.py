@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from shared.barriers.wakes import send_wakes
 from shared.message.envelope import Item
 from shared.message.identifiers import InterfaceId, OrderingKey, partition_of
-from shared.ports import Held, Holds, Queue
+from shared.message.record import Hop, Progress
+from shared.message.state import MessageState
+from shared.ports import Clock, Held, Holds, Ledger, Queue
 
 PAGE = 100
 DRAIN_LIMIT = 1000  # messages of one invocation: the lock of its session does not last for ever
@@ -20,9 +22,20 @@ class Hold:
         paused: Interfaces that their files pause, whatever is ordered.
     """
 
-    def __init__(self, stage: str, holds: Holds, queue: Queue, paused: Collection[InterfaceId]) -> None:
+    def __init__(
+        self,
+        stage: str,
+        *,
+        clock: Clock,
+        holds: Holds,
+        ledger: Ledger,
+        queue: Queue,
+        paused: Collection[InterfaceId],
+    ) -> None:
         self._stage = stage
+        self._clock = clock
         self._holds = holds
+        self._ledger = ledger
         self._queue = queue
         self._by_file = frozenset(paused)
 
@@ -47,6 +60,7 @@ class Hold:
                 free.append(item)
         if held:
             await self._holds.hold(self._stage, held)
+            await self._ledger.progress([self._progress(*one) for one in held if not one[0].is_token])
         return free
 
     async def drain(self, partition: int, process: Callable[[Sequence[Item]], Awaitable[None]]) -> None:
@@ -72,6 +86,11 @@ class Hold:
             done += len(free)
         if done >= DRAIN_LIMIT:
             await send_wakes(self._queue, [(self._stage, partition)])
+
+    def _progress(self, item: Item, because: InterfaceId) -> Progress:
+        """Return what the trace says: whoever looks for the message finds where it is."""
+        hop = Hop(item.message, self._clock.now(), self._stage, "held", f"{because} is paused")
+        return Progress(item.message, MessageState.QUEUED, hop, run=item.run)
 
     async def _paused(self, *, is_told: bool) -> frozenset[InterfaceId]:
         return self._by_file | await self._holds.paused(is_told=is_told)

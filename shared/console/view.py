@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ORDERS = {
     MessageState.QUARANTINED: ["resend", "correct", "discard"],
     MessageState.REFUSED: ["correct", "discard"],  # its sender still has it
+    MessageState.ABANDONED: ["discard"],  # its sender still has it, and was not answered
     DeliveryState.QUARANTINED: ["resend", "correct", "discard"],
     DeliveryState.REVIEW: ["discard", "resend"],  # it arrived: discard; it did not: resend
 }
@@ -123,7 +124,7 @@ class Console:
         """Return what waits for a person: messages that never became deliveries, and deliveries that were stopped."""
         messages = [
             record
-            for state in (MessageState.QUARANTINED, MessageState.REFUSED)
+            for state in (MessageState.QUARANTINED, MessageState.REFUSED, MessageState.ABANDONED)
             for record in await self._ledger.recent(limit, state)
         ]
         stopped = await self._lanes.stopped(limit)

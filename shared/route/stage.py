@@ -48,7 +48,7 @@ class RouteStage:
         self._replays = replays
         self._originals = Originals(archive)
         stage = Stage("route", self._process, self._give_up)
-        hold = Hold(stage.name, holds, queue, registry.paused_interfaces)
+        hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
         self._gate = Gate(stage, hold=hold, barriers=barriers, ledger=ledger, queue=queue)
 
     async def run(self, offers: Sequence[Offer]) -> None:

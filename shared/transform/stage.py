@@ -79,7 +79,7 @@ class TransformStage:
         self._converters = converters
         self._replays = replays
         stage = Stage("transform", self._process, self._give_up)
-        hold = Hold(stage.name, holds, queue, registry.paused_interfaces)
+        hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
         self._gate = Gate(stage, hold=hold, barriers=barriers, ledger=ledger, queue=queue)
 
     async def preview(self, item: Item) -> bytes:

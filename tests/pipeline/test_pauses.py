@@ -59,7 +59,10 @@ async def test_a_paused_interface_takes_messages_and_nothing_of_them_goes_on_unt
     await hub.pass_time(300, step=30)
 
     assert await arrived(hub) == []
-    assert (await hub.record("L3")).state == "queued"
+    record = await hub.record("L3")
+    hops, _ = await hub.hub.adapters.ledger.trace(record.message)
+    assert record.state == "queued"
+    assert [hop.detail for hop in hops if hop.code == "held"] == ["lab is paused"]
     summary = await hub.hub.console.summary()
     assert (summary["paused"], summary["held"]) == (["lab"], {"lab": 3})
 

@@ -130,7 +130,8 @@ class World:
         after = self.copy()
         after.calls_left = calls
         bodies = after.queues[partition][:take]
-        stage, hold = Stage(STAGE, after.process, after.give_up), Hold(STAGE, after, after, ())  # type: ignore[arg-type]
+        stage = Stage(STAGE, after.process, after.give_up)
+        hold = Hold(STAGE, clock=after, holds=after, ledger=after, queue=after, paused=())  # type: ignore[arg-type]
         gate = Gate(stage, hold=hold, barriers=after, ledger=after, queue=after)  # type: ignore[arg-type]
         try:
             run_now(gate.run([Offer(body, str(partition)) for body in bodies]))
