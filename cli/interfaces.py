@@ -1,4 +1,4 @@
-"""The folders of interfaces: `interfaces check|list`."""
+"""Interfaces: their folders (`check`, `list`), and those of a hub (`status`, `pause`, `resume`)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
-from cli.options import Json
+from cli.hub_client import HubClient, segment
+from cli.options import DEFAULT_HUB, Hub, Json
 from cli.screen import console, print_json, print_table
 
-interfaces = typer.Typer(no_args_is_help=True, help="The folders in interfaces/: check them, list them.")
+interfaces = typer.Typer(no_args_is_help=True, help="Interfaces: check and list the folders; pause and resume one.")
 
 _FOLDER = Path(__file__).parents[1] / "interfaces"
 
+Id = Annotated[str, typer.Argument(metavar="ID", help="Folder of the interface, such as hospital_adt.")]
 Folder = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The folder of interfaces.", show_default=False)]
 
 
@@ -64,6 +66,45 @@ def list_(folder: Folder = _FOLDER, as_json: Json = False) -> None:
         for one in found
     )
     print_table("", ("id", "title", "state", "takes", "goes to"), rows, f"no interfaces in {folder}")
+
+
+@interfaces.command(epilog="Example: caduceus interfaces status")
+def status(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Show every interface of a hub: whether it stands still, and how many messages wait for it."""
+    client = HubClient(hub)
+    listed, summary = client.get("/hub/interfaces")["interfaces"], client.get("/hub/summary")
+    found = [
+        {**one, "paused": one["id"] in summary["paused"], "held": summary["held"].get(one["id"], 0)} for one in listed
+    ]
+    if as_json:
+        print_json({"interfaces": found})
+        return
+    rows = ((one["id"], one["title"], "paused" if one["paused"] else one["lifecycle"], one["held"]) for one in found)
+    print_table("", ("id", "title", "state", "held"), rows, "no interfaces")
+
+
+@interfaces.command(epilog="Example: caduceus interfaces pause hospital_adt")
+def pause(name: Id, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Stop one interface. Its messages are taken and acknowledged, and wait in order; nothing of them is sent."""
+    _order(
+        name, "pause", f"{name} is paused; its messages wait until `caduceus interfaces resume {name}`", hub, as_json
+    )
+
+
+@interfaces.command(epilog="Example: caduceus interfaces resume hospital_adt")
+def resume(name: Id, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+    """Let a paused interface go on, from where it stopped."""
+    _order(name, "resume", f"{name} goes on", hub, as_json)
+
+
+def _order(name: str, order: str, done: str, hub: str, as_json: bool) -> None:
+    answer = HubClient(hub).post(f"/hub/interfaces/{segment(name)}/{order}")
+    if as_json:
+        print_json(answer)
+    elif order == "resume" and answer["paused"]:
+        raise CommandFailed(f"{name} stands still all the same: its interface.toml says paused = true", REFUSED)
+    else:
+        console().print(done, markup=False)
 
 
 def _known(stage: str) -> str:

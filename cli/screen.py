@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _GOOD = {"AA", "CA", "accepted", "routed", "queued", "transformed", "yes", "up", "active", "ok", "pass", "mapped"}
-_BAD = {"AE", "AR", "CE", "CR", "quarantined", "refused", "review", "down", "fail", "closed", "lost"}
+_BAD = {"AE", "AR", "CE", "CR", "quarantined", "refused", "review", "abandoned", "down", "fail", "closed", "lost"}
 _UNFOLDED = 1000
 _WAITING = {"parked", "intent", "paused", "reserved", "draft", "filtered", "discarded", "retired", "ignored"}
 

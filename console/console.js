@@ -2,7 +2,7 @@
 
 import { askJson, messagePath, post } from "./hub.js";
 import { $ } from "./elements.js";
-import { showConnectors, showDestinations, showMessages, showStopped, showSummary } from "./overview.js";
+import { showConnectors, showDestinations, showInterfaces, showMessages, showStopped, showSummary } from "./overview.js";
 import { readMessage, showMessage } from "./detail.js";
 
 const REFRESH_MILLISECONDS = 2000;
@@ -32,22 +32,23 @@ const choose = (name) => attempt(async () => {
   await refresh();
 });
 
-const order = (destination, word) => attempt(async () => {
-  await post(`/hub/destinations/${encodeURIComponent(destination)}/${word}`);
+const orderAt = (place) => (name, word) => attempt(async () => {
+  await post(`/hub/${place}/${encodeURIComponent(name)}/${word}`);
   await refresh();
 });
 
 async function refresh() {
   const state = $("state").value;
   try {
-    const [summary, { messages }, { destinations }, stopped, { connectors }] = await Promise.all([
+    const [summary, { messages }, { destinations }, stopped, { connectors }, { interfaces }] = await Promise.all([
       askJson("/hub/summary"), askJson(`/hub/messages?limit=40&state=${state}`), askJson("/hub/destinations"), askJson("/hub/quarantine"),
-      askJson("/hub/connectors"),
+      askJson("/hub/connectors"), askJson("/hub/interfaces"),
     ]);
     showSummary(summary, stopped);
     showStopped(stopped);
     showMessages(messages, chosen, state);
-    showDestinations(destinations, order);
+    showDestinations(destinations, orderAt("destinations"));
+    showInterfaces(interfaces, summary, orderAt("interfaces"));
     showConnectors(connectors);
     const found = chosen && await readMessage(chosen);
     if (found && found.message.id === chosen) await showMessage(found); // another may have been chosen in between

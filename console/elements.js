@@ -3,7 +3,7 @@
 const MEANING = {
   accepted: "good", routed: "good", transformed: "good", filtered: "quiet", discarded: "quiet",
   reserved: "wait", queued: "wait", parked: "wait", intent: "wait",
-  review: "bad", quarantined: "bad", refused: "bad",
+  review: "bad", quarantined: "bad", refused: "bad", abandoned: "bad",
 };
 
 export const $ = (id) => document.getElementById(id);

@@ -1,4 +1,4 @@
-// The left side: what waits for a person, the newest messages, the destinations, the connectors.
+// The left side: what waits for a person, the newest messages, the destinations, the interfaces, the connectors.
 
 import { $, cell, chip, countCell, element, messageLink, moment, showRows } from "./elements.js";
 
@@ -63,13 +63,30 @@ export function showDestinations(destinations, order) {
   showRows($("destinations"), destinations, () => destinations.map((one) => destinationRow(one, order)));
 }
 
-function destinationRow(one, order) {
+export function showInterfaces(interfaces, { paused, held }, order) {
+  const rows = interfaces.filter((one) => one.lifecycle !== "retired")
+    .map(({ id, title }) => ({ id, title, paused: paused.includes(id), held: held[id] ?? 0 }));
+  showRows($("interfaces"), rows, () => rows.map((one) => element("tr", {
+    children: [
+      cell(one.id, element("small", { text: one.title })),
+      countCell(one.held),
+      cell(one.paused ? chip("paused", "parked", "what it takes waits until it is resumed") : chip("ready", "accepted")),
+      cell(orderButton(one, order)),
+    ],
+  })));
+}
+
+function orderButton(one, order) {
   const word = one.paused ? "resume" : "pause";
   const button = element("button", { text: one.paused ? "Resume" : "Pause", title: `${word} ${one.id}` });
   button.dataset.key = one.id;
   button.addEventListener("click", () => order(one.id, word));
+  return button;
+}
+
+function destinationRow(one, order) {
   const name = [one.id, element("small", { text: `${one.kind}, by ${one.order}`, title: `${one.title}; in order of the ${one.order}` })];
-  return element("tr", { children: [cell(...name), countCell(one.waiting), cell(destinationState(one)), cell(button)] });
+  return element("tr", { children: [cell(...name), countCell(one.waiting), cell(destinationState(one)), cell(orderButton(one, order))] });
 }
 
 export function showConnectors(connectors) {

@@ -68,6 +68,11 @@ async def hub_interfaces(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().console.interfaces())
 
 
+@blueprint.route(route="hub/interfaces/{interface}/{order}", methods=["POST"])
+async def hub_interface_order(req: func.HttpRequest) -> func.HttpResponse:
+    return await answer(hub().pauses.order(req.route_params["interface"], req.route_params["order"]))
+
+
 @blueprint.route(route="hub/verify", methods=["POST"])
 async def hub_verify(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().verification.verify(req.get_body()))

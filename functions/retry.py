@@ -1,4 +1,4 @@
-"""Timer: wake the sessions whose wake is overdue (rule R6), and what waits for a barrier (rule R7)."""
+"""Timer: what nobody woke (rules R6, R7), and what ingest began and did not end (rule R1)."""
 
 import azure.functions as func
 
@@ -11,3 +11,4 @@ blueprint = func.Blueprint()
 async def retry(timer: func.TimerRequest) -> None:
     await hub().deliver.wake_overdue()
     await hub().barriers.run()
+    await hub().reservations.run()

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from shared.deliver.stage import DeliverStage
     from shared.fhir_api.read import FhirApi
     from shared.ingest.receive import Ingest
+    from shared.ingest.sweep import ReservationSweep
     from shared.mpi import PersonIndex
     from shared.ports import Workers
     from shared.recover.affected import Affected
     from shared.recover.dead_letter import DeadLetters
     from shared.recover.orders import Orders
+    from shared.recover.pauses import Pauses
     from shared.recover.quarantine import Quarantine
     from shared.recover.replays import ReplayDesk
     from shared.recover.retention import Retention
@@ -139,6 +141,7 @@ class Hub:
             converters=self.converters,
             replays=self.adapters.replays,
             barriers=self.adapters.barriers,
+            holds=self.adapters.holds,
         )
 
     @cached_property
@@ -161,6 +164,7 @@ class Hub:
             registry=self.registry,
             replays=self.adapters.replays,
             barriers=self.adapters.barriers,
+            holds=self.adapters.holds,
         )
 
     @cached_property
@@ -169,6 +173,13 @@ class Hub:
         from shared.barriers.sweep import BarrierSweep
 
         return BarrierSweep(clock=self.adapters.clock, barriers=self.adapters.barriers, queue=self.adapters.queue)
+
+    @cached_property
+    def reservations(self) -> ReservationSweep:
+        """What ingest began and did not end."""
+        from shared.ingest.sweep import ReservationSweep
+
+        return ReservationSweep(self.adapters.clock, self.adapters.ledger)
 
     @cached_property
     def deliver(self) -> DeliverStage:
@@ -218,6 +229,18 @@ class Hub:
             barriers=self.adapters.barriers,
             queue=self.adapters.queue,
             sessions=self.deliver,
+            registry=self.registry,
+        )
+
+    @cached_property
+    def pauses(self) -> Pauses:
+        """Interfaces that stand still."""
+        from shared.recover.pauses import Pauses
+
+        return Pauses(
+            holds=self.adapters.holds,
+            barriers=self.adapters.barriers,
+            queue=self.adapters.queue,
             registry=self.registry,
         )
 
@@ -328,6 +351,7 @@ class Hub:
             store=self.adapters.fhir_store,
             registry=self.registry,
             explain=self.contexts.explain,
+            pauses=self.pauses,
         )
 
     @cached_property

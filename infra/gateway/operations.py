@@ -52,6 +52,7 @@ HUB = (
     Operation("purge", "POST", "/hub/purge"),
     Operation("destinations", "GET", "/hub/destinations"),
     Operation("destination-order", "POST", "/hub/destinations/{destination}/{order}"),
+    Operation("interface-order", "POST", "/hub/interfaces/{interface}/{order}"),
     Operation("interfaces", "GET", "/hub/interfaces"),
     Operation("connectors", "GET", "/hub/connectors"),
     Operation("connector-forget", "POST", "/hub/connectors/{name}/forget"),

@@ -14,6 +14,7 @@ from shared.ports import (
     FhirStore,
     Fleet,
     History,
+    Holds,
     Identities,
     Lanes,
     Ledger,
@@ -63,6 +64,9 @@ class Adapters(Protocol):
 
     @property
     def barriers(self) -> Barriers: ...
+
+    @property
+    def holds(self) -> Holds: ...
 
     @property
     def identities(self) -> Identities: ...

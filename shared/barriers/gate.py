@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from shared.barriers.hold import Hold
 from shared.barriers.next_step import Arrive, Drop, Process, next_step
 from shared.barriers.wakes import send_wakes
 from shared.message.envelope import Item, is_wake
@@ -28,9 +29,10 @@ class Stage:
 class Gate:
     """Takes the envelopes of one partition, in order, and gives the stage what may go on."""
 
-    def __init__(self, stage: Stage, *, barriers: Barriers, ledger: Ledger, queue: Queue) -> None:
+    def __init__(self, stage: Stage, *, hold: Hold, barriers: Barriers, ledger: Ledger, queue: Queue) -> None:
         self._stage = stage
         self._name = stage.name
+        self._hold = hold
         self._barriers = barriers
         self._ledger = ledger
         self._queue = queue
@@ -39,9 +41,24 @@ class Gate:
         """Process these envelopes, and what is parked and need not wait any more."""
         await work_through(offers, self._admit, self._count, self._finish, self._stage.give_up)
         if offers and offers[0].session:
-            await self._drain(int(offers[0].session), is_told=any(is_wake(offer.body) for offer in offers))
+            partition, is_told = int(offers[0].session), any(is_wake(offer.body) for offer in offers)
+            if is_told:
+                is_again = any(offer.delivery_count > 1 for offer in offers)
+                await self._hold.drain(partition, self._line_up_singly if is_again else self._line_up)
+            await self._drain(partition, is_told=is_told)
 
     async def _admit(self, items: Sequence[Item]) -> None:
+        """Line up what no paused interface holds."""
+        if items:
+            waits = await self._waits(partition_of(items[0].message), is_told=False)
+            await self._line_up(await self._hold.admit(items, may_be_held=waits))
+
+    async def _line_up_singly(self, items: Sequence[Item]) -> None:
+        """Line up what was held, counted: one of them may be why nobody finished with them (rule R5)."""
+        for item in items:
+            await work_on(item, self._line_up, self._count, self._finish, self._stage.give_up)
+
+    async def _line_up(self, items: Sequence[Item]) -> None:
         """Process what nothing stands before; park the rest behind it."""
         if not items:
             return

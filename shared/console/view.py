@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.changes.record import decode_record
 from shared.message.delivery import Attempt, Delivery
@@ -21,9 +21,19 @@ if TYPE_CHECKING:
 _ORDERS = {
     MessageState.QUARANTINED: ["resend", "correct", "discard"],
     MessageState.REFUSED: ["correct", "discard"],  # its sender still has it
+    MessageState.ABANDONED: ["discard"],  # its sender still has it, and was not answered
     DeliveryState.QUARANTINED: ["resend", "correct", "discard"],
     DeliveryState.REVIEW: ["discard", "resend"],  # it arrived: discard; it did not: resend
 }
+
+
+class Pauses(Protocol):
+    """What a person is told about interfaces that stand still."""
+
+    async def paused(self) -> frozenset[InterfaceId]: ...
+
+    async def held(self) -> Mapping[InterfaceId, int]: ...
+
 
 Explain = Callable[[MessageRecord, bytes], dict[str, Any]]
 
@@ -40,6 +50,7 @@ class Console:
         store: FhirStore,
         registry: Registry,
         explain: Explain,
+        pauses: Pauses,
     ) -> None:
         self._ledger = ledger
         self._lanes = lanes
@@ -47,6 +58,7 @@ class Console:
         self._store = store
         self._registry = registry
         self._explain = explain
+        self._pauses = pauses
 
     async def messages(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         """Return the newest messages, each with the state of its deliveries.
@@ -112,7 +124,7 @@ class Console:
         """Return what waits for a person: messages that never became deliveries, and deliveries that were stopped."""
         messages = [
             record
-            for state in (MessageState.QUARANTINED, MessageState.REFUSED)
+            for state in (MessageState.QUARANTINED, MessageState.REFUSED, MessageState.ABANDONED)
             for record in await self._ledger.recent(limit, state)
         ]
         stopped = await self._lanes.stopped(limit)
@@ -144,7 +156,7 @@ class Console:
         return {"destinations": rows}
 
     async def interfaces(self) -> dict[str, Any]:
-        """Return each interface with where it sends what."""
+        """Return each interface with where it sends what; how it is, the summary says."""
         rows = [
             {
                 "id": interface.id,
@@ -162,6 +174,8 @@ class Console:
         return {
             "messages": await self._ledger.counts(),
             "waiting": dict(await self._lanes.waiting()),
+            "paused": sorted(await self._pauses.paused()),
+            "held": dict(await self._pauses.held()),
             "resources": await self._store.counts(),
         }
 

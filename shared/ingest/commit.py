@@ -17,7 +17,7 @@ from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, OrderingKey, new_message_id, partition_for, partition_of
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
-from shared.message.state import MessageState
+from shared.message.state import UNSENT, MessageState
 from shared.observe.log import log_failure
 from shared.ports import Archive, Barriers, Clock, Ledger, Outgoing, Queue
 
@@ -58,7 +58,7 @@ class Taken:
     @property
     def is_reserved(self) -> bool:
         """Whether it is in the ledger and no further: new, or begun by a request that did not end."""
-        return self.record.state is MessageState.RESERVED
+        return self.record.state in UNSENT
 
     def answer_as_before(self) -> None:
         """Refuse what was refused when its number came first, and nothing else that came before."""

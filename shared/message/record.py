@@ -92,3 +92,8 @@ class Progress(NamedTuple):
     code: str = ""
     findings: tuple[Finding, ...] = ()
     run: RunId = LIVE
+
+
+def abandoned(record: MessageRecord, at: datetime, code: str) -> Progress:
+    """Return the step that marks a message of which ingest never sent word."""
+    return Progress(record.message, MessageState.ABANDONED, Hop(record.message, at, "ingest", "abandoned"), code)

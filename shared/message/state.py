@@ -9,6 +9,7 @@ class MessageState(StrEnum):
     """How far a message is (one row of the ledger)."""
 
     RESERVED = "reserved"  # archived and numbered; not yet acknowledged
+    ABANDONED = "abandoned"  # reserved long ago: its sender was not answered; a copy of it goes on from here
     QUEUED = "queued"  # in the queue: acknowledged, or about to be
     TRANSFORMED = "transformed"
     ROUTED = "routed"  # every delivery is known
@@ -16,6 +17,10 @@ class MessageState(StrEnum):
     QUARANTINED = "quarantined"  # kept until a person acts
     REFUSED = "refused"  # answered AR: the sender still has it; kept for a person, forgotten for duplicates
     DISCARDED = "discarded"  # a person gave the reason
+
+
+# Numbered, and perhaps never sent on: whoever brings a copy sends it (rule R1).
+UNSENT = frozenset({MessageState.RESERVED, MessageState.ABANDONED})
 
 
 class DeliveryState(StrEnum):

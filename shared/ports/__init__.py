@@ -8,6 +8,7 @@ from shared.ports.archive import Archive, Unit
 from shared.ports.barriers import Barriers, Line, Opened
 from shared.ports.fhir_store import FhirStore, MetaWrite, Stored, Write
 from shared.ports.fleet import Fleet
+from shared.ports.holds import Held, Holds
 from shared.ports.identities import Identities, IdentityClaim, Resolution
 from shared.ports.lanes import DestinationStatus, Lanes, Ownership, Turn
 from shared.ports.ledger import Ledger
@@ -25,7 +26,9 @@ __all__ = [
     "DestinationStatus",
     "FhirStore",
     "Fleet",
+    "Held",
     "History",
+    "Holds",
     "Identities",
     "IdentityClaim",
     "Lanes",

@@ -66,7 +66,7 @@ class Barriers(Protocol):
         ...
 
     async def waits(self, stage: str, partition: int, *, is_told: bool) -> bool:
-        """Tell whether anything is parked in a partition; asked for every invocation.
+        """Tell whether anything is parked or held in a partition; asked for every invocation.
 
         Args:
             is_told: Somebody else says that there may be: an answer that is a moment old does not do.
@@ -88,7 +88,7 @@ class Barriers(Protocol):
         ...
 
     async def lines(self) -> list[tuple[str, int]]:
-        """Return the stages and partitions in which something is parked."""
+        """Return the stages and partitions in which something is parked or held."""
         ...
 
     async def opened(self, before: datetime) -> list[Opened]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from shared.message.identifiers import InterfaceId, MessageId
@@ -54,6 +55,13 @@ class Ledger(Protocol):
 
     async def reopen(self, message: MessageId, state: MessageState, hop: Hop) -> None:
         """Set a quarantined message back to ``state``, because a person resends it."""
+        ...
+
+    async def abandon(self, before: datetime, at: datetime, code: str) -> list[MessageRecord]:
+        """Mark as ``abandoned`` what was received before a time and is ``reserved`` still; return it as it was.
+
+        Any other step moves an abandoned message on. In Azure each call looks from where the last one ended.
+        """
         ...
 
     async def count_attempt(self, messages: Sequence[MessageId], stage: str) -> list[int]:

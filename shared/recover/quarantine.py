@@ -16,7 +16,7 @@ from shared.ports import Audit, Clock, Lanes, Ledger
 from shared.recover.orders import Sessions, is_stopped
 from shared.recover.request import read_json, read_reason
 
-_STOPPED = (MessageState.QUARANTINED, MessageState.REFUSED)
+_STOPPED = (MessageState.QUARANTINED, MessageState.REFUSED, MessageState.ABANDONED)
 
 
 class Intake(Protocol):

@@ -18,7 +18,7 @@ from shared.message.errors.pipeline import NotFound
 from shared.message.identifiers import DestinationId, MessageId, RunId, partition_of
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Numbered, OpenKey, Replay, ReplayCounts, ReplayState
-from shared.message.state import DeliveryState, MessageState
+from shared.message.state import UNSENT, DeliveryState, MessageState
 from shared.observe.log import log
 from shared.ports import Clock, History, Lanes, Ledger, Outgoing, Queue, Replays
 from shared.recover.keys import MovedKeys
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOM = 1000  # messages of a replay under way at a time: live traffic of other keys waits for no more than these
 _PAGE = 200
 _UNSENT_AFTER = timedelta(minutes=2)  # a reserved message that nobody sends by then waits for its sender (rule R1)
-_NOT_TAKEN = (MessageState.REFUSED, MessageState.DISCARDED)
+_NOT_TAKEN = UNSENT | {MessageState.REFUSED, MessageState.DISCARDED}
 _WAITING = (DeliveryState.PARKED, DeliveryState.INTENT)
 
 
@@ -205,7 +205,7 @@ async def is_wanted(record: MessageRecord, replay: Replay, lanes: Lanes) -> bool
 
 def is_taken(one: Numbered) -> bool:
     """Tell whether the hub is answerable for a message: reserved and never sent, its sender still has it."""
-    return one.record.state not in _NOT_TAKEN and one.record.state is not MessageState.RESERVED
+    return one.record.state not in _NOT_TAKEN
 
 
 def _stable_id(run: RunId, group: Sequence[Item]) -> str:

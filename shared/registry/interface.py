@@ -231,6 +231,9 @@ class Interface(Model):
         default="active",
         description="`draft` is not used in production; `retired` takes nothing and is kept for its history",
     )
+    paused: bool = Field(
+        default=False, description="What it takes waits before `transform`, whatever is ordered; senders notice nothing"
+    )
     stages: tuple[Stage, ...] = Field(default=STAGES, min_length=1, description="Where it exists")
     match: tuple[Match, ...] = Field(
         default=(), description="HL7 messages that belong to it; any one is enough. **Needed** without `fhir`"

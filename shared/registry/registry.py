@@ -36,6 +36,11 @@ class Registry:
         living = [one for one in self.interfaces.values() if one.lifecycle != "retired"]
         object.__setattr__(self, "_matcher", Matcher(living))
 
+    @property
+    def paused_interfaces(self) -> frozenset[InterfaceId]:
+        """The interfaces that their files pause."""
+        return frozenset(one.id for one in self.interfaces.values() if one.paused)
+
     def match(self, message: Message) -> Interface | None:
         """Return the interface that a message belongs to by its header; None: the sender is unknown."""
         return self._matcher.match(message)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from shared.barriers.gate import Gate, Stage
+from shared.barriers.hold import Hold
 from shared.changes.record import KeptRecord, open_record
 from shared.hl7 import parse
 from shared.message.envelope import Item, encode_envelope, envelope_id, pack, with_tokens
@@ -14,7 +15,7 @@ from shared.message.identifiers import LIVE, DestinationId, SessionId, deliver_s
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import Offer
-from shared.ports import Archive, Barriers, Clock, Ledger, Outgoing, Queue, Replays
+from shared.ports import Archive, Barriers, Clock, Holds, Ledger, Outgoing, Queue, Replays
 from shared.route.originals import Originals, reports_results
 from shared.route.select import Decision, looks_inside, select_routes
 
@@ -37,6 +38,7 @@ class RouteStage:
         registry: Registry,
         replays: Replays,
         barriers: Barriers,
+        holds: Holds,
     ) -> None:
         self._clock = clock
         self._archive = archive
@@ -46,7 +48,8 @@ class RouteStage:
         self._replays = replays
         self._originals = Originals(archive)
         stage = Stage("route", self._process, self._give_up)
-        self._gate = Gate(stage, barriers=barriers, ledger=ledger, queue=queue)
+        hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
+        self._gate = Gate(stage, hold=hold, barriers=barriers, ledger=ledger, queue=queue)
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Route every message of these envelopes."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.barriers.gate import Gate, Stage
+from shared.barriers.hold import Hold
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
 from shared.fhir_in.reading import LARGE_BYTES
@@ -21,7 +22,7 @@ from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import BATCH_BYTES, Offer, batches_by_size
 from shared.observe.log import log
-from shared.ports import Archive, Barriers, Clock, Ledger, Outgoing, Queue, Replays, Workers
+from shared.ports import Archive, Barriers, Clock, Holds, Ledger, Outgoing, Queue, Replays, Workers
 from shared.transform.canonical import Converted, Job
 from shared.transform.reading import Reading, read_message
 
@@ -68,6 +69,7 @@ class TransformStage:
         converters: Workers[Job, Converted],
         replays: Replays,
         barriers: Barriers,
+        holds: Holds,
     ) -> None:
         self._clock = clock
         self._archive = archive
@@ -78,7 +80,8 @@ class TransformStage:
         self._converters = converters
         self._replays = replays
         stage = Stage("transform", self._process, self._give_up)
-        self._gate = Gate(stage, barriers=barriers, ledger=ledger, queue=queue)
+        hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
+        self._gate = Gate(stage, hold=hold, barriers=barriers, ledger=ledger, queue=queue)
 
     async def preview(self, item: Item) -> bytes:
         """Return the record that the message would become now; nothing is kept, bound or merged.

@@ -138,6 +138,19 @@ async def test_a_destination_is_paused_and_resumed_and_the_button_keeps_the_focu
     assert desk.page.errors == []
 
 
+async def test_an_interface_is_paused_and_resumed_and_what_it_takes_is_counted(desk):
+    """The kill switch is on the page that is open at 3 a.m., and says what it holds up."""
+    row = "document.querySelector('#interfaces [data-key=hl7_default]').closest('tr')"
+    await desk.page.run(f"{row}.querySelector('button').focus()")
+    await desk.page.press("Enter")
+    await desk.page.until(f"{row}.textContent.includes('pausedResume')")
+    await desk.send(adt("H1", application="NOBODY"))
+    await desk.page.until(f"{row}.querySelector('.count').textContent === '1'")
+    await desk.page.press("Enter")
+    await desk.page.until(f"{row}.textContent.includes('0readyPause')")
+    assert desk.page.errors == []
+
+
 async def test_what_is_not_there_is_said_in_one_sentence_and_escape_closes(desk):
     """A mistyped id is the most frequent error of all."""
     await desk.send(adt("E1", application="NOBODY"))

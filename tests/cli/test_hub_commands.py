@@ -77,6 +77,8 @@ def test_trace_of_an_unknown_message_says_so(run, hub):
         (["destination", "list"], "/hub/destinations", {"destinations": []}),
         (["destination", "pause", "billing"], "/hub/destinations/billing/pause", {"paused": True}),
         (["destination", "resume", "billing"], "/hub/destinations/billing/resume", {"paused": False}),
+        (["interfaces", "pause", "adt"], "/hub/interfaces/adt/pause", {"paused": True}),
+        (["interfaces", "resume", "adt"], "/hub/interfaces/adt/resume", {"paused": False}),
         (["connectors"], "/hub/connectors", {"connectors": []}),
         (["connectors", "--forget", "north"], "/hub/connectors/north/forget", {"forgotten": "north"}),
         (["resend", "WV1", "--reason", "asked"], "/hub/messages/WV1/resend", {"resent": 1}),
@@ -172,6 +174,23 @@ def test_destinations_are_listed_with_their_state(run, hub):
         "failing",
         "ok",
     ]
+
+
+def test_interfaces_of_a_hub_are_listed_with_what_waits_for_them(run, hub):
+    """Who stands still, and what that holds up, is asked before anything is resumed."""
+    hub.answer("/hub/interfaces", {"interfaces": [{"id": "adt", "title": "A", "lifecycle": "active", "routes": []}]})
+    hub.answer("/hub/summary", {"paused": ["adt"], "held": {"adt": 12}})
+    line = run("interfaces", "status", "--hub", hub.url).out.splitlines()[-1]
+    assert ("paused" in line, "12" in line) == (True, True)
+    [one] = run("interfaces", "status", "--hub", hub.url, "--json").json["interfaces"]
+    assert (one["paused"], one["held"]) == (True, 12)
+
+
+def test_an_interface_that_its_file_pauses_is_not_said_to_go_on(run, hub):
+    """An order that changes nothing must not look like one that does."""
+    hub.answer("/hub/interfaces/adt/resume", {"interface": "adt", "order": "resume", "paused": True})
+    ran = run("interfaces", "resume", "adt", "--hub", hub.url)
+    assert (ran.code, "interface.toml" in ran.err) == (1, True)
 
 
 def test_a_receiver_is_told_up_or_down_and_nothing_else(run, hub):

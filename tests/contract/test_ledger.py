@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.message.finding import Finding
-from shared.message.identifiers import InterfaceId, MessageId, RunId
+from shared.message.identifiers import InterfaceId, MessageId, RunId, new_message_id
+from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from tests.contract.conftest import Run
 from tests.doubles.clock import NOON
@@ -352,6 +353,69 @@ def test_the_newest_messages_come_first_and_can_be_chosen(run: Run) -> None:
         assert await numbers(state=S.ROUTED) == [5]
         assert await numbers(interface=xray) == [5, 3, 1]
         assert await numbers(state=S.QUARANTINED, interface=xray) == [3]
+
+    run(scenario)
+
+
+def began(n: int, minutes_ago: float) -> Any:
+    when = NOON - timedelta(minutes=minutes_ago)
+    return arrival(n)._replace(message=new_message_id(n % 4, when, bytes([n]) * 10), received=when)
+
+
+def test_what_was_reserved_long_ago_is_abandoned_and_nothing_else(run: Run) -> None:
+    """Ingest ended in between, and no copy came: found without looking at every message, each once."""
+
+    async def scenario(hub: Any) -> None:
+        async def found() -> list[str]:
+            return sorted(one.message for one in await hub.ledger.abandon(NOON - timedelta(minutes=15), NOON, "X-1"))
+
+        old, older, moved, young = (began(n, minutes) for n, minutes in enumerate((16, 3000, 20, 14)))
+        await hub.ledger.reserve([older, moved, old, young], WINDOW)
+        await hub.ledger.progress([Progress(moved.message, S.QUEUED, Hop(moved.message, NOON, "ingest", "queued"))])
+
+        assert await found() == sorted([old.message, older.message])
+        assert await found() == []
+        states = {one.message: (one.state, one.code) for one in await hub.ledger.recent()}
+        assert [states[one.message] for one in (old, older)] == [("abandoned", "X-1")] * 2
+        assert [states[one.message] for one in (moved, young)] == [("queued", ""), ("reserved", "")]
+        assert {one.message for one in await hub.ledger.recent(state=S.ABANDONED)} == {old.message, older.message}
+        assert len(await hub.ledger.unsettled()) == 4
+        assert await hub.ledger.counts() == {"abandoned": 2, "queued": 1, "reserved": 1}
+
+    run(scenario)
+
+
+def test_a_sweep_that_comes_later_finds_what_was_too_young_for_the_one_before(run: Run) -> None:
+    """Whatever the last sweep had seen, nothing stays reserved for ever; over a restart too."""
+
+    async def first(hub: Any) -> None:
+        await hub.ledger.reserve([began(1, 20), began(2, 5)], WINDOW)
+        assert len(await hub.ledger.abandon(NOON - timedelta(minutes=15), NOON, "X-1")) == 1
+
+    async def second(hub: Any) -> None:
+        [one] = await hub.ledger.abandon(NOON - timedelta(minutes=2), NOON, "X-1")
+        assert one.message == began(2, 5).message
+
+    run(first)
+    run(second)
+
+
+def test_an_abandoned_message_is_the_original_of_its_copy_and_moves_on(run: Run) -> None:
+    """The copy finishes it under its own number; and one that was in the queue all the same is no ghost."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.ledger.reserve([began(1, 20)], WINDOW)
+        await hub.ledger.abandon(NOON - timedelta(minutes=15), NOON, "X-1")
+        copy = arrival(9, b"1", duplicate_key="duplicate-1")
+        [again] = await hub.ledger.reserve([copy], WINDOW)
+        assert (again.is_new, again.record.message, again.record.state) == (False, began(1, 20).message, S.ABANDONED)
+
+        hop = Hop(again.record.message, NOON, "transform", "transformed")
+        await hub.ledger.progress([Progress(again.record.message, S.TRANSFORMED, hop)])
+        [record] = await hub.ledger.messages([again.record.message])
+        assert (record.state, record.code) == (S.TRANSFORMED, "")
+        assert await hub.ledger.recent(state=S.ABANDONED) == []
+        assert await hub.ledger.counts() == {"transformed": 1}
 
     run(scenario)
 

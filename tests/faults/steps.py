@@ -31,7 +31,7 @@ READS = frozenset(
     {
         "archive.get", "archive.find", "fhir_store.read", "identities.lookup", "lanes.status", "lanes.next_due",
         "lanes.overdue", "lanes.sessions", "ledger.messages", "barriers.waits", "barriers.line", "barriers.lines",
-        "barriers.opened",
+        "barriers.opened", "holds.paused", "holds.keys", "holds.counts", "holds.held",
     }
 )  # fmt: skip
 IN_MEMORY = frozenset({"accept_session", "release", "arrival"})  # of the broker: they leave nothing behind

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from shared.adapters.local.open import LocalAdapters
@@ -13,6 +14,7 @@ from shared.adapters.local.queue import Received, SessionLock
 from shared.app import Hub
 from shared.deliver.stage import DeliverStage
 from shared.ingest.reply import Reply
+from shared.ingest.sweep import ReservationSweep
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import SessionId
 from shared.message.work import Offer
@@ -23,6 +25,8 @@ from tests.faults.scenario import registry
 from tests.faults.steps import WHOSE, Steps, Whose
 from tests.faults.virtual_time import VirtualClock
 
+# So soon that it happens to messages that are under way: whoever is marked too early must go on all the same.
+ABANDONED_AFTER = timedelta(seconds=20)
 PORTS = ("archive", "ledger", "queue", "lanes", "barriers", "identities", "fhir_store")
 QUEUES = ("transform", "route", "deliver")
 SESSIONS_AT_ONCE = 2  # of each queue
@@ -57,6 +61,7 @@ class Worker:
         self._loop = found.loop
         ports: dict[str, Any] = {name: found.steps.wrap(name, getattr(found.adapters, name), self) for name in PORTS}
         self.queue = ports["queue"]
+        self._sweep = ReservationSweep(self.clock, ports["ledger"], ABANDONED_AFTER)
         self.hub = Hub(found.settings, replace(found.adapters, clock=self.clock, **ports))
         self.hub.__dict__.update(registry=registry(), converters=releases.Converters())
         self.hub.deliver._uniform = found.uniform
@@ -144,6 +149,7 @@ class Worker:
             await asyncio.sleep(TIMER_SECONDS)
             await _attempt(self.hub.deliver.wake_overdue())
             await _attempt(self.hub.barriers.run())
+            await _attempt(self._sweep.run())
 
 
 async def _attempt(work: Awaitable[Any]) -> None:

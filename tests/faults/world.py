@@ -227,7 +227,7 @@ class World:
             return False
         counts = await self.adapters.ledger.counts()
         gave_up = any(sent.acknowledged is None for sent in self.sent.values())
-        final = FINAL | {MessageState.RESERVED} if gave_up else FINAL
+        final = FINAL | {MessageState.ABANDONED} if gave_up else FINAL
         return counts.keys() <= final and not await self.adapters.lanes.waiting() and await self._is_all_delivered()
 
     async def _is_all_delivered(self) -> bool:

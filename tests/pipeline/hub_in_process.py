@@ -50,6 +50,7 @@ PORTS = (
     "queue",
     "lanes",
     "barriers",
+    "holds",
     "identities",
     "fhir_store",
     "publisher",
@@ -274,6 +275,7 @@ class HubInProcess:
         """Do what the timer does (`functions/retry.py`)."""
         await self.hub.deliver.wake_overdue()
         await self.hub.barriers.run()
+        await self.hub.reservations.run()
 
     async def pass_time(self, seconds: float, step: float = 5.0) -> None:
         """Let time pass in steps, and run what falls due."""

@@ -162,6 +162,31 @@ async def test_message_reserved_and_never_sent_is_sent_by_its_own_duplicate(star
     assert len(await hub.hub.adapters.ledger.recent()) == 1
 
 
+async def test_what_ingest_began_and_never_ended_is_named_and_still_finished_by_a_copy(start_hub):
+    """Nobody was answered, so nothing is sent by itself: a person sees it, and its copy is no second message."""
+    hub = await start_hub()
+    hub.faults.crash_after = "ledger.reserve"
+    with pytest.raises(Crash):
+        await hub.take(adt("A1"))
+    hub.faults.crash_after = None
+    await hub.crash()
+    await hub.start()
+
+    await hub.tick()
+    assert (await hub.record("A1")).state is MessageState.RESERVED
+    await hub.pass_time(1000, step=500)
+    await hub.tick()
+    await hub.work()
+    [stopped] = (await hub.hub.console.quarantine())["messages"]
+    assert (stopped["state"], stopped["code"], stopped["orders"]) == ("abandoned", "INGEST-004", ["discard"])
+    assert await hub.states("A1") == {}
+
+    assert codes(await hub.take(adt("A1"))) == ["AA"]
+    await hub.work()
+    assert await hub.states("A1") == {"store": "accepted"}
+    assert await hub.hub.adapters.ledger.counts() == {"routed": 1}
+
+
 async def test_message_sent_again_beside_a_new_one_takes_it_along(start_hub):
     """A1 went to the queue, and its AA was lost with the process. It comes again and is committed together with A2.
 

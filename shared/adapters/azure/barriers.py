@@ -6,6 +6,9 @@
 | | ``b!<message>`` | a barrier: its number, its item, the parts that have arrived, the stages it is through |
 | | ``l!<stage>!<partition>`` | something was once parked there |
 | ``parked!<stage>!<partition>`` | ``<position>`` | a message or token in line |
+
+What is held for a paused interface (`holds.py`) lies in the partitions of the lines, too, in rows that begin with a
+letter.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ LAST = "last"
 FRESH_SECONDS = 0.2
 _TRIES = 20
 _PAUSE_SECONDS = 0.01
+_LAST_POSITION = "9~"
 
 Steps = list[list[str]]  # stage and part; no part: the barrier is through the stage
 
@@ -64,8 +68,7 @@ class AzureBarriers:
         if not items:
             return
         line = stage, partition_of(items[0].message)
-        self._free_at.pop(line, None)
-        await self._list(line)
+        await self.expect(*line)
         for attempt in range(_TRIES):
             rows = await self._parked(line)
             known = {(item.message, item.run) for item in map(_item_of, rows)}
@@ -74,7 +77,7 @@ class AzureBarriers:
             steps = [Step("create", _position(first + place), {"item": _pack(item)}) for place, item in enumerate(new)]
             try:
                 for start in range(0, len(steps), GROUP_LIMIT):
-                    await self._table.transact(_line(line), steps[start : start + GROUP_LIMIT])
+                    await self._table.transact(line_partition(*line), steps[start : start + GROUP_LIMIT])
             except RowConflict:
                 await asyncio.sleep(_PAUSE_SECONDS * attempt)
             else:
@@ -91,7 +94,7 @@ class AzureBarriers:
             steps = [Step("delete", row["RowKey"], {}) for row, item in rows if (item.message, item.run) in gone]
             try:
                 for start in range(0, len(steps), GROUP_LIMIT):
-                    await self._table.transact(_line(line), steps[start : start + GROUP_LIMIT])
+                    await self._table.transact(line_partition(*line), steps[start : start + GROUP_LIMIT])
             except RowConflict:
                 await asyncio.sleep(_PAUSE_SECONDS * attempt)
             else:
@@ -102,7 +105,7 @@ class AzureBarriers:
         line, now = (stage, partition), time.monotonic()
         if not is_told and now - self._free_at.get(line, float("-inf")) < FRESH_SECONDS:
             return False
-        if await self._table.scan(_line(line), "", END, limit=1):
+        if await self._table.scan(line_partition(*line), "", END, limit=1):
             self._free_at.pop(line, None)
             return True
         self._free_at[line] = now
@@ -182,10 +185,12 @@ class AzureBarriers:
         return sorted(map(_opened_of, rows))
 
     async def _parked(self, line: tuple[str, int]) -> list[Row]:
-        return await self._table.scan(_line(line), "", END)
+        return await self._table.scan(line_partition(*line), "", _LAST_POSITION)
 
-    async def _list(self, line: tuple[str, int]) -> None:
-        """Make sure that a line is on the list before anything is in it."""
+    async def expect(self, stage: str, partition: int) -> None:
+        """Make sure that a line is on the list, and looked into, before anything is in it."""
+        line = stage, partition
+        self._free_at.pop(line, None)
         if line not in self._listed:
             await self._table.transact(PARTITION, [Step("put", f"l!{line[0]}!{line[1]}", {})])
             self._listed.add(line)
@@ -199,8 +204,9 @@ def _barrier_row(message: MessageId) -> str:
     return f"b!{key(message)}"
 
 
-def _line(line: tuple[str, int]) -> str:
-    return f"parked!{line[0]}!{line[1]}"
+def line_partition(stage: str, partition: int) -> str:
+    """Return the table partition of what waits in one partition of a stage."""
+    return f"parked!{stage}!{partition}"
 
 
 def _position(number: int) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.adapters.azure.counts import Counts
 from shared.adapters.azure.gatherer import Gatherer
@@ -18,6 +18,7 @@ from shared.adapters.azure.ledger_rows import (
     END,
     INDEXED,
     PARTITION,
+    SWEPT,
     UNSETTLED,
     begun_key,
     control_prefix,
@@ -46,11 +47,12 @@ from shared.adapters.azure.reservation import (
 )
 from shared.adapters.azure.stream_places import StreamPlaces
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, equals, tag_of
+from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.storage import AzureUnavailable
 from shared.message.identifiers import InterfaceId, MessageId, new_message_id
 from shared.message.identifiers import Sequence as SourceSequence
-from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
+from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation, abandoned
 from shared.message.state import MessageState
 from shared.message.work import batches_by_size
 from shared.ports import Clock
@@ -120,6 +122,17 @@ class AzureLedger:
             return
         raise AzureUnavailable("ledger, reopen")
 
+    async def abandon(self, before: datetime, at: datetime, code: str) -> list[MessageRecord]:
+        swept = await self._table.get(PARTITION, SWEPT)
+        oldest = from_microseconds(int(swept["until"])) if swept is not None else at - LOOK_BACK
+        where = equals("state", MessageState.RESERVED)
+        rows = await self._table.scan(PARTITION, _first_of(before), _first_of(oldest), where=where)
+        found = [record_of(row) for row in rows]
+        await self.progress([abandoned(record, at, code) for record in found])
+        until = {"until": str(to_microseconds(before))}
+        await self._table.transact(PARTITION, [Step("put", SWEPT, until)])
+        return found
+
     async def count_attempt(self, messages: Sequence[MessageId], stage: str) -> list[int]:
         return [await self._count(begun_key(message, stage)) for message in messages]
 
@@ -145,7 +158,7 @@ class AzureLedger:
             return await self._indexed(interface_prefix(interface), limit, "")
         given = {"state": state, "interface": interface}
         where = " and ".join(equals(column, value) for column, value in given.items() if value is not None)
-        last = f"m!{END}" if not where else message_key(new_message_id(0, self._clock.now() - LOOK_BACK, bytes(10)))
+        last = f"m!{END}" if not where else _first_of(self._clock.now() - LOOK_BACK)
         return [record_of(row) for row in await self._table.scan(PARTITION, "m!", last, limit, where)]
 
     async def trace(self, message: MessageId) -> tuple[list[Hop], list[tuple[str, str, str]]]:
@@ -372,3 +385,8 @@ class AzureLedger:
         """Return what orders hops: rising here, and after what another process wrote before."""
         self._stamp = max(self._stamp + 1, time.time_ns())
         return f"{self._stamp:020}{self._counts.writer}"
+
+
+def _first_of(moment: datetime) -> str:
+    """Return the key of the first message id of a moment; those of older ones are higher."""
+    return message_key(new_message_id(0, moment, bytes(10)))

@@ -17,6 +17,7 @@ where the newest come first, the id is turned round.
 | ``s!<source>`` | the numbering of a source |
 | ``e!<stream>`` | how far a connector's stream is, in its newest epoch |
 | ``p!<stream>!<epoch>!<newest>`` | the message under a connector's number, or that it stays empty |
+| ``a!swept`` | up to when old reserved messages were looked for |
 | ``c!<writer>`` | by how much one process changed the count of each state |
 """
 
@@ -36,27 +37,37 @@ from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord
-from shared.message.state import MessageState
+from shared.message.state import UNSENT, MessageState
 
 PARTITION = "ledger"
+SWEPT = "a!swept"
 END = "~"  # above every character of a key
 
 # Only a higher rank is a step forward.
 RANK = {
     MessageState.RESERVED: 0,
-    MessageState.QUEUED: 1,
-    MessageState.TRANSFORMED: 2,
-    MessageState.ROUTED: 3,
-    MessageState.FILTERED: 3,
-    MessageState.QUARANTINED: 4,
-    MessageState.REFUSED: 4,
-    MessageState.DISCARDED: 5,
+    MessageState.ABANDONED: 1,
+    MessageState.QUEUED: 2,
+    MessageState.TRANSFORMED: 3,
+    MessageState.ROUTED: 4,
+    MessageState.FILTERED: 4,
+    MessageState.QUARANTINED: 5,
+    MessageState.REFUSED: 5,
+    MessageState.DISCARDED: 6,
 }
 # The sender still has it, or a person threw it away: when it comes again it is new.
 FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
-UNSETTLED = (MessageState.RESERVED, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
+UNSETTLED = (*UNSENT, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
 # Few messages end here, and people ask for them: they have a row of their own.
-INDEXED = frozenset({MessageState.FILTERED, MessageState.QUARANTINED, MessageState.REFUSED, MessageState.DISCARDED})
+INDEXED = frozenset(
+    {
+        MessageState.ABANDONED,
+        MessageState.FILTERED,
+        MessageState.QUARANTINED,
+        MessageState.REFUSED,
+        MessageState.DISCARDED,
+    }
+)
 
 _TURNED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 _DIGEST_DIGITS = 32

@@ -14,6 +14,7 @@ from shared.adapters.azure.clients import AzureClients
 from shared.adapters.azure.fhir_store import HttpFhirStore
 from shared.adapters.azure.fleet import AzureFleet
 from shared.adapters.azure.history import AzureHistory
+from shared.adapters.azure.holds import AzureHolds
 from shared.adapters.azure.identities import AzureIdentities
 from shared.adapters.azure.lanes import AzureLanes
 from shared.adapters.azure.ledger import AzureLedger
@@ -100,6 +101,11 @@ class AzureAdapters:
     def barriers(self) -> AzureBarriers:
         """Table Storage, in the table of lanes."""
         return AzureBarriers(self._table("lanes"), self.clock)
+
+    @cached_property
+    def holds(self) -> AzureHolds:
+        """Table Storage, in the table of lanes."""
+        return AzureHolds(self._table("lanes"), self.barriers.expect)
 
     @cached_property
     def identities(self) -> AzureIdentities:

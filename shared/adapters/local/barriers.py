@@ -10,6 +10,7 @@ from typing import Any
 
 from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.database import Database
+from shared.adapters.local.holds import LocalHolds
 from shared.message.barrier import Barrier
 from shared.message.envelope import Item, decode_envelope, encode_envelope
 from shared.message.identifiers import MessageId, partition_of
@@ -45,9 +46,10 @@ _EVER = 2**62
 class LocalBarriers:
     """The barriers of a hub, and what waits for them."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, holds: LocalHolds) -> None:
         self._database = database
         self._clock = clock
+        self._holds = holds
         # The folder is this process's alone: what it has parked it knows, and asking costs nothing.
         self._parked: Counter[tuple[str, int]] = Counter()
         for stage, partition, count in database.read(_COUNTS):
@@ -101,7 +103,7 @@ class LocalBarriers:
         self._count(stage, items, [-one for one in removed])
 
     async def waits(self, stage: str, partition: int, *, is_told: bool) -> bool:
-        return self._parked[stage, partition] > 0
+        return self._parked[stage, partition] > 0 or self._holds.waits(stage, partition)
 
     async def line(self, stage: str, partition: int) -> Line:
         parked = self._database.read(_PARKED, (stage, partition))
@@ -126,7 +128,7 @@ class LocalBarriers:
         await self._database.write(lambda connection: connection.executemany(sql, rows))
 
     async def lines(self) -> list[tuple[str, int]]:
-        return sorted(line for line, count in self._parked.items() if count > 0)
+        return sorted({*self._holds.lines(), *(line for line, count in self._parked.items() if count > 0)})
 
     async def opened(self, before: datetime) -> list[Opened]:
         return self._opened(to_microseconds(before))

@@ -6,6 +6,7 @@ import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,8 @@ from shared.message.errors.connector import StreamOutOfStep
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
-from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
-from shared.message.state import MessageState
+from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation, abandoned
+from shared.message.state import UNSENT, MessageState
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -56,18 +57,19 @@ CREATE TABLE IF NOT EXISTS message_count (state TEXT PRIMARY KEY, messages INTEG
 # Only a higher rank is a step forward.
 RANK = {
     MessageState.RESERVED: 0,
-    MessageState.QUEUED: 1,
-    MessageState.TRANSFORMED: 2,
-    MessageState.ROUTED: 3,
-    MessageState.FILTERED: 3,
-    MessageState.QUARANTINED: 4,
-    MessageState.REFUSED: 4,
-    MessageState.DISCARDED: 5,
+    MessageState.ABANDONED: 1,
+    MessageState.QUEUED: 2,
+    MessageState.TRANSFORMED: 3,
+    MessageState.ROUTED: 4,
+    MessageState.FILTERED: 4,
+    MessageState.QUARANTINED: 5,
+    MessageState.REFUSED: 5,
+    MessageState.DISCARDED: 6,
 }
 # The sender still has it, or a person threw it away: when it comes again it is new.
 FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
 
-UNSETTLED = (MessageState.RESERVED, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
+UNSETTLED = (*UNSENT, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
 
 RECORD_COLUMNS = (
     "message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, type, received, state, code"
@@ -159,6 +161,13 @@ class LocalLedger:
             connection.execute(_HOP, _hop_row(hop))
 
         await self._database.write(work)
+
+    async def abandon(self, before: datetime, at: datetime, code: str) -> list[MessageRecord]:
+        # Said twice, so that SQLite sees that the index has all of them.
+        where = "WHERE state <> 'routed' AND state = ? AND received < ?"
+        found = self._records(where, (MessageState.RESERVED, to_microseconds(before)))
+        await self.progress([abandoned(record, at, code) for record in found])
+        return found
 
     async def count_attempt(self, messages: Sequence[MessageId], stage: str) -> list[int]:
         def work(connection: sqlite3.Connection) -> list[int]:

@@ -16,6 +16,7 @@ from shared.adapters.local import (
     chain,
     fhir_table,
     fleet,
+    holds,
     identities,
     lanes,
     ledger,
@@ -32,6 +33,7 @@ from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.adapters.local.fleet import LocalFleet
 from shared.adapters.local.folder import FolderLock
 from shared.adapters.local.history import LocalHistory
+from shared.adapters.local.holds import LocalHolds
 from shared.adapters.local.identities import LocalIdentities
 from shared.adapters.local.lanes import LocalLanes
 from shared.adapters.local.ledger import LocalLedger
@@ -47,7 +49,7 @@ from shared.settings import Settings, read_secrets
 # See `database.py`: the threads that wait for the disk need the interpreter for microseconds, and soon.
 SWITCH_SECONDS = 0.0001
 
-_TABLES = (archive, audit, barriers, chain, fleet, identities, lanes, ledger, queue_table, replays)
+_TABLES = (archive, audit, barriers, chain, fleet, holds, identities, lanes, ledger, queue_table, replays)
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -67,6 +69,7 @@ class LocalAdapters:
     queue: LocalQueue
     lanes: LocalLanes
     barriers: LocalBarriers
+    holds: LocalHolds
     identities: LocalIdentities
     fleet: LocalFleet
     fhir_store: LocalFhirStore
@@ -110,6 +113,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
     # What the hub tells the world is not the hub's own state: it is kept, moved and erased by itself.
     store = Database(home / "store.db", [fhir_table.SCHEMA])
     worker_count = _worker_count(settings)
+    holding = LocalHolds(database)
     return LocalAdapters(
         clock=clock,
         archive=open_archive(home / "archive", database),
@@ -120,7 +124,8 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         replays=LocalReplays(database),
         queue=LocalQueue(database, clock, rules),
         lanes=LocalLanes(database),
-        barriers=LocalBarriers(database, clock),
+        barriers=LocalBarriers(database, clock, holding),
+        holds=holding,
         identities=LocalIdentities(database),
         fleet=LocalFleet(database),
         fhir_store=LocalFhirStore(store, clock),

@@ -44,6 +44,16 @@ class NotForThisStage(IntegrationError):
     next_step = "correct MSH-11 at the sender, or list it under `accepts` in interface.toml"
 
 
+class NeverSent(IntegrationError):
+    """Taking a message began and did not end: it is archived and numbered, and was not acknowledged (rule R1)."""
+
+    code = "INGEST-004"
+    what = "taking it began and did not end, and its sender was not answered"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.NONE
+    next_step = "have the sender send it again, which goes on from here; discard it if it will not"
+
+
 class PoisonMessage(IntegrationError):
     """Processing began three times and never ended (rule R5)."""
 

@@ -6,12 +6,13 @@ end, or ends after one of the calls of its ports as a process does that is kille
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Hashable, Sequence
+from collections.abc import Collection, Coroutine, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from shared.barriers.gate import Gate, Stage
+from shared.barriers.hold import Hold
 from shared.barriers.sweep import MISSING_AFTER, BarrierSweep
 from shared.message.barrier import Barrier, Part
 from shared.message.envelope import Item, encode_envelope, with_tokens
@@ -129,7 +130,9 @@ class World:
         after = self.copy()
         after.calls_left = calls
         bodies = after.queues[partition][:take]
-        gate = Gate(Stage(STAGE, after.process, after.give_up), barriers=after, ledger=after, queue=after)  # type: ignore[arg-type]
+        stage = Stage(STAGE, after.process, after.give_up)
+        hold = Hold(STAGE, clock=after, holds=after, ledger=after, queue=after, paused=())  # type: ignore[arg-type]
+        gate = Gate(stage, hold=hold, barriers=after, ledger=after, queue=after)  # type: ignore[arg-type]
         try:
             run_now(gate.run([Offer(body, str(partition)) for body in bodies]))
         except Killed:
@@ -217,6 +220,15 @@ class World:
             if item in line:
                 line.remove(item)
             self._call()
+
+    async def paused(self, *, is_told: bool) -> frozenset[InterfaceId]:
+        return frozenset()
+
+    async def keys(self, stage: str, partition: int, keys: Collection[OrderingKey]) -> dict[OrderingKey, InterfaceId]:
+        return {}
+
+    async def counts(self, stage: str, partition: int) -> dict[InterfaceId, int]:
+        return {}
 
     async def waits(self, stage: str, partition: int, *, is_told: bool) -> bool:
         return bool(self.parked.get((stage, partition)))
