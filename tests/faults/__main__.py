@@ -8,12 +8,16 @@ python -m tests.faults --case small:57:expire   # one case again
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import random
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from itertools import islice
 
-from tests.faults.case import run_case
+from tests.faults.case import Report, run_case
 from tests.faults.cases import every_case
 
 SIZES = (20, 40, 200)  # messages of a day
@@ -24,14 +28,13 @@ def main() -> int:
     """Return 0 when nothing was broken."""
     options = _options()
     ran = broken = steps = 0
-    for case in _cases(options):
-        report = run_case(case)
+    for report in _reports(_cases(options), options.processes):
         ran, steps = ran + 1, steps + len(report.steps)
         if report.broken:
             broken += 1
             print(report, flush=True)
         if ran % PROGRESS_EVERY == 0:
-            print(f"{ran} cases, {broken} broken, now {case}", flush=True)
+            print(f"{ran} cases, {broken} broken, now {report.case}", flush=True)
     print(f"{ran} cases, {steps} steps, {broken} broken")
     return 1 if broken else 0
 
@@ -41,7 +44,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--case", help="one case, by its name")
     parser.add_argument("--seed", help="one day of 200 messages by chance, by its seed")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to draw days by chance (60)")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many run cases (one for each core)")
     return parser.parse_args()
+
+
+def _reports(cases: Iterator[str], processes: int) -> Iterator[Report]:
+    """Yield what became of each case, whichever is done first; a case is drawn when a process is free for it."""
+    context = multiprocessing.get_context("spawn")  # nothing of this process is in the others
+    with ProcessPoolExecutor(processes, context) as pool:
+        under_way = {pool.submit(run_case, case) for case in islice(cases, processes)}
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            under_way |= {pool.submit(run_case, case) for case in islice(cases, len(done))}
+            yield from (future.result() for future in done)
 
 
 def _cases(options: argparse.Namespace) -> Iterator[str]:

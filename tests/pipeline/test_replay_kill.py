@@ -1,6 +1,6 @@
 """kill -9 in the middle of a replay, again and again: it goes on where it was, and nothing is sent a second time (R8).
 
-``CADUCEUS_TEST_REPLAYED=100000`` says of how many messages; it prints how long each part took.
+``CADUCEUS_TEST_REPLAYED=100000`` says of how many messages; with ``pytest -s`` it prints how far it is.
 """
 
 from __future__ import annotations
@@ -9,23 +9,26 @@ import json
 import os
 import time
 from collections import Counter
-from functools import partial
 from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.pipeline.hub_process import HubProcess, wait_until
+from tests.pipeline.messages import batch
 from tests.pipeline.mllp_receiver import MllpReceiver
-from tests.pipeline.mllp_source import Source, admission
+from tests.pipeline.mllp_source import admission
 from tests.pipeline.test_kill import field
 
 pytestmark = pytest.mark.slow
 
 MESSAGES = int(os.environ.get("CADUCEUS_TEST_REPLAYED", "400"))
 SECONDS = 60.0 + MESSAGES / 10
+PATIENTS = 512
 CONNECTIONS = 8
-PATIENTS = 64 * CONNECTIONS
 KILLED_AT = (0.2, 0.5, 0.8)  # of what the replay sends
+SAID_EVERY = 5_000  # messages
+BATCH = 200  # messages of one request
+LOOK_SECONDS = 0.2  # between two questions to the hub: an answer counts every delivery of the replay
 
 INTERFACE = """
 title = "Admissions of General Hospital"
@@ -42,14 +45,17 @@ sending_application = ["EHR"]
 to = "lab"
 shape = "hl7"
 """
-# One send at a time, and none again without a person: what a kill leaves without an answer waits in review.
+# What a kill leaves without an answer waits in review, one for each connection at most: nothing goes again unasked.
 LAB = """
 title = "Laboratory"
 kind = "mllp"
-order = "feed"
+order = "key"
+concurrency = 1
+connections = {connections}
 replay = "free"
 on_ambiguous = "review"
 on_quarantine = "pass"
+idempotent = {is_idempotent}
 address = {{ laptop = "{address}" }}
 """
 
@@ -69,49 +75,74 @@ def hub(tmp_path, receiver):
     (folder / "ward" / "samples" / "01-admission.hl7").write_bytes(admission(0))
     (folder / "ward" / "interface.toml").write_text(INTERFACE, encoding="utf-8")
     (folder / "destinations").mkdir()
-    (folder / "destinations" / "lab.toml").write_text(LAB.format(address=receiver.address), encoding="utf-8")
+    write_lab(folder, receiver, is_idempotent=True)
     process = HubProcess(tmp_path, folder, {"CADUCEUS_SEND_TIMEOUT_SECONDS": "1", "CADUCEUS_CLOCK_SKEW_SECONDS": "0"})
     yield process
     process.close()
 
 
-def test_a_replay_goes_on_after_each_kill_and_sends_nothing_twice(hub, receiver):
+def write_lab(folder, receiver, *, is_idempotent):
+    """Write the laboratory's file: what brings the messages there the first time need not be slow."""
+    text = LAB.format(address=receiver.address, connections=CONNECTIONS, is_idempotent=str(is_idempotent).lower())
+    (folder / "destinations" / "lab.toml").write_text(text, encoding="utf-8")
+
+
+def test_a_replay_goes_on_after_each_kill_and_sends_nothing_twice(hub, receiver, tmp_path):
     """The lab restored last night's backup, the hub's machine restarts in the middle: nobody counts a result twice."""
     began = time.monotonic()
     hub.start()
     hub.wait_ready()
-    sent = send(hub, receiver)
-    print(f"{sent:,} delivered after {time.monotonic() - began:.0f} s")
+    send(hub)
+    reach(receiver, MESSAGES, "delivered")
+    wait_until(lambda: not hub.ask("/hub/summary")["waiting"], SECONDS, "every delivery is recorded")
+    hub.terminate(30)
+    print(f"{MESSAGES:,} delivered after {time.monotonic() - began:.0f} s")
 
     began = time.monotonic()
+    write_lab(tmp_path / "interfaces", receiver, is_idempotent=False)
+    hub.start()
+    hub.wait_ready()
     run = order(hub)
     for share in KILLED_AT:
-        wait_until(lambda wanted=share: len(receiver.received) > sent * (1 + wanted), SECONDS, "the replay sends")
+        reach(receiver, int(MESSAGES * (1 + share)), "sent, then killed")
         hub.kill()
         hub.start()
         hub.wait_ready()
-    wait_until(lambda: hub.ask(f"/hub/replays/{run}")["state"] == "done", SECONDS, "the replay is done")
+    wait_until(lambda: is_done(hub, run), SECONDS, "the replay is done")
     print(f"replayed with {len(KILLED_AT)} kills after {time.monotonic() - began:.0f} s")
 
     [lab] = hub.ask(f"/hub/replays/{run}")["destinations"]
     in_review = lab.get("review", 0)
-    assert lab["accepted"] + in_review == sent
-    assert in_review <= max(len(KILLED_AT), sent // 100)  # a machine that stands still for seconds adds some
+    assert lab["accepted"] + in_review == MESSAGES
+    # A machine that stands still for seconds adds some.
+    assert in_review <= max(len(KILLED_AT) * CONNECTIONS, MESSAGES // 100)
     times = Counter(Counter(map(number_of, receiver.received)).values())
     assert set(times) <= {1, 2}  # once live, once in the replay
     assert times[1] <= in_review
     assert order(hub) != run  # it is done: the same order is a new one
 
 
-def send(hub, receiver):
-    """Send messages until there are enough, and wait until each is delivered; return how many there are."""
-    source = Source(port=lambda: hub.mllp_port, make=partial(admission, patients=PATIENTS), connections=CONNECTIONS)
-    source.start()
-    wait_until(lambda: len(source.acknowledged) >= MESSAGES, SECONDS, "enough are acknowledged")
-    source.stop()
-    sent = len(source.acknowledged)
-    wait_until(lambda: len(receiver.received) >= sent, SECONDS, "everything is delivered")
-    return sent
+def send(hub):
+    """Send all messages, in files of many."""
+    for first in range(0, MESSAGES, BATCH):
+        numbers = range(first, min(first + BATCH, MESSAGES))
+        body = batch(*(admission(number, patients=PATIENTS) for number in numbers))
+        with urlopen(Request(f"http://127.0.0.1:{hub.http_port}/ingest", body, method="POST"), timeout=60) as response:
+            assert response.read().count(b"MSA|AA|") == len(numbers)
+
+
+def reach(receiver, wanted, what):
+    """Return when the laboratory has so many, and say now and then how many it has."""
+    for step in range(len(receiver.received) // SAID_EVERY + 1, wanted // SAID_EVERY + 1):
+        wait_until(lambda step=step: len(receiver.received) >= step * SAID_EVERY, SECONDS, what)
+        print(f"{step * SAID_EVERY:,}, {time.strftime('%H:%M:%S')}", flush=True)
+    wait_until(lambda: len(receiver.received) >= wanted, SECONDS, what)
+    print(f"{wanted:,} {what}", flush=True)
+
+
+def is_done(hub, run):
+    time.sleep(LOOK_SECONDS)
+    return hub.ask(f"/hub/replays/{run}")["state"] == "done"
 
 
 def order(hub):
