@@ -68,10 +68,10 @@ async def _serve(options: LaptopOptions, *, is_seeding: bool) -> None:
 
 
 async def _seed(laptop: Laptop) -> None:
-    failure = await send_samples(laptop.settings.interfaces, laptop.listener.port)
+    failure = await send_samples(laptop.settings.interfaces, laptop.listener.port, laptop.host.port)
     if not failure:
         laptop.home.note_seeded()
-    say_seeded(len(find_samples(laptop.settings.interfaces)), failure)
+    say_seeded(sum(map(len, find_samples(laptop.settings.interfaces))), failure)
 
 
 def _ended_by_signal() -> asyncio.Event:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from local.laptop import Laptop, LaptopOptions
-from local.seed import send_samples
+from local.seed import find_samples, send_samples
 from tests.browser.chromium import PROGRAM, Page, chromium
 from tests.pipeline.messages import adt
 
@@ -62,8 +62,8 @@ async def desk(laptop, tmp_path) -> AsyncIterator[Desk]:
 
 async def test_page_shows_the_samples_and_one_message_with_its_way(laptop, desk):
     """The first thing a newcomer sees, and the first an operator asks."""
-    assert await send_samples(laptop.settings.interfaces, laptop.listener.port) == ""
-    samples = len(list(laptop.settings.interfaces.glob("*/samples/*.hl7")))
+    assert await send_samples(laptop.settings.interfaces, laptop.listener.port, laptop.host.port) == ""
+    samples = sum(map(len, find_samples(laptop.settings.interfaces)))
     await desk.page.until(f"document.querySelectorAll('#messages tr').length === {samples}")
 
     await desk.find("WV000101")
