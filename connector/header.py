@@ -16,6 +16,7 @@ from shared.hl7.ack import build_ack
 from shared.message.errors.base import Acknowledgement, IntegrationError
 
 _USUAL = b"MSH|^~\\&|"
+_PLAIN_BYTES = 1024  # a header that is longer is not remembered
 _EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
 _PID_3 = re.compile(rb"[\r\n]PID\|(?:[^|\r\n]*\|){2}([^|~^\r\n]*)")
 _MERGE = re.compile(rb"[\r\n]MRG\|")
@@ -81,20 +82,30 @@ def acknowledge(
 def _accept(raw: bytes, control_id: str, now: datetime) -> bytes:
     """Return AA or CA byte for byte as `build_ack` writes it; empty where the header is not a plain one."""
     end = _line_end(raw)
-    fields = raw[:end].split(b"|")
-    if len(fields) < 12 or raw[end : end + 1] != b"\r" or not raw[:end].isascii():
+    header = raw[:end]
+    fields = header.split(b"|", 10)
+    if len(fields) < 11 or end > _PLAIN_BYTES or raw[end : end + 1] != b"\r" or not header.isascii():
         return b""
-    version = fields[11]
-    if version not in _VERSIONS or b"\\" in fields[8]:
+    form = _form(fields[2], fields[3], fields[4], fields[5], fields[8], fields[10])
+    return form and form % (_stamp(now), control_id.encode(), fields[9])
+
+
+@lru_cache(maxsize=256)
+def _form(application: bytes, facility: bytes, to: bytes, to_facility: bytes, kind: bytes, rest: bytes) -> bytes:
+    """Return AA or CA without its time, its own id and the id it is about: a sender's messages differ in little else.
+
+    Args:
+        rest: From MSH-11 on.
+    """
+    processing, version, *more = [*rest.split(b"|"), b""][:8]
+    if b"|" not in rest or version not in _VERSIONS or b"\\" in kind:
         return b""
-    event = fields[8].split(b"^")[1:2]
-    kind = b"ACK^%b^ACK" % event[0] if event and event[0] and version not in _BEFORE_2_3_1 else b"ACK"
-    code = b"CA" if len(fields) > 14 and fields[14] in (b"AL", b"SU") else b"AA"
-    charset = b"||||||" + fields[17] if len(fields) > 17 and fields[17] else b""
-    return b"MSH|^~\\&|%b|%b|%b|%b|%b||%b|%b|%b|%b%b\rMSA|%b|%b\r" % (
-        fields[4], fields[5], fields[2], fields[3], _stamp(now), kind, control_id.encode(),
-        fields[10], version, charset, code, fields[9],
-    )  # fmt: skip
+    event = kind.split(b"^")[1:2]
+    ack = b"ACK^%b^ACK" % event[0] if event and event[0] and version not in _BEFORE_2_3_1 else b"ACK"
+    code = b"CA" if len(more) > 2 and more[2] in (b"AL", b"SU") else b"AA"
+    charset = b"||||||" + more[5] if len(more) > 5 and more[5] else b""
+    own = (to, to_facility, application, facility, ack, processing, version, charset, code)
+    return b"MSH|^~\\&|%b|%b|%b|%b|%%b||%b|%%b|%b|%b%b\rMSA|%b|%%b\r" % tuple(one.replace(b"%", b"%%") for one in own)
 
 
 @lru_cache(maxsize=2)

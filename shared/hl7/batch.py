@@ -34,8 +34,10 @@ class Batch:
 
 def holds_several(raw: bytes) -> bool:
     """Tell whether bytes hold several messages, or a batch of one, with the header of a batch or without it."""
-    second = raw.find(b"\rMSH", _HEADER_BYTES) >= 0 or raw.find(b"\nMSH", _HEADER_BYTES) >= 0
-    return second or raw.startswith((b"FHS", b"BHS"))
+    if raw.startswith((b"FHS", b"BHS")):
+        return True
+    at = raw.find(b"MSH", _HEADER_BYTES + 1)  # looked for once: nearly no message has it
+    return at >= 0 and (raw.find(b"\rMSH", at - 1) >= 0 or raw.find(b"\nMSH", at - 1) >= 0)
 
 
 def split_batch(raw: bytes) -> Batch:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.header import acknowledge, is_simple, read_header
+from connector.header import _form, acknowledge, is_simple, read_header
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack
 from shared.message.errors.base import Acknowledgement, IntegrationError
@@ -17,7 +17,7 @@ from tests.connector.peers import admission, merge
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AA = Acknowledgement.APPLICATION_ACCEPT
-PART = st.text(st.sampled_from("AZ09^~&\\ .-ä#"), max_size=6)
+PART = st.text(st.sampled_from("AZ09^~&\\ .-ä#%"), max_size=6)
 VERSION = st.sampled_from(["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5.1", "2.8", "", "x", "2.5.1^USA"])
 MODE = st.sampled_from(["", "AL", "NE", "SU", "ER"])
 CHARSET = st.sampled_from(["", "8859/1", "UNICODE UTF-8"])
@@ -74,3 +74,20 @@ def test_a_message_that_names_two_patients_is_a_barrier():
     """MRG, wherever it stands."""
     assert read_header(merge("M1", "P1", "P2")).is_barrier
     assert not read_header(admission("M1", text="MRG|")).is_barrier
+
+
+def test_an_acknowledgement_is_the_same_the_second_time():
+    """What is remembered of a sender's header holds neither the time nor what the message is about."""
+    for control_id in ("M1", "M2%s", "M1"):
+        raw = admission(control_id)
+        assert acknowledge(raw, AA, f"own{control_id}", NOW) == build_ack(
+            parse(raw, "8859/1"), AA, f"own{control_id}", NOW
+        )
+
+
+def test_a_header_longer_than_usual_is_answered_and_not_remembered():
+    """A stranger with headers of megabytes must not fill the memory."""
+    before = _form.cache_info().currsize
+    raw = admission("M1").replace(b"|EHR|", b"|" + b"E" * 5000 + b"|")
+    assert acknowledge(raw, AA, "own", NOW) == build_ack(parse(raw, "8859/1"), AA, "own", NOW)
+    assert _form.cache_info().currsize == before

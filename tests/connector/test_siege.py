@@ -1,0 +1,21 @@
+"""The attacks of `python -m tests.connector.siege`, each for some seconds."""
+
+from __future__ import annotations
+
+import random
+import sys
+
+import pytest
+
+from tests.connector import siege
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="many addresses of one machine, and its /proc")
+
+
+@pytest.mark.parametrize(
+    ("attack", "size"),
+    [(siege.slow, 300), (siege.large, 20), (siege.garbage, 300), (siege.disorder, 100), (siege.disks, 3)],
+)
+async def test_an_attack_loses_and_repeats_nothing_and_harms_nobody_else(tmp_path, attack, size):
+    """What the network, the disks and strangers can do; in large by hand, before a release."""
+    assert await attack(tmp_path, random.Random(1), size)
