@@ -85,7 +85,7 @@ class Laptop:
         self.receivers.write_addresses(self.home.addresses)
         hub = _open_hub()
         closing.push_async_callback(hub.close)
-        await hub.converters.prepare()
+        await hub.workers.prepare()
         self.host = Host(load_functions(), read_host_json(), _queue_of(hub), receiver_endpoints(self.receivers))
         closing.push_async_callback(self.host.stop)
         await self.host.start(options.http_port)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from shared.console.health import Health
     from shared.console.view import Console
     from shared.deliver.outputs import Outputs
+    from shared.deliver.shape import Shaped
+    from shared.deliver.shaper import ShapeJob
     from shared.deliver.stage import DeliverStage
     from shared.fhir_api.read import FhirApi
     from shared.ingest.receive import Ingest
@@ -145,11 +147,24 @@ class Hub:
         )
 
     @cached_property
-    def converters(self) -> Workers[Job, Converted]:
-        """What makes canonical records, here or in other processes."""
-        from shared.transform.canonical import Converter
+    def workers(self) -> Workers[Any, Any]:
+        """What converts and shapes, here or in other processes."""
+        from shared.adapters.by_kind import ByKind
+        from shared.deliver.shaper import ShapeJob, Shaper
+        from shared.transform.canonical import Converter, Job
 
-        return self.adapters.workers(Converter(self.registry, self.adapters.hub_key))
+        converter, shaper = Converter(self.registry, self.adapters.hub_key), Shaper(self.registry)
+        return self.adapters.workers(ByKind({Job: converter, ShapeJob: shaper}))
+
+    @cached_property
+    def converters(self) -> Workers[Job, Converted]:
+        """What makes canonical records."""
+        return self.workers
+
+    @cached_property
+    def shapers(self) -> Workers[ShapeJob, Shaped]:
+        """What makes the bytes of deliveries."""
+        return self.workers
 
     @cached_property
     def route(self) -> RouteStage:
@@ -214,6 +229,7 @@ class Hub:
             registry=self.registry,
             ledger=self.adapters.ledger,
             clock=self.adapters.clock,
+            shapers=self.shapers,
         )
 
     @cached_property
@@ -383,7 +399,7 @@ class Hub:
 
     async def close(self) -> None:
         """Finish what is under way and close everything that was opened."""
-        for name in ("ingest", "deliver", "converters"):
+        for name in ("ingest", "deliver", "workers"):
             part: Any = self.__dict__.get(name)
             if part is not None:
                 await part.close()

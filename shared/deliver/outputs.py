@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from shared.changes.record import decode_record
-from shared.deliver.shape import Shaped, media_type_of, shape
-from shared.hl7 import parse
+from shared.deliver.shape import Shaped, media_type_of
+from shared.deliver.shaper import ShapeJob, route_of
 from shared.hl7.long_values import put_back, set_aside
 from shared.message.delivery import Delivery
 from shared.message.envelope import ArchiveRef
@@ -19,10 +17,10 @@ from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, delivery_id, shaped_name
 from shared.message.record import Hop
 from shared.message.state import DeliveryState
-from shared.ports import Archive, Clock, Ledger
+from shared.ports import Archive, Clock, Ledger, Workers
 
 if TYPE_CHECKING:
-    from shared.registry import DestinationConfig, Registry, Route
+    from shared.registry import DestinationConfig, Registry
 
 T = TypeVar("T")
 _MOST_TOLD = 20  # of the findings of one shaping, in a trace
@@ -41,11 +39,28 @@ class Output:
     sha256: str
 
 
+class _Parted(NamedTuple):
+    """What a shape is made of, the long values of its message apart."""
+
+    short: ShapeJob
+    raw: bytes | None
+    long_values: Mapping[bytes, memoryview]
+
+
 class Outputs:
     """Finds or makes the bytes of deliveries."""
 
-    def __init__(self, *, archive: Archive, registry: Registry, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        archive: Archive,
+        registry: Registry,
+        ledger: Ledger,
+        clock: Clock,
+        shapers: Workers[ShapeJob, Shaped],
+    ) -> None:
         self._archive = archive
+        self._shapers = shapers
         self._ledger = ledger
         self._clock = clock
         self._registry = registry
@@ -62,13 +77,12 @@ class Outputs:
             return {row.id: await _made(self._canonical(row)) for row in rows}
         prepared: dict[str, Output | IntegrationError] = {}
         kept = await self._find([row for row in rows if _may_be_kept(row)])
-        fresh: list[tuple[Delivery, Shaped]] = []
         for row in rows:
             if (ref := kept.get(row.id)) is not None:
                 prepared[row.id] = await _made(self._kept(row, ref))
-                continue
-            await asyncio.sleep(0)  # a batch is long: whoever waits for an acknowledgement has a turn in between
-            shaped = await _made(self._shape(row))
+        fresh: list[tuple[Delivery, Shaped]] = []
+        new = [row for row in rows if row.id not in prepared]
+        for row, shaped in zip(new, await self._shape_all(new), strict=True):
             if isinstance(shaped, Shaped):
                 fresh.append((row, shaped))
             else:
@@ -121,22 +135,42 @@ class Outputs:
     async def _kept(self, row: Delivery, ref: ArchiveRef) -> Output:
         return Output(await self._archive.get(ref), self._media_type(row), ref.sha256)
 
+    async def _shape_all(self, rows: Sequence[Delivery]) -> list[Shaped | IntegrationError]:
+        """Return what becomes of each delivery; an error where it cannot be shaped."""
+        jobs = [await _made(self._job(row)) for row in rows]
+        results = iter(await self._shapers.run([job.short for job in jobs if isinstance(job, _Parted)]))
+        return [await _made(self._whole(job, next(results))) if isinstance(job, _Parted) else job for job in jobs]
+
     async def _shape(self, row: Delivery, record: bytes | None = None) -> Shaped:
-        route, interface = self._route(row), self._registry.interfaces[row.item.interface]
-        bundle = None
-        if route.needs_bundle:
-            if record is None:
-                assert row.item.canonical is not None
-                record = await self._archive.get(row.item.canonical)
-            bundle = decode_record(record).bundle
-        if not route.needs_raw:
-            return shape(route, interface, bundle, None, row)
-        raw = await self._archive.get(row.item.raw)
-        short, long_values = set_aside(raw) if route.shape == "hl7" else (raw, {})
-        shaped = shape(route, interface, bundle, parse(short, interface.charset), row)
-        if all(word in shaped.body for word in long_values):
-            return replace(shaped, body=put_back(shaped.body, long_values))
-        return shape(route, interface, bundle, parse(raw, interface.charset), row)  # left out, or in wider characters
+        """Return what becomes of one delivery.
+
+        Args:
+            record: The canonical record; None: the one that its item names.
+        Raises:
+            IntegrationError: it cannot be shaped.
+        """
+        job = await self._job(row, record)
+        [shaped] = await self._shapers.run([job.short])
+        return await self._whole(job, shaped)
+
+    async def _job(self, row: Delivery, record: bytes | None = None) -> _Parted:
+        route = route_of(self._registry, row)
+        if route.needs_bundle and record is None:
+            assert row.item.canonical is not None
+            record = await self._archive.get(row.item.canonical)
+        raw = await self._archive.get(row.item.raw) if route.needs_raw else None
+        if raw is None or route.shape != "hl7":
+            return _Parted(ShapeJob(row, raw, record if route.needs_bundle else None), None, {})
+        short, long_values = set_aside(raw)
+        return _Parted(ShapeJob(row, short, record if route.needs_bundle else None), raw, long_values)
+
+    async def _whole(self, job: _Parted, shaped: Shaped | IntegrationError) -> Shaped:
+        """Return what was shaped with its long values in place; raise what stopped it."""
+        if not isinstance(shaped, IntegrationError) and not all(word in shaped.body for word in job.long_values):
+            [shaped] = await self._shapers.run([job.short._replace(raw=job.raw)])  # left out, or in wider characters
+        if isinstance(shaped, IntegrationError):
+            raise shaped
+        return replace(shaped, body=put_back(shaped.body, job.long_values)) if job.long_values else shaped
 
     async def _keep(self, fresh: Sequence[tuple[Delivery, bytes]]) -> dict[str, Output]:
         outputs: dict[str, Output] = {}
@@ -151,11 +185,7 @@ class Outputs:
         return outputs
 
     def _media_type(self, row: Delivery) -> str:
-        return media_type_of(self._route(row))
-
-    def _route(self, row: Delivery) -> Route:
-        routes = self._registry.interfaces[row.item.interface].routes
-        return next(route for route in routes if route.to == row.destination and route.takes(row.item.type))
+        return media_type_of(route_of(self._registry, row))
 
 
 async def _made(making: Awaitable[T]) -> T | IntegrationError:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from shared.deliver import outputs
+from shared.deliver import shaper
 from shared.deliver.shape import Shaped
 from shared.message.errors.base import IntegrationError
 from shared.transform.canonical import Converted, Converter, Job
@@ -40,17 +40,17 @@ class Converters:
 @contextmanager
 def differing_outputs() -> Iterator[None]:
     """Let each release shape a delivery in its own way."""
-    shape = outputs.shape
+    shape = shaper.shape
 
     def shape_newly(*arguments: Any) -> Shaped:
         shaped = shape(*arguments)
         return replace(shaped, body=shaped.body + b"ZRL|%d\r" % WHOSE.get().release)
 
-    outputs.shape = shape_newly
+    shaper.shape = shape_newly
     try:
         yield
     finally:
-        outputs.shape = shape
+        shaper.shape = shape
 
 
 def _convert(job: Job) -> Converted:

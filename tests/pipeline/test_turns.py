@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from shared.deliver import outputs
+from shared.deliver import shaper
 from shared.transform import stage
 from tests.pipeline.messages import adt
 
 MESSAGES = ("A1", "A2", "A3", "A4")
 
 
-@pytest.mark.parametrize(("module", "name"), [(stage, "read_message"), (outputs, "shape")])
+@pytest.mark.parametrize(("module", "name"), [(stage, "read_message"), (shaper, "shape")])
 async def test_others_have_a_turn_between_two_messages_of_a_batch(start_hub, monkeypatch, module: Any, name: str):
     """Sixty-four messages in one go would hold up every acknowledgement by as many times what one of them takes."""
     turns = 0
