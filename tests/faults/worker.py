@@ -55,7 +55,11 @@ class Worker:
         self.clock = VirtualClock(found.loop)
         self.ended: asyncio.Future[None] = found.loop.create_future()
         self._loop = found.loop
-        ports: dict[str, Any] = {name: found.steps.wrap(name, getattr(found.adapters, name), self) for name in         self.hub.__dict__.update(registry=registry(), converters=releases.Converters())
+        adapters = found.site.adapters_of(self, found.steps)
+        self.queue = adapters.queue
+        self._sweep = ReservationSweep(self.clock, adapters.ledger, ABANDONED_AFTER)
+        self.hub = Hub(found.site.settings, adapters)
+        self.hub.__dict__.update(registry=registry(), converters=releases.Converters())
         self.hub.deliver._uniform = found.uniform
         self.hub.deliver._destinations.update(
             {one.name: Line(one, self, found.steps) for one in found.receivers}  # type: ignore[misc]
