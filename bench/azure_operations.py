@@ -1,8 +1,11 @@
 """What one message asks of Azure: Service Bus operations, executions, table transactions, blob writes: the bill.
 
-The real adapters run against Azurite, an AMQP endpoint and a FHIR server of the tests. Nothing here is a time: the
-counts are much the same on any machine. A connector lingers for two seconds: at 50 messages a second a request holds
-100. A hub has one partition for each 50 messages a second, and so a request is an envelope's worth for each.
+The real adapters run over services in memory (tests/doubles/in_process). Nothing here is a time: the counts are much
+the same on any machine. `python -m bench.azure_operations` writes them to `operations.toml`, of which `bench/scale.py`
+and docs/scale.md are made; tests/infra/test_operations.py counts again.
+
+A connector lingers for two seconds: at 50 messages a second a request holds 100. A hub has one partition for each 50
+messages a second, and so a request is an envelope's worth for each.
 """
 
 from __future__ import annotations
@@ -15,23 +18,34 @@ from pathlib import Path
 
 from bench.measure import Row
 from bench.messages import admission
+from bench.scale import OPERATIONS
 from shared.adapters.azure.open import AzureAdapters
 from shared.adapters.azure.session_receivers import SessionLock
 from shared.adapters.local.clock import SystemClock
-from shared.adapters.local.queue import QueueRules
+from shared.adapters.local.database import Database
+from shared.adapters.local.fhir_store import LocalFhirStore
+from shared.adapters.local.fhir_table import SCHEMA
 from shared.app import Hub
 from shared.message.identifiers import SessionId
 from shared.message.work import Offer
-from tests.contract.azure_world import AzureWorld
-from tests.doubles.azurite import azurite
-from tests.doubles.packages import PackageMissing
+from shared.settings import read_settings
+from tests.doubles.in_process.open import Clients, Services, open_in_process
+from tests.doubles.in_process.service_bus import unrenewed
+from tests.doubles.service_bus.entities import EntityRules
 
 IN_A_REQUEST = 100
 WARM_UP, REQUESTS = 3, 3
 PATIENTS = 300  # all of them known after the warm-up; every message is a new visit
 PARTITIONS = 1
 GOALS = {"Service Bus operations": 0.15, "executions": 0.05, "table transactions": 0.5, "blob writes": 0.05}
-
+_SETTINGS = {
+    "CADUCEUS_ADAPTERS": "azure",
+    "CADUCEUS_STAGE": "laptop",
+    "CADUCEUS_PARTITIONS": str(PARTITIONS),
+    "CADUCEUS_STORAGE_EMULATOR": "UseDevelopmentStorage=true",
+    "SERVICE_BUS": "UseDevelopmentEmulator=true",
+    "CADUCEUS_FHIR": "http://127.0.0.1:1",
+}
 _INTERFACE = """
 title = "Measured feed"
 owner = "bench"
@@ -52,11 +66,8 @@ _BATCH = 64  # host.json: maxMessageBatchSize
 
 
 def run() -> list[Row]:
-    """Return one row for each kind of operation; none where there is no Azurite."""
-    try:
-        each = count()
-    except PackageMissing as missing:
-        return [Row("operations in Azure", str(missing), "", None, "", met=False)]
+    """Return one row for each kind of operation."""
+    each = count()
     return [
         Row(f"{name} for each message", f"{each[name]:.3f}", "", None, f"at most {goal}", met=each[name] <= goal)
         for name, goal in GOALS.items()
@@ -64,31 +75,31 @@ def run() -> list[Row]:
 
 
 def count() -> dict[str, float]:
-    """Return how many operations of each kind a message asks for, and how many rows of tables it writes.
-
-    Raises:
-        PackageMissing: there is nothing to count them at.
-    """
-    with azurite() as storage, tempfile.TemporaryDirectory(prefix="caduceus-bench-") as folder:
-        return asyncio.run(_measure(storage, Path(folder)))
+    """Return how many operations of each kind a message asks for, and how many rows of tables it writes."""
+    with tempfile.TemporaryDirectory(prefix="caduceus-bench-") as folder, unrenewed():
+        return asyncio.run(_measure(Path(folder)))
 
 
-async def _measure(storage: str, folder: Path) -> dict[str, float]:
+async def _measure(folder: Path) -> dict[str, float]:
     clock = SystemClock()
-    with AzureWorld(storage, folder, clock, QueueRules()) as world:
-        interfaces = _write_interfaces(folder / "interfaces")
-        adapters = await world.open(CADUCEUS_INTERFACES=str(interfaces), CADUCEUS_PARTITIONS=str(PARTITIONS))
-        hub = Hub(adapters.settings, adapters)
-        host = _Host(hub, adapters)
-        before: Counter[str] = Counter()
-        for request in range(WARM_UP + REQUESTS):
-            if request == WARM_UP:
-                before = _counted(adapters, world, host)
-            await host.ingest(request)
-            await host.drain()
-        after = _counted(adapters, world, host)
-        counts = await adapters.ledger.counts()
-        await hub.close()
+    services = Services(clock, EntityRules(requires_session=True))
+    store = Database(folder / "fhir.db", [SCHEMA])
+    interfaces = _write_interfaces(folder / "interfaces")
+    settings = read_settings({**_SETTINGS, "CADUCEUS_HOME": str(folder), "CADUCEUS_INTERFACES": str(interfaces)})
+    adapters = open_in_process(settings, clock, Clients(services))
+    adapters.__dict__["fhir_store"] = LocalFhirStore(store, clock)  # what a FHIR server is asked is not in the bill
+    hub = Hub(settings, adapters)
+    host = _Host(hub, adapters)
+    before: Counter[str] = Counter()
+    for request in range(WARM_UP + REQUESTS):
+        if request == WARM_UP:
+            before = _counted(adapters, services, host)
+        await host.ingest(request)
+        await host.drain()
+    after = _counted(adapters, services, host)
+    counts = await adapters.ledger.counts()
+    await hub.close()
+    await store.close()
     if counts != {"routed": IN_A_REQUEST * (WARM_UP + REQUESTS)}:
         raise RuntimeError(f"not every message went its way: {counts}")
     return _each(after - before)
@@ -150,8 +161,17 @@ class _Host:
         await self._queue.complete(lock, received)
 
 
-def _counted(adapters: AzureAdapters, world: AzureWorld, host: _Host) -> Counter[str]:
-    return Counter({**asdict(adapters.operations), **world.service_bus.operations(), "executions": host.executions})
+def _counted(adapters: AzureAdapters, services: Services, host: _Host) -> Counter[str]:
+    completed = sum(entity.operations["completed"] for entity in services.broker.entities())
+    return Counter({**asdict(adapters.operations), "completed": completed, "executions": host.executions})
+
+
+def write() -> None:
+    """Write what is counted to the file that the model and the page are made of."""
+    lines = [f'"{name}" = {number:.3f}' for name, number in count().items()]
+    OPERATIONS.write_text(
+        "\n".join(["# Of one message; written by `python -m bench.azure_operations`.", *lines, ""]), "utf-8"
+    )
 
 
 def _write_interfaces(folder: Path) -> Path:
@@ -162,3 +182,7 @@ def _write_interfaces(folder: Path) -> Path:
     for name, text in _DESTINATIONS.items():
         (folder / "destinations" / f"{name}.toml").write_text(text, encoding="utf-8")
     return folder
+
+
+if __name__ == "__main__":
+    write()

@@ -15,7 +15,7 @@ from shared.adapters.azure import counts
 from shared.adapters.azure.identities import FRESH_SECONDS
 from shared.adapters.azure.open import AzureAdapters
 from shared.adapters.azure.table import RowConflict, Table
-from shared.message.delivery import Delivery
+from shared.message.delivery import Attempt, Delivery, Verdict
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.storage import AzureUnavailable, OwnershipLost
 from shared.message.identifiers import Sequence as SourceSequence
@@ -312,6 +312,21 @@ def test_a_turn_whose_answer_was_lost_is_written_once(two: Two, lose_one_answer:
 
         assert await other.lanes.waiting() == {}
         assert [row.state for row in await other.lanes.deliveries(message_id(2))] == [DeliveryState.ACCEPTED]
+
+    two(scenario)
+
+
+def test_an_attempt_whose_answer_was_lost_is_noted_once(two: Two, lose_one_answer: Callable[[], None]) -> None:
+    """What was tried is counted in the trace; a row that waits on keeps it, and is written again."""
+
+    async def scenario(one: Any, other: Any) -> None:
+        turn = await take(one, delivery(1))
+        [row] = turn.ready
+        tried = Attempt(row.id, 1, NOON, NOON, Verdict.TRANSIENT, "refused")
+        lose_one_answer()
+        await one.lanes.write(turn.ownership, [row._replace(attempts=1)], [tried])
+
+        assert await other.lanes.attempts(message_id(1)) == [tried]
 
     two(scenario)
 

@@ -2,6 +2,7 @@
 
 python -m tests.faults --seconds 600            # everything, then by chance
 python -m tests.faults --seed 4711              # one day by chance again
+python -m tests.faults --azure                  # the same on the adapters of Azure
 python -m tests.faults --case small:57:expire   # one case again
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from itertools import islice
 
-from tests.faults.case import Report, run_case
+from tests.faults.case import AZURE, LOCAL, Report, run_case
 from tests.faults.cases import every_case
 
 SIZES = (20, 40, 200)  # messages of a day
@@ -43,6 +44,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Break the hub at every step.")
     parser.add_argument("--case", help="one case, by its name")
     parser.add_argument("--seed", help="one day of 200 messages by chance, by its seed")
+    parser.add_argument("--azure", action="store_true", help="on the adapters of Azure, at every call of a service")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to draw days by chance (60)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many run cases (one for each core)")
     return parser.parse_args()
@@ -60,14 +62,15 @@ def _reports(cases: Iterator[str], processes: int) -> Iterator[Report]:
 
 
 def _cases(options: argparse.Namespace) -> Iterator[str]:
+    where = AZURE if options.azure else LOCAL
     if options.case or options.seed:
-        yield options.case or f"chance:{options.seed}"
+        yield options.case or f"{where}chance:{options.seed}"
         return
-    yield "small"
-    yield from every_case()
+    yield f"{where}small"
+    yield from every_case(where)
     chance, end = random.SystemRandom(), time.monotonic() + options.seconds
     while time.monotonic() < end:
-        yield f"chance:{chance.randrange(10**9)}:{chance.choice(SIZES)}"
+        yield f"{where}chance:{chance.randrange(10**9)}:{chance.choice(SIZES)}"
 
 
 if __name__ == "__main__":

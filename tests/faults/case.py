@@ -7,17 +7,21 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.faults.azure_site import AzureSite, in_virtual_time
 from tests.faults.checks import violations
+from tests.faults.local_site import LocalSite
 from tests.faults.plan import ByChance, Exactly, Fault, Plan, Step
 from tests.faults.scenario import Scenario, full, small
 from tests.faults.steps import TooManySteps
 from tests.faults.virtual_time import NothingLeft, VirtualLoop
-from tests.faults.world import World, reproducible
+from tests.faults.world import OpenSite, World, reproducible
 
 MEMORY = Path("/dev/shm")
+LOCAL, AZURE = "", "azure:"  # what the name of a case begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ def run_case(case: str) -> Report:
 
     Args:
         case: ``small``, ``small:17:crash``, or ``chance:SEED``, with the number of messages if it is not 200:
-            ``chance:SEED:40``.
+            ``chance:SEED:40``. With ``azure:`` before it: on the adapters of Azure.
     """
-    scenario, plan = _read(case)
+    scenario, plan = _read(case.removeprefix(AZURE))
     folder = str(MEMORY) if MEMORY.is_dir() else None
     with _quiet(), TemporaryDirectory(dir=folder, prefix="caduceus-faults-") as home:
         seed = scenario.name
@@ -72,9 +76,16 @@ def _by_chance(seed: str) -> Plan:
 
 def _run(case: str, scenario: Scenario, plan: Plan, seed: str, home: Path) -> Report:
     loop = VirtualLoop()
+    if not case.startswith(AZURE):
+        return _run_on(case, scenario, plan, seed, partial(LocalSite, home), loop)
+    with in_virtual_time(loop):
+        return _run_on(case, scenario, plan, seed, partial(AzureSite, home), loop)
+
+
+def _run_on(case: str, scenario: Scenario, plan: Plan, seed: str, open_site: OpenSite, loop: VirtualLoop) -> Report:
     strays: list[str] = []
     loop.set_exception_handler(lambda _, context: strays.append(f"nobody noticed: {context}"))
-    world = World(scenario, plan, seed, home, loop)
+    world = World(scenario, plan, seed, open_site, loop)
     try:
         loop.run_until_complete(world.run())
         broken = [*world.complaints, *loop.run_until_complete(violations(world))]

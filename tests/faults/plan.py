@@ -19,7 +19,7 @@ class Fault(StrEnum):
     DELAY = "delay"  # it takes eight seconds
     ZOMBIE = "zombie"  # it takes longer than the lock of the session; then the old worker goes on
     EXPIRE = "expire"  # the lock of the session is gone at once, and the old worker goes on beside the new one
-    AGAIN = "again"  # the broker takes it twice
+    AGAIN = "again"  # the broker takes it twice; or a table, and its caller hears the second answer
     SKEW = "skew"  # from here on the worker's clock is on the other side of what is allowed
     COPY = "copy"  # the sender's message comes a second time, over another connection
     MERGE = "merge"  # somebody merges two of the persons that messages are under way of
@@ -27,7 +27,6 @@ class Fault(StrEnum):
 
 # Where a fault can happen; everywhere else there is nothing that it could do.
 UNDER_LOCK = frozenset({Fault.ZOMBIE, Fault.EXPIRE})
-SENDING_TO_QUEUE = frozenset({Fault.AGAIN})
 FROM_OUTSIDE = frozenset({Fault.COPY, Fault.MERGE})
 
 
@@ -54,8 +53,8 @@ class Step:
         """Tell whether the fault can happen here."""
         if fault in UNDER_LOCK:
             return self.is_locked
-        if fault in SENDING_TO_QUEUE:
-            return self.name == "queue.send"
+        if fault is Fault.AGAIN:
+            return self.name == "queue.send" or self.name.endswith(".transact")
         return fault not in FROM_OUTSIDE or self.stage in ("ingest", "transform")
 
 

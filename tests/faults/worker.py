@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from shared.adapters.local.open import LocalAdapters
-from shared.adapters.local.queue import Received, SessionLock
+from shared.adapters.received import Received
 from shared.app import Hub
 from shared.deliver.stage import DeliverStage
 from shared.ingest.reply import Reply
@@ -18,16 +16,15 @@ from shared.ingest.sweep import ReservationSweep
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import SessionId
 from shared.message.work import Offer
-from shared.settings import Settings
 from tests.faults import releases
 from tests.faults.receiver import Line, Receiver
 from tests.faults.scenario import registry
+from tests.faults.site import Site
 from tests.faults.steps import WHOSE, Steps, Whose
 from tests.faults.virtual_time import VirtualClock
 
 # So soon that it happens to messages that are under way: whoever is marked too early must go on all the same.
 ABANDONED_AFTER = timedelta(seconds=20)
-PORTS = ("archive", "ledger", "queue", "lanes", "barriers", "identities", "fhir_store")
 QUEUES = ("transform", "route", "deliver")
 SESSIONS_AT_ONCE = 2  # of each queue
 BATCH = 16
@@ -38,8 +35,7 @@ PAUSE_SECONDS = 1.0  # after the broker failed
 class Surrounding(NamedTuple):
     """What a worker finds when it starts."""
 
-    settings: Settings
-    adapters: LocalAdapters
+    site: Site
     steps: Steps
     receivers: Sequence[Receiver]
     loop: asyncio.AbstractEventLoop
@@ -59,10 +55,10 @@ class Worker:
         self.clock = VirtualClock(found.loop)
         self.ended: asyncio.Future[None] = found.loop.create_future()
         self._loop = found.loop
-        ports: dict[str, Any] = {name: found.steps.wrap(name, getattr(found.adapters, name), self) for name in PORTS}
-        self.queue = ports["queue"]
-        self._sweep = ReservationSweep(self.clock, ports["ledger"], ABANDONED_AFTER)
-        self.hub = Hub(found.settings, replace(found.adapters, clock=self.clock, **ports))
+        adapters = found.site.adapters_of(self, found.steps)
+        self.queue = adapters.queue
+        self._sweep = ReservationSweep(self.clock, adapters.ledger, ABANDONED_AFTER)
+        self.hub = Hub(found.site.settings, adapters)
         self.hub.__dict__.update(registry=registry(), converters=releases.Converters())
         self.hub.deliver._uniform = found.uniform
         self.hub.deliver._destinations.update(
@@ -117,7 +113,7 @@ class Worker:
             except IntegrationError:
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _drain(self, lock: SessionLock) -> None:
+    async def _drain(self, lock: Any) -> None:
         WHOSE.set(Whose(lock.queue, self.release, lock))
         try:
             while received := await self.queue.receive(lock, BATCH):
@@ -126,7 +122,7 @@ class Worker:
             if not self.is_dead:
                 await self.queue.release(lock)
 
-    async def _hand_over(self, lock: SessionLock, received: Sequence[Received]) -> None:
+    async def _hand_over(self, lock: Any, received: Sequence[Received]) -> None:
         offers = [Offer(one.body, one.session, one.deliveries) for one in received]
         try:
             await self._run_stage(lock.queue, offers)

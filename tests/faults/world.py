@@ -6,24 +6,21 @@ import asyncio
 import math
 import random
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from shared.adapters.local import database
-from shared.adapters.local.open import open_local
-from shared.adapters.local.queue import QueueRules, SessionLock
 from shared.adapters.local.work_thread import WorkThread
 from shared.message.identifiers import DeliveryId
 from shared.message.state import DeliveryState, MessageState
-from shared.settings import read_settings
 from tests.faults.plan import Fault, Plan
 from tests.faults.receiver import Receiver
 from tests.faults.releases import HUB_KEY, differing_outputs
 from tests.faults.scenario import DESTINATIONS, Message, Scenario, merge, registry
+from tests.faults.site import Site
 from tests.faults.steps import LOCK_SECONDS, Steps
 from tests.faults.virtual_time import VirtualClock
 from tests.faults.worker import Surrounding, Worker
@@ -32,10 +29,10 @@ WORKERS = 2
 SENDER_TIMEOUT_SECONDS = 20.0
 # What rests only after this, counted from the last fault or message, is stuck: a lock that runs out, and then some.
 REST_SECONDS = LOCK_SECONDS + 240
-# Longer than anything takes: what relies on the broker to forget an id is stuck.
-DUPLICATE_WINDOW_SECONDS = 24 * 3600.0
 # What was held up may do harm for so long after it goes on.
 GOES_ON_SECONDS = 15.0
+TICK_SECONDS = 0.5
+OpenSite = Callable[[VirtualClock], Site]
 FINAL = frozenset(
     {MessageState.ROUTED, MessageState.FILTERED, MessageState.QUARANTINED, MessageState.REFUSED, MessageState.DISCARDED}
 )
@@ -67,7 +64,9 @@ class World:
         complaints: What went wrong and no check has to look for.
     """
 
-    def __init__(self, scenario: Scenario, plan: Plan, seed: str, home: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, scenario: Scenario, plan: Plan, seed: str, open_site: OpenSite, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.scenario = scenario
         self.sent: dict[str, Sent] = {}
         self.recorded: set[DeliveryId] = set()
@@ -75,7 +74,7 @@ class World:
         self.clock = VirtualClock(loop)
         self.steps = Steps(loop, plan, seed, self)
         self.receivers = {name: self._receiver(name, loop) for name in DESTINATIONS if name != "store"}
-        self.adapters: Any = None
+        self._site = open_site(self.clock)
         self._loop = loop
         self._chance = random.Random(f"{seed} world")
         self._workers: list[Worker] = []
@@ -84,19 +83,16 @@ class World:
         self._senders: list[asyncio.Task[None]] = []
         self._last_message = 0.0
         self._interfered = 0
-        self._settings = read_settings(
-            {
-                "CADUCEUS_ADAPTERS": "local",
-                "CADUCEUS_STAGE": "laptop",
-                "CADUCEUS_HOME": str(home),
-                "CADUCEUS_WORKERS": "0",
-                "CADUCEUS_INLINE_LIMIT_BYTES": "260",  # some ride in the queue, some by reference
-            }
-        )
+
+    @property
+    def adapters(self) -> Any:
+        """The operator's and the checks'."""
+        return self._site.adapters
 
     async def run(self) -> None:
         """Return when everything is at rest, or is stuck and said so."""
         self._open()
+        self._loop.create_task(self._keep_time())
         self._senders = [self._loop.create_task(self._send_all(sender)) for sender in self.scenario.senders]
         while not await self._is_at_rest():
             if self._loop.time() > max(self.steps.last_fault, self._last_message) + REST_SECONDS:
@@ -114,14 +110,14 @@ class World:
             for task in others:
                 task.cancel()
             await asyncio.sleep(0)
-        await self.adapters.close()
+        await self._site.close()
 
     # What faults do
 
     def crash(self) -> None:
         """End the process, and with it all workers; another one starts."""
         for worker in (*self._workers, *self._dead):
-            worker.die(with_process=True)
+            self._end(worker, with_process=True)
         self._workers = []
         self._loop.create_task(self._restart())
 
@@ -130,7 +126,7 @@ class World:
         if worker in self._workers:
             self._workers.remove(worker)
             self._dead.append(worker)
-            worker.die(with_process=False)
+            self._end(worker, with_process=False)
             self._start_worker()
 
     def interfere(self, fault: Fault) -> None:
@@ -143,14 +139,13 @@ class World:
             message = merge(f"M9{self._interfered}", *self._chance.sample(range(1, 5), 2))
         self._senders.append(self._loop.create_task(self._send(message)))
 
-    async def give_away(self, lock: SessionLock) -> None:
+    async def give_away(self, lock: Any) -> None:
         """Let others have a session, whatever its worker believes."""
-        await self.adapters.queue.release(lock)
+        await self._site.give_away(lock)
 
     def observe(self, name: str, arguments: tuple[Any, ...]) -> None:
         """Note which acceptances are recorded."""
-        if name == "lanes.write":
-            self.recorded.update(row.id for row in arguments[1] if row.state is DeliveryState.ACCEPTED)
+        self.recorded.update(self._site.accepted_in(name, arguments))
 
     # Who takes part
 
@@ -160,20 +155,28 @@ class World:
         return Receiver(name, loop, config.idempotent, outages, self.recorded.__contains__)
 
     def _open(self) -> None:
-        rules = QueueRules(lock_seconds=LOCK_SECONDS, duplicate_window_seconds=DUPLICATE_WINDOW_SECONDS)
-        self.adapters = open_local(self._settings, self.clock, rules)
+        self._site.open()
         for _ in range(WORKERS):
             self._start_worker()
 
     async def _restart(self) -> None:
-        await self.adapters.close()
+        await self._site.restart()
         await asyncio.sleep(1)
         self._open()
+
+    def _end(self, worker: Worker, *, with_process: bool) -> None:
+        worker.die(with_process=with_process)
+        self._site.end(worker, with_process=with_process)
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._site.tick()
 
     def _start_worker(self) -> None:
         self._releases += 1
         receivers = list(self.receivers.values())
-        found = Surrounding(self._settings, self.adapters, self.steps, receivers, self._loop, self._chance.uniform)
+        found = Surrounding(self._site, self.steps, receivers, self._loop, self._chance.uniform)
         worker = Worker(self._releases, found)
         self._workers.append(worker)
         worker.start()

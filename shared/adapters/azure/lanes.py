@@ -67,8 +67,9 @@ class _Change:
         self._count(known.delivery if known is not None else None, row)
 
     def add(self, before: Waiting, after: Delivery, attempts: Sequence[Attempt]) -> None:
-        """Make a delivery what it is after, with what was tried."""
-        tried = (*before.attempts, *attempts)
+        """Make a delivery what it is after, with what was tried; where an answer was lost, that is there already."""
+        noted = {one.number for one in before.attempts}
+        tried = (*before.attempts, *(one for one in attempts if one.number not in noted))
         self.steps += change_steps(before.delivery, after, tried)
         if is_waiting(after):
             self.put.append(Waiting(after, tried))

@@ -33,6 +33,8 @@ class AzurePublisher:
         """
         from azure.core.exceptions import AzureError, HttpResponseError
 
+        if not events:
+            return  # the SDK looks at the first one
         try:
             await self._client.send([_cloud_event(event) for event in events])
         except HttpResponseError as error:

@@ -333,6 +333,17 @@ class Entity:
         session.locked_until = self._clock.now() + timedelta(seconds=self.rules.lock_seconds)
         return session.locked_until
 
+    def expire(self, name: str) -> None:
+        """End the lock of a session before its time."""
+        self._end_lock(self.session(name))
+        self._grant_waiters()
+
+    def _end_lock(self, session: Session) -> None:
+        if session.holder is not None:
+            holder, session.holder = session.holder, None
+            self._take_back(holder)
+            holder.lose(Refused(SESSION_LOST, "the session lock has expired", 410))
+
     def _grant_waiters(self) -> None:
         while self._waiters:
             name = self.accept(None, self._waiters[0].consumer)
@@ -349,11 +360,9 @@ class Entity:
             message = heapq.heappop(self._scheduled)[1]
             message.enqueued = now
             self.enqueue(message)
-        for session in self._sessions.values():
-            if session.holder is not None and session.locked_until is not None and session.locked_until <= now:
-                holder, session.holder = session.holder, None
-                self._take_back(holder)
-                holder.lose(Refused(SESSION_LOST, "the session lock has expired", 410))
+        for session in list(self._sessions.values()):  # a waiter may be granted one meanwhile
+            if session.locked_until is not None and session.locked_until <= now:
+                self._end_lock(session)
         if not self.rules.requires_session:
             for token, message in list(self._locked.items()):
                 if message.locked_until is not None and message.locked_until <= now:

@@ -75,8 +75,8 @@ def publisher(url: str, key: str = KEY) -> AzurePublisher:
     return AzurePublisher(client, Operations())
 
 
-async def test_an_event_reaches_its_subscribers_as_it_was(topic: Any, hooks: Any) -> None:
-    """CloudEvents 1.0: subscribers know an event by its id, and read no content from it."""
+async def test_a_subscriber_hears_of_the_types_it_asked_for(topic: Any, hooks: Any) -> None:
+    """That an event arrives as it was is the contract's (tests/contract/test_publisher.py)."""
     grid, url = topic
     kept, base = hooks
     assert await grid.subscribe(Subscription("app", f"{base}/app"))
@@ -87,10 +87,7 @@ async def test_an_event_reaches_its_subscribers_as_it_was(topic: Any, hooks: Any
     await grid.settled()
     await sending.close()
 
-    [(name, event)] = kept.came
-    assert name == "app"
-    assert {**event, "time": EVENT["time"]} == EVENT
-    assert event["time"].startswith("2026-03-02T12:00:00")
+    assert [name for name, _ in kept.came] == ["app"]
 
 
 async def test_a_topic_that_refuses_is_an_event_not_taken(topic: Any) -> None:
