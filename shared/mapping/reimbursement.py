@@ -16,7 +16,7 @@ from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Build, Resource, Table, many, one, parts_of
+from shared.mapping.rows import Build, Resource, Table, many, one, same_parts
 from shared.mapping.statement import Part, component, statement_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _YES_NO = boolean(table("YesNoIndicator"))
 _SIGNED = "who vouches for the abstract, and when: R4 has no element for it in an Observation"
 
 
-@parts_of(price.__dict__["parts"], price.__dict__["parts_ignored"])
+@same_parts(price)
 def _sum(raw: str, scope: Scope) -> Resource | None:
     """Return an amount of money as a quantity whose unit is its currency."""
     found = price(raw, scope)
