@@ -15,6 +15,7 @@ from shared.settings import Settings, read_addresses, read_settings
 if TYPE_CHECKING:
     from shared.adapters import Adapters
     from shared.barriers.sweep import BarrierSweep
+    from shared.barriers.unreadable import Unreadable
     from shared.console.fleet import Connectors
     from shared.console.health import Health
     from shared.console.view import Console
@@ -208,6 +209,7 @@ class Hub:
             queue=self.adapters.queue,
             replays=self.adapters.replays,
             registry=self.registry,
+            unreadable=self.unreadable,
             outputs=self.outputs,
             open_destination=lambda config: open_destination(
                 config, self.registry.addresses.get(config.id, ""), self.adapters
@@ -349,11 +351,28 @@ class Hub:
         )
 
     @cached_property
+    def unreadable(self) -> Unreadable:
+        """Queue messages that nobody can read."""
+        from shared.barriers.unreadable import Unreadable
+
+        return Unreadable(
+            clock=self.adapters.clock,
+            archive=self.adapters.archive,
+            ledger=self.adapters.ledger,
+            barriers=self.adapters.barriers,
+        )
+
+    @cached_property
     def dead_letters(self) -> DeadLetters:
         """The dead-letter queues."""
         from shared.recover.dead_letter import DeadLetters
 
-        return DeadLetters(clock=self.adapters.clock, ledger=self.adapters.ledger, barriers=self.adapters.barriers)
+        return DeadLetters(
+            clock=self.adapters.clock,
+            ledger=self.adapters.ledger,
+            barriers=self.adapters.barriers,
+            unreadable=self.unreadable,
+        )
 
     @cached_property
     def console(self) -> Console:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from shared.barriers.hold import Hold
 from shared.barriers.next_step import Arrive, Drop, Process, next_step
+from shared.barriers.unreadable import Unreadable
 from shared.barriers.wakes import send_wakes
 from shared.message.envelope import Item, is_wake
+from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import MessageId, partition_of
 from shared.message.state import MessageState
 from shared.message.work import Offer, work_on, work_through
@@ -29,23 +31,51 @@ class Stage:
 class Gate:
     """Takes the envelopes of one partition, in order, and gives the stage what may go on."""
 
-    def __init__(self, stage: Stage, *, hold: Hold, barriers: Barriers, ledger: Ledger, queue: Queue) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        hold: Hold,
+        unreadable: Unreadable,
+        barriers: Barriers,
+        ledger: Ledger,
+        queue: Queue,
+    ) -> None:
         self._stage = stage
         self._name = stage.name
         self._hold = hold
+        self._unreadable = unreadable
         self._barriers = barriers
         self._ledger = ledger
         self._queue = queue
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Process these envelopes, and what is parked and need not wait any more."""
-        await work_through(offers, self._admit, self._count, self._finish, self._stage.give_up)
+        try:
+            await self._work_through(offers)
+        except EnvelopeUnreadable:
+            offers = await self._work_through_readable(offers)
         if offers and offers[0].session:
             partition, is_told = int(offers[0].session), any(is_wake(offer.body) for offer in offers)
             if is_told:
                 is_again = any(offer.delivery_count > 1 for offer in offers)
                 await self._hold.drain(partition, self._line_up_singly if is_again else self._line_up)
             await self._drain(partition, is_told=is_told)
+
+    async def _work_through(self, offers: Sequence[Offer]) -> None:
+        await work_through(offers, self._admit, self._count, self._finish, self._stage.give_up)
+
+    async def _work_through_readable(self, offers: Sequence[Offer]) -> Sequence[Offer]:
+        """Process the envelopes that can be read; return them.
+
+        Raises:
+            EnvelopeUnreadable: one is left for another worker, with those behind it.
+        """
+        readable, error = await self._unreadable.sort_out(self._name, offers)
+        await self._work_through(readable)
+        if error is not None:
+            raise error
+        return readable
 
     async def _admit(self, items: Sequence[Item]) -> None:
         """Line up what no paused interface holds."""

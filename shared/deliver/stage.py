@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from shared.barriers.unreadable import Unreadable
 from shared.deliver.backoff import Uniform
 from shared.deliver.barrier import Meeting
 from shared.deliver.breaker import FAILURES, Breaker, is_open, needs_probe
@@ -21,6 +22,7 @@ from shared.message.delivery import Answer, Attempt, Delivery, Verdict, accepted
 from shared.message.envelope import Item, Wake, encode_wake
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import AnswerMissing, PoisonMessage
+from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import LIVE, DestinationId, SessionId, delivery_id
 from shared.message.state import DeliveryState
 from shared.message.work import ATTEMPT_LIMIT, BATCH_BYTES, Offer, batches_by_size, contents_of
@@ -125,6 +127,7 @@ class DeliverStage:
         open_destination: Callable[[DestinationConfig], Destination],
         limits: DeliverLimits,
         replays: Replays,
+        unreadable: Unreadable,
         uniform: Uniform = random.uniform,
     ) -> None:
         self._clock = clock
@@ -135,6 +138,7 @@ class DeliverStage:
         self._open_destination = open_destination
         self._limits = limits
         self._replays = replays
+        self._unreadable = unreadable
         self._uniform = uniform
         self._breaker = Breaker(clock, lanes)
         self._meeting = Meeting(clock=clock, lanes=lanes, wake=self._send_wakes)
@@ -145,7 +149,7 @@ class DeliverStage:
         """Take over the session, and deliver what is ready until nothing is or the budget is spent."""
         config = self._registry.destinations[DestinationId(session.rpartition(".")[0])]
         until = self._clock.now() + self._limits.budget
-        items, is_woken = contents_of(offers)
+        (items, is_woken), stuck = await self._contents(offers)
         offered = [self._offer(session, item, config) for item in items]
         while True:
             began = self._clock.now()
@@ -164,6 +168,16 @@ class DeliverStage:
                 break
             offered = []
         await self._ensure_wake(turn, status, is_woken)
+        if stuck is not None:
+            raise stuck
+
+    async def _contents(self, offers: Sequence[Offer]) -> tuple[tuple[list[Item], bool], EnvelopeUnreadable | None]:
+        """Return what the readable queue messages hold, and the error of one that is left with those behind it."""
+        try:
+            return contents_of(offers), None
+        except EnvelopeUnreadable:
+            readable, stuck = await self._unreadable.sort_out(DELIVER_QUEUE, offers)
+            return contents_of(readable), stuck
 
     async def wake_overdue(self) -> int:
         """Wake every session whose wake should have come by now; return how many (rule R6)."""

@@ -296,7 +296,7 @@ def _is_to_send(taken: Taken) -> bool:
 def _findings(taken: Taken) -> tuple[Finding, ...]:
     assert taken.reservation is not None
     found = (
-        (taken.reservation.reuses_key, Finding("control_id_reused", "MSH-10")),
+        (taken.reservation.reuses_key, Finding("control_id_reused", ", ".join(taken.interface.duplicate.key))),
         (taken.reservation.is_late, Finding("message_late", "")),
     )
     return tuple(finding for is_so, finding in found if is_so)

@@ -16,11 +16,12 @@ from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.receive_fhir import FhirIngest
 from shared.ingest.reply import Acknowledged, Reply, reply_with
+from shared.ingest.validity import refusal_of
 from shared.message.beat import Heard
 from shared.message.errors.base import Acknowledgement, IntegrationError
 from shared.message.errors.connector import StreamNotYours, StreamOutOfStep
 from shared.message.errors.hl7 import CharsetUnsupported, ContentUndecodable
-from shared.message.errors.pipeline import InterfaceRetired, NotForThisStage, RequestInvalid, UnknownSender
+from shared.message.errors.pipeline import InterfaceRetired, RequestInvalid, UnknownSender
 from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
 from shared.message.stream import STREAM_HEADER, StreamPlace, read_stream_header
@@ -146,7 +147,7 @@ class Ingest:
             log("message_refused", code=error.code)
             return self._answer(message, error.acknowledgement, error)
         key, *others = await self._keys.keys_of(message, interface)
-        return Taken(body, message, interface, _refusal(message, interface), key, tuple(others))
+        return Taken(body, message, interface, refusal_of(message, interface), key, tuple(others))
 
     async def _recognise_in(
         self, place: StreamPlace, body: bytes, addressed: InterfaceId | None
@@ -216,9 +217,3 @@ def _bodies_of(place: StreamPlace, body: bytes) -> list[bytes]:
     if len(bodies) != (0 if place.is_void else place.numbers):
         raise RequestInvalid(STREAM_HEADER)
     return bodies
-
-
-def _refusal(message: Message, interface: Interface) -> IntegrationError | None:
-    if interface.accepts and message.processing_id not in interface.accepts:
-        return NotForThisStage("MSH-11")
-    return None

@@ -53,6 +53,7 @@ class Item(NamedTuple):
             reference.
         destination: Set for the queue ``deliver`` only.
         barrier: Of a message with several ordering keys, and of its tokens.
+        again: That a person resent it, and when: the broker must not drop it as the copy that was there before.
     """
 
     message: MessageId
@@ -67,6 +68,7 @@ class Item(NamedTuple):
     body: bytes | None = None
     destination: DestinationId | None = None
     barrier: Barrier | None = None
+    again: str = ""
 
     @property
     def is_token(self) -> bool:
@@ -148,7 +150,7 @@ def envelope_id(session: str, items: Iterable[Item]) -> str:
 
     Never that of one item alone: the broker would drop a later envelope that begins with it, and all that is in it.
     """
-    content = "\x1f".join([session, *(f"{item.message} {item.run}" for item in items)])
+    content = "\x1f".join([session, *(f"{item.message} {item.run}{item.again}" for item in items)])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
@@ -169,6 +171,22 @@ def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:
         return tuple(_items(head["items"], body, end + 1))
     except (KeyError, TypeError, ValueError) as error:
         raise EnvelopeUnreadable(type(error).__name__) from None
+
+
+def named_in(body: bytes) -> tuple[list[MessageId], list[Barrier]]:
+    """Return the messages and barriers that a queue message names, as far as one that cannot be read still does.
+
+    A token stands for its message. Nothing is believed of what has another form.
+    """
+    try:
+        inflated = inflate_envelope(body)
+        heads = orjson.loads(inflated.partition(b"\n")[0])["items"]
+        named = [(head["m"], head.get("b")) for head in heads]
+        barriers = [read_barrier(parts) for _, parts in named if parts]
+        messages = [read_barrier(parts).message if parts else MessageId(message) for message, parts in named]
+    except (EnvelopeUnreadable, AttributeError, KeyError, TypeError, ValueError):
+        return [], []
+    return list(dict.fromkeys(one for one in messages if isinstance(one, str))), barriers
 
 
 def pack(
@@ -216,6 +234,8 @@ def _head(item: Item) -> dict[str, Any]:
         head["d"] = item.destination
     if item.barrier is not None:
         head["b"] = item.barrier.written()
+    if item.again:
+        head["a"] = item.again
     return head
 
 
@@ -239,5 +259,6 @@ def _items(heads: list[dict[str, Any]], body: bytes, start: int) -> Iterator[Ite
             body=None if size is None else body[start : start + size],
             destination=DestinationId(head["d"]) if "d" in head else None,
             barrier=read_barrier(head["b"]) if "b" in head else None,
+            again=head.get("a", ""),
         )
         start += size or 0

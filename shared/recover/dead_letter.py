@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.barriers.unreadable import Unreadable
+from shared.message.envelope import Item
 from shared.message.errors.pipeline import PoisonMessage
+from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.record import Hop, Progress
 from shared.message.state import MessageState
 from shared.message.work import Offer, items_of
@@ -15,14 +18,15 @@ from shared.ports import Barriers, Clock, Ledger
 class DeadLetters:
     """Records dead letters: each is an error of ours, so each is an alarm (rule R5)."""
 
-    def __init__(self, *, clock: Clock, ledger: Ledger, barriers: Barriers) -> None:
+    def __init__(self, *, clock: Clock, ledger: Ledger, barriers: Barriers, unreadable: Unreadable) -> None:
+        self._unreadable = unreadable
         self._clock = clock
         self._ledger = ledger
         self._barriers = barriers
 
     async def record(self, queue: str, offers: Sequence[Offer]) -> None:
         """Quarantine every message of these envelopes; nothing is resent by itself."""
-        now, items = self._clock.now(), items_of(offers)
+        now, items = self._clock.now(), [item for offer in offers for item in await self._items_of(queue, offer)]
         barriers = [item.barrier for item in items if item.barrier is not None]
         # A token stands for its message, which cannot go on without it.
         messages = dict.fromkeys(item.barrier.message if item.barrier else item.message for item in items)
@@ -38,3 +42,10 @@ class DeadLetters:
         await self._ledger.progress(steps)
         await self._barriers.stop(barriers)
         log("dead_letters", queue=queue, count=len(steps), code=PoisonMessage.code)
+
+    async def _items_of(self, queue: str, offer: Offer) -> Sequence[Item]:
+        try:
+            return items_of([offer])
+        except EnvelopeUnreadable:  # no release will read it any more: what it names is quarantined for that
+            await self._unreadable.put_aside(queue, offer)
+            return ()

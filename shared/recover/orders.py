@@ -124,7 +124,9 @@ class Orders:
             mapping=record.mapping,
             raw=record.raw,
         )
-        # The time makes the ids new: a person may resend the same message twice.
+        # The time makes the ids new, here and in the stages behind: the broker must not take what a person resends for
+        # the copy that came to grief a moment ago.
+        item = item._replace(again=f" resend {hop.at.timestamp():.3f}")
         outgoing = [
             Outgoing(
                 encode_envelope([part]),

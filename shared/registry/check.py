@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from shared.fhir_in.document import read_document
-from shared.hl7 import parse
+from shared.hl7 import Message, parse
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import DestinationId
 from shared.registry.destination import ADDRESSED, DestinationConfig, address_fault
@@ -101,6 +101,7 @@ def _check_samples(written: Written[Interface]) -> Iterator[Problem]:
     if not samples:
         yield Problem(folder, 1, "an interface needs at least one sample, NN-what.hl7")
     own = Matcher([written.model])
+    readable = []
     for sample in samples:
         try:
             message = parse(sample.read_bytes(), written.model.charset)
@@ -109,6 +110,16 @@ def _check_samples(written: Written[Interface]) -> Iterator[Problem]:
             continue
         if own.match(message) is None:
             yield Problem(sample, 1, "the sample does not match its own interface")
+        readable.append(message)
+    yield from _check_duplicate_key(written, readable)
+
+
+def _check_duplicate_key(written: Written[Interface], samples: Sequence[Message]) -> Iterator[Problem]:
+    """Yield the paths of the duplicate key that say nothing: what they should tell apart would be one message."""
+    for number, path in enumerate(written.model.duplicate.key):
+        if samples and all(sample.get(path) is None for sample in samples):
+            text = f"no sample has anything at {path}: it tells no messages apart"
+            yield written.problem(text, "duplicate", "key", number)
 
 
 def fhir_samples(folder: Path) -> list[Path]:

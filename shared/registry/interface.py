@@ -256,7 +256,8 @@ class Interface(Model):
     )
     duplicate: Duplicate = Field(default=Duplicate(), description="How a second copy is known")
     on_invalid: Literal["quarantine", "nack"] = Field(
-        default="quarantine", description="`nack`: what ingest finds wrong is refused, and the sender keeps it"
+        default="quarantine",
+        description="`nack`: an event or version of no use, and a patient without identifier, are refused",
     )
     profiles: tuple[Literal["us-core"], ...] = Field(
         default=(), description="`us-core`: what US Core requires and a message does not give is a finding"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from shared.barriers.gate import Gate, Stage
 from shared.barriers.hold import Hold
+from shared.barriers.unreadable import Unreadable
 from shared.changes.record import KeptRecord, open_record
 from shared.hl7 import parse
 from shared.message.envelope import Item, encode_envelope, envelope_id, pack, with_tokens
@@ -49,7 +50,8 @@ class RouteStage:
         self._originals = Originals(archive)
         stage = Stage("route", self._process, self._give_up)
         hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
-        self._gate = Gate(stage, hold=hold, barriers=barriers, ledger=ledger, queue=queue)
+        unreadable = Unreadable(clock=clock, archive=archive, ledger=ledger, barriers=barriers)
+        self._gate = Gate(stage, hold=hold, unreadable=unreadable, barriers=barriers, ledger=ledger, queue=queue)
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Route every message of these envelopes."""

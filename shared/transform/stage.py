@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.barriers.gate import Gate, Stage
 from shared.barriers.hold import Hold
+from shared.barriers.unreadable import Unreadable
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
 from shared.fhir_in.reading import LARGE_BYTES
@@ -81,7 +82,8 @@ class TransformStage:
         self._replays = replays
         stage = Stage("transform", self._process, self._give_up)
         hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
-        self._gate = Gate(stage, hold=hold, barriers=barriers, ledger=ledger, queue=queue)
+        unreadable = Unreadable(clock=clock, archive=archive, ledger=ledger, barriers=barriers)
+        self._gate = Gate(stage, hold=hold, unreadable=unreadable, barriers=barriers, ledger=ledger, queue=queue)
 
     async def preview(self, item: Item) -> bytes:
         """Return the record that the message would become now; nothing is kept, bound or merged.

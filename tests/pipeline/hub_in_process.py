@@ -30,7 +30,7 @@ from shared.message.record import MessageRecord
 from shared.message.work import Offer
 from shared.settings import read_settings
 from tests.doubles.clock import SettableClock
-from tests.pipeline.messages import adt
+from tests.pipeline.messages import adt, result
 
 ACCEPTED = Answer(Verdict.ACCEPTED, "AA")
 REFUSED = Answer(Verdict.TRANSIENT, "refused")
@@ -79,6 +79,7 @@ def write_interfaces(folder: Path, routes: Sequence[str], *, accepts: str = '["P
     (folder / "destinations").mkdir(parents=True, exist_ok=True)
     (folder / "adt" / "samples").mkdir(parents=True, exist_ok=True)
     (folder / "adt" / "samples" / "01-admission.hl7").write_bytes(adt("SAMPLE"))
+    (folder / "adt" / "samples" / "02-result.hl7").write_bytes(result("SAMPLE"))
     for name in routes:
         text = f'title = "{name}"\n{DESTINATIONS[name]}\n'
         (folder / "destinations" / f"{name}.toml").write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 
 from shared.message.state import MessageState
 from tests.pipeline.hub_in_process import Crash, write_interfaces
-from tests.pipeline.messages import adt, batch
+from tests.pipeline.messages import adt, batch, result
 
 
 def codes(reply):
@@ -72,6 +72,84 @@ async def test_what_has_no_readable_header_is_answered_400(start_hub, body):
 
     assert (reply.status, reply.body) == (400, b"")
     assert await hub.hub.adapters.ledger.recent() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "code"),
+    [
+        (b"ADT^A08", b"ADT^A77", "AR", "INGEST-005"),
+        (b"|2.5.1", b"|3.0", "AR", "INGEST-005"),
+        (b"|70001^^^GENERAL^MR|", b"|UNKNOWN^^^GENERAL^MR|", "AE", "INGEST-006"),
+    ],
+)
+async def test_what_ingest_finds_invalid_is_refused_where_the_interface_says_so(start_hub, old, new, said, code):
+    """The sender keeps it and can correct it; corrected, it is no duplicate of what was refused."""
+    hub = await start_hub("store", more='on_invalid = "nack"')
+    good = adt("A1", "A08", visit=None)
+    bad = good.replace(old, new)
+
+    assert codes(await hub.take(bad)) == [said]
+    await hub.work()
+    record = await hub.record("A1")
+    assert (record.state, record.code) == (MessageState.REFUSED, code)
+    assert await hub.states("A1") == {}
+
+    assert codes(await hub.take(good)) == ["AA"]
+    assert codes(await hub.take(bad)) == [said]
+
+
+async def test_what_ingest_finds_invalid_is_acknowledged_and_kept_where_it_says_nothing(start_hub):
+    """The habit of the field: a sender that hears AE or AR may stop, or skip; here a person of the hub looks at it."""
+    hub = await start_hub("store")
+    reply = await hub.take(batch(adt("A1", "A77"), adt("A2", number="UNKNOWN^^^GENERAL^MR")))
+    await hub.work()
+
+    assert codes(reply) == ["AA", "AA"]
+    states = [(await hub.record(name)).state for name in ("A1", "A2")]
+    assert states == [MessageState.QUARANTINED, MessageState.ROUTED]
+
+
+ORDER_KEY = '[duplicate]\nkey = ["MSH-10", "PID-3[1].1", "OBR-3"]\nwindow_hours = 1'
+
+
+async def test_a_duplicate_is_known_by_the_fields_that_its_interface_names(start_hub):
+    """A laboratory counts its MSH-10 by patient: the same number for another patient, or another order, is another."""
+    hub = await start_hub("store", more=ORDER_KEY)
+    first = result("7")
+    another_patient = result("7", number="70002^^^GENERAL^MR")
+    another_order = first.replace(b"F-1^LAB", b"F-2^LAB")
+    reply = await hub.take(batch(first, another_patient, another_order, first))
+    await hub.work()
+
+    assert codes(reply) == ["AA"] * 4
+    assert len(await hub.hub.adapters.ledger.by_control_id("7")) == 3
+    assert "control_id_reused" not in await hub.findings("7")
+
+    corrected = result("7", value="139")
+    assert codes(await hub.take(corrected)) == ["AA"]
+    await hub.work()
+    [newest, *_] = await hub.hub.adapters.ledger.by_control_id("7")
+    _, findings = await hub.hub.adapters.ledger.trace(newest.message)
+    assert ("control_id_reused", "MSH-10, PID-3[1].1, OBR-3", "") in findings
+
+
+async def test_the_same_bytes_after_the_window_are_a_new_message(start_hub):
+    """How long the hub looks back is the interface's to say: some senders count from one every day."""
+    hub = await start_hub("store", more=ORDER_KEY)
+    await hub.take(result("7"))
+    hub.clock.advance(3599)
+    await hub.take(result("7"))
+    assert len(await hub.hub.adapters.ledger.by_control_id("7")) == 1
+    hub.clock.advance(2)
+    await hub.take(result("7"))
+    assert len(await hub.hub.adapters.ledger.by_control_id("7")) == 2
+
+
+async def test_what_cannot_be_decoded_in_the_duplicate_key_is_a_key_all_the_same(start_hub):
+    """One name in a wrong charset must not cost a batch its acknowledgement."""
+    hub = await start_hub("store", more='[duplicate]\nkey = ["PID-5.1", "PID-5.2"]')
+    broken = adt("A1", name="\\XFF\\").replace(b"|2.5.1", b"|2.5.1||||||UNICODE UTF-8")
+    assert codes(await hub.take(batch(broken, adt("A2")))) == ["AA", "AA"]
 
 
 async def test_bad_message_of_a_batch_is_refused_alone_and_in_its_place(start_hub):

@@ -54,6 +54,26 @@ class NeverSent(IntegrationError):
     next_step = "have the sender send it again, which goes on from here; discard it if it will not"
 
 
+class HeaderUnsupported(IntegrationError):
+    """The header asks for what the hub does not do, and the interface refuses that (``on_invalid = "nack"``)."""
+
+    code = "INGEST-005"
+    what = "the event or the version is none that the hub can use"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_REJECT
+    next_step = "correct MSH-9 or MSH-12 at the sender, or stop sending this event"
+
+
+class IdentifierMissing(IntegrationError):
+    """The patient has no identifier that is trusted, and the interface refuses that (``on_invalid = "nack"``)."""
+
+    code = "INGEST-006"
+    what = "the patient has no identifier that can be trusted"
+    disposition = Disposition.REFUSE
+    acknowledgement = Acknowledgement.APPLICATION_ERROR
+    next_step = "have the sender fill PID-3; a placeholder such as 0 or UNKNOWN is no identifier"
+
+
 class PoisonMessage(IntegrationError):
     """Processing began three times and never ended (rule R5)."""
 

@@ -132,7 +132,7 @@ class World:
         bodies = after.queues[partition][:take]
         stage = Stage(STAGE, after.process, after.give_up)
         hold = Hold(STAGE, clock=after, holds=after, ledger=after, queue=after, paused=())  # type: ignore[arg-type]
-        gate = Gate(stage, hold=hold, barriers=after, ledger=after, queue=after)  # type: ignore[arg-type]
+        gate = Gate(stage, hold=hold, unreadable=None, barriers=after, ledger=after, queue=after)  # type: ignore[arg-type]
         try:
             run_now(gate.run([Offer(body, str(partition)) for body in bodies]))
         except Killed:

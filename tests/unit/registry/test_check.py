@@ -37,6 +37,9 @@ def test_a_folder_without_fault_has_no_problem(files):
         ('version = "2.3"', 'version = "2.3"\ndrop = ["MSH"]', 13, "MSH cannot be dropped"),
         ('shape = "steps:account"', 'shape = "event"\ndrop = ["PV1"]', 9, '`drop` needs shape = "hl7"'),
         ('to = "lab"', 'to = "books"', 14, "`books` gets a message once: routes 1 and 2 share a type"),
+        ('owner = "Team"', 'owner = "Team"\nduplicate.key = ["MSH-10", "PID-"]', 3, "is not an HL7 path"),
+        ('owner = "Team"', 'owner = "Team"\nduplicate.key = []', 3, "`duplicate.key`"),
+        ('owner = "Team"', 'owner = "Team"\nduplicate.key = ["MSH-10", "ORC-2"]', 3, "no sample has anything at ORC-2"),
         ('sending_application = "WARD"', "", 5, 'for stages = ["laptop", "dev"] only'),
     ],
 )
