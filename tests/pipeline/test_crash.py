@@ -154,7 +154,8 @@ async def check_receivers(hub, sends_lost, place):
         # careful: what may have arrived waits for a person. feed: again only where the answer was what was lost.
         # keyed: it knows a copy by its Idempotency-Key, so that a turn is written once, at its end.
         assert len(twice) <= limits[name], (place, name)
-        assert max(accepted.values()) <= 2, (place, name)
+        # All intents of careful may have been in the write that was the process's last: then nothing was sent to it.
+        assert max(accepted.values(), default=0) <= 2, (place, name)
         assert len(accepted) == len(SENT) or name == "careful", (place, name)
         check_order(receiver, place)
 
