@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 class DisorderlyLine:
@@ -53,32 +54,42 @@ class DisorderlyLine:
     ) -> None:
         """Carry a connection to its end, whether or not its sender still waits; perhaps once more afterwards."""
         carried = b""
-        with suppress(OSError):
-            while data := await source.read(1 << 20):
-                carried += data
-                if not self.is_orderly and self._random.random() < 0.2:
-                    self.late += 1
-                    writer.transport.abort()  # the sender tries another connection, and this piece comes after it
-                    await asyncio.sleep(self._random.uniform(0, self._hold))
-                sink.write(data)
-                await sink.drain()
-        if not self.is_orderly and self._random.random() < 0.5:
-            self.repeated += 1
-            await asyncio.sleep(self._random.uniform(0, self._hold))
+        with _aborted_in_the_end(sink):
             with suppress(OSError):
-                again, sink_again = await asyncio.open_connection("127.0.0.1", self._target)
-                sink_again.write(carried)
-                await sink_again.drain()
-                sink_again.write_eof()
-                await again.read()
-                sink_again.transport.abort()
-        await asyncio.sleep(0.05)  # what is under way is answered, to nobody
-        sink.transport.abort()
+                while data := await source.read(1 << 20):
+                    carried += data
+                    if not self.is_orderly and self._random.random() < 0.2:
+                        self.late += 1
+                        writer.transport.abort()  # the sender tries another connection, and this piece comes after it
+                        await asyncio.sleep(self._random.uniform(0, self._hold))
+                    sink.write(data)
+                    await sink.drain()
+            if not self.is_orderly and self._random.random() < 0.5:
+                self.repeated += 1
+                await asyncio.sleep(self._random.uniform(0, self._hold))
+                await self._repeat(carried)
+            await asyncio.sleep(0.05)  # what is under way is answered, to nobody
+
+    async def _repeat(self, carried: bytes) -> None:
+        with suppress(OSError):
+            source, sink = await asyncio.open_connection("127.0.0.1", self._target)
+            with _aborted_in_the_end(sink):
+                sink.write(carried)
+                await sink.drain()
+                sink.write_eof()
+                await source.read()
 
 
 async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
+    with _aborted_in_the_end(sink), suppress(OSError):
         while data := await source.read(1 << 20):
             sink.write(data)
             await sink.drain()
-    sink.transport.abort()
+
+
+@contextmanager
+def _aborted_in_the_end(sink: asyncio.StreamWriter) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        sink.transport.abort()

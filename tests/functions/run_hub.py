@@ -41,6 +41,7 @@ async def run(message: bytes) -> dict[str, Any]:
         "type": "Patient",
         "id": "x",
         "destination": "billing",
+        "interface": "hospital_adt",
         "order": "pause",
         "run": "r",
     }

