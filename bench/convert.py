@@ -96,6 +96,9 @@ def _row(what: str, raw: bytes, goal: int, most_milliseconds: float) -> Row:
     )
 
 
+CLAIMED = {"PID(1)": "Patient", "PID(1)-18": "Account", "PV1(1)": "Encounter"}  # what the hub looks up before
+
+
 def _admissions() -> Row:
     """What a conversion worker of the hub does for a message: parse, map, judge, encode, for ever other patients."""
     with TemporaryDirectory() as folder:
@@ -106,7 +109,7 @@ def _admissions() -> Row:
 
     def convert_admissions() -> None:
         for number in islice(numbers, ADMISSIONS):
-            ids = {"PID(1)": mint("Patient", str(number)), "PV1(1)": mint("Encounter", str(number))}
+            ids = {place: mint(kind, str(number)) for place, kind in CLAIMED.items()}
             converter(Job(admission(number, patients=10**8), InterfaceId("bench"), Sequence("bench", 1, number), ids))
 
     milliseconds = interleaved({"ours": convert_admissions}, rounds=5, round_seconds=0.3)["ours"] * 1e3 / ADMISSIONS
