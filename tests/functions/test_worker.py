@@ -14,6 +14,8 @@ import pytest
 from local.functions import load_functions
 
 REPOSITORY = Path(__file__).parents[2]
+# Another interpreter that has requirements.txt: docs/adapters-azure.md has the commands.
+PYTHON = os.environ.get("CADUCEUS_WORKER_PYTHON", sys.executable)
 SAMPLE = REPOSITORY / "interfaces" / "hospital_adt" / "samples" / "01-admission.hl7"
 
 
@@ -29,7 +31,7 @@ def ran(worker_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "CADUCEUS_HOME": str(home),
         "CADUCEUS_WORKERS": "0",
     }
-    command = [sys.executable, "-m", "tests.functions.run_hub", str(SAMPLE)]
+    command = [PYTHON, "-m", "tests.functions.run_hub", str(SAMPLE)]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -90,6 +92,6 @@ def test_the_worker_refuses_what_our_own_check_refuses(worker_path: Path, tmp_pa
     (tmp_path / "function_app.py").write_text(head + CASES[case], encoding="utf-8")
     (tmp_path / "host.json").write_text('{"version": "2.0"}', encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(worker_path)])}
-    command = [sys.executable, "-m", "tests.functions.run_case", str(tmp_path)]
+    command = [PYTHON, "-m", "tests.functions.run_case", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("refused: "), done.stdout + done.stderr[-1000:]
