@@ -109,6 +109,7 @@ class Hub:
         from shared.ingest.ordering import OrderingKeys
         from shared.ingest.receive import Ingest
         from shared.ingest.receive_fhir import FhirIngest
+        from shared.ingest.traffic import Traffic
 
         committer = Committer(
             clock=self.adapters.clock,
@@ -120,13 +121,15 @@ class Hub:
             inline_limit_bytes=self.settings.inline_limit_bytes,
         )
         keys = OrderingKeys(self.persons, (one.ordering_key for one in self.registry.interfaces.values()))
+        traffic = Traffic(self.adapters.clock)
         return Ingest(
             clock=self.adapters.clock,
             registry=self.registry,
             keys=keys,
             committer=committer,
+            traffic=traffic,
             fleet=self.adapters.fleet,
-            fhir=FhirIngest(registry=self.registry, keys=keys, committer=committer),
+            fhir=FhirIngest(registry=self.registry, keys=keys, committer=committer, traffic=traffic),
         )
 
     @cached_property

@@ -14,6 +14,7 @@ from shared.registry import Interface
 # Windows that Azure takes for a log alert, in minutes (Microsoft.Insights/scheduledQueryRules).
 _WINDOWS = (5, 10, 15, 30, 45, 60, 120, 180, 240, 300, 360, 1440, 2880)
 CRITICAL, ERROR, WARNING = 0, 1, 2
+_EVENT = 'AppTraces | extend e = parse_json(Message) | where tostring(e.event) == "{}"'
 
 
 class Alerts(pulumi.ComponentResource):
@@ -57,10 +58,9 @@ class Alerts(pulumi.ComponentResource):
 
     def watch_codes(self) -> None:
         """What the hub logs when it needs a person."""
-        event = 'AppTraces | extend e = parse_json(Message) | where tostring(e.event) == "{}"'
-        self._query("quarantined", ERROR, event.format("message_quarantined"), minutes=15, below=None)
-        self._query("dead-letters-recorded", CRITICAL, event.format("dead_letters"), minutes=15, below=None)
-        self._query("breaker-open", WARNING, event.format("breaker_opened"), minutes=15, below=None)
+        self._query("quarantined", ERROR, _EVENT.format("message_quarantined"), minutes=15, below=None)
+        self._query("dead-letters-recorded", CRITICAL, _EVENT.format("dead_letters"), minutes=15, below=None)
+        self._query("breaker-open", WARNING, _EVENT.format("breaker_opened"), minutes=15, below=None)
         # A timer writes the first two every five minutes, for as long as they are so. One rule for all: each is paid.
         events = 'AppTraces | extend e = parse_json(Message) | where tostring(e.event) in ("{}", "{}", "{}")'
         connectors = events.format("connector_silent", "certificate_expiring", "stream_out_of_step")
@@ -73,10 +73,9 @@ class Alerts(pulumi.ComponentResource):
         """An interface that usually speaks and does not is as broken as one that fails."""
         for one in interfaces:
             if one.traffic is not None:
-                calls = f'AppRequests | where Name == "ingest" and Url endswith "/ingest/{one.id}"'
-                self._query(
-                    f"silence-{one.id}", ERROR, calls, window_minutes(one.traffic.silent_after_minutes), below=1
-                )
+                # The hub's own word, not the address: where the header decides, no address names the interface.
+                said = _EVENT.format("interface_heard") + f' and tostring(e.interface) == "{one.id}"'
+                self._query(f"silence-{one.id}", ERROR, said, window_minutes(one.traffic.silent_after_minutes), below=1)
 
     def watch_bill(self, subscription: str, month: str) -> None:
         """Mail at 80 % of the month's budget, and when its end is forecast to be above it.

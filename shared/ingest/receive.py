@@ -16,6 +16,7 @@ from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.receive_fhir import FhirIngest
 from shared.ingest.reply import Acknowledged, Reply, reply_with
+from shared.ingest.traffic import Traffic
 from shared.ingest.validity import refusal_of
 from shared.message.beat import Heard
 from shared.message.errors.base import Acknowledgement, IntegrationError
@@ -44,6 +45,7 @@ class Ingest:
         registry: Registry,
         keys: OrderingKeys,
         committer: Committer,
+        traffic: Traffic,
         fleet: Fleet,
         fhir: FhirIngest,
     ) -> None:
@@ -51,6 +53,7 @@ class Ingest:
         self._registry = registry
         self._keys = keys
         self._committer = committer
+        self._traffic = traffic
         self._fleet = fleet
         self.fhir = fhir
 
@@ -76,6 +79,7 @@ class Ingest:
                 answers.append(outcome)
         if taken:
             await self._committer.commit(taken)
+            self._traffic.heard(each.interface for each in taken)
         accepted = iter([self._acknowledge(each) for each in taken])
         return reply_with([answer if answer is not None else next(accepted) for answer in answers])
 
@@ -109,6 +113,7 @@ class Ingest:
         except StreamOutOfStep as error:
             log_failure("stream_out_of_step", error, stream=place.first.source)
             return Reply(409, b"", headers=told)
+        self._traffic.heard(each.interface for each in taken if each is not None)
         if any(each is not None and each.reservation is None for each in taken):
             return Reply(410, b"", headers=told)
         if place.is_void:

@@ -16,6 +16,7 @@ from shared.ingest.commit import Committer, Taken
 from shared.ingest.ordering import OrderingKeys
 from shared.ingest.outcome import refused, taken
 from shared.ingest.reply import IDEMPOTENCY_HEADER, Reply
+from shared.ingest.traffic import Traffic
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.fhir import FhirInvalid, FhirMediaTypeNotTaken, FhirNotTaken
 from shared.message.errors.pipeline import InterfaceRetired, NotForThisStage, RequestInvalid, UnknownSender
@@ -57,10 +58,11 @@ class SentFhir:
 class FhirIngest:
     """The part of ``POST /ingest/{interface}`` that takes FHIR."""
 
-    def __init__(self, *, registry: Registry, keys: OrderingKeys, committer: Committer) -> None:
+    def __init__(self, *, registry: Registry, keys: OrderingKeys, committer: Committer, traffic: Traffic) -> None:
         self._registry = registry
         self._keys = keys
         self._committer = committer
+        self._traffic = traffic
 
     async def take(self, body: bytes, addressed: InterfaceId | None, media_type: str, key: str = "") -> Reply:
         """Return 202 once a message is durable, or why it is not taken.
@@ -81,6 +83,7 @@ class FhirIngest:
             log("message_refused", code=error.code)
             return refused(error)
         await self._committer.commit([one])
+        self._traffic.heard([interface])
         return refused(one.refusal) if one.refusal is not None else taken(one.record.message)
 
     async def take_corrected(self, body: bytes, interface: Interface) -> MessageRecord:
