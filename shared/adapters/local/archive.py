@@ -16,6 +16,8 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+import orjson
+
 from shared.adapters.local.database import Database
 from shared.adapters.local.disk import BINARY, read_at
 from shared.adapters.local.journal import Journal, replay
@@ -42,10 +44,10 @@ MARK_BYTES = 4 << 20  # a start reads at most about this much of a folder again
 
 _LARGE_BYTES = 1 << 18  # reading more than this would hold up the loop
 _NAMES_AT_ONCE = 1000
-_ASKED_AT_ONCE = 400  # SQLite takes 999 parameters in its oldest builds
 _PLACE = re.compile(r"([\w.-]+/(?:raw|output)/\d{8})@(\d+)")
 _INTERFACE = re.compile(r"(?!\.)[\w.-]+")
-_FIND = "SELECT name, sha256, size, at FROM kept WHERE name IN"
+# One statement for any number of names: SQLite keeps each text it was asked, with room for its parameters.
+_FIND = "SELECT name, sha256, size, at FROM json_each(?) CROSS JOIN kept ON name = value"
 _KEEP = "INSERT OR IGNORE INTO kept VALUES (?, ?, ?, ?)"
 _MARK = "INSERT OR REPLACE INTO archive_tail VALUES (?, ?, ?)"
 
@@ -101,11 +103,8 @@ class LocalArchive:
         return [ref for name in names if (ref := kept[name]) is not None]
 
     async def find(self, names: Sequence[str]) -> list[ArchiveRef | None]:
-        found: dict[str, ArchiveRef] = {}
-        for start in range(0, len(names), _ASKED_AT_ONCE):
-            part = names[start : start + _ASKED_AT_ONCE]
-            rows = self._database.read(f"{_FIND} ({','.join('?' * len(part))})", part)
-            found.update((name, ArchiveRef(*place)) for name, *place in rows)
+        rows = self._database.read(_FIND, (orjson.dumps(names).decode(),))
+        found = {name: ArchiveRef(*place) for name, *place in rows}
         return [found.get(name) for name in names]
 
     async def close_units(self, interface: InterfaceId) -> None:

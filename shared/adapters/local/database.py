@@ -31,6 +31,9 @@ GROUP_SECONDS = 0.004  # the loop is lent to one group for about so long
 # beside the commits, by another connection, was tried and did not shorten the slowest of a hundred.
 CHECKPOINT_PAGES = 4096
 CACHE_KILOBYTES = 16 * 1024
+# The reader forgets its pages at every commit: more room would serve no second question, only let a long one, such as
+# how much waits, leave holes in the memory as large as what it counted.
+READER_CACHE_KILOBYTES = 1024
 BUSY_SECONDS = 1.0
 
 
@@ -48,6 +51,7 @@ class Database:
         _define(self._writer, schema, path)
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only=ON")
+        self._reader.execute(f"PRAGMA cache_size=-{READER_CACHE_KILOBYTES}")
         self._thread = WorkThread("commit")
         self._jobs: deque[_Job] = deque()
         self._is_running = False

@@ -231,3 +231,15 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     play(tmp_path, add_one)
     with pytest.raises(HomeOutdated, match="STORAGE-004"):
         play(tmp_path, add_one, "CREATE TABLE other (id INTEGER)")
+
+
+def test_a_long_question_leaves_the_reader_no_more_than_its_room(tmp_path: Path) -> None:
+    """What counts all that waits reads as many pages as there are, and would leave holes of that size in the memory."""
+
+    async def scenario(database: Database) -> None:
+        database._is_committing = True  # the reader is asked while the writer commits
+        ((kilobytes,),) = database.read("PRAGMA cache_size")
+        database._is_committing = False
+        assert -kilobytes == module.READER_CACHE_KILOBYTES < module.CACHE_KILOBYTES
+
+    play(tmp_path, scenario)
