@@ -30,7 +30,7 @@ GOAL_TIMES_SIZE = 4.0
 WARM_UP = 400
 
 FEW, MANY = 5_000, 20_000
-# SQLite's pages fill their last 2 MB after 5,000, and the allocator's holes move by some; 15,000 messages would be 15 MB.
+# SQLite's pages fill their last 2 MB, and the allocator's holes move by some; 15,000 messages would be 15 MB.
 GOAL_GROWTH_MEGABYTES = 8
 
 
