@@ -17,13 +17,20 @@ from cli.screen import console, print_json
 def verify(
     heads: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="An earlier --json answer, to compare."),
+        typer.Option(
+            "--heads",
+            "--anchor",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="An earlier --json answer, to compare.",
+        ),
     ] = None,
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
 ) -> None:
     """Find any message or settled delivery that was changed, removed or put in after the hub wrote it."""
-    answer = HubClient(hub).post("/hub/verify", {"heads": _heads(heads)})
+    answer = HubClient(hub).post("/hub/verify", _kept(heads))
     if as_json:
         print_json(answer)
     else:
@@ -36,11 +43,11 @@ def verify(
         raise typer.Exit(1)
 
 
-def _heads(file: Path | None) -> list[dict[str, object]]:
+def _kept(file: Path | None) -> dict[str, object]:
     if file is None:
-        return []
+        return {"heads": []}
     try:
-        heads: list[dict[str, object]] = json.loads(file.read_text("utf-8"))["heads"]
-    except (ValueError, KeyError, TypeError):
+        told: dict[str, object] = json.loads(file.read_text("utf-8"))
+        return {"heads": told["heads"]} | ({"anchor": told["anchor"]} if told.get("anchor") else {})
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise CommandFailed(f"{file} is no answer of `caduceus verify --json`", UNREACHABLE) from None
-    return heads

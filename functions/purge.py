@@ -1,4 +1,4 @@
-"""``/hub/purge``, and the timer that erases at night what is over."""
+"""``/hub/purge``, and the timer that at night anchors the hash chains and erases what is over."""
 
 import azure.functions as func
 
@@ -20,4 +20,5 @@ async def hub_purge(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 30 2 * * *", run_on_startup=False)
 async def purge(timer: func.TimerRequest) -> None:
+    await hub().anchors.add()
     await hub().retention.purge_nightly()

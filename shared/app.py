@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared.mpi import PersonIndex
     from shared.ports import Workers
     from shared.recover.affected import Affected
+    from shared.recover.anchors import Anchors
     from shared.recover.dead_letter import DeadLetters
     from shared.recover.orders import Orders
     from shared.recover.pauses import Pauses
@@ -335,7 +336,14 @@ class Hub:
         """Proof that the ledger is as it was written."""
         from shared.recover.verify import Verification
 
-        return Verification(self.adapters.chain)
+        return Verification(self.adapters.chain, self.anchors)
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        """Heads of the chains, in the archive."""
+        from shared.recover.anchors import Anchors
+
+        return Anchors(self.adapters.clock, self.adapters.chain, self.adapters.archive)
 
     @cached_property
     def affected(self) -> Affected:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple
 
 
@@ -15,6 +17,21 @@ class ChainHead(NamedTuple):
 
     chain: str
     number: int
+    digest: str
+
+
+class Anchor(NamedTuple):
+    """Heads that were put into the archive.
+
+    Attributes:
+        number: 1 and up, without gaps.
+        heads: Of the chains that had grown since the anchor before.
+        digest: SHA-256 of what the archive keeps of it, lower-case hexadecimal.
+    """
+
+    number: int
+    at: datetime
+    heads: tuple[ChainHead, ...]
     digest: str
 
 
@@ -32,3 +49,11 @@ class ChainReport(NamedTuple):
     deliveries: int
     heads: tuple[ChainHead, ...]
     faults: tuple[str, ...]
+
+
+def kept_digests(heads: Iterable[ChainHead]) -> dict[str, dict[int, set[str]]]:
+    """Return the digests that were kept, by chain and number; two of one place mean that the chain was rewritten."""
+    kept: dict[str, dict[int, set[str]]] = {}
+    for head in heads:
+        kept.setdefault(head.chain, {}).setdefault(head.number, set()).add(head.digest)
+    return kept

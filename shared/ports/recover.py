@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from shared.message.audit import AuditEntry
@@ -113,4 +114,8 @@ class Chain(Protocol):
         Args:
             heads: Of earlier reports: each must still be on its chain.
         """
+        ...
+
+    async def heads(self, since: datetime) -> list[ChainHead]:
+        """Return the heads of the chains, without a check; one that has not grown since may be left out."""
         ...

@@ -356,6 +356,7 @@ VERIFIED = {
     "deliveries": 2,
     "faults": [],
     "heads": [{"chain": "0", "number": 3, "digest": "ab"}],
+    "anchor": {"number": 7, "at": "2016-03-01T02:30:00+00:00", "digest": "cd"},
 }
 
 
@@ -370,16 +371,17 @@ def test_verify_tells_each_fault_and_says_no(run, hub):
     assert "NOT as they were written" in ran.out
 
 
-def test_verify_takes_the_heads_of_an_earlier_answer(run, hub, tmp_path):
+@pytest.mark.parametrize("option", ["--heads", "--anchor"])
+def test_verify_takes_the_heads_and_the_anchor_of_an_earlier_answer(run, hub, tmp_path, option):
     """Kept outside the hub, they prove that nothing was cut off."""
     hub.answer("/hub/verify", VERIFIED)
     kept = tmp_path / "heads.json"
     kept.write_text(run("verify", "--json", "--hub", hub.url).out)
-    ran = run("verify", "--heads", str(kept), "--hub", hub.url)
+    ran = run("verify", option, str(kept), "--hub", hub.url)
 
     assert ran.code == 0
     assert "4 messages and 2 settled deliveries" in ran.out
-    assert json.loads(hub.asked[-1][2]) == {"heads": VERIFIED["heads"]}
+    assert json.loads(hub.asked[-1][2]) == {"heads": VERIFIED["heads"], "anchor": VERIFIED["anchor"]}
 
 
 PURGED = {

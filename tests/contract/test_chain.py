@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.message.chain import ChainHead
 from shared.message.state import DeliveryState
+from shared.recover.anchors import BEGINNING, Anchors
 from tests.contract.conftest import Run
 from tests.contract.test_lanes import accepted, held, take
 from tests.doubles.samples import arrival, delivery
@@ -54,3 +55,54 @@ def test_a_head_that_was_kept_is_on_the_chain_ever_after(run: Run) -> None:
         assert len((await hub.chain.verify([ChainHead("7", 1, "0" * 64)])).faults) == 1
 
     run(scenario)
+
+
+def test_the_heads_are_those_that_a_check_finds(run: Run) -> None:
+    """They are read without one, every night: a wrong one would be an alarm for nothing."""
+
+    async def scenario(hub: Any) -> None:
+        await settle_some(hub)
+
+        assert sorted(await hub.chain.heads(BEGINNING)) == sorted((await hub.chain.verify()).heads)
+
+    run(scenario)
+
+
+def test_two_heads_of_one_place_are_never_both_right(run: Run) -> None:
+    """Anchored before and after somebody rewrote the chain: the later one must not hide the earlier."""
+
+    async def scenario(hub: Any) -> None:
+        await settle_some(hub)
+        head, *_ = (await hub.chain.verify()).heads
+
+        for kept in ([head, head._replace(digest="0" * 64)], [head._replace(digest="0" * 64), head]):
+            [fault] = (await hub.chain.verify(kept)).faults
+            assert head.chain in fault
+
+    run(scenario)
+
+
+def test_an_anchor_has_what_has_grown_and_is_there_after_a_restart(run: Run) -> None:
+    """One small record for each night in which something happened, and none for the others."""
+
+    async def before(hub: Any) -> None:
+        anchors = Anchors(hub.clock, hub.chain, hub.archive)
+        await anchors.add()
+        assert await anchors.read() == ([], [])
+        await settle_some(hub)
+        await anchors.add()
+        await anchors.add()
+        [one], _ = await anchors.read()
+        assert sorted(one.heads) == sorted((await hub.chain.verify()).heads)
+
+    async def after(hub: Any) -> None:
+        anchors = Anchors(hub.clock, hub.chain, hub.archive)
+        await hub.ledger.reserve([arrival(5)], WINDOW)
+        await anchors.add()
+
+        (_, second), faults = await anchors.read()
+        assert (second.number, len(second.heads), faults) == (2, 1, [])
+        assert (await hub.chain.verify(second.heads)).faults == ()
+
+    run(before)
+    run(after)

@@ -10,19 +10,22 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from shared.adapters.azure.lane_queries import LaneQueries
 from shared.adapters.azure.lane_rows import deliveries_of, settled_of
 from shared.adapters.azure.ledger_log import entry_of
-from shared.adapters.azure.ledger_rows import END, PARTITION, message_key
+from shared.adapters.azure.ledger_rows import END, PARTITION, log_key, message_key
 from shared.adapters.azure.links import Check, Link
 from shared.adapters.azure.neighbours import read_neighbours
 from shared.adapters.azure.table import Row, Table
+from shared.adapters.instant import to_microseconds
 from shared.message.chain import ChainHead, ChainReport
 from shared.message.identifiers import SessionId
 
 _ENTRIES = 100  # that are read at a time
 _FAULTS = 100  # are told
+_STAMPS_BEHIND = timedelta(hours=1)  # the clocks of processes differ, and a row is written after it was stamped
 
 
 class AzureChain:
@@ -41,6 +44,21 @@ class AzureChain:
             deliveries += await self._check(check, links, self._lanes, session, "d!", settled_of)
         ends = check.end()
         return ChainReport(check.entries, messages, deliveries, ends, tuple(check.faults[:_FAULTS]))
+
+    async def heads(self, since: datetime) -> list[ChainHead]:
+        found: dict[str, ChainHead] = {}
+        first = log_key(to_microseconds(since - _STAMPS_BEHIND))
+        async for page in self._ledger.pages(PARTITION, first, f"n!{END}"):
+            for entry in map(entry_of, page):
+                chain = f"messages {entry.writer}"
+                found[chain] = ChainHead(chain, entry.place, entry.digest)
+        owners = await LaneQueries(self._lanes).owners()
+        settled = [
+            ChainHead(f"deliveries {session}", owner.entries, owner.digest)
+            for session, owner in owners
+            if owner.entries
+        ]
+        return [*found.values(), *settled]
 
     async def _check(
         self,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
+from shared.message.errors.pipeline import RequestInvalid
+from shared.recover.anchors import Anchors
+from shared.recover.verify import Verification
 from tests.contract.conftest import local
-from tests.contract.test_chain import settle_some
+from tests.contract.test_chain import WINDOW, settle_some
 from tests.doubles.clock import SettableClock
+from tests.doubles.samples import arrival
 
 MESSAGE_COLUMNS = ("message", "interface", "source", "n", "key", "mapping", "sha256", "control_id", "type", "received")
 DELIVERY_COLUMNS = ("destination", "attempts", "code", "output", "offered", "settled", "message")
@@ -71,3 +76,66 @@ async def test_rows_that_were_chained_anew_do_not_fit_what_follows(hub):
     )
     assert found == ()  # a whole chain, shorter
     assert (await hub.chain.verify(before.heads)).faults != ()
+
+
+@pytest.fixture
+async def anchored(hub):
+    """A verification of a hub whose heads are in the archive."""
+    anchors = Anchors(hub.clock, hub.chain, hub.archive)
+    await anchors.add()
+    return Verification(hub.chain, anchors)
+
+
+async def test_an_anchored_chain_that_was_cut_off_is_found(hub, anchored):
+    """Nobody kept a head but the archive."""
+    assert (await anchored.verify(b""))["is_intact"]
+    await faults(
+        hub, "DELETE FROM chain WHERE number > 1", "DELETE FROM message WHERE number > 2", "DELETE FROM delivery"
+    )
+
+    told = await anchored.verify(b"")
+    assert not told["is_intact"]
+    assert [fault.partition(" was kept")[0] for fault in told["faults"]] == [
+        f"partition {head.chain}: ends at 1, and a head of {head.number}"
+        for head in (await anchored._anchors.read())[0][0].heads
+    ]
+
+
+async def test_an_anchored_chain_that_was_written_anew_is_found(hub, anchored):
+    """By the hub's own code, after everything was erased: each digest fits, and there are as many and more."""
+    await faults(hub, *(f"DELETE FROM {table}" for table in ("chain", "message", "delivery", "place", "stream")))
+    for n in range(11, 17):
+        await hub.ledger.reserve([arrival(n)], WINDOW)
+    assert (await hub.chain.verify()).faults == ()
+
+    told = await anchored.verify(b"")
+    assert [("not the head that was kept" in fault) for fault in told["faults"]] == [True]
+    await anchored._anchors.add()
+    assert not (await anchored.verify(b""))["is_intact"]  # the next night whitewashes nothing
+
+
+async def test_anchors_that_were_removed_or_replaced_are_found(hub, anchored):
+    """Whoever can write to the archive's index hides them; an earlier answer, kept elsewhere, knows the newest."""
+    kept = orjson.dumps({"anchor": (await anchored.verify(b""))["anchor"]})
+    assert (await anchored.verify(kept))["is_intact"]
+    forged = orjson.dumps({"anchor": {"number": 1, "digest": "0" * 64}})
+    assert (await anchored.verify(forged))["faults"] == ["anchor 1: not there, or not as it was"]
+    with pytest.raises(RequestInvalid):
+        await anchored.verify(b'{"anchor": [1]}')
+
+    await hub.ledger.reserve([arrival(5)], WINDOW)
+    await anchored._anchors.add()
+    await faults(hub, "DELETE FROM kept WHERE name = 'anchor-00000001'")
+    assert (await anchored.verify(b""))["faults"] == ["anchor 1: missing"]
+    await faults(hub, "DELETE FROM kept WHERE name = 'anchor-00000002'")
+    assert (await anchored.verify(kept))["faults"] == ["anchor 1: not there, or not as it was"]
+
+
+async def test_an_anchor_that_cannot_be_read_is_told_and_the_next_one_is_kept(hub, anchored):
+    """Its number is taken: the next night must not write into nothing."""
+    await faults(hub, "UPDATE kept SET at = 'nowhere' WHERE name = 'anchor-00000001'")
+    await hub.ledger.reserve([arrival(5)], WINDOW)
+    await anchored._anchors.add()
+
+    told = await anchored.verify(b"")
+    assert (told["faults"], told["anchor"]["number"]) == (["anchor 1: cannot be read"], 2)
