@@ -21,6 +21,21 @@ class MessageState(StrEnum):
 
 # Numbered, and perhaps never sent on: whoever brings a copy sends it (rule R1).
 UNSENT = frozenset({MessageState.RESERVED, MessageState.ABANDONED})
+# Only a higher rank is a step forward.
+RANK = {
+    MessageState.RESERVED: 0,
+    MessageState.ABANDONED: 1,
+    MessageState.QUEUED: 2,
+    MessageState.TRANSFORMED: 3,
+    MessageState.ROUTED: 4,
+    MessageState.FILTERED: 4,
+    MessageState.QUARANTINED: 5,
+    MessageState.REFUSED: 5,
+    MessageState.DISCARDED: 6,
+}
+# The sender still has it, or a person threw it away: when it comes again it is new.
+FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
+UNSETTLED = (*UNSENT, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
 
 
 class DeliveryState(StrEnum):

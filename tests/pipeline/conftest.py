@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.pipeline.hub_in_process import HubInProcess, write_fhir_interface, write_interfaces
+from tests.pipeline.mllp_receiver import MllpReceiver
 
 MEMORY = Path("/dev/shm")
 StartHub = Callable[..., Awaitable[HubInProcess]]
@@ -47,3 +48,12 @@ async def start_hub(home: Path) -> AsyncIterator[StartHub]:
     yield start
     for hub in started:
         await hub.crash()
+
+
+@pytest.fixture
+def receiver() -> Iterator[MllpReceiver]:
+    """The laboratory: it outlives every crash of the hub."""
+    serving = MllpReceiver()
+    serving.start()
+    yield serving
+    serving.stop()

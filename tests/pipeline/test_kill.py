@@ -13,7 +13,6 @@ import pytest
 from shared.adapters.local.open import open_local
 from shared.settings import read_settings
 from tests.pipeline.hub_process import HubProcess, wait_until
-from tests.pipeline.mllp_receiver import MllpReceiver
 from tests.pipeline.mllp_source import Source, admission
 
 pytestmark = pytest.mark.slow
@@ -43,15 +42,6 @@ to = "lab"
 shape = "hl7"
 """
 LAB = 'title = "Laboratory"\nkind = "mllp"\norder = "key"\naddress = {{ laptop = "{address}" }}\n'
-
-
-@pytest.fixture
-def receiver():
-    """The laboratory: it outlives every crash of the hub."""
-    serving = MllpReceiver()
-    serving.start()
-    yield serving
-    serving.stop()
 
 
 @pytest.fixture

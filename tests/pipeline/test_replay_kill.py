@@ -15,7 +15,6 @@ import pytest
 
 from tests.pipeline.hub_process import HubProcess, wait_until
 from tests.pipeline.messages import batch
-from tests.pipeline.mllp_receiver import MllpReceiver
 from tests.pipeline.mllp_source import admission
 from tests.pipeline.test_kill import field
 
@@ -58,14 +57,6 @@ on_quarantine = "pass"
 idempotent = {is_idempotent}
 address = {{ laptop = "{address}" }}
 """
-
-
-@pytest.fixture
-def receiver():
-    serving = MllpReceiver()
-    serving.start()
-    yield serving
-    serving.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.pipeline.hub_process import HubProcess, wait_until
-from tests.pipeline.mllp_receiver import MllpReceiver
 from tests.pipeline.mllp_source import Source, admission
 from tests.pipeline.test_kill import INTERFACE, LAB, field, is_settled
 
@@ -29,14 +28,6 @@ DISK_BYTES = 48 * 1024 * 1024
 # A file system of its own for the home, soon full; the namespace needs no rights, and ends with the hub.
 SMALL_DISK = ("unshare", "--map-root-user", "--mount", "sh", "-c")
 MOUNT = f'mkdir -p "$0" && mount -t tmpfs -o size={DISK_BYTES} tmpfs "$0" && exec "$@"'
-
-
-@pytest.fixture
-def receiver():
-    serving = MllpReceiver()
-    serving.start()
-    yield serving
-    serving.stop()
 
 
 @pytest.fixture

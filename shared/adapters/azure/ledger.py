@@ -19,7 +19,6 @@ from shared.adapters.azure.ledger_rows import (
     INDEXED,
     PARTITION,
     SWEPT,
-    UNSETTLED,
     begun_key,
     control_prefix,
     duplicate_key,
@@ -53,7 +52,7 @@ from shared.message.errors.storage import AzureUnavailable
 from shared.message.identifiers import InterfaceId, MessageId, new_message_id
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation, abandoned
-from shared.message.state import MessageState
+from shared.message.state import UNSETTLED, MessageState
 from shared.message.work import batches_by_size
 from shared.ports import Clock
 

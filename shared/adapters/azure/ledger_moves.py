@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from shared.adapters.azure.ledger_rows import (
     INDEXED,
-    RANK,
     message_key,
     newest_first,
     noted_columns,
@@ -19,7 +18,7 @@ from shared.adapters.azure.ledger_rows import (
 from shared.adapters.azure.table import Row, Step, tag_of
 from shared.message.identifiers import LIVE, MessageId
 from shared.message.record import Progress
-from shared.message.state import MessageState
+from shared.message.state import RANK, MessageState
 
 _PASSED = frozenset({MessageState.ROUTED, MessageState.FILTERED})
 

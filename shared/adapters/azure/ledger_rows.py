@@ -37,27 +37,12 @@ from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord
-from shared.message.state import UNSENT, MessageState
+from shared.message.state import MessageState
 
 PARTITION = "ledger"
 SWEPT = "a!swept"
 END = "~"  # above every character of a key
 
-# Only a higher rank is a step forward.
-RANK = {
-    MessageState.RESERVED: 0,
-    MessageState.ABANDONED: 1,
-    MessageState.QUEUED: 2,
-    MessageState.TRANSFORMED: 3,
-    MessageState.ROUTED: 4,
-    MessageState.FILTERED: 4,
-    MessageState.QUARANTINED: 5,
-    MessageState.REFUSED: 5,
-    MessageState.DISCARDED: 6,
-}
-# The sender still has it, or a person threw it away: when it comes again it is new.
-FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
-UNSETTLED = (*UNSENT, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
 # Few messages end here, and people ask for them: they have a row of their own.
 INDEXED = frozenset(
     {

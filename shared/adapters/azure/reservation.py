@@ -13,7 +13,6 @@ import orjson
 
 from shared.adapters.azure.ledger_log import Entry
 from shared.adapters.azure.ledger_rows import (
-    FORGOTTEN,
     control_prefix,
     duplicate_key,
     interface_prefix,
@@ -30,6 +29,7 @@ from shared.adapters.instant import to_microseconds
 from shared.message.identifiers import MessageId
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, MessageRecord, Reservation
+from shared.message.state import FORGOTTEN
 
 _USES_LIMIT = 200  # of one duplicate key that are remembered; a row holds no more
 _ROWS_EACH = 5

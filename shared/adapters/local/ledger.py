@@ -21,7 +21,7 @@ from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation, abandoned
-from shared.message.state import UNSENT, MessageState
+from shared.message.state import FORGOTTEN, RANK, UNSETTLED, MessageState
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -53,23 +53,6 @@ CREATE TABLE IF NOT EXISTS begun (
 -- Kept by the calls themselves: a trigger for each row costs more than the row.
 CREATE TABLE IF NOT EXISTS message_count (state TEXT PRIMARY KEY, messages INTEGER NOT NULL) WITHOUT ROWID;
 """
-
-# Only a higher rank is a step forward.
-RANK = {
-    MessageState.RESERVED: 0,
-    MessageState.ABANDONED: 1,
-    MessageState.QUEUED: 2,
-    MessageState.TRANSFORMED: 3,
-    MessageState.ROUTED: 4,
-    MessageState.FILTERED: 4,
-    MessageState.QUARANTINED: 5,
-    MessageState.REFUSED: 5,
-    MessageState.DISCARDED: 6,
-}
-# The sender still has it, or a person threw it away: when it comes again it is new.
-FORGOTTEN = frozenset({MessageState.REFUSED, MessageState.DISCARDED})
-
-UNSETTLED = (*UNSENT, MessageState.QUEUED, MessageState.TRANSFORMED, MessageState.QUARANTINED)
 
 RECORD_COLUMNS = (
     "message, interface, source, epoch, n, key, mapping, sha256, size, at, control_id, type, received, state, code"
