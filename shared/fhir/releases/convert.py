@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from shared.fhir.explain import classify
 from shared.fhir.releases import r5, stu3
@@ -14,13 +14,15 @@ from shared.fhir.schema import type_of, validator
 from shared.message.errors.mapping import NotFhir
 from shared.message.finding import Finding
 
+if TYPE_CHECKING:
+    from jsonschema_rs import ValidationError
+
 Release = Literal["STU3", "R5"]
 _TABLES: Mapping[Release, tuple[Mapping[str, tuple[Rule, ...]], Mapping[str, str], Callable[[Any], None]]] = {
     "STU3": (stu3.RULES, stu3.RENAMED, stu3.change_types),
     "R5": (r5.RULES, r5.RENAMED, r5.change_types),
 }
-# What the schemas of R4 say of an element that has no home there: not of the form, not of the codes.
-_HOMELESS = frozenset({"fhir_type", "fhir_code", "fhir_primitive"})
+_SCALARS = frozenset({"string", "number", "integer", "boolean"})
 _MOST_ROUNDS = 8  # an element that is taken away can show another behind it
 
 
@@ -117,9 +119,21 @@ def _homeless(resource: Json) -> list[list[str | int]]:
         way = list(error.instance_path)
         if code == "fhir_unknown":
             paths += [[*way, unknown] for unknown in error.kind.as_dict()["unexpected"]]
-        elif code in _HOMELESS and way:
+        elif way and _is_so_elsewhere(code, error):
             paths.append(way)
     return paths
+
+
+def _is_so_elsewhere(code: str, error: ValidationError) -> bool:
+    """Tell whether another release may have it so: another code, or an object where R4 has a value and the reverse.
+
+    A value in the place of another kind of value is so in no release: it stays, for whoever judges to refuse. Taken
+    away, a result would go on without its number.
+    """
+    if code == "fhir_code":
+        return not isinstance(error.instance, int | float | None)
+    wanted = error.kind.as_dict().get("types", [])
+    return code == "fhir_type" and (isinstance(error.instance, dict | list) or not _SCALARS.issuperset(wanted))
 
 
 def _from_the_end(path: list[str | int]) -> list[tuple[bool, int, str]]:

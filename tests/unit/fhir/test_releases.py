@@ -404,6 +404,29 @@ def test_a_bundle_is_converted_entry_by_entry():
     assert [finding.place for finding in converted.findings] == ["Bundle.entry[1].Coverage.kind", "Bundle.issues"]
 
 
+@pytest.mark.parametrize("release", ["STU3", "R5"])
+@pytest.mark.parametrize(
+    ("kind", "elements", "place"),
+    [
+        ("Observation", {"valueQuantity": {"value": "abc"}}, "Observation.valueQuantity.value"),
+        ("Patient", {"birthDate": 7}, "Patient.birthDate"),
+        ("Patient", {"birthDate": "1970-13-45"}, "Patient.birthDate"),
+        ("Patient", {"active": "yes"}, "Patient.active"),
+        ("Patient", {"gender": None}, "Patient.gender"),
+    ],
+)
+def test_a_value_that_is_wrong_in_every_release_stays_and_is_refused(release, kind, elements, place):
+    """Taken away as something that R4 has no home for, a result would go on without its number."""
+    resource = {"resourceType": kind, **elements}
+    if kind == "Observation":
+        resource |= {"status": "final", "code": {"text": "Glucose"}}
+
+    converted = to_r4(resource, release)
+
+    assert place in {fault.place for fault in validate_resource(converted.resource)}
+    assert not converted.findings
+
+
 def test_a_type_that_r4_does_not_have_is_told():
     """It stays what it is: the judge of what comes in refuses it by name."""
     converted = to_r4({"resourceType": "ReferralRequest", "status": "active"}, "STU3")
