@@ -26,8 +26,9 @@ const choose = (name) => attempt(async () => {
   document.querySelector("main").classList.toggle("with-detail", Boolean(chosen));
   $("detail-pane").hidden = !chosen;
   if (found) {
-    await showMessage(found);
-    $("detail-title").focus();
+    const whole = showMessage(found);
+    $("detail-title").focus(); // at once: whoever types elsewhere by the time all is shown keeps the place
+    await whole;
   }
   await refresh();
 });

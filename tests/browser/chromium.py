@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ENDS_SECONDS = 10.0
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -103,7 +104,16 @@ async def chromium(profile: Path) -> AsyncIterator[Page]:
             yield page
             await page.close()
     finally:
-        process.terminate()
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a browser, the hard way if need be: one that is asked to go does not always go."""
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), ENDS_SECONDS)
+    except TimeoutError:
+        process.kill()
         await process.wait()
 
 
