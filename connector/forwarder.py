@@ -120,7 +120,8 @@ class Forwarder:
                 return
             self.wake.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), left)
+                async with asyncio.timeout(left):
+                    await self.wake.wait()
 
     def _next_batch(self) -> list[Spooled]:
         waiting = self.queue.next_after(0, 1 if self._singly else self.table.batch_messages)

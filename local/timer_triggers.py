@@ -36,7 +36,8 @@ async def run_timer(function: Function, schedule: Schedule, ending: asyncio.Even
 
 async def _ends_before(due: datetime, ending: asyncio.Event) -> bool:
     try:
-        await asyncio.wait_for(ending.wait(), (due - datetime.now(UTC)).total_seconds())
+        async with asyncio.timeout((due - datetime.now(UTC)).total_seconds()):
+            await ending.wait()
     except TimeoutError:
         return False
     return True

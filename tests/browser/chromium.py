@@ -74,7 +74,8 @@ class Page:
         number = next(self._numbers)
         answered = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        answer = await asyncio.wait_for(answered, 15)
+        async with asyncio.timeout(15):
+            answer = await answered
         assert "error" not in answer, answer
         return answer["result"]
 
@@ -111,7 +112,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """End a browser, the hard way if need be: one that is asked to go does not always go."""
     process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), ENDS_SECONDS)
+        async with asyncio.timeout(ENDS_SECONDS):
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -42,5 +42,6 @@ async def test_an_echo_takes_along_what_lingers(hospital):
     connector = await hospital.connector({"acknowledge": "spool"}, hub=LINGERING)
     intake = connector.intakes["adt"]
     await (await hospital.source(connector)).ask(admission("M1"))
-    assert await asyncio.wait_for(intake.echo(admission("E1"), 1.5), 10)
+    async with asyncio.timeout(10):
+        assert await intake.echo(admission("E1"), 1.5)
     assert hospital.hub.control_ids == ["M1", "E1"]

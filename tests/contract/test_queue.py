@@ -345,7 +345,8 @@ def test_arrival_tells_when_something_was_sent(run: Run) -> None:
         assert not waiting.done()
 
         await hub.queue.send(QUEUE, [outgoing("a")])
-        await asyncio.wait_for(waiting, SOON_SECONDS)
+        async with asyncio.timeout(SOON_SECONDS):
+            await waiting
         assert await drain(hub) == ["a"]
 
     run(scenario)
@@ -357,7 +358,8 @@ def test_arrival_misses_nothing_that_came_since_the_last_look(run: Run) -> None:
     async def scenario(hub: Any) -> None:
         assert await hub.queue.accept_session(QUEUE) is None
         await hub.queue.send(QUEUE, [outgoing("a")])
-        await asyncio.wait_for(hub.queue.arrival(QUEUE), SOON_SECONDS)
+        async with asyncio.timeout(SOON_SECONDS):
+            await hub.queue.arrival(QUEUE)
 
     run(scenario)
 
@@ -383,6 +385,7 @@ def test_arrival_tells_when_something_can_be_received(run: Run, clock: SettableC
                 clock.advance(RULES.lock_seconds)
             case _:
                 await hub.queue.dead_letter(lock, await hub.queue.receive(lock, 1), "reason")
-        await asyncio.wait_for(waiting, SOON_SECONDS)
+        async with asyncio.timeout(SOON_SECONDS):
+            await waiting
 
     run(scenario)

@@ -61,11 +61,13 @@ async def connect(listener):
 
 
 async def answer(reader):
-    return (await asyncio.wait_for(reader.readuntil(b"\x1c\r"), 1))[1:-2]
+    async with asyncio.timeout(10):
+        return (await reader.readuntil(b"\x1c\r"))[1:-2]
 
 
 async def is_closed(reader):
-    return await asyncio.wait_for(reader.read(), 1) == b""
+    async with asyncio.timeout(10):
+        return await reader.read() == b""
 
 
 async def test_message_is_acknowledged_with_what_ingest_answered(listen, hub):

@@ -26,7 +26,8 @@ def test_a_signal_ends_the_laptop_once_and_the_next_one_is_the_systems_own(make_
         ending = asyncio.Event()
         on_signal(asyncio.get_running_loop(), signal.SIGTERM, ending.set)
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(ending.wait(), 5)
+        async with asyncio.timeout(10):
+            await ending.wait()
 
     before = signal.getsignal(signal.SIGTERM)
     try:
