@@ -12,7 +12,8 @@ from shared.fhir.references import LITERAL
 from shared.fhir_in.document import Document, Entry, Number, dict_of, dicts_of, read_condition, text_of
 from shared.fhir_in.reading import Json
 from shared.fhir_in.source import Source
-from shared.mapping.claims import NOT_A_PERSON, Claim, KnownBy, is_placeholder, strongest_first
+from shared.mapping.claims.claim import Claim, KnownBy
+from shared.mapping.claims.numbers import NOT_A_PERSON, is_placeholder, strongest_first
 from shared.message.errors.fhir import FhirNotTaken
 
 CLAIMED = frozenset({"Patient", "Encounter"})

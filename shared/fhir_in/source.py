@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from shared.fhir_in.document import Release
-from shared.mapping.claims import ClaimDefaults
+from shared.mapping.claims.claim import ClaimDefaults
 from shared.mapping.codes.systems import ASSIGNERS
 
 _URNS = ("urn:oid:", "urn:uuid:", "urn:dns:")

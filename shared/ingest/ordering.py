@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Message
-from shared.mapping.claims import edits_identity
+from shared.mapping.claims.edits import edits_identity
 from shared.message.errors.fhir import FhirNotTaken
 from shared.message.identifiers import OrderingKey
 
 if TYPE_CHECKING:
-    from shared.mapping.claims import Claim
+    from shared.mapping.claims.claim import Claim
     from shared.mpi import PersonIndex
     from shared.registry import Interface
 

@@ -28,7 +28,7 @@ from shared.registry.fhir_source import fhir_source
 
 if TYPE_CHECKING:
     from shared.fhir_in.source import Source
-    from shared.mapping.claims import Claim
+    from shared.mapping.claims.claim import Claim
     from shared.registry import Interface, Registry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.changes.rows import has_row
 from shared.hl7 import Message
-from shared.mapping.claims import subject_claim
+from shared.mapping.claims.message import subject_claim
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import HeaderUnsupported, IdentifierMissing, NotForThisStage
 from shared.mpi import claim_defaults

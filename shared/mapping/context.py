@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.changes.notes import ListMode
-from shared.mapping.claims import ClaimDefaults
+from shared.mapping.claims.claim import ClaimDefaults
 from shared.mapping.identity import Mint, Resolver
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from shared.mapping.aside import leave_out
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, coded_text, concept, text
 from shared.mapping.datatypes.identifier import ei, typed_number
-from shared.mapping.datatypes.number import decimal, quantity
+from shared.mapping.datatypes.number import decimal, quantity, unit
 from shared.mapping.datatypes.person import address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.dosage import dosages
@@ -20,7 +20,6 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import location
 from shared.mapping.medication import DECIDED, amount, describe, dose_of, dose_rows, drug_rows, set_drug, set_person
-from shared.mapping.observation import unit
 from shared.mapping.organization import coded_organization, complete_organization
 from shared.mapping.practitioner import practitioner
 from shared.mapping.route import routes, with_route

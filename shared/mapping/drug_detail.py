@@ -12,12 +12,11 @@ from shared.mapping.aside import leave_out
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import coded_text, concept, fixed, text_concept
 from shared.mapping.datatypes.identifier import typed_number
-from shared.mapping.datatypes.number import days, decimal, integer, quantity
+from shared.mapping.datatypes.number import days, decimal, integer, quantity, unit
 from shared.mapping.datatypes.person import address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.grouping import Node
 from shared.mapping.medication import DECIDED, ORDERED, Rows, describe, dose_of, dose_rows, drug_rows
-from shared.mapping.observation import unit
 from shared.mapping.organization import coded_organization
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import Build, Resource, Row, Table, many, one, values

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
-from shared.mapping.claims import names_a_visit, prior_visit_place
+from shared.mapping.claims.segment import names_a_visit, prior_visit_place
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import coding, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from shared.mapping.claims import Claim
+    from shared.mapping.claims.claim import Claim
 
 _SEPARATOR = "\x1f"
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}

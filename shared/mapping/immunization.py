@@ -14,14 +14,13 @@ from shared.mapping.codes.systems import code_system
 from shared.mapping.codes.tables import V2, table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, coded_text, coding, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx, ei, group_number
-from shared.mapping.datatypes.number import decimal
+from shared.mapping.datatypes.number import decimal, unit
 from shared.mapping.datatypes.person import address
 from shared.mapping.datatypes.time import date, date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import addressed, location
 from shared.mapping.medication import counts_initially, set_person
-from shared.mapping.observation import unit
 from shared.mapping.organization import coded_organization
 from shared.mapping.practitioner import practitioner, role
 from shared.mapping.query import name_source

@@ -12,12 +12,11 @@ from shared.hl7 import Segment
 from shared.mapping.aside import leave_out
 from shared.mapping.codes.tables import bare_table
 from shared.mapping.datatypes.coded import DATA_ABSENT, concept, fixed, text
-from shared.mapping.datatypes.number import decimal
+from shared.mapping.datatypes.number import decimal, unit
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.datatypes.timing import per_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.observation import unit
 from shared.mapping.organization import coded_organization
 from shared.mapping.rows import Build, Resource, Row, Table, first, many, one, values
 

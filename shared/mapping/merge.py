@@ -8,7 +8,9 @@ from shared.changes.identity_edits import LINK, MERGES, REPLACES, UNLINK, same_n
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
-from shared.mapping.claims import CHANGES_PERSON, EDITS_ACCOUNT, MOVES_NUMBER, Claim, account_place
+from shared.mapping.claims.claim import Claim
+from shared.mapping.claims.edits import CHANGES_PERSON, EDITS_ACCOUNT, MOVES_NUMBER
+from shared.mapping.claims.segment import account_place
 from shared.mapping.datatypes.identifier import cx
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node

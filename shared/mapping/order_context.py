@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.mapping.account import add_account
 from shared.mapping.care import support
-from shared.mapping.claims import account_place
+from shared.mapping.claims.segment import account_place
 from shared.mapping.datatypes.coded import DATA_ABSENT, concept
 from shared.mapping.datatypes.identifier import cx, ei
 from shared.mapping.datatypes.person import EXTENSION

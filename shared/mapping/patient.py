@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
 from shared.mapping.appointment import add_participant, standing
-from shared.mapping.claims import account_place, names_a_visit
+from shared.mapping.claims.segment import account_place, names_a_visit
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, concept, fixed, text
 from shared.mapping.datatypes.identifier import cx, drivers_license, social_security

@@ -11,7 +11,9 @@ from shared.fhir import exact_json
 from shared.fhir.bundle import SharedEntry
 from shared.hl7 import Message, Segment
 from shared.hl7.structure import is_before
-from shared.mapping.claims import Claim, Sender, identity_claims
+from shared.mapping.claims.claim import Claim
+from shared.mapping.claims.message import identity_claims
+from shared.mapping.claims.numbers import Sender
 from shared.mapping.context import LONGEST_KEPT, Kept, Reused
 from shared.mapping.rows import NULL, Resource, Row
 from shared.message.finding import Finding

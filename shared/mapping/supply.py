@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import DATA_ABSENT, boolean, code, coded_reference, concept, text_concept
-from shared.mapping.datatypes.number import decimal
+from shared.mapping.datatypes.number import decimal, unit
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.observation import unit
 from shared.mapping.order import CONTROL_STATUS, ORDER_STATUS
 from shared.mapping.order_event import add_order_event
 from shared.mapping.order_number import key_of, order_numbers, unnumbered

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from shared.mapping.claims import Claim, KnownBy
+from shared.mapping.claims.claim import Claim, KnownBy
 from shared.mapping.identity import KeyedHash, Mint
 from shared.ports import IdentityClaim
 

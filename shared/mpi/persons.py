@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from shared.changes.identity_edits import MERGES
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Message
-from shared.mapping.claims import MOVES_NUMBER, Claim, edited_claims, subject_claim
+from shared.mapping.claims.claim import Claim
+from shared.mapping.claims.edits import MOVES_NUMBER
+from shared.mapping.claims.message import edited_claims, subject_claim
 from shared.mapping.identity import Minter
 from shared.message.errors.mapping import IdentityConflict, MergeCycle
 from shared.message.finding import Finding

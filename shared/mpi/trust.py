@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from shared.mapping.claims import PERSON_TYPES, ClaimDefaults
+from shared.mapping.claims.claim import PERSON_TYPES, ClaimDefaults
 
 
 class Declares(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.fhir_in.claims import CLAIMED
 from shared.fhir_in.document import CODE
 from shared.fhir_in.source import Source, System
-from shared.mapping.claims import ClaimDefaults
+from shared.mapping.claims.claim import ClaimDefaults
 
 if TYPE_CHECKING:
     from shared.registry.interface import Interface

@@ -10,7 +10,9 @@ from shared.fhir_in.claims import claims_of
 from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.hl7.long_values import SetAside, set_aside
-from shared.mapping.claims import MOVES_NUMBER, Claim, identity_claims
+from shared.mapping.claims.claim import Claim
+from shared.mapping.claims.edits import MOVES_NUMBER
+from shared.mapping.claims.message import identity_claims
 from shared.message.envelope import Item
 from shared.message.errors.mapping import MoveUnclear, UnsupportedEvent
 from shared.mpi import claim_defaults

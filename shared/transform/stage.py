@@ -28,7 +28,7 @@ from shared.transform.canonical import Converted, Job
 from shared.transform.reading import Reading, read_message
 
 if TYPE_CHECKING:
-    from shared.mapping.claims import Claim
+    from shared.mapping.claims.claim import Claim
     from shared.mpi import PersonIndex, Resolved
     from shared.registry import Registry
 

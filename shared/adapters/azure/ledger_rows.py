@@ -80,8 +80,12 @@ def hops_prefix(message: MessageId) -> str:
     return f"h!{newest_first(message)}!"
 
 
+def begun_prefix(message: MessageId) -> str:
+    return f"b!{newest_first(message)}!"
+
+
 def begun_key(message: MessageId, stage: str) -> str:
-    return f"b!{newest_first(message)}!{key(stage)}"
+    return f"{begun_prefix(message)}{key(stage)}"
 
 
 def duplicate_key(text: str) -> str:

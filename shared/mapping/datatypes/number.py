@@ -113,6 +113,21 @@ def number_range(raw: str, scope: Scope) -> Resource | None:
     return found or None
 
 
+@parts_of(
+    {1: "code", 2: "unit", 3: "system"},
+    {
+        4: "Quantity holds one unit",
+        5: "Quantity holds one unit",
+        6: "Quantity holds one unit",
+        9: "Quantity holds one unit",
+    },
+)
+def unit(raw: str, scope: Scope) -> Resource:
+    """Return the unit elements of OBX-6 (guide: CWE[Quantity])."""
+    parts = scope.parts(raw)
+    return unit_of(scope.text(parts[0]), scope.text(parts[1]) or scope.text(parts[8]), scope.text(parts[2]))
+
+
 def unit_of(code: str, display: str, system: str) -> Resource:
     """Return the unit elements of a Quantity (guide: CWE[Quantity]); a code only with the system that defines it."""
     unit: Resource = {}

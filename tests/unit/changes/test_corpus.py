@@ -12,7 +12,7 @@ from shared.changes.rows import has_row
 from shared.fhir.validate import validate_resource
 from shared.hl7 import parse
 from shared.mapping import MappingContext, convert
-from shared.mapping.claims import ClaimDefaults
+from shared.mapping.claims.claim import ClaimDefaults
 from shared.mapping.identity import MemoryResolver, Minter
 from shared.message.errors.hl7 import Hl7Error
 from shared.message.errors.mapping import SubjectConflict

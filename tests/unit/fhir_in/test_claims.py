@@ -9,7 +9,8 @@ from shared.fhir_in.claims import claims_of
 from shared.fhir_in.document import read_document
 from shared.fhir_in.source import Source, System
 from shared.hl7 import parse
-from shared.mapping.claims import ClaimDefaults, KnownBy, identity_claims
+from shared.mapping.claims.claim import ClaimDefaults, KnownBy
+from shared.mapping.claims.message import identity_claims
 from shared.mapping.codes.systems import identifier_system
 
 APP = Source("app", "R4", ClaimDefaults("GENERAL"), {"https://general.example/mrn": System("GENERAL", "PI")})

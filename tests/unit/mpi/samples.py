@@ -11,7 +11,8 @@ from shared.adapters.local import identities
 from shared.adapters.local.database import Database
 from shared.adapters.local.identities import LocalIdentities
 from shared.hl7 import Message, parse
-from shared.mapping.claims import Claim, identity_claims
+from shared.mapping.claims.claim import Claim
+from shared.mapping.claims.message import identity_claims
 from shared.mpi import PersonIndex, Resolved, claim_defaults
 
 KEY = b"a key for tests that never leaves them"

@@ -1,0 +1,100 @@
+"""Which numbers of a segment are trusted to name somebody, and in which order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from shared.hl7 import Segment
+from shared.mapping.claims.claim import NO_FLAGS, ClaimDefaults, KnownBy
+
+# Numbers of something else that senders put into PID-3.
+NOT_A_PERSON = frozenset(
+    {"AN", "VN", "AC", "ACSN", "ANON", "ANC", "AND", "ANT", "BA", "BC", "FI", "XX", "GN", "MA", "MC"}
+)
+
+_PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
+_PLACEHOLDER = re.compile(
+    r"0+|9{3,}|X{2,}|-+|\?+|\"\"|UNK(NOWN)?|NONE|NULL|N/?A|TEMP|TBD|NO ?MRN|NOT ?AVAILABLE", re.IGNORECASE
+)
+
+
+class Sender:
+    """What the header and the interface say about every number of a message."""
+
+    __slots__ = ("assigner", "control_id", "defaults", "sent")
+
+    def __init__(self, header: Segment, control_id: str, defaults: ClaimDefaults) -> None:
+        self.defaults = defaults
+        self.assigner = default_assigner(header, defaults)
+        self.control_id, self.sent = control_id, header.text(7)
+
+
+def default_assigner(header: Segment, defaults: ClaimDefaults) -> str:
+    """Return the assigner of identifiers that name none: declared, or the sender itself."""
+    return defaults.assigner or f"sender {header.text(4)} {header.text(3)}".strip()
+
+
+def is_placeholder(value: str) -> bool:
+    """Tell whether a value stands for "no number": ``0``, ``UNKNOWN``, all nines and their like."""
+    return not value or (value[0] in _PLACEHOLDER_BEGINS and _PLACEHOLDER.fullmatch(value) is not None)
+
+
+def trusted_identifiers(
+    segment: Segment,
+    numbers: tuple[int, ...],
+    sender: Sender,
+    *,
+    excluded: frozenset[str] = frozenset(),
+    any_type: str = "",
+) -> tuple[tuple[KnownBy, ...], frozenset[str]]:
+    """Return the trusted identifiers of these fields, strongest first, and flags on the others."""
+    flags: set[str] = set()
+    found: dict[KnownBy, None] = {}
+    fields, written = segment.fields, segment.delimiters
+    length = len(fields)
+    for number in numbers:
+        if number >= length or not fields[number]:
+            continue
+        for raw in fields[number].split(written.repetition):
+            parts = raw.split(written.component)
+            value = _text(parts[0], segment)
+            type_code = _text(parts[4], segment).upper() if len(parts) > 4 else ""
+            if is_placeholder(value):
+                flags.add("placeholder")
+            elif value in excluded:
+                flags.add("mothers_number")
+            elif any_type or type_code not in NOT_A_PERSON:
+                named = _assigner(segment, parts[3]) if len(parts) > 3 else ""
+                if not named:
+                    flags.add("default_assigner")
+                found[KnownBy(any_type or type_code, named or sender.assigner, value)] = None
+    if not found:
+        flags.add("unidentified")
+    ordered = strongest_first(found, sender.defaults) if len(found) > 1 else tuple(found)
+    return ordered, frozenset(flags) if flags else NO_FLAGS
+
+
+def _text(raw: str, segment: Segment) -> str:
+    return raw if raw.isalnum() else segment.unescape(raw).strip()
+
+
+def _assigner(segment: Segment, raw: str) -> str:
+    """Return the universal id of an HD that is one component, else its namespace."""
+    if raw.isalnum():
+        return raw
+    namespace, _, others = raw.partition(segment.delimiters.subcomponent)
+    universal = others.partition(segment.delimiters.subcomponent)[0]
+    return segment.unescape(universal).strip() or segment.unescape(namespace).strip()
+
+
+def strongest_first(found: Iterable[KnownBy], defaults: ClaimDefaults) -> tuple[KnownBy, ...]:
+    """Return identifiers as an interface trusts them: by type, then by assigner."""
+    types, assigners = defaults.types, defaults.assigners
+
+    def rank(one: KnownBy) -> tuple[int, int, KnownBy]:
+        by_type = types.index(one.type) if one.type in types else len(types)
+        by_assigner = assigners.index(one.assigner) if one.assigner in assigners else 99
+        return by_type, by_assigner, one
+
+    return tuple(sorted(found, key=rank))

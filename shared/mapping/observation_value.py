@@ -1,0 +1,101 @@
+"""What a result says: its value, the range it is held against, or why it has none (OBX-5 to OBX-7, OBX-32)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.hl7 import Segment
+from shared.mapping.datatypes.attachment import encapsulated, pointer
+from shared.mapping.datatypes.coded import concept, fixed, text
+from shared.mapping.datatypes.number import unit
+from shared.mapping.datatypes.value import LINES, bounds, read_value
+from shared.mapping.rows import NULL, Resource, Row, first, many, one, parts_of, values
+
+if TYPE_CHECKING:
+    from shared.mapping.scope import Scope
+
+_NOT_ASKED = fixed("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-asked", "Not Asked")
+_ATTACHED = "https://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.valueAttachment"
+
+_UNIT = one("OBX-6", "Observation.valueQuantity", unit, "OBX[Observation] 31 to 36", reuse=True, placed=True)
+_ATTACHMENT = many(
+    "OBX-5", "Observation.extension.valueAttachment", encapsulated, "OBX[Observation] 26, 27", placed=True
+)
+_POINTER = many("OBX-5", "Observation.extension.valueAttachment", pointer, "OBX[Observation] 29, 30", placed=True)
+_VALUE = one("OBX-5", "Observation.value[x]", text, "OBX[Observation] 7 to 25", placed=True)
+ABSENT = one("OBX-32", "Observation.dataAbsentReason", concept(), "decision 0037", reuse=True, placed=True)
+VALUE_ROWS = (_VALUE, _ATTACHMENT, _POINTER, _UNIT)
+
+
+@parts_of({1: "text"})
+def reference_range(raw: str, scope: Scope) -> Resource | None:
+    """Return one referenceRange: its text; the numbers are read where there is a unit to give them."""
+    said = scope.text(raw)
+    return {"text": said} if said else None
+
+
+def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
+    """Set the value of an Observation as OBX-2 and OBX-6 say, and the numbers of its range in the same unit."""
+    fields = segment.fields
+    raw = fields[5]
+    scope.segment, scope.number, scope.repetition = segment, 5, 1
+    if raw == NULL:
+        scope.delete(resource, _VALUE)
+        return
+    kind = fields[2].upper() if fields[2].isalpha() else segment.text(2).upper()  # some send a CWE for the code
+    if kind in {"ED", "RP"}:
+        _attach(resource, _ATTACHMENT if kind == "ED" else _POINTER, segment, scope)
+        return
+    units = first(_UNIT, segment, scope, resource) or {}
+    scope.number = 5
+    if scope.separator in raw:
+        _place_values(resource, kind, raw, units, scope)
+    elif (value := read_value(kind, raw, units, scope)) is not None:
+        resource[value[0]] = value[1]
+        scope.take(_VALUE)
+    if "valueQuantity" in resource and "referenceRange" in resource:
+        resource["referenceRange"] = _measured(resource["referenceRange"], fields, units, scope)
+
+
+def _attach(resource: Resource, row: Row, segment: Segment, scope: Scope) -> None:
+    """Add the documents of OBX-5 in the extension that R5 has for them."""
+    found = values(row, segment, scope, resource)
+    if found:
+        resource.setdefault("extension", []).extend({"url": _ATTACHED, "valueAttachment": each} for each in found)
+
+
+def _measured(ranges: list[Resource], fields: list[str], units: Resource, scope: Scope) -> list[Resource]:
+    """Return reference ranges with their numbers in the unit of the value."""
+    said = fields[7] + NULL + fields[6]
+    kept = scope.reused.get(("measured", said))
+    if kept is not None:
+        found: list[Resource] = kept[0]
+        return found
+    return scope.reuse("measured", said, lambda _, __: [{**bounds(each["text"], units), **each} for each in ranges])
+
+
+def _place_values(resource: Resource, kind: str, raw: str, units: Resource, scope: Scope) -> None:
+    """Place several values, one component for each; the lines of a text are one value."""
+    found: list[tuple[str, Any]] = []
+    for repetition, part in enumerate(raw.split(scope.separator), 1):
+        scope.repetition = repetition
+        value = read_value(kind, part, units, scope) if part and part != NULL else None
+        if value is not None:
+            found.append(value)
+            scope.take(_VALUE)
+    if len(found) == 1:
+        resource[found[0][0]] = found[0][1]
+    elif kind in LINES:
+        if found:
+            resource["valueString"] = "\n".join(text for _, text in found)
+    elif found:
+        resource["component"] = [{"code": resource["code"], element: value} for element, value in found]
+
+
+def explain_absence(resource: Resource, segment: Segment, scope: Scope) -> None:
+    """Say why a result has no value, where the message does (OBX-32, OBX-11 ``N``)."""
+    reason = first(ABSENT, segment, scope, resource)
+    if reason:
+        resource["dataAbsentReason"] = reason
+    elif segment.text(11) == "N":
+        resource["dataAbsentReason"] = _NOT_ASKED
