@@ -85,6 +85,15 @@ class OpenKey(NamedTuple):
     opened: int = 0
 
 
+class Passed(NamedTuple):
+    """A message of a replay that left the stages before deliver: what it made there, or the error that stopped it."""
+
+    run: RunId
+    message: MessageId
+    deliveries: int
+    code: str = ""
+
+
 class ReplayCounts(NamedTuple):
     """How many messages of a replay there are, were sent on, and came through transform and route.
 

@@ -10,7 +10,7 @@ from shared.message.audit import AuditEntry
 from shared.message.chain import ChainHead, ChainReport
 from shared.message.delivery import Delivery
 from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId
-from shared.message.replay import Numbered, OpenKey, Replay, ReplayCounts, ReplayState, Selection
+from shared.message.replay import Numbered, OpenKey, Passed, Replay, ReplayCounts, ReplayState, Selection
 from shared.message.state import DeliveryState
 
 
@@ -75,11 +75,8 @@ class Replays(Protocol):
 
     async def mark_sent(self, run: RunId, messages: Sequence[MessageId]) -> None: ...
 
-    async def mark_passed(self, run: RunId, message: MessageId, deliveries: int, code: str = "") -> None:
-        """Record that a message left the stages before deliver, with so many deliveries, or the error that stopped it.
-
-        Told a second time, the last word counts.
-        """
+    async def mark_passed(self, passed: Sequence[Passed]) -> None:
+        """Record what came of messages before deliver; told a second time, the last word about each counts."""
         ...
 
     async def counts(self, run: RunId) -> ReplayCounts: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.message.errors.pipeline import NotFound
@@ -15,6 +16,10 @@ from shared.recover.request import read_order
 
 if TYPE_CHECKING:
     from shared.registry import Registry
+
+
+_TURN = timedelta(seconds=1.8)  # of the two seconds between two calls of the timer
+_LOOK_SECONDS = 0.2
 
 
 class ReplayDesk:
@@ -71,9 +76,15 @@ class ReplayDesk:
         """Return the newest replays and how each stands."""
         return {"replays": [await self._told(replay) for replay in await self._replays.recent()]}
 
-    async def advance(self) -> None:
-        """Bring every replay as far as there is room for."""
-        await self._replayer.advance()
+    async def advance(self) -> bool:
+        """Bring every replay as far as there is room for; return whether there is one that is not done."""
+        return await self._replayer.advance()
+
+    async def work(self) -> None:
+        """Advance replays until none is left, or the timer is about to come again."""
+        until = self._clock.now() + _TURN
+        while await self.advance() and self._clock.now() < until:
+            await self._clock.sleep(_LOOK_SECONDS)
 
     async def _told(self, replay: Replay) -> dict[str, Any]:
         counts, waiting = await progress(self._replays, replay.run)
