@@ -19,6 +19,9 @@ def replay(
     message: Annotated[
         str | None, typer.Option(metavar="ID", help="Message id or MSH-10, and what followed it.")
     ] = None,
+    patient: Annotated[
+        str | None, typer.Option(metavar="HASH", help="Messages of this patient, by the keyed hash.")
+    ] = None,
     interface: Annotated[str | None, typer.Option(help="Messages of this interface.")] = None,
     since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Received then or later.")] = None,
     until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Received before then.")] = None,
@@ -43,6 +46,7 @@ def replay(
     """Show what sending messages again would do, and do it with --yes. Given twice, an order is one order."""
     given = {
         "message": message,
+        "patient": patient,
         "interface": interface,
         "from": since,
         "to": until,

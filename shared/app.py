@@ -279,6 +279,7 @@ class Hub:
         return ReplayDesk(
             clock=ports.clock,
             ledger=ports.ledger,
+            history=ports.history,
             replays=ports.replays,
             registry=self.registry,
             planner=Planner(
@@ -392,12 +393,14 @@ class Hub:
 
         return Console(
             ledger=self.adapters.ledger,
+            history=self.adapters.history,
             lanes=self.adapters.lanes,
             archive=self.adapters.archive,
             store=self.adapters.fhir_store,
             registry=self.registry,
             explain=self.contexts.explain,
             pauses=self.pauses,
+            hub_key=self.adapters.hub_key,
         )
 
     @cached_property

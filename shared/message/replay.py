@@ -14,6 +14,7 @@ class Selection(NamedTuple):
     """Which messages are meant: those that fit everything given.
 
     Attributes:
+        key: Ordering key.
         mapping: Version of the mapping that was pinned at ingest; asked together with ``interface``.
         finding: Code of a finding noted about the message, or of the error that stopped it.
         since: Received at this time or later.
@@ -22,6 +23,7 @@ class Selection(NamedTuple):
 
     message: MessageId | None = None
     interface: InterfaceId | None = None
+    key: OrderingKey | None = None
     mapping: str | None = None
     finding: str | None = None
     since: datetime | None = None

@@ -10,6 +10,7 @@ from shared.message.audit import AuditEntry
 from shared.message.chain import ChainHead, ChainReport
 from shared.message.delivery import Delivery
 from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId
+from shared.message.patient import PatientHash
 from shared.message.replay import Numbered, OpenKey, Passed, Replay, ReplayCounts, ReplayState, Selection
 from shared.message.state import DeliveryState
 
@@ -27,6 +28,10 @@ class History(Protocol):
 
         Fewer than ``limit`` does not mean that there are no more; none does.
         """
+        ...
+
+    async def key_of(self, patient: PatientHash) -> OrderingKey | None:
+        """Return the ordering key that a patient hash stands for; None: no message has it."""
         ...
 
     async def of_key(self, key: OrderingKey, after: int = 0, limit: int = 500) -> list[Numbered]:

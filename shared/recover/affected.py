@@ -16,12 +16,12 @@ from shared.message.delivery import Delivery
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
 from shared.message.identifiers import DestinationId, OrderingKey
+from shared.message.patient import patient_hash
 from shared.message.record import MessageRecord
 from shared.message.replay import Selection
 from shared.message.state import DeliveryState
 from shared.mpi import claim_defaults
 from shared.ports import Archive, Audit, Clock, History, Lanes, Ledger
-from shared.recover.keys import patient_hash
 from shared.recover.request import read_json, read_reason, read_selection
 from shared.registry.fhir_source import fhir_source
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 REVEAL = "reveal"
 _PAGE = 500
 _SHOWN = 1000  # hashes
-_KNOWN = frozenset({"affected_by", "finding", "from", "to", "interface", "destination", "reason"})
+_KNOWN = frozenset({"affected_by", "patient", "finding", "from", "to", "interface", "destination", "reason"})
 
 
 class Affected:
@@ -62,7 +62,7 @@ class Affected:
         """Return how many messages and patients, as keyed hashes, and what became of it by destination.
 
         Args:
-            said: ``affected_by``, ``finding``, ``interface``, ``destination``, ``from``, ``to``; one at least.
+            said: ``affected_by``, ``patient``, ``finding``, ``interface``, ``destination``, ``from``, ``to``; one at least.
 
         Raises:
             RequestInvalid, NotFound: see `read_selection`.
@@ -108,10 +108,10 @@ class Affected:
         """Return the count of messages, the newest one of each ordering key, and the deliveries by state."""
         if unknown := sorted(said.keys() - _KNOWN):
             raise RequestInvalid(f"nothing is selected by {unknown[0]}")
-        selection = await read_selection(said, self._ledger, self._registry)
+        selection = await read_selection(said, self._ledger, self._history, self._registry)
         destination = self._destination(said)
         if selection.is_empty and destination is None:
-            raise RequestInvalid("say by what: affected_by, finding, interface, destination, from, to")
+            raise RequestInvalid("say by what: affected_by, patient, finding, interface, destination, from, to")
         messages = 0
         keys: dict[OrderingKey, MessageRecord] = {}
         deliveries: Counter[tuple[DestinationId, DeliveryState]] = Counter()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
 from shared.fhir_in.claims import claims_of
 from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.message.errors.base import IntegrationError
-from shared.message.identifiers import OrderingKey
 from shared.message.record import MessageRecord
 from shared.mpi import claim_defaults
 from shared.ports import Archive
@@ -19,13 +16,6 @@ from shared.registry.fhir_source import fhir_source
 if TYPE_CHECKING:
     from shared.mpi import PersonIndex
     from shared.registry import Interface, Registry
-
-_HASH_DIGITS = 16
-
-
-def patient_hash(key: OrderingKey, hub_key: bytes) -> str:
-    """Return what may be shown instead of an ordering key: nobody without the hub's key can tell whose it is."""
-    return hmac.new(hub_key, f"patient hash\x1f{key}".encode(), hashlib.sha256).hexdigest()[:_HASH_DIGITS]
 
 
 class MovedKeys:

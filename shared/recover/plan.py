@@ -13,11 +13,12 @@ from shared.message.delivery import Delivery, accepted_at
 from shared.message.envelope import Item
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import LIVE, DestinationId, OrderingKey, SessionId, delivery_id
+from shared.message.patient import patient_hash
 from shared.message.record import MessageRecord
 from shared.message.replay import Numbered, Replay
 from shared.message.state import DeliveryState
 from shared.ports import History, Lanes, Replays
-from shared.recover.keys import MovedKeys, patient_hash
+from shared.recover.keys import MovedKeys
 from shared.recover.replay import is_taken, is_wanted
 from shared.recover.request import Order
 

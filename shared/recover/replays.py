@@ -9,10 +9,10 @@ from shared.message.errors.pipeline import NotFound
 from shared.message.identifiers import RunId
 from shared.message.replay import Replay
 from shared.observe.log import log
-from shared.ports import Clock, Ledger, Replays
+from shared.ports import Clock, History, Ledger, Replays
 from shared.recover.plan import Planner
 from shared.recover.replay import Replayer, progress
-from shared.recover.request import read_order
+from shared.recover.request import Order, read_order
 
 if TYPE_CHECKING:
     from shared.registry import Registry
@@ -30,6 +30,7 @@ class ReplayDesk:
         *,
         clock: Clock,
         ledger: Ledger,
+        history: History,
         replays: Replays,
         registry: Registry,
         planner: Planner,
@@ -37,6 +38,7 @@ class ReplayDesk:
     ) -> None:
         self._clock = clock
         self._ledger = ledger
+        self._history = history
         self._replays = replays
         self._registry = registry
         self._planner = planner
@@ -48,7 +50,7 @@ class ReplayDesk:
         Raises:
             RequestInvalid, NotFound: see `read_order`.
         """
-        return await self._planner.plan(await read_order(request, self._clock.now(), self._ledger, self._registry))
+        return await self._planner.plan(await self._order(request))
 
     async def start(self, request: bytes) -> dict[str, Any]:
         """Begin a replay, or go on with one of the same order that is not done; return how it stands.
@@ -56,7 +58,7 @@ class ReplayDesk:
         Raises:
             RequestInvalid, NotFound: see `read_order`.
         """
-        order = await read_order(request, self._clock.now(), self._ledger, self._registry)
+        order = await self._order(request)
         replay = await self._replays.begin(order.replay)
         log("replay_started", count=len(replay.destinations))
         return await self._told(replay)
@@ -85,6 +87,9 @@ class ReplayDesk:
         until = self._clock.now() + _TURN
         while await self.advance() and self._clock.now() < until:
             await self._clock.sleep(_LOOK_SECONDS)
+
+    async def _order(self, request: bytes) -> Order:
+        return await read_order(request, self._clock.now(), self._ledger, self._history, self._registry)
 
     async def _told(self, replay: Replay) -> dict[str, Any]:
         counts, waiting = await progress(self._replays, replay.run)

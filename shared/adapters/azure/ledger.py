@@ -27,6 +27,7 @@ from shared.adapters.azure.ledger_rows import (
     hop_step,
     hops_prefix,
     interface_prefix,
+    key_prefix,
     message_key,
     newest_first,
     record_of,
@@ -49,8 +50,9 @@ from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Tab
 from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.storage import AzureUnavailable
-from shared.message.identifiers import InterfaceId, MessageId, new_message_id
+from shared.message.identifiers import InterfaceId, MessageId, OrderingKey, new_message_id
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.patient import KeyDigest
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation, abandoned
 from shared.message.state import UNSETTLED, MessageState
 from shared.message.work import batches_by_size
@@ -67,9 +69,10 @@ _PLACED_IN_A_GROUP = 16  # six rows each, and three for the stream, the log and 
 class AzureLedger:
     """The records and traces of messages."""
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    def __init__(self, table: Table, clock: Clock, key_digest: KeyDigest) -> None:
         self._table = table
         self._clock = clock
+        self._key_digest = key_digest
         self._stamp = 0
         self._counts = Counts(table, PARTITION)
         self._log = Log(table)
@@ -148,8 +151,14 @@ class AzureLedger:
         return await self._indexed(control_prefix(control_id), limit, "")
 
     async def recent(
-        self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
+        self,
+        limit: int = 50,
+        state: MessageState | None = None,
+        interface: InterfaceId | None = None,
+        key: OrderingKey | None = None,
     ) -> list[MessageRecord]:
+        if key is not None:
+            return await self._recent_of_key(key, limit, state, interface)
         if state in INDEXED:
             where = equals("interface", interface) if interface else ""
             return await self._indexed(state_prefix(state), limit, where)
@@ -159,6 +168,18 @@ class AzureLedger:
         where = " and ".join(equals(column, value) for column, value in given.items() if value is not None)
         last = f"m!{END}" if not where else _first_of(self._clock.now() - LOOK_BACK)
         return [record_of(row) for row in await self._table.scan(PARTITION, "m!", last, limit, where)]
+
+    async def _recent_of_key(
+        self, key: OrderingKey, limit: int, state: MessageState | None, interface: InterfaceId | None
+    ) -> list[MessageRecord]:
+        named = [MessageId(row["message"]) for row in reversed(await self._prefix(key_prefix(self._key_digest(key))))]
+        found: list[MessageRecord] = []
+        for start in range(0, len(named), GROUP_LIMIT):
+            records = [one for one in await self.messages(named[start : start + GROUP_LIMIT]) if one is not None]
+            found += [one for one in records if state in (None, one.state) and interface in (None, one.interface)]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     async def trace(self, message: MessageId) -> tuple[list[Hop], list[tuple[str, str, str]]]:
         rows = await self._prefix(hops_prefix(message))
@@ -202,7 +223,7 @@ class AzureLedger:
         uses: dict[str, Uses] = {}
         records: dict[MessageId, MessageRecord] = {}
         for attempt in range(_TRIES):
-            plan = Plan(dict(self._streams), dict(uses), records.get)
+            plan = Plan(dict(self._streams), dict(uses), records.get, self._key_digest)
             for arrival, window_seconds in group:
                 plan.add(arrival, window_seconds)
             if not plan.new:
@@ -255,7 +276,7 @@ class AzureLedger:
             if not new:
                 return await self._with_lateness(first, seen)
             places = [first._replace(n=first.n + at) for at in range(len(seen), len(group))]
-            plan = Plan({}, dict(uses), records.get)
+            plan = Plan({}, dict(uses), records.get, self._key_digest)
             for place, arrival in zip(places, new, strict=True):
                 if arrival is not None:
                     plan.add(arrival, window_seconds, place)
