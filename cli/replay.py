@@ -94,7 +94,8 @@ def _print_plan(plan: dict[str, Any]) -> None:
     for code, count in plan["failing"].items():
         say(f"{count} would stop with {code}", markup=False)
     if plan["keys_left_out"]:
-        say(f"left out: {plan['keys_left_out']} ordering keys that were merged into others", markup=False)
+        looked_at = f"of the {plan['keys_compared']} that were looked at"
+        say(f"left out: {plan['keys_left_out']} ordering keys that were merged into others, {looked_at}", markup=False)
     if plan["in_review"]:
         say(f"{plan['in_review']} deliveries are in review: decide about them first", markup=False)
     for name, count in plan["sets_back"].items():

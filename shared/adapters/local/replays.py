@@ -35,7 +35,8 @@ CREATE TRIGGER IF NOT EXISTS replay_message_added AFTER INSERT ON replay_message
 END;
 CREATE TRIGGER IF NOT EXISTS replay_message_moved AFTER UPDATE ON replay_message BEGIN
     UPDATE replay SET sent = sent + new.sent - old.sent, passed = passed + new.passed - old.passed,
-        stopped = stopped + (new.code <> '') - (old.code <> ''), deliveries = deliveries + new.deliveries - old.deliveries
+        stopped = stopped + (new.code <> '') - (old.code <> ''),
+        deliveries = deliveries + new.deliveries - old.deliveries
     WHERE run = new.run;
 END;
 """
