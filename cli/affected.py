@@ -14,6 +14,7 @@ from cli.screen import console, print_json, print_table
 
 def affected(
     by: Annotated[str | None, typer.Option(metavar="MAPPING@VERSION", help="Mapped so: hospital_adt@1.")] = None,
+    patient: Annotated[str | None, typer.Option(metavar="HASH", help="Of this patient, by the keyed hash.")] = None,
     finding: Annotated[str | None, typer.Option(metavar="CODE", help="With this finding or error.")] = None,
     interface: Annotated[str | None, typer.Option(help="Of this interface.")] = None,
     window: Annotated[str | None, typer.Option(metavar="A..B", help="Received from A on and before B.")] = None,
@@ -27,6 +28,7 @@ def affected(
     since, until = _window(window)
     given = {
         "affected_by": by,
+        "patient": patient,
         "finding": finding,
         "interface": interface,
         "from": since,

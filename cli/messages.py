@@ -20,11 +20,15 @@ def messages(
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     state: Annotated[str | None, typer.Option(help="Only these: queued, routed, quarantined ...")] = None,
     interface: Annotated[str | None, typer.Option(help="Only of this interface.")] = None,
+    patient: Annotated[
+        str | None, typer.Option(metavar="HASH", help="Only of this patient, by the keyed hash that plans show.")
+    ] = None,
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
 ) -> None:
     """Show the newest messages and how far each is."""
-    answer = HubClient(hub).get("/hub/messages", {"limit": limit, "state": state, "interface": interface})
+    wanted = {"limit": limit, "state": state, "interface": interface, "patient": patient}
+    answer = HubClient(hub).get("/hub/messages", wanted)
     if as_json:
         print_json(answer)
         return
@@ -41,20 +45,24 @@ def messages(
         for one in answer["messages"]
     )
     columns = ("message", "received", "interface", "type", "control id", "state", "deliveries or code")
-    print_table("", columns, rows, "no messages yet; send one with `caduceus send FILE`")
+    is_chosen = any(each is not None for each in (state, interface, patient))
+    nothing = "no message fits" if is_chosen else "no messages yet; send one with `caduceus send FILE`"
+    print_table("", columns, rows, nothing)
 
 
 def trace(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Message id, or the MSH-10 its sender gave it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="Message id, the MSH-10 its sender gave it, or a patient's keyed hash.")
+    ],
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
 ) -> None:
-    """Show every hop of one message: when it came, what it became, who took it."""
+    """Show every hop of one message: when it came, what it became, who took it; of a patient, of the newest."""
     answer = HubClient(hub).get(f"/hub/messages/{segment(name)}")
     if as_json:
         print_json(answer)
         return
-    _print_head(answer)
+    _print_head(answer, name)
     _print_timeline(answer)
     _print_deliveries(answer["deliveries"])
     rows = ((one["code"], one["place"], one["detail"]) for one in answer["findings"])
@@ -129,7 +137,7 @@ def correct(
         console().print(f"{name} goes as {corrected}; follow it with `caduceus trace {corrected}`", markup=False)
 
 
-def _print_head(answer: dict[str, Any]) -> None:
+def _print_head(answer: dict[str, Any], name: str) -> None:
     message = answer["message"]
     state = coloured(message["state"]) + (f" {coloured(message['code'])}" if message["code"] else "")
     console().print(f"[bold]{coloured(message['type'])}[/]  {coloured(message['id'])}  {state}")
@@ -137,8 +145,11 @@ def _print_head(answer: dict[str, Any]) -> None:
     console().print(
         f"interface {message['interface']}, control id {message['control_id']}, sequence {sequence}", markup=False
     )
+    if message["patient"]:
+        console().print(f"patient {message['patient']}: `caduceus messages --patient` shows the others", markup=False)
     if answer["others"]:
-        console().print(f"{len(answer['others'])} older with the same control id: {' '.join(answer['others'])}")
+        shared = "control id" if name == message["control_id"] else "patient"
+        console().print(f"{len(answer['others'])} older with the same {shared}: {' '.join(answer['others'])}")
 
 
 def _print_timeline(answer: dict[str, Any]) -> None:

@@ -19,6 +19,9 @@ def replay(
     message: Annotated[
         str | None, typer.Option(metavar="ID", help="Message id or MSH-10, and what followed it.")
     ] = None,
+    patient: Annotated[
+        str | None, typer.Option(metavar="HASH", help="Messages of this patient, by the keyed hash.")
+    ] = None,
     interface: Annotated[str | None, typer.Option(help="Messages of this interface.")] = None,
     since: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Received then or later.")] = None,
     until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Received before then.")] = None,
@@ -43,6 +46,7 @@ def replay(
     """Show what sending messages again would do, and do it with --yes. Given twice, an order is one order."""
     given = {
         "message": message,
+        "patient": patient,
         "interface": interface,
         "from": since,
         "to": until,
@@ -90,7 +94,8 @@ def _print_plan(plan: dict[str, Any]) -> None:
     for code, count in plan["failing"].items():
         say(f"{count} would stop with {code}", markup=False)
     if plan["keys_left_out"]:
-        say(f"left out: {plan['keys_left_out']} ordering keys that were merged into others", markup=False)
+        looked_at = f"of the {plan['keys_compared']} that were looked at"
+        say(f"left out: {plan['keys_left_out']} ordering keys that were merged into others, {looked_at}", markup=False)
     if plan["in_review"]:
         say(f"{plan['in_review']} deliveries are in review: decide about them first", markup=False)
     for name, count in plan["sets_back"].items():

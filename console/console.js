@@ -7,6 +7,7 @@ import { readMessage, showMessage } from "./detail.js";
 
 const REFRESH_MILLISECONDS = 2000;
 let chosen = new URLSearchParams(location.search).get("message");
+let patient = ""; // whose messages are listed; empty: everybody's
 
 // Do what a person asked for; what goes wrong is one sentence at the top.
 async function attempt(work) {
@@ -33,6 +34,20 @@ const choose = (name) => attempt(async () => {
   await refresh();
 });
 
+// Find by message id, MSH-10 or patient hash; of a patient, the list shows all messages, and the newest is chosen.
+const find = (name) => attempt(async () => {
+  const { message } = await readMessage(name);
+  const isOfPatient = message.patient === name.toLowerCase() && ![message.id, message.control_id].includes(name);
+  showOnly(isOfPatient ? message.patient : "");
+  await choose(message.id);
+});
+
+function showOnly(hash) {
+  patient = hash;
+  $("everybody").hidden = !patient;
+  $("list-title").textContent = patient ? `Messages of ${patient}` : "Messages";
+}
+
 const orderAt = (place) => (name, word) => attempt(async () => {
   await post(`/hub/${place}/${encodeURIComponent(name)}/${word}`);
   await refresh();
@@ -42,7 +57,7 @@ async function refresh() {
   const state = $("state").value;
   try {
     const [summary, { messages }, { destinations }, stopped, { connectors }, { interfaces }] = await Promise.all([
-      askJson("/hub/summary"), askJson(`/hub/messages?limit=40&state=${state}`), askJson("/hub/destinations"), askJson("/hub/quarantine"),
+      askJson("/hub/summary"), askJson(`/hub/messages?limit=40&state=${state}&patient=${patient}`), askJson("/hub/destinations"), askJson("/hub/quarantine"),
       askJson("/hub/connectors"), askJson("/hub/interfaces"),
     ]);
     showSummary(summary, stopped);
@@ -75,9 +90,13 @@ function chooseFromRow(event) {
 for (const id of ["messages", "stopped", "facts"]) $(id).addEventListener("click", chooseFromRow);
 $("close").addEventListener("click", () => choose(null));
 $("state").addEventListener("change", refresh);
+$("everybody").addEventListener("click", () => {
+  showOnly("");
+  refresh();
+});
 $("find").addEventListener("submit", (event) => {
   event.preventDefault();
-  choose(new FormData(event.target).get("name").trim());
+  find(new FormData(event.target).get("name").trim());
 });
 $("resend").addEventListener("click", () => {
   $("resend-dialog").querySelector("form").reset();

@@ -26,6 +26,7 @@ function showWay({ message, hops, findings, deliveries, attempts, others }) {
     ["received", [moment(message.received)]],
     ["interface", [message.interface]],
     ["id", [message.id]],
+    ...(message.patient ? [["patient", [message.patient]]] : []),
     ...(message.code ? [["stopped by", [element("span", { text: [message.code, message.reason].filter(Boolean).join(": "), classes: "bad" })]]] : []),
     ...(others.length ? [["same MSH-10", others.flatMap((other) => [messageLink(other, other), " "])]] : []),
   ]);

@@ -30,4 +30,4 @@ async def hub_replay(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.timer_trigger(arg_name="timer", schedule="*/2 * * * * *", run_on_startup=False)
 async def replay(timer: func.TimerRequest) -> None:
-    await hub().replays.advance()
+    await hub().replays.work()

@@ -61,12 +61,14 @@ class Hub(Recovery):
 
         return Console(
             ledger=self.adapters.ledger,
+            history=self.adapters.history,
             lanes=self.adapters.lanes,
             archive=self.adapters.archive,
             store=self.adapters.fhir_store,
             registry=self.registry,
             explain=self.contexts.explain,
             pauses=self.pauses,
+            hub_key=self.adapters.hub_key,
         )
 
     @cached_property

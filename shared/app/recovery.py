@@ -63,6 +63,7 @@ class Recovery(Stages):
         return ReplayDesk(
             clock=ports.clock,
             ledger=ports.ledger,
+            history=ports.history,
             replays=ports.replays,
             registry=self.registry,
             planner=Planner(

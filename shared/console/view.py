@@ -9,10 +9,11 @@ from shared.changes.record import decode_record
 from shared.message.delivery import Attempt, Delivery
 from shared.message.errors import reason_of
 from shared.message.errors.pipeline import NotFound, RequestInvalid
-from shared.message.identifiers import LIVE, InterfaceId, MessageId
+from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
+from shared.message.patient import patient_hash, read_patient_hash
 from shared.message.record import Hop, MessageRecord
 from shared.message.state import DeliveryState, MessageState
-from shared.ports import Archive, FhirStore, Lanes, Ledger
+from shared.ports import Archive, FhirStore, History, Lanes, Ledger
 
 if TYPE_CHECKING:
     from shared.registry import Registry
@@ -45,29 +46,34 @@ class Console:
         self,
         *,
         ledger: Ledger,
+        history: History,
         lanes: Lanes,
         archive: Archive,
         store: FhirStore,
         registry: Registry,
         explain: Explain,
         pauses: Pauses,
+        hub_key: bytes,
     ) -> None:
         self._ledger = ledger
+        self._history = history
         self._lanes = lanes
         self._archive = archive
         self._store = store
         self._registry = registry
         self._explain = explain
         self._pauses = pauses
+        self._hub_key = hub_key
 
     async def messages(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         """Return the newest messages, each with the state of its deliveries.
 
         Args:
-            wanted: ``limit`` (1 to 500, without: 50), ``state`` and ``interface``, all optional.
+            wanted: ``limit`` (1 to 500, without: 50), ``state``, ``interface`` and ``patient``, all optional.
 
         Raises:
             RequestInvalid: one of them is not what it should be.
+            NotFound: there is nobody with this hash.
         """
         try:
             limit = int(wanted.get("limit", 50))
@@ -75,22 +81,25 @@ class Console:
         except ValueError:
             raise RequestInvalid("limit is a number, state one of the ledger's") from None
         interface = InterfaceId(wanted["interface"]) if wanted.get("interface") else None
-        records = await self._ledger.recent(min(max(limit, 1), 500), state, interface)
+        key = await self._key_of(wanted["patient"]) if wanted.get("patient") else None
+        if wanted.get("patient") and key is None:
+            raise NotFound("patient with this hash")
+        records = await self._ledger.recent(min(max(limit, 1), 500), state, interface, key)
         return {"messages": [await self._with_deliveries(record) for record in records]}
 
     async def message(self, name: str) -> dict[str, Any]:
         """Return everything that is known of one message.
 
         Args:
-            name: A message id, or an MSH-10: then the newest message that carries it.
+            name: A message id; or an MSH-10 or a patient hash: then the newest message that has it.
 
         Raises:
-            NotFound: neither is known.
+            NotFound: none is known.
         """
         record, others = await self._find(name)
         hops, findings = await self._ledger.trace(record.message)
         return {
-            "message": _message(record),
+            "message": self._message(record),
             "hops": [_hop(hop) for hop in sorted(hops, key=lambda hop: hop.at)],
             "findings": [{"code": code, "place": place, "detail": detail} for code, place, detail in findings],
             "deliveries": [_delivery(row) for row in await self._lanes.deliveries(record.message)],
@@ -129,7 +138,7 @@ class Console:
         ]
         stopped = await self._lanes.stopped(limit)
         return {
-            "messages": [{**_message(record), "orders": _ORDERS[record.state]} for record in messages],
+            "messages": [{**self._message(record), "orders": _ORDERS[record.state]} for record in messages],
             "deliveries": [
                 {"message": row.item.message, **_delivery(row), "orders": _ORDERS[row.state]} for row in stopped
             ],
@@ -181,32 +190,38 @@ class Console:
 
     async def _with_deliveries(self, record: MessageRecord) -> dict[str, Any]:
         deliveries = [_delivery(row) for row in await self._lanes.deliveries(record.message)]
-        return {**_message(record), "deliveries": deliveries}
+        return {**self._message(record), "deliveries": deliveries}
 
     async def _find(self, name: str) -> tuple[MessageRecord, list[str]]:
         [record] = await self._ledger.messages([MessageId(name)])
         if record is not None:
             return record, []
         found = await self._ledger.by_control_id(name)
+        if not found and (key := await self._key_of(name)) is not None:
+            found = await self._ledger.recent(key=key)
         if not found:
-            raise NotFound("message id or MSH-10")
+            raise NotFound("message id, MSH-10 or patient hash")
         return found[0], [other.message for other in found[1:]]
 
+    async def _key_of(self, text: str) -> OrderingKey | None:
+        patient = read_patient_hash(text)
+        return None if patient is None else await self._history.key_of(patient)
 
-def _message(record: MessageRecord) -> dict[str, Any]:
-    return {
-        "id": record.message,
-        "interface": record.interface,
-        "type": record.type,
-        "control_id": record.control_id,
-        "received": record.received.isoformat(),
-        "state": record.state,
-        "code": record.code,
-        "reason": reason_of(record.code),
-        "source": record.sequence.source,
-        "epoch": record.sequence.epoch,
-        "n": record.sequence.n,
-    }
+    def _message(self, record: MessageRecord) -> dict[str, Any]:
+        return {
+            "id": record.message,
+            "interface": record.interface,
+            "type": record.type,
+            "control_id": record.control_id,
+            "patient": patient_hash(record.key, self._hub_key) if "/" in record.key else "",
+            "received": record.received.isoformat(),
+            "state": record.state,
+            "code": record.code,
+            "reason": reason_of(record.code),
+            "source": record.sequence.source,
+            "epoch": record.sequence.epoch,
+            "n": record.sequence.n,
+        }
 
 
 def _hop(hop: Hop) -> dict[str, Any]:

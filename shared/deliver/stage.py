@@ -314,7 +314,7 @@ class DeliverStage:
                 settled, attempt = await self._deliver(row, work, before)
             work.add(settled, attempt)
             before.append(settled)
-            if row.item.run != LIVE:  # what follows it in its lane asks what a replay has brought
+            if row.item.run != LIVE and attempt is not None:  # what follows it asks what a replay has brought
                 await work.write()
             if not advances(settled):
                 work.stopped.add(row.lane)

@@ -14,6 +14,7 @@ class Selection(NamedTuple):
     """Which messages are meant: those that fit everything given.
 
     Attributes:
+        key: Ordering key.
         mapping: Version of the mapping that was pinned at ingest; asked together with ``interface``.
         finding: Code of a finding noted about the message, or of the error that stopped it.
         since: Received at this time or later.
@@ -22,6 +23,7 @@ class Selection(NamedTuple):
 
     message: MessageId | None = None
     interface: InterfaceId | None = None
+    key: OrderingKey | None = None
     mapping: str | None = None
     finding: str | None = None
     since: datetime | None = None
@@ -83,6 +85,15 @@ class OpenKey(NamedTuple):
     key: OrderingKey
     reached: int
     opened: int = 0
+
+
+class Passed(NamedTuple):
+    """A message of a replay that left the stages before deliver: what it made there, or the error that stopped it."""
+
+    run: RunId
+    message: MessageId
+    deliveries: int
+    code: str = ""
 
 
 class ReplayCounts(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shared.message.identifiers import InterfaceId, MessageId
+from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import MessageState
@@ -79,7 +79,11 @@ class Ledger(Protocol):
         ...
 
     async def recent(
-        self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
+        self,
+        limit: int = 50,
+        state: MessageState | None = None,
+        interface: InterfaceId | None = None,
+        key: OrderingKey | None = None,
     ) -> list[MessageRecord]:
         """Return the newest messages first."""
         ...

@@ -10,7 +10,8 @@ from shared.message.audit import AuditEntry
 from shared.message.chain import ChainHead, ChainReport
 from shared.message.delivery import Delivery
 from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId
-from shared.message.replay import Numbered, OpenKey, Replay, ReplayCounts, ReplayState, Selection
+from shared.message.patient import PatientHash
+from shared.message.replay import Numbered, OpenKey, Passed, Replay, ReplayCounts, ReplayState, Selection
 from shared.message.state import DeliveryState
 
 
@@ -27,6 +28,10 @@ class History(Protocol):
 
         Fewer than ``limit`` does not mean that there are no more; none does.
         """
+        ...
+
+    async def key_of(self, patient: PatientHash) -> OrderingKey | None:
+        """Return the ordering key that a patient hash stands for; None: no message has it."""
         ...
 
     async def of_key(self, key: OrderingKey, after: int = 0, limit: int = 500) -> list[Numbered]:
@@ -75,11 +80,8 @@ class Replays(Protocol):
 
     async def mark_sent(self, run: RunId, messages: Sequence[MessageId]) -> None: ...
 
-    async def mark_passed(self, run: RunId, message: MessageId, deliveries: int, code: str = "") -> None:
-        """Record that a message left the stages before deliver, with so many deliveries, or the error that stopped it.
-
-        Told a second time, the last word counts.
-        """
+    async def mark_passed(self, passed: Sequence[Passed]) -> None:
+        """Record what came of messages before deliver; told a second time, the last word about each counts."""
         ...
 
     async def counts(self, run: RunId) -> ReplayCounts: ...

@@ -16,12 +16,13 @@ from shared.message.delivery import Delivery
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
 from shared.message.identifiers import DestinationId, OrderingKey
+from shared.message.patient import patient_hash
 from shared.message.record import MessageRecord
 from shared.message.replay import Selection
 from shared.message.state import DeliveryState
 from shared.mpi import claim_defaults
 from shared.ports import Archive, Audit, Clock, History, Lanes, Ledger
-from shared.recover.keys import patient_hash
+from shared.recover.keys import Patients
 from shared.recover.request import read_json, read_reason, read_selection
 from shared.registry.fhir_source import fhir_source
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 REVEAL = "reveal"
 _PAGE = 500
 _SHOWN = 1000  # hashes
-_KNOWN = frozenset({"affected_by", "finding", "from", "to", "interface", "destination", "reason"})
+_KNOWN = frozenset({"affected_by", "patient", "finding", "from", "to", "interface", "destination", "reason"})
 
 
 class Affected:
@@ -62,19 +63,24 @@ class Affected:
         """Return how many messages and patients, as keyed hashes, and what became of it by destination.
 
         Args:
-            said: ``affected_by``, ``finding``, ``interface``, ``destination``, ``from``, ``to``; one at least.
+            said: ``affected_by``, ``patient``, ``finding``, ``interface``, ``destination``, ``from``, ``to``: one at
+                least.
 
         Raises:
             RequestInvalid, NotFound: see `read_selection`.
         """
-        messages, keys, deliveries = await self._find(said)
-        hashes = sorted(patient_hash(key, self._hub_key) for key in keys if "/" in key)
+        messages, patients = 0, Patients(self._hub_key, _SHOWN)
+        deliveries: Counter[tuple[DestinationId, DeliveryState]] = Counter()
+        async for record, rows in self._found(said):
+            messages += 1
+            patients.add(record.key)
+            deliveries.update((row.destination, row.state) for row in rows)
         by_destination: dict[str, dict[str, int]] = {}
         for (destination, state), count in sorted(deliveries.items()):
             by_destination.setdefault(destination, {})[state.value] = count
         return {
             "messages": messages,
-            "patients": {"count": len(hashes), "hashes": hashes[:_SHOWN]},
+            "patients": patients.told(),
             "destinations": [{"id": one, **states} for one, states in by_destination.items()],
         }
 
@@ -91,8 +97,8 @@ class Affected:
             raise RoleMissing(REVEAL)
         said = read_json(request)
         reason = read_reason(said)
-        _, keys, _ = await self._find(said)
-        patients = {key: record for key, record in keys.items() if "/" in key}
+        found = {record.key: record async for record, _ in self._found(said)}  # of each key the newest
+        patients = {key: record for key, record in found.items() if "/" in key}
         what = " ".join(f"{name}={said[name]}" for name in sorted(_KNOWN & said.keys()) if name != "reason")
         await self._audit.append(AuditEntry(self._clock.now(), caller.name, REVEAL, what, reason, len(patients)))
         return {"patients": [await self._patient(key, record) for key, record in patients.items()]}
@@ -102,26 +108,18 @@ class Affected:
         entries = await self._audit.recent()
         return {"audit": [{**entry._asdict(), "at": entry.at.isoformat()} for entry in entries]}
 
-    async def _find(
-        self, said: Mapping[str, Any]
-    ) -> tuple[int, dict[OrderingKey, MessageRecord], Counter[tuple[DestinationId, DeliveryState]]]:
-        """Return the count of messages, the newest one of each ordering key, and the deliveries by state."""
+    async def _found(self, said: Mapping[str, Any]) -> AsyncIterator[tuple[MessageRecord, list[Delivery]]]:
+        """Yield the messages that are meant, oldest first, with those of their deliveries that are."""
         if unknown := sorted(said.keys() - _KNOWN):
             raise RequestInvalid(f"nothing is selected by {unknown[0]}")
-        selection = await read_selection(said, self._ledger, self._registry)
+        selection = await read_selection(said, self._ledger, self._history, self._registry)
         destination = self._destination(said)
         if selection.is_empty and destination is None:
-            raise RequestInvalid("say by what: affected_by, finding, interface, destination, from, to")
-        messages = 0
-        keys: dict[OrderingKey, MessageRecord] = {}
-        deliveries: Counter[tuple[DestinationId, DeliveryState]] = Counter()
+            raise RequestInvalid("say by what: affected_by, patient, finding, interface, destination, from, to")
         async for record, rows in self._messages(selection):
             meant = [row for row in rows if destination in (None, row.destination)]
             if destination is None or meant:
-                messages += 1
-                keys[record.key] = record
-                deliveries.update((row.destination, row.state) for row in meant)
-        return messages, keys, deliveries
+                yield record, meant
 
     async def _messages(self, selection: Selection) -> AsyncIterator[tuple[MessageRecord, list[Delivery]]]:
         reached = 0

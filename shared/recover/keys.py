@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from typing import TYPE_CHECKING
+from bisect import insort
+from typing import TYPE_CHECKING, Any
 
 from shared.fhir_in.claims import claims_of
 from shared.fhir_in.document import read_document
 from shared.hl7 import parse
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import OrderingKey
+from shared.message.patient import PatientHash, patient_hash
 from shared.message.record import MessageRecord
 from shared.mpi import claim_defaults
 from shared.ports import Archive
@@ -20,12 +20,41 @@ if TYPE_CHECKING:
     from shared.mpi import PersonIndex
     from shared.registry import Interface, Registry
 
-_HASH_DIGITS = 16
 
+class Patients:
+    """Counts the patients among ordering keys, and keeps the first of their hashes: some 70 bytes for each key.
 
-def patient_hash(key: OrderingKey, hub_key: bytes) -> str:
-    """Return what may be shown instead of an ordering key: nobody without the hub's key can tell whose it is."""
-    return hmac.new(hub_key, f"patient hash\x1f{key}".encode(), hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+    Args:
+        shown: How many hashes are kept.
+    """
+
+    def __init__(self, hub_key: bytes, shown: int) -> None:
+        self._hub_key = hub_key
+        self._shown = shown
+        self._seen: set[int] = set()
+        self._hashes: list[PatientHash] = []
+        self._count = 0
+
+    def add(self, key: OrderingKey) -> bool:
+        """Count a key, and return whether it is a new one."""
+        hashed = patient_hash(key, self._hub_key)
+        if (number := int(hashed, 16)) in self._seen:
+            return False
+        self._seen.add(number)
+        if "/" in key:
+            self._count += 1
+            insort(self._hashes, hashed)
+            del self._hashes[self._shown :]
+        return True
+
+    @property
+    def keys(self) -> int:
+        """How many ordering keys there are, of patients or not."""
+        return len(self._seen)
+
+    def told(self) -> dict[str, Any]:
+        """Return the count, and the first hashes in their order."""
+        return {"count": self._count, "hashes": list(self._hashes)}
 
 
 class MovedKeys:

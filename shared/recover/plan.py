@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +14,10 @@ from shared.message.envelope import Item
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import LIVE, DestinationId, OrderingKey, SessionId, delivery_id
 from shared.message.record import MessageRecord
-from shared.message.replay import Numbered, Replay
+from shared.message.replay import Numbered, Replay, Selection
 from shared.message.state import DeliveryState
 from shared.ports import History, Lanes, Replays
-from shared.recover.keys import MovedKeys, patient_hash
+from shared.recover.keys import MovedKeys, Patients
 from shared.recover.replay import is_taken, is_wanted
 from shared.recover.request import Order
 
@@ -50,16 +50,16 @@ class Previews:
 
 @dataclass(slots=True)
 class _Tally:
-    """What was counted so far."""
+    """What was counted so far; it grows with the patients, not with the messages."""
 
+    patients: Patients
     selected: int = 0
     following: int = 0
     compared: int = 0
     in_review: int = 0
     failing: Counter[str] = field(default_factory=Counter)
-    keys: dict[OrderingKey, Numbered] = field(default_factory=dict)  # the first message selected of each
-    moved: set[OrderingKey] = field(default_factory=set)
-    numbers: set[int] = field(default_factory=set)  # of what was selected, as much as is compared
+    keys_compared: int = 0
+    keys_left_out: int = 0
     outcomes: Counter[tuple[DestinationId, str]] = field(default_factory=Counter)
     sets_back: Counter[DestinationId] = field(default_factory=Counter)
 
@@ -87,44 +87,55 @@ class Planner:
     async def plan(self, order: Order) -> dict[str, Any]:
         """Return the plan of a replay: counts, destinations, keyed hashes of patients.
 
-        What becomes of outputs is told of as many messages as ``compared`` says.
+        What becomes of outputs is told of as many messages as ``compared`` says, and how many keys were merged into
+        others of as many as ``keys_compared`` says.
         """
-        replay, tally = order.replay, _Tally()
-        await self._select(replay, tally)
-        for key, first in tally.keys.items():
-            if not replay.allows_stale and await self._moved.has_moved(first.record):
-                tally.moved.add(key)
-            else:
-                await self._follow(key, first.number, replay, tally)
-            await asyncio.sleep(0)  # others want to go on
+        replay, tally = order.replay, _Tally(Patients(self._hub_key, SHOWN))
+        async for one in self._selected(replay, replay.selection):
+            tally.selected += 1
+            if tally.patients.add(one.record.key):
+                await self._follow(one, replay, tally)
         return self._told(order, tally)
 
-    async def _select(self, replay: Replay, tally: _Tally) -> None:
+    async def _selected(self, replay: Replay, selection: Selection) -> AsyncIterator[Numbered]:
         reached = 0
-        while page := await self._history.select(replay.selection, reached, _PAGE):
+        while page := await self._history.select(selection, reached, _PAGE):
             reached = page[-1].number
             for one in page:
                 if await is_wanted(one.record, replay, self._lanes):
-                    tally.selected += 1
-                    tally.keys.setdefault(one.record.key, one)
-                    if len(tally.numbers) < COMPARED:
-                        tally.numbers.add(one.number)
-            await asyncio.sleep(0)
+                    yield one
+            await asyncio.sleep(0)  # others want to go on
 
-    async def _follow(self, key: OrderingKey, first: int, replay: Replay, tally: _Tally) -> None:
+    async def _follow(self, first: Numbered, replay: Replay, tally: _Tally) -> None:
         """Count what a replay takes of a key, and what it would send anew."""
+        is_compared = max(tally.compared, tally.keys_compared) < COMPARED
+        tally.keys_compared += is_compared
+        if is_compared and not replay.allows_stale and await self._moved.has_moved(first.record):
+            tally.keys_left_out += 1
+            return
+        alone = await self._numbers(first.record.key, replay) if is_compared and replay.allows_stale else None
         changed: set[DestinationId] = set()
-        reached = first - 1
-        while page := await self._history.of_key(key, reached, _PAGE):
+        reached = first.number - 1
+        while page := await self._history.of_key(first.record.key, reached, _PAGE):
             reached = page[-1].number
             for one in filter(is_taken, page):
                 tally.following += 1
                 if tally.compared >= COMPARED:
                     continue
-                if replay.allows_stale and one.number not in tally.numbers:
+                if alone is not None and one.number not in alone:
                     await self._count_set_back(one.record, replay, tally)
                 else:
                     await self._compare(one.record, replay, tally, changed)
+            await asyncio.sleep(0)
+
+    async def _numbers(self, key: OrderingKey, replay: Replay) -> set[int]:
+        """Return which messages of a key were selected, as many as are compared."""
+        numbers: set[int] = set()
+        async for one in self._selected(replay, replay.selection._replace(key=key)):
+            numbers.add(one.number)
+            if len(numbers) == COMPARED:
+                break
+        return numbers
 
     async def _count_set_back(self, record: MessageRecord, replay: Replay, tally: _Tally) -> None:
         rows = await self._lanes.deliveries(record.message)
@@ -162,14 +173,14 @@ class Planner:
 
     def _told(self, order: Order, tally: _Tally) -> dict[str, Any]:
         replay = order.replay
-        patients = sorted(patient_hash(key, self._hub_key) for key in tally.keys if "/" in key)
         return {
             "messages": tally.selected,
             "following": 0 if replay.allows_stale else max(0, tally.following - tally.selected),
-            "keys": len(tally.keys),
-            "patients": {"count": len(patients), "hashes": patients[:SHOWN]},
-            "keys_left_out": len(tally.moved),
+            "keys": tally.patients.keys,
+            "patients": tally.patients.told(),
             "compared": tally.compared,
+            "keys_compared": tally.keys_compared,
+            "keys_left_out": tally.keys_left_out,
             "failing": dict(tally.failing),
             "in_review": tally.in_review,
             "destinations": [

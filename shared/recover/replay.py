@@ -7,6 +7,7 @@ sent and the next look: whatever comes later was numbered later, and is behind t
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from shared.message.envelope import Item, encode_envelope, pack
 from shared.message.errors.pipeline import NotFound
-from shared.message.identifiers import DestinationId, MessageId, RunId, partition_of
+from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId, partition_of
 from shared.message.record import Hop, MessageRecord
-from shared.message.replay import Numbered, OpenKey, Replay, ReplayCounts, ReplayState
+from shared.message.replay import Numbered, OpenKey, Passed, Replay, ReplayCounts, ReplayState
 from shared.message.state import UNSENT, DeliveryState, MessageState
 from shared.observe.log import log
 from shared.ports import Clock, History, Lanes, Ledger, Outgoing, Queue, Replays
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 ROOM = 1000  # messages of a replay under way at a time: live traffic of other keys waits for no more than these
 _PAGE = 200
+_KEYS = 100  # that are looked at together, each this far
+_PAGE_OF_KEY = 50
 _UNSENT_AFTER = timedelta(minutes=2)  # a reserved message that nobody sends by then waits for its sender (rule R1)
 _NOT_TAKEN = UNSENT | {MessageState.REFUSED, MessageState.DISCARDED}
 _WAITING = (DeliveryState.PARKED, DeliveryState.INTENT)
@@ -60,12 +63,14 @@ class Replayer:
         self._moved = moved
         self._registry = registry
 
-    async def advance(self) -> None:
-        """Bring every replay as far as there is room for."""
-        for replay in await self._replays.unfinished():
+    async def advance(self) -> bool:
+        """Bring every replay as far as there is room for; return whether there is one that is not done."""
+        unfinished = await self._replays.unfinished()
+        for replay in unfinished:
             if replay.state is ReplayState.SELECTING:
                 await self._select(replay)
             await self._send_on(replay)
+        return bool(unfinished)
 
     async def _select(self, replay: Replay) -> None:
         reached = replay.reached
@@ -91,8 +96,8 @@ class Replayer:
     async def _send_on(self, replay: Replay) -> None:
         counts, waiting = await progress(self._replays, replay.run)
         room = ROOM - (counts.sent - counts.passed) - waiting
-        while room > 0:
-            if unsent := await self._replays.unsent(replay.run, min(room, _PAGE)):
+        while room >= _PAGE:  # for less than a page it does not look: envelopes would be small
+            if unsent := await self._replays.unsent(replay.run, _PAGE):
                 await self._send(replay, unsent)
                 room -= len(unsent)
             elif not await self._fill(replay.run):
@@ -101,19 +106,23 @@ class Replayer:
 
     async def _fill(self, run: RunId) -> bool:
         """Add what followed of the open keys; return whether anything changed."""
-        closed, has_changed = [], False
-        for key in await self._replays.open_keys(run, _PAGE):
-            page = await self._history.of_key(key.key, key.reached, _PAGE)
+        keys = await self._replays.open_keys(run, _KEYS)
+        pages = await asyncio.gather(*(self._history.of_key(one.key, one.reached, _PAGE_OF_KEY) for one in keys))
+        messages: list[MessageId] = []
+        moved_on: list[OpenKey] = []
+        closed: list[OrderingKey] = []
+        for key, page in zip(keys, pages, strict=True):
             known = list(takewhile(lambda one: not self._is_on_its_way(one), page))
             if known:
-                has_changed = True
-                messages = [one.record.message for one in known if is_taken(one)]
-                await self._replays.add(run, messages, [OpenKey(key.key, known[-1].number)])
+                messages += [one.record.message for one in known if is_taken(one)]
+                moved_on.append(OpenKey(key.key, known[-1].number))
             elif not page and not await self._add_late(run, key):
                 closed.append(key.key)
+        if moved_on:
+            await self._replays.add(run, messages, moved_on)
         if closed:
             await self._replays.close_keys(run, closed)
-        return has_changed or bool(closed)
+        return bool(moved_on or closed)
 
     async def _add_late(self, run: RunId, key: OpenKey) -> bool:
         """Add what has a lower number than the last one added and was not there yet; return whether the key waits."""
@@ -140,9 +149,9 @@ class Replayer:
         await self._queue.send(TRANSFORM_QUEUE, self._envelopes(replay.run, known))
         await self._ledger.note(hops)
         await self._give_way(replay, known)
-        for record in records:
-            if record not in known:
-                await self._replays.mark_passed(replay.run, record.message, 0, NotFound.code)
+        unknown = [record for record in records if record.interface not in self._registry.interfaces]
+        if unknown:
+            await self._replays.mark_passed([Passed(replay.run, one.message, 0, NotFound.code) for one in unknown])
         await self._replays.mark_sent(replay.run, messages)
 
     def _envelopes(self, run: RunId, records: Sequence[MessageRecord]) -> list[Outgoing]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.message.errors.pipeline import NotFound
 from shared.message.identifiers import RunId
 from shared.message.replay import Replay
 from shared.observe.log import log
-from shared.ports import Clock, Ledger, Replays
+from shared.ports import Clock, History, Ledger, Replays
 from shared.recover.plan import Planner
 from shared.recover.replay import Replayer, progress
-from shared.recover.request import read_order
+from shared.recover.request import Order, read_order
 
 if TYPE_CHECKING:
     from shared.registry import Registry
+
+
+_TURN = timedelta(seconds=1.8)  # of the two seconds between two calls of the timer
+_LOOK_SECONDS = 0.2
 
 
 class ReplayDesk:
@@ -25,6 +30,7 @@ class ReplayDesk:
         *,
         clock: Clock,
         ledger: Ledger,
+        history: History,
         replays: Replays,
         registry: Registry,
         planner: Planner,
@@ -32,6 +38,7 @@ class ReplayDesk:
     ) -> None:
         self._clock = clock
         self._ledger = ledger
+        self._history = history
         self._replays = replays
         self._registry = registry
         self._planner = planner
@@ -43,7 +50,7 @@ class ReplayDesk:
         Raises:
             RequestInvalid, NotFound: see `read_order`.
         """
-        return await self._planner.plan(await read_order(request, self._clock.now(), self._ledger, self._registry))
+        return await self._planner.plan(await self._order(request))
 
     async def start(self, request: bytes) -> dict[str, Any]:
         """Begin a replay, or go on with one of the same order that is not done; return how it stands.
@@ -51,7 +58,7 @@ class ReplayDesk:
         Raises:
             RequestInvalid, NotFound: see `read_order`.
         """
-        order = await read_order(request, self._clock.now(), self._ledger, self._registry)
+        order = await self._order(request)
         replay = await self._replays.begin(order.replay)
         log("replay_started", count=len(replay.destinations))
         return await self._told(replay)
@@ -71,9 +78,18 @@ class ReplayDesk:
         """Return the newest replays and how each stands."""
         return {"replays": [await self._told(replay) for replay in await self._replays.recent()]}
 
-    async def advance(self) -> None:
-        """Bring every replay as far as there is room for."""
-        await self._replayer.advance()
+    async def advance(self) -> bool:
+        """Bring every replay as far as there is room for; return whether there is one that is not done."""
+        return await self._replayer.advance()
+
+    async def work(self) -> None:
+        """Advance replays until none is left, or the timer is about to come again."""
+        until = self._clock.now() + _TURN
+        while await self.advance() and self._clock.now() < until:
+            await self._clock.sleep(_LOOK_SECONDS)
+
+    async def _order(self, request: bytes) -> Order:
+        return await read_order(request, self._clock.now(), self._ledger, self._history, self._registry)
 
     async def _told(self, replay: Replay) -> dict[str, Any]:
         counts, waiting = await progress(self._replays, replay.run)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from shared.message.errors.pipeline import NotFound, RequestInvalid
-from shared.message.identifiers import DestinationId, InterfaceId, MessageId, RunId
+from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId
+from shared.message.patient import read_patient_hash
 from shared.message.replay import Replay, Selection
-from shared.ports import Ledger
+from shared.ports import History, Ledger
 
 if TYPE_CHECKING:
     from shared.registry import Registry
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _REASON_LENGTH = 200
 _KNOWN = frozenset(
     {
-        "message", "interface", "finding", "affected_by", "from", "to", "destinations", "allow_stale",
+        "message", "patient", "interface", "finding", "affected_by", "from", "to", "destinations", "allow_stale",
         "resend_accepted", "reason",
     }
 )  # fmt: skip
@@ -62,12 +63,12 @@ def read_reason(said: Mapping[str, Any]) -> str:
     return reason[:_REASON_LENGTH]
 
 
-async def read_selection(said: Mapping[str, Any], ledger: Ledger, registry: Registry) -> Selection:
+async def read_selection(said: Mapping[str, Any], ledger: Ledger, history: History, registry: Registry) -> Selection:
     """Return which messages a request means.
 
     Raises:
-        RequestInvalid: a time cannot be read, or a mapping is not written ``INTERFACE@VERSION``.
-        NotFound: there is no such message or interface.
+        RequestInvalid: a time or a patient hash cannot be read, or a mapping is not written ``INTERFACE@VERSION``.
+        NotFound: there is no such message or interface, or nobody with this hash.
     """
     interface, mapping = said.get("interface"), None
     if said.get("affected_by"):
@@ -79,6 +80,7 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, registry: Regi
     return Selection(
         message=await _message(str(said["message"]), ledger) if said.get("message") else None,
         interface=InterfaceId(str(interface)) if interface else None,
+        key=await _key(str(said["patient"]), history) if said.get("patient") else None,
         mapping=mapping,
         finding=str(said["finding"]) if said.get("finding") else None,
         since=_time(said, "from"),
@@ -86,7 +88,7 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, registry: Regi
     )
 
 
-async def read_order(request: bytes, now: datetime, ledger: Ledger, registry: Registry) -> Order:
+async def read_order(request: bytes, now: datetime, ledger: Ledger, history: History, registry: Registry) -> Order:
     """Return the replay that a request asks for.
 
     Raises:
@@ -96,14 +98,14 @@ async def read_order(request: bytes, now: datetime, ledger: Ledger, registry: Re
     said = read_json(request)
     if unknown := sorted(said.keys() - _KNOWN):
         raise RequestInvalid(f"a replay knows no {unknown[0]}")
-    selection = await read_selection(said, ledger, registry)
+    selection = await read_selection(said, ledger, history, registry)
     named = _destinations(said, registry)
     resends = bool(said.get("resend_accepted"))
     if resends and not (named and said.get("reason")):
         raise RequestInvalid("resend_accepted needs a destination and a reason")
-    is_by_destination = not any((selection.message, selection.interface, selection.finding))
+    is_by_destination = not any((selection.message, selection.key, selection.interface, selection.finding))
     if is_by_destination and len(named) != 1:
-        raise RequestInvalid("say which messages: message, interface, finding, affected_by, or one destination")
+        raise RequestInvalid("say which: message, patient, interface, finding, affected_by, or one destination")
     reached, left_out = _reached(named, registry)
     replay = Replay(
         run=RunId(f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"),
@@ -154,6 +156,16 @@ async def _message(name: str, ledger: Ledger) -> MessageId:
     if not found:
         raise NotFound("message id or MSH-10")
     return found[0].message
+
+
+async def _key(text: str, history: History) -> OrderingKey:
+    patient = read_patient_hash(text)
+    if patient is None:
+        raise RequestInvalid("a patient is the 16 digits that a plan or `affected` shows")
+    key = await history.key_of(patient)
+    if key is None:
+        raise NotFound("patient with this hash")
+    return key
 
 
 def _time(said: Mapping[str, Any], name: str) -> datetime | None:

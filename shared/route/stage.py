@@ -14,6 +14,7 @@ from shared.message.envelope import Item, encode_envelope, envelope_id, pack, wi
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.identifiers import LIVE, DestinationId, SessionId, deliver_session, partition_of
 from shared.message.record import Hop, Progress
+from shared.message.replay import Passed
 from shared.message.state import MessageState
 from shared.message.work import Offer
 from shared.ports import Archive, Barriers, Clock, Holds, Ledger, Outgoing, Queue, Replays
@@ -63,10 +64,13 @@ class RouteStage:
         if outgoing:
             await self._queue.send(DELIVER_QUEUE, outgoing)
         await self._ledger.progress([self._progress(*pair) for pair in zip(items, decisions, strict=True)])
-        for item, decided in zip(items, decisions, strict=True):
-            if item.run != LIVE:
-                wanted = sum(decision.is_wanted for decision in decided)
-                await self._replays.mark_passed(item.run, item.message, wanted)
+        passed = [
+            Passed(item.run, item.message, sum(decision.is_wanted for decision in decided))
+            for item, decided in zip(items, decisions, strict=True)
+            if item.run != LIVE
+        ]
+        if passed:
+            await self._replays.mark_passed(passed)
 
     async def preview(self, item: Item, canonical: bytes) -> list[DestinationId]:
         """Return the destinations that the message would go to now, as this record; nothing is remembered."""
@@ -135,7 +139,7 @@ class RouteStage:
         step = Progress(item.message, MessageState.QUARANTINED, hop, code=PoisonMessage.code, run=item.run)
         await self._ledger.progress([step])
         if item.run != LIVE:
-            await self._replays.mark_passed(item.run, item.message, 0, PoisonMessage.code)
+            await self._replays.mark_passed([Passed(item.run, item.message, 0, PoisonMessage.code)])
 
 
 def _unread() -> NoReturn:

@@ -20,6 +20,7 @@ from shared.message.errors.pipeline import PoisonMessage
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, MessageId, canonical_name, partition_of
 from shared.message.record import Hop, Progress
+from shared.message.replay import Passed
 from shared.message.state import MessageState
 from shared.message.work import BATCH_BYTES, Offer, batches_by_size
 from shared.observe.log import log
@@ -202,9 +203,13 @@ class TransformStage:
 
     async def _mark_stopped(self, done: Sequence[_Done]) -> None:
         """Tell replays which of their messages come no further."""
-        for one in done:
-            if one.item.run != LIVE and isinstance(one.result, IntegrationError):
-                await self._replays.mark_passed(one.item.run, one.item.message, 0, one.result.code)
+        stopped = [
+            Passed(one.item.run, one.item.message, 0, one.result.code)
+            for one in done
+            if one.item.run != LIVE and isinstance(one.result, IntegrationError)
+        ]
+        if stopped:
+            await self._replays.mark_passed(stopped)
 
     def _progress(self, done: _Done) -> Progress:
         now, message = self._clock.now(), done.item.message

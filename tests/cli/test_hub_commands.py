@@ -12,6 +12,7 @@ MESSAGE = {
     "interface": "hospital_adt",
     "type": "ADT^A01",
     "control_id": "WV1",
+    "patient": "00112233aabbccdd",
     "received": "2025-03-10T08:15:02+00:00",
     "state": "routed",
     "code": "",
@@ -248,6 +249,7 @@ PLAN = {
     "following": 1,
     "keys": 1,
     "patients": {"count": 1, "hashes": ["00112233aabbccdd"]},
+    "keys_compared": 2,
     "keys_left_out": 0,
     "compared": 3,
     "failing": {},
@@ -311,6 +313,18 @@ def test_affected_counts_and_names_nobody(run, hub):
 
     assert "3 messages, 1 patients" in said
     assert "00112233aabbccdd" in said
+
+
+def test_messages_and_traces_are_found_by_the_hash_of_a_patient(run, hub):
+    """The hash of a plan, pasted."""
+    hub.answer("/hub/messages?limit=20&patient=00112233aabbccdd", {"messages": []})
+    assert "no message fits" in run("messages", "--patient", "00112233aabbccdd", "--hub", hub.url).out
+
+    hub.answer("/hub/messages/00112233aabbccdd", TRACE)
+    hub.answer("/hub/messages/WV1", TRACE)
+    said = run("trace", "00112233aabbccdd", "--hub", hub.url).out
+    assert "1 older with the same patient: 1-0007" in said
+    assert "caduceus messages --patient" in run("trace", "WV1", "--hub", hub.url).out
 
 
 def test_affected_reveals_with_a_reason(run, hub):

@@ -134,6 +134,6 @@ def test_a_transaction_whose_answer_was_lost_leaves_the_chain_whole(
         report = await hub.chain.verify()
         assert (report.faults, report.messages) == ((), 6)
         assert numbers(await hub.history.of_key(OrderingKey("key"))) == [1, 2, 3, 4, 5, 6]
-        assert len(await rows(hub._table("ledger"), PARTITION, key_prefix(OrderingKey("key")))) == 6
+        assert len(await rows(hub._table("ledger"), PARTITION, key_prefix(hub.key_digest(OrderingKey("key"))))) == 6
 
     play(scenario)

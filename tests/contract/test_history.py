@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, OrderingKey
+from shared.message.patient import patient_hash
 from shared.message.replay import Numbered, Selection
 from shared.message.state import MessageState
 from tests.contract.conftest import Run
@@ -52,6 +53,34 @@ def test_a_finding_or_the_code_that_stopped_it_selects_a_message(run: Run) -> No
         assert numbers(await hub.history.select(Selection(finding="code_unmapped"))) == [3]
         assert numbers(await hub.history.select(Selection(finding="TRANSFORM-001"))) == [1]
         assert numbers(await hub.history.select(Selection(finding="code"))) == []
+
+    run(scenario)
+
+
+def test_a_patient_hash_leads_to_the_messages_of_its_ordering_key(run: Run) -> None:
+    """It is all that plans and `affected` show, so it is what an operator has in hand."""
+
+    async def scenario(hub: Any) -> None:
+        other = InterfaceId("other")
+        await hub.ledger.reserve([arrival(n, key=OrderingKey(f"Patient/{n % 2}")) for n in range(1, 6)], WINDOW)
+        await hub.ledger.reserve([arrival(7, key=OrderingKey("Patient/1"), interface=other)], WINDOW)
+        await hub.ledger.progress([step(3, MessageState.ROUTED)])
+        odd, recent = patient_hash(OrderingKey("Patient/1"), hub.hub_key), hub.ledger.recent
+
+        key = await hub.history.key_of(odd)
+        assert key == "Patient/1"
+        assert await hub.history.key_of(patient_hash(OrderingKey("Patient/9"), hub.hub_key)) is None
+        assert [one.message for one in await recent(key=key)] == [message_id(n) for n in (7, 5, 3, 1)]
+        assert [one.message for one in await recent(2, key=key)] == [message_id(7), message_id(5)]
+        assert [one.message for one in await recent(1, interface=LAB, key=key)] == [message_id(5)]
+        assert [one.message for one in await recent(state=MessageState.ROUTED, key=key)] == [message_id(3)]
+
+        select = hub.history.select
+        assert numbers(await select(Selection(key=key))) == [1, 3, 5, 7]
+        assert numbers(await select(Selection(key=key, interface=LAB, since=NOON + timedelta(seconds=2)))) == [3, 5]
+        first = (await select(Selection(key=key), 0, 1))[0].number
+        assert numbers(await select(Selection(key=key), first, 2)) == [3, 5]
+        assert await select(Selection(key=OrderingKey("Patient/9"))) == []
 
     run(scenario)
 

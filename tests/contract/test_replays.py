@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.message.delivery import Delivery
 from shared.message.identifiers import DestinationId, InterfaceId, OrderingKey, RunId, Sequence, delivery_id
-from shared.message.replay import OpenKey, Replay, ReplayCounts, ReplayState, Selection
+from shared.message.replay import OpenKey, Passed, Replay, ReplayCounts, ReplayState, Selection
 from shared.message.state import DeliveryState
 from tests.contract.conftest import Run
 from tests.contract.test_lanes import accepted, held, take
@@ -103,9 +103,11 @@ def test_counts_say_how_far_the_messages_are(run: Run) -> None:
         await hub.replays.begin(ordered())
         await hub.replays.add(RUN, [message_id(n) for n in (1, 2, 3)], ())
         await hub.replays.mark_sent(RUN, [message_id(1), message_id(2)])
-        await hub.replays.mark_passed(RUN, message_id(1), 2)
-        await hub.replays.mark_passed(RUN, message_id(1), 2)
-        await hub.replays.mark_passed(RUN, message_id(2), 0, "HL7-105")
+        first, second = Passed(RUN, message_id(1), 2), Passed(RUN, message_id(2), 0, "HL7-105")
+        await hub.replays.mark_passed([first._replace(deliveries=3)])
+        await hub.replays.mark_passed([first, second])
+        await hub.replays.mark_passed([second, first])
+        await hub.replays.mark_passed([Passed(RUN, message_id(9), 1)])  # it is not of this replay
 
         assert await hub.replays.counts(RUN) == ReplayCounts(messages=3, sent=2, passed=2, stopped=1, deliveries=2)
         assert await hub.replays.counts(RunId("none")) == ReplayCounts()

@@ -93,3 +93,33 @@ async def test_patients_are_shown_to_the_role_alone_with_a_reason_and_an_audit_e
     [entry] = (await affected.audited())["audit"]
     assert (entry["who"], entry["act"], entry["affected"]) == ("ann", "reveal", 2)
     assert (entry["reason"], entry["what"]) == ("the ward has to be told", "interface=adt")
+
+
+async def test_a_hash_leads_to_the_messages_of_its_patient(delivered):
+    """It is all that an operator was shown: everything that can be asked, can be asked by it."""
+    hub, first = delivered.hub, await delivered.record("A1")
+    [hashed] = (await hub.replays.plan(orjson.dumps({"message": first.message})))["patients"]["hashes"]
+
+    assert [one["control_id"] for one in (await hub.console.messages({"patient": hashed}))["messages"]] == ["A2", "A1"]
+    assert [one["control_id"] for one in (await hub.console.messages({"patient": hashed.upper()}))["messages"]] != []
+    newest = await hub.console.message(hashed)
+    assert (newest["message"]["control_id"], newest["message"]["patient"]) == ("A2", hashed)
+    assert newest["others"] == [first.message]
+    assert (await hub.affected.count({"patient": hashed}))["messages"] == 2
+    told = await hub.replays.plan(orjson.dumps({"patient": hashed, "destinations": ["keyed"]}))
+    assert (told["messages"], told["patients"]["hashes"]) == (2, [hashed])
+    told = await hub.replays.start(orjson.dumps({"patient": hashed}))
+    assert (await hub.adapters.replays.get(told["run"])).selection.key == first.key
+
+
+async def test_a_hash_of_nobody_is_told_from_what_is_no_hash(delivered):
+    """A hash of another hub, or one that was copied without its last digit."""
+    nobody = "0" * 16
+    for ask in (delivered.hub.console.messages, delivered.hub.affected.count):
+        with pytest.raises(NotFound):
+            await ask({"patient": nobody})
+    with pytest.raises(NotFound):
+        await delivered.hub.console.message(nobody)
+    for short in (nobody[1:], "Patient/70001"):
+        with pytest.raises(RequestInvalid):
+            await delivered.hub.affected.count({"patient": short})

@@ -14,12 +14,14 @@ from shared.adapters.azure.ledger_rows import (
     message_key,
     noted_of,
     number_key,
+    patient_range,
     record_of,
 )
 from shared.adapters.azure.neighbours import read_neighbours
 from shared.adapters.azure.table import Row, Table
 from shared.adapters.instant import to_microseconds
 from shared.message.identifiers import MessageId, OrderingKey
+from shared.message.patient import KeyDigest, PatientHash
 from shared.message.replay import Numbered, Selection
 
 _LATE = timedelta(seconds=30)  # a stamp is older than its transaction by the time that takes, and by the clocks' skew
@@ -31,8 +33,9 @@ class AzureHistory:
 
     slack = _LATE // timedelta(microseconds=1) * NUMBERS_EACH
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, key_digest: KeyDigest) -> None:
         self._table = table
+        self._key_digest = key_digest
 
     async def select(self, wanted: Selection, after: int = 0, limit: int = 500) -> list[Numbered]:
         found: list[Numbered] = []
@@ -44,16 +47,24 @@ class AzureHistory:
         return found[:limit]
 
     async def of_key(self, key: OrderingKey, after: int = 0, limit: int = 500) -> list[Numbered]:
-        prefix = key_prefix(key)
+        prefix = key_prefix(self._key_digest(key))
         rows = await self._table.scan(PARTITION, f"{prefix}{number_key(after + 1)}", f"{prefix}{END}", limit)
-        places = [(int(row["RowKey"].removeprefix(prefix)), MessageId(row["message"])) for row in rows]
-        return [Numbered(number, record_of(row)) for number, row in await self._read(places)]
+        return [Numbered(number, record_of(row)) for number, row in await self._read(_places(rows))]
+
+    async def key_of(self, patient: PatientHash) -> OrderingKey | None:
+        rows = await self._table.scan(PARTITION, *patient_range(patient), 1)
+        return next((record_of(row).key for _, row in await self._read(_places(rows))), None)
 
     async def _candidates(self, wanted: Selection, after: int) -> AsyncIterator[list[tuple[int, Row]]]:
         """Yield messages with their numbers, in order, of the part of the log where those that are wanted must be."""
         if wanted.message is not None:
             row = await self._table.get(PARTITION, message_key(wanted.message))
             yield [] if row is None else [(int(row["number"]), row)]
+            return
+        if wanted.key is not None:
+            prefix = key_prefix(self._key_digest(wanted.key))
+            async for page in self._table.pages(PARTITION, f"{prefix}{number_key(after + 1)}", f"{prefix}{END}"):
+                yield await self._read(_places(page))
             return
         first = after // NUMBERS_EACH
         if wanted.since is not None:
@@ -67,10 +78,16 @@ class AzureHistory:
         return [(number, rows[message_key(message)]) for number, message in places if message_key(message) in rows]
 
 
+def _places(rows: Sequence[Row]) -> list[tuple[int, MessageId]]:
+    """Return the numbers and messages of rows of an ordering key."""
+    return [(int(row["RowKey"].rpartition("!")[2]), MessageId(row["message"])) for row in rows]
+
+
 def _fits(row: Row, wanted: Selection) -> bool:
     record = record_of(row)
     given = [
         (wanted.message, record.message),
+        (wanted.key, record.key),
         (wanted.interface, record.interface),
         (wanted.mapping, record.mapping),
     ]

@@ -28,8 +28,9 @@ from shared.adapters.azure.neighbours import read_neighbours
 from shared.adapters.azure.table import GROUP_LIMIT, RowConflict, Step, Table, tag_of
 from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.message.errors.storage import AzureUnavailable
-from shared.message.identifiers import InterfaceId, MessageId
+from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.patient import KeyDigest
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation, abandoned
 from shared.message.state import MessageState
 from shared.message.work import batches_by_size
@@ -41,11 +42,11 @@ _CALLS_IN_A_GROUP = 200
 class AzureLedger:
     """The records and traces of messages."""
 
-    def __init__(self, table: Table, clock: Clock) -> None:
+    def __init__(self, table: Table, clock: Clock, key_digest: KeyDigest) -> None:
         self._table = table
         self._writer = LedgerWriter(table)
-        self._queries = LedgerQueries(table, clock)
-        self._intake = LedgerIntake(table, self._writer, self._queries)
+        self._queries = LedgerQueries(table, clock, key_digest)
+        self._intake = LedgerIntake(table, self._writer, self._queries, key_digest)
         self._attempts = LedgerAttempts(table)
         self._reserving = Gatherer(self._reserve_calls, _CALLS_IN_A_GROUP)
         self._progressing = Gatherer(self._progress_calls, _CALLS_IN_A_GROUP)
@@ -106,9 +107,13 @@ class AzureLedger:
         return await self._queries.by_control_id(control_id, limit)
 
     async def recent(
-        self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
+        self,
+        limit: int = 50,
+        state: MessageState | None = None,
+        interface: InterfaceId | None = None,
+        key: OrderingKey | None = None,
     ) -> list[MessageRecord]:
-        return await self._queries.recent(limit, state, interface)
+        return await self._queries.recent(limit, state, interface, key)
 
     async def trace(self, message: MessageId) -> tuple[list[Hop], list[tuple[str, str, str]]]:
         return await self._queries.trace(message)

@@ -27,6 +27,7 @@ from shared.message.errors.connector import StreamOutOfStep
 from shared.message.errors.storage import AzureUnavailable
 from shared.message.identifiers import MessageId
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.patient import KeyDigest
 from shared.message.record import Arrival, MessageRecord, Reservation
 from shared.message.state import MessageState
 
@@ -39,10 +40,11 @@ class LedgerIntake:
     Where it does not, what the plan was made of is read, and the next plan is right unless others write at once.
     """
 
-    def __init__(self, table: Table, writer: LedgerWriter, queries: LedgerQueries) -> None:
+    def __init__(self, table: Table, writer: LedgerWriter, queries: LedgerQueries, key_digest: KeyDigest) -> None:
         self._table = table
         self._writer = writer
         self._queries = queries
+        self._key_digest = key_digest
         self._log = Log(table)
         self._streams: dict[str, Stream] = {}
         self._places = StreamPlaces(table)
@@ -75,7 +77,7 @@ class LedgerIntake:
         uses: dict[str, Uses] = {}
         records: dict[MessageId, MessageRecord] = {}
         for attempt in range(TRIES):
-            plan = Plan(dict(self._streams), dict(uses), records.get)
+            plan = Plan(dict(self._streams), dict(uses), records.get, self._key_digest)
             for arrival, window_seconds in group:
                 plan.add(arrival, window_seconds)
             if not plan.new:
@@ -131,7 +133,7 @@ class LedgerIntake:
             if not new:
                 return await self._with_lateness(first, seen)
             places = [first._replace(n=first.n + at) for at in range(len(seen), len(group))]
-            plan = Plan({}, dict(uses), records.get)
+            plan = Plan({}, dict(uses), records.get, self._key_digest)
             reserved = _reserved_at(plan, places, new, window_seconds)
             try:
                 await self._write_places(plan, places, reserved)

@@ -7,7 +7,7 @@ where the newest come first, the id is turned round.
 |---|---|
 | ``n!<stamp>`` | the log: the messages of one transaction, in order, and the digest that chains them |
 | ``m!<newest>`` | a message: what it was when it was taken, its state, and the codes noted about it |
-| ``k!<ordering key>!<number>`` | its ordering key, hashed |
+| ``k!<ordering key>!<number>`` | its ordering key, hashed with the hub's key: the patient hash and more digits |
 | ``h!<newest>!<stamp>`` | one hop of its trace |
 | ``d!<duplicate key>`` | who used a duplicate key lately |
 | ``x!<MSH-10>!<newest>`` | its control id, hashed |
@@ -36,6 +36,7 @@ from shared.message.envelope import ArchiveRef
 from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.patient import PatientHash
 from shared.message.record import Arrival, Hop, MessageRecord
 from shared.message.state import MessageState
 
@@ -96,8 +97,13 @@ def control_prefix(control_id: str) -> str:
     return f"x!{digest(control_id)}!"
 
 
-def key_prefix(order: OrderingKey) -> str:
-    return f"k!{digest(order)}!"
+def key_prefix(key_digest: str) -> str:
+    return f"k!{key_digest}!"
+
+
+def patient_range(patient: PatientHash) -> tuple[str, str]:
+    """Return between which rows those of the ordering key with this hash are."""
+    return f"k!{patient}", f"k!{patient}{END}"
 
 
 def number_key(number: int) -> str:

@@ -28,6 +28,8 @@ from shared.adapters.inline_workers import InlineWorkers
 from shared.adapters.local.clock import SystemClock
 from shared.adapters.local.publisher import LocalPublisher
 from shared.adapters.local.secrets import HUB_KEY, LocalSecrets
+from shared.message.identifiers import OrderingKey
+from shared.message.patient import key_digest
 from shared.ports import Clock, Publisher, Workers
 from shared.settings import Settings, read_secrets
 
@@ -70,12 +72,12 @@ class AzureAdapters:
     @cached_property
     def ledger(self) -> AzureLedger:
         """Table Storage."""
-        return AzureLedger(self._table("ledger"), self.clock)
+        return AzureLedger(self._table("ledger"), self.clock, self.key_digest)
 
     @cached_property
     def history(self) -> AzureHistory:
         """The ledger's table."""
-        return AzureHistory(self._table("ledger"))
+        return AzureHistory(self._table("ledger"), self.key_digest)
 
     @cached_property
     def chain(self) -> AzureChain:
@@ -146,6 +148,10 @@ class AzureAdapters:
     def hub_key(self) -> bytes:
         """What mints ids; read once."""
         return self.secrets.read(HUB_KEY).encode()
+
+    def key_digest(self, key: OrderingKey) -> str:
+        """Return what the ledger knows an ordering key by; only this reads the hub's key, when it is first needed."""
+        return key_digest(key, self.hub_key)
 
     def workers(self, function: Callable[[J], R]) -> Workers[J, R]:
         """Return workers that are this process: Azure runs several of it."""

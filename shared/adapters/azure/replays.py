@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import orjson
 
@@ -29,7 +31,7 @@ from shared.adapters.local.replay_row import pack_order, replay_of
 from shared.message.delivery import Delivery
 from shared.message.errors.storage import AzureUnavailable
 from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId
-from shared.message.replay import OpenKey, Replay, ReplayCounts, ReplayState
+from shared.message.replay import OpenKey, Passed, Replay, ReplayCounts, ReplayState
 from shared.message.state import DeliveryState
 
 RUNS = "runs"
@@ -111,20 +113,25 @@ class AzureReplays:
             else:
                 raise AzureUnavailable("replays, sent")
 
-    async def mark_passed(self, run: RunId, message: MessageId, deliveries: int, code: str = "") -> None:
-        passed = [deliveries, code]
+    async def mark_passed(self, passed: Sequence[Passed]) -> None:
+        for run in dict.fromkeys(one.run for one in passed):
+            last = {one.message: one for one in passed if one.run == run}
+            for part in parts_of(list(last.values()), GROUP_LIMIT - 1):
+                await self._mark_passed(run, part)
+
+    async def _mark_passed(self, run: RunId, passed: Sequence[Passed]) -> None:
         for _ in range(_TRIES):
-            row = await self._table.get(key(run), _member_key(message))
-            if row is None or (before := orjson.loads(row["passed"])) == passed:
-                return
-            moved = {
-                "passed": int(before is None),
-                "stopped": bool(code) - (before is not None and bool(before[1])),
-                "deliveries": deliveries - (0 if before is None else before[0]),
-            }
-            step = Step("merge", row["RowKey"], {"passed": orjson.dumps(passed).decode()}, tag_of(row))
+            rows = await self._members(run, [one.message for one in passed])
+            steps, moved = [], Counter[str]()
+            for one in passed:
+                row = rows.get(_member_key(one.message))
+                outcome = [one.deliveries, one.code]
+                if row is None or (before := orjson.loads(row["passed"])) == outcome:
+                    continue
+                steps.append(Step("merge", row["RowKey"], {"passed": orjson.dumps(outcome).decode()}, tag_of(row)))
+                moved.update(_moved(before, one))
             with suppress(RowConflict):
-                await self._count(run, [step], moved)
+                await self._count(run, steps, moved)
                 return
         raise AzureUnavailable("replays, passed")
 
@@ -209,6 +216,16 @@ def _unsent_key(place: int) -> str:
 
 def _open_key(order: OrderingKey) -> str:
     return f"k!{digest(order)}"
+
+
+def _moved(before: Sequence[Any] | None, passed: Passed) -> dict[str, int]:
+    """Return what an outcome does to the counts, given what was said of the message before."""
+    deliveries, code = before or (0, "")
+    return {
+        "passed": int(before is None),
+        "stopped": bool(passed.code) - bool(code),
+        "deliveries": passed.deliveries - deliveries,
+    }
 
 
 def _columns(replay: Replay, order: str) -> Row:

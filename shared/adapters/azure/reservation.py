@@ -28,6 +28,7 @@ from shared.adapters.azure.table import Row, Step, tag_of
 from shared.adapters.instant import to_microseconds
 from shared.message.identifiers import MessageId
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.patient import KeyDigest
 from shared.message.record import Arrival, MessageRecord, Reservation
 from shared.message.state import FORGOTTEN
 
@@ -68,11 +69,13 @@ class Plan:
         streams: By source, as far as they are known.
         uses: By key of the row, as far as they are known; an unknown one is taken for a new one.
         record_of: Returns a message of the ledger, for those that the known uses name.
+        key_digest: Returns what the row of an ordering key is named by.
     """
 
     streams: dict[str, Stream]
     uses: dict[str, Uses]
     record_of: Callable[[MessageId], MessageRecord | None]
+    key_digest: KeyDigest
     reservations: list[Reservation] = field(default_factory=list)
     _new: dict[MessageId, MessageRecord] = field(default_factory=dict)
     _touched: set[str] = field(default_factory=set)
@@ -123,7 +126,7 @@ class Plan:
             named = {"message": record.message}
             steps += [
                 Step("create", message_key(record.message), record_columns(record, number)),
-                Step("create", f"{key_prefix(record.key)}{number_key(number)}", named),
+                Step("create", f"{key_prefix(self.key_digest(record.key))}{number_key(number)}", named),
                 Step("create", f"{control_prefix(record.control_id)}{newest}", named),
                 Step("create", f"{interface_prefix(record.interface)}{newest}", named),
             ]

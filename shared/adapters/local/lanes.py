@@ -35,7 +35,19 @@ CREATE TABLE IF NOT EXISTS replay_delivery (
     destination TEXT NOT NULL, key TEXT NOT NULL, position INTEGER NOT NULL, run TEXT NOT NULL, message TEXT NOT NULL,
     source TEXT NOT NULL, epoch INTEGER NOT NULL, n INTEGER NOT NULL, state TEXT NOT NULL, sent INTEGER NOT NULL,
     PRIMARY KEY (destination, key, position)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS replay_delivery_run ON replay_delivery (run, destination, state);
+CREATE TABLE IF NOT EXISTS replay_count (
+    run TEXT NOT NULL, destination TEXT NOT NULL, state TEXT NOT NULL, deliveries INTEGER NOT NULL,
+    PRIMARY KEY (run, destination, state)) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS replay_delivery_added AFTER INSERT ON replay_delivery BEGIN
+    INSERT OR IGNORE INTO replay_count VALUES (new.run, new.destination, new.state, 0);
+    UPDATE replay_count SET deliveries = deliveries + 1
+    WHERE run = new.run AND destination = new.destination AND state = new.state;
+END;
+CREATE TRIGGER IF NOT EXISTS replay_delivery_moved AFTER UPDATE OF state ON replay_delivery BEGIN
+    INSERT OR IGNORE INTO replay_count VALUES (new.run, new.destination, new.state, 0);
+    UPDATE replay_count SET deliveries = deliveries + (state = new.state) - (state = old.state)
+    WHERE run = new.run AND destination = new.destination AND state IN (new.state, old.state);
+END;
 CREATE TABLE IF NOT EXISTS lane (
     session TEXT NOT NULL, lane TEXT NOT NULL, ready INTEGER, PRIMARY KEY (session, lane)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lane_ready ON lane (session, ready) WHERE ready IS NOT NULL;

@@ -20,6 +20,7 @@ from shared.message.errors.connector import StreamOutOfStep
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.patient import KeyDigest
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation, abandoned
 from shared.message.state import FORGOTTEN, RANK, UNSETTLED, MessageState
 
@@ -79,11 +80,15 @@ _BEGUN = """INSERT INTO begun VALUES (?, ?, 1)
     ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"""
 
 
+_SUM_DIGITS = 8  # 32 bits: the few keys that share them are told apart by their rows
+
+
 class LocalLedger:
     """The records and traces of messages."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, digest: KeyDigest) -> None:
         self._database = database
+        self._digest = digest
 
     async def reserve(self, arrivals: Sequence[Arrival], window_seconds: float) -> list[Reservation]:
         window = round(window_seconds * 1_000_000)
@@ -92,7 +97,7 @@ class LocalLedger:
             streams = _Streams(connection)
             added: list[chain.Row] = []
             reserved = [
-                _reserve(connection, partial(streams.next, arrival.source), arrival, window, added)
+                _reserve(connection, partial(streams.next, arrival.source), arrival, window, added, self._digest)
                 for arrival in arrivals
             ]
             streams.save()
@@ -108,7 +113,7 @@ class LocalLedger:
         window = round(window_seconds * 1_000_000)
 
         def work(connection: sqlite3.Connection) -> list[Reservation | None]:
-            places = _Places(connection, first)
+            places = _Places(connection, first, self._digest)
             reserved = [places.take(first._replace(n=first.n + at), each, window) for at, each in enumerate(arrivals)]
             chain.add_messages(connection, places.added)
             _recount(connection, Counter({MessageState.RESERVED: sum(bool(each and each.is_new) for each in reserved)}))
@@ -171,9 +176,15 @@ class LocalLedger:
         return self._records("WHERE control_id = ? ORDER BY number DESC LIMIT ?", (control_id, limit))
 
     async def recent(
-        self, limit: int = 50, state: MessageState | None = None, interface: InterfaceId | None = None
+        self,
+        limit: int = 50,
+        state: MessageState | None = None,
+        interface: InterfaceId | None = None,
+        key: OrderingKey | None = None,
     ) -> list[MessageRecord]:
-        chosen = {"state": state, "interface": interface}
+        chosen: dict[str, object] = {"state": state, "interface": interface}
+        if key is not None:  # the sign: no other index than that of the sum
+            chosen = {"key_sum": key_sum(self._digest(key)), "key": key, "+state": state, "+interface": interface}
         given = {column: value for column, value in chosen.items() if value is not None}
         where = " AND ".join(f"{column} = ?" for column in given) or "TRUE"
         return self._records(f"WHERE {where} ORDER BY number DESC LIMIT ?", (*given.values(), limit))
@@ -228,8 +239,9 @@ class _Places:
         StreamOutOfStep: a number before the first is missing.
     """
 
-    def __init__(self, connection: sqlite3.Connection, first: SourceSequence) -> None:
+    def __init__(self, connection: sqlite3.Connection, first: SourceSequence, digest: KeyDigest) -> None:
         self._connection = connection
+        self._digest = digest
         newest, self._last = connection.execute(_LAST_PLACE, first[:2]).fetchone()
         self._is_late = newest is not None and first.epoch < newest
         self.added: list[chain.Row] = []
@@ -244,7 +256,7 @@ class _Places:
         self._last = place.n
         reserved = None
         if arrival is not None:
-            reserved = _reserve(self._connection, lambda: place, arrival, window, self.added)
+            reserved = _reserve(self._connection, lambda: place, arrival, window, self.added, self._digest)
             reserved = reserved._replace(is_late=self._is_late)
         self._connection.execute(_PLACED, (*place, reserved.record.message if reserved else None))
         return reserved
@@ -256,6 +268,7 @@ def _reserve(
     arrival: Arrival,
     window: int,
     added: list[chain.Row],
+    digest: KeyDigest,
 ) -> Reservation:
     duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
     reuses_key = False
@@ -278,7 +291,7 @@ def _reserve(
         state=MessageState.RESERVED,
     )
     row = _record_row(record)
-    number = connection.execute(_INSERT, (*row, *duplicate, key_sum(record.key))).lastrowid
+    number = connection.execute(_INSERT, (*row, *duplicate, key_sum(digest(record.key)))).lastrowid
     added.append((number, *row[:9], *row[10:13]))  # what never changes; where the archive has it, is its own affair
     return Reservation(record, is_new=True, reuses_key=reuses_key)
 
@@ -303,9 +316,9 @@ def _codes(step: Progress) -> set[str]:
     return codes | {step.code} if step.code else codes
 
 
-def key_sum(key: str) -> int:
-    """Return the checksum under which the messages of an ordering key are found."""
-    return zlib.crc32(key.encode())
+def key_sum(digest: str) -> int:
+    """Return the number under which the messages of an ordering key are found, by its digest or its patient hash."""
+    return int(digest[:_SUM_DIGITS], 16)
 
 
 def _recount(connection: sqlite3.Connection, moved: Counter[MessageState]) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from shared.adapters.inline_workers import InlineWorkers
@@ -43,6 +44,7 @@ from shared.adapters.local.replays import LocalReplays
 from shared.adapters.local.secrets import HUB_KEY, LocalSecrets
 from shared.adapters.local.store_keeper import StoreKeeper, Submission, Taken
 from shared.adapters.local.workers import ProcessWorkers
+from shared.message.patient import key_digest
 from shared.ports import Clock, Workers
 from shared.settings import Settings, read_secrets
 
@@ -112,13 +114,15 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
     database = Database(home / "hub.db", [each.SCHEMA for each in _TABLES])
     # What the hub tells the world is not the hub's own state: it is kept, moved and erased by itself.
     store = Database(home / "store.db", [fhir_table.SCHEMA])
+    hub_key = secrets.read(HUB_KEY).encode()
+    digest = partial(key_digest, hub_key=hub_key)
     worker_count = _worker_count(settings)
     holding = LocalHolds(database)
     return LocalAdapters(
         clock=clock,
         archive=open_archive(home / "archive", database),
-        ledger=LocalLedger(database),
-        history=LocalHistory(database),
+        ledger=LocalLedger(database, digest),
+        history=LocalHistory(database, digest),
         audit=LocalAudit(database),
         chain=LocalChain(database),
         replays=LocalReplays(database),
@@ -131,7 +135,7 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
         fhir_store=LocalFhirStore(store, clock),
         publisher=LocalPublisher(),
         secrets=secrets,
-        hub_key=secrets.read(HUB_KEY).encode(),
+        hub_key=hub_key,
         database=database,
         store=store,
         lock=lock,

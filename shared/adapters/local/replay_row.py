@@ -7,7 +7,7 @@ from datetime import datetime
 import orjson
 
 from shared.adapters.instant import optional_instant, optional_microseconds
-from shared.message.identifiers import DestinationId, InterfaceId, MessageId, RunId
+from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId
 from shared.message.replay import Replay, ReplayState, Selection
 
 
@@ -18,6 +18,7 @@ def pack_order(replay: Replay) -> bytes:
         {
             "message": wanted.message,
             "interface": wanted.interface,
+            "key": wanted.key,
             "mapping": wanted.mapping,
             "finding": wanted.finding,
             "since": optional_microseconds(wanted.since),
@@ -37,6 +38,7 @@ def replay_of(order: bytes | str, run: str, created: datetime, state: str, reach
     selection = Selection(
         message=said["message"] and MessageId(said["message"]),
         interface=said["interface"] and InterfaceId(said["interface"]),
+        key=said["key"] and OrderingKey(said["key"]),
         mapping=said["mapping"],
         finding=said["finding"],
         since=optional_instant(said["since"]),

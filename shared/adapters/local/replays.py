@@ -11,13 +11,15 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.replay_row import pack_order, replay_of
 from shared.message.delivery import Delivery
 from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId
-from shared.message.replay import OpenKey, Replay, ReplayCounts, ReplayState
+from shared.message.replay import OpenKey, Passed, Replay, ReplayCounts, ReplayState
 from shared.message.state import DeliveryState
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS replay (
     number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, created INTEGER NOT NULL, state TEXT NOT NULL,
-    reached INTEGER NOT NULL, given BLOB NOT NULL);
+    reached INTEGER NOT NULL, given BLOB NOT NULL, messages INTEGER NOT NULL DEFAULT 0,
+    sent INTEGER NOT NULL DEFAULT 0, passed INTEGER NOT NULL DEFAULT 0, stopped INTEGER NOT NULL DEFAULT 0,
+    deliveries INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS replay_unfinished ON replay (given) WHERE state <> 'done';
 CREATE TABLE IF NOT EXISTS replay_key (
     run TEXT NOT NULL, key TEXT NOT NULL, reached INTEGER NOT NULL, opened INTEGER NOT NULL, open INTEGER NOT NULL,
@@ -27,6 +29,16 @@ CREATE TABLE IF NOT EXISTS replay_message (
     place INTEGER PRIMARY KEY, run TEXT NOT NULL, message TEXT NOT NULL, sent INTEGER NOT NULL, passed INTEGER NOT NULL,
     deliveries INTEGER NOT NULL, code TEXT NOT NULL, UNIQUE (run, message));
 CREATE INDEX IF NOT EXISTS replay_message_unsent ON replay_message (run) WHERE NOT sent;
+-- How far a replay is, is asked all the time: it must not cost more the larger the replay is.
+CREATE TRIGGER IF NOT EXISTS replay_message_added AFTER INSERT ON replay_message BEGIN
+    UPDATE replay SET messages = messages + 1 WHERE run = new.run;
+END;
+CREATE TRIGGER IF NOT EXISTS replay_message_moved AFTER UPDATE ON replay_message BEGIN
+    UPDATE replay SET sent = sent + new.sent - old.sent, passed = passed + new.passed - old.passed,
+        stopped = stopped + (new.code <> '') - (old.code <> ''),
+        deliveries = deliveries + new.deliveries - old.deliveries
+    WHERE run = new.run;
+END;
 """
 
 _SELECT = "SELECT run, created, state, reached, given FROM replay"
@@ -35,8 +47,8 @@ _ADD = """INSERT OR IGNORE INTO replay_message (run, message, sent, passed, deli
 # An open key keeps the lowest number while messages are selected, and moves on while they are added.
 _OPEN = """INSERT INTO replay_key VALUES (?1, ?2, ?3, ?3, TRUE)
     ON CONFLICT DO UPDATE SET reached = max(reached, excluded.reached) WHERE ?4"""
-_COUNTS = """SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(passed), 0), coalesce(sum(code <> ''), 0),
-    coalesce(sum(deliveries), 0) FROM replay_message WHERE run = ?"""
+_COUNTS = "SELECT messages, sent, passed, stopped, deliveries FROM replay WHERE run = ?"
+_PASSED = "UPDATE replay_message SET passed = TRUE, deliveries = ?, code = ? WHERE run = ? AND message = ?"
 _OVERTAKEN = """SELECT 1 FROM replay_delivery WHERE destination = ? AND key = ? AND position > ? AND sent
     AND iif(source = ?, (epoch, n) < (?, ?), message < ?) LIMIT 1"""
 _MILLISECONDS = 12  # hexadecimal digits of the time in a message id
@@ -113,17 +125,17 @@ class LocalReplays:
         sql = "UPDATE replay_message SET sent = TRUE WHERE run = ? AND message = ?"
         await self._database.write(lambda connection: connection.executemany(sql, rows))
 
-    async def mark_passed(self, run: RunId, message: MessageId, deliveries: int, code: str = "") -> None:
-        row = deliveries, code, run, message
-        sql = "UPDATE replay_message SET passed = TRUE, deliveries = ?, code = ? WHERE run = ? AND message = ?"
-        await self._database.write(lambda connection: connection.execute(sql, row))
+    async def mark_passed(self, passed: Sequence[Passed]) -> None:
+        rows = [(one.deliveries, one.code, one.run, one.message) for one in passed]
+        await self._database.write(lambda connection: connection.executemany(_PASSED, rows))
 
     async def counts(self, run: RunId) -> ReplayCounts:
-        return ReplayCounts(*self._database.read(_COUNTS, (run,))[0])
+        rows = self._database.read(_COUNTS, (run,))
+        return ReplayCounts(*rows[0]) if rows else ReplayCounts()
 
     async def deliveries(self, run: RunId) -> dict[DestinationId, dict[DeliveryState, int]]:
         rows = self._database.read(
-            "SELECT destination, state, count(*) FROM replay_delivery WHERE run = ? GROUP BY destination, state", (run,)
+            "SELECT destination, state, deliveries FROM replay_count WHERE run = ? AND deliveries > 0", (run,)
         )
         found: dict[DestinationId, dict[DeliveryState, int]] = {}
         for destination, state, count in rows:
