@@ -26,7 +26,7 @@ from shared.ports import Publisher
 from tests.doubles.clock import NOON, SettableClock
 from tests.doubles.event_grid import EventGridTopic, Subscription
 from tests.doubles.samples import delivery
-from tests.faults.scenario import registry
+from tests.faults.deployment import registry
 
 KEY = "a key"
 EVENT: dict[str, Any] = {

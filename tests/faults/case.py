@@ -15,7 +15,7 @@ from tests.faults.azure_site import AzureSite, in_virtual_time
 from tests.faults.checks import violations
 from tests.faults.local_site import LocalSite
 from tests.faults.plan import ByChance, Exactly, Fault, Plan, Step
-from tests.faults.scenario import Scenario, full, small
+from tests.faults.scenario import EXHAUSTED, Scenario, full
 from tests.faults.steps import TooManySteps
 from tests.faults.virtual_time import NothingLeft, VirtualLoop
 from tests.faults.world import OpenSite, World, reproducible
@@ -47,8 +47,8 @@ def run_case(case: str) -> Report:
     """Return what became of a case.
 
     Args:
-        case: ``small``, ``small:17:crash``, or ``chance:SEED``, with the number of messages if it is not 200:
-            ``chance:SEED:40``. With ``azure:`` before it: on the adapters of Azure.
+        case: ``small`` or ``paused``; ``small:17:crash``; or ``chance:SEED``, with the number of messages if it is not
+            200: ``chance:SEED:40``. With ``azure:`` before it: on the adapters of Azure.
     """
     scenario, plan = _read(case.removeprefix(AZURE))
     folder = str(MEMORY) if MEMORY.is_dir() else None
@@ -60,12 +60,12 @@ def run_case(case: str) -> Report:
 
 def _read(case: str) -> tuple[Scenario, Plan]:
     match case.split(":"):
-        case ["small"]:
-            return small(), Exactly()
-        case ["small", step, fault]:
-            return small(), Exactly({int(step): Fault(fault)})
         case ["chance", seed, *size]:
             return full(seed, int(size[0]) if size else 200), _by_chance(seed)
+        case [name] if name in EXHAUSTED:
+            return EXHAUSTED[name](), Exactly()
+        case [name, step, fault] if name in EXHAUSTED:
+            return EXHAUSTED[name](), Exactly({int(step): Fault(fault)})
     raise ValueError(f"no such case: {case}")
 
 

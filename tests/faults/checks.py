@@ -12,12 +12,14 @@ from shared.message.errors.mapping import MergeCycle
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.record import MessageRecord
 from shared.message.state import DeliveryState, MessageState
-from tests.faults.scenario import number_of
+from tests.faults.messages import number_of
 from tests.faults.worker import QUEUES
 
 if TYPE_CHECKING:
     from tests.faults.receiver import Receiver
     from tests.faults.world import Sent, World
+
+STOPS_WITHIN_SECONDS = 2.0  # decision 0130: how late a worker may read an order
 
 
 async def violations(world: World) -> list[str]:
@@ -97,20 +99,32 @@ def _of_receiver(world: World, receiver: Receiver, records: dict[str, MessageRec
         if len(outputs) > 1:
             yield f"{receiver.name}: {len(outputs)} different outputs of {delivery}"
     yield from _of_order(world, receiver, records)
+    yield from _of_stops(world, receiver, records)
 
 
 def _of_order(world: World, receiver: Receiver, records: dict[str, MessageRecord]) -> Iterator[str]:
     """A message acknowledged before another's request began arrives before it, where they share a person (R1, R7)."""
     sent_as = {record.message: world.sent[control_id] for control_id, record in records.items()}
     by_person: dict[int, list[Sent]] = {}
-    for delivery in receiver.taken:
-        if (sent := sent_as.get(delivery.item.message)) is not None:
+    for message in receiver.taken:
+        if (sent := sent_as.get(message)) is not None:
             for person in sent.message.persons:
                 by_person.setdefault(person, []).append(sent)
     for arrived in by_person.values():
         for first, second in combinations(arrived, 2):
             if _is_before(second, first):
                 yield f"{receiver.name}: {first.message.control_id} overtook {second.message.control_id}"
+
+
+def _of_stops(world: World, receiver: Receiver, records: dict[str, MessageRecord]) -> Iterator[str]:
+    """Of what a person stopped, nothing arrives that came after the order, until it is let go on (decision 0130)."""
+    stops = [one for one in world.operator.stops if one.is_of_interface or one.name == receiver.name]
+    for control_id, record in records.items():
+        sent, arrived = world.sent[control_id], receiver.taken.get(record.message)
+        for stop in stops:
+            is_meant = stop.name in (sent.message.source, receiver.name)
+            if is_meant and arrived is not None and stop.since + STOPS_WITHIN_SECONDS < sent.begun < arrived < stop.ended:
+                yield f"{receiver.name}: {control_id} arrived while {stop.name} stood still"
 
 
 def _of_numbers(records: dict[str, MessageRecord]) -> Iterator[str]:

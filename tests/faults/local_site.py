@@ -16,7 +16,10 @@ from tests.faults.site import DUPLICATE_WINDOW_SECONDS, SETTINGS
 from tests.faults.steps import LOCK_SECONDS, Caller, Steps
 from tests.faults.virtual_time import VirtualClock
 
-PORTS = ("archive", "ledger", "queue", "lanes", "barriers", "identities", "fhir_store")
+PORTS = (
+    *("archive", "ledger", "history", "chain", "audit", "replays", "queue", "lanes", "barriers", "holds"),
+    *("identities", "fleet", "fhir_store"),
+)
 
 
 class LocalSite:

@@ -22,12 +22,22 @@ class Fault(StrEnum):
     AGAIN = "again"  # the broker takes it twice; or a table, and its caller hears the second answer
     SKEW = "skew"  # from here on the worker's clock is on the other side of what is allowed
     COPY = "copy"  # the sender's message comes a second time, over another connection
+    REPEAT = "repeat"  # the one that was acknowledged last comes again, while it is being processed
     MERGE = "merge"  # somebody merges two of the persons that messages are under way of
+    HALT = "halt"  # a person stops an interface, and lets it go on half a minute later
+    PAUSE = "pause"  # the same with a destination
 
 
 # Where a fault can happen; everywhere else there is nothing that it could do.
 UNDER_LOCK = frozenset({Fault.ZOMBIE, Fault.EXPIRE})
-FROM_OUTSIDE = frozenset({Fault.COPY, Fault.MERGE})
+# What somebody outside does, and the stages that it may disturb.
+FROM_OUTSIDE = {
+    Fault.COPY: ("ingest", "transform"),
+    Fault.REPEAT: ("transform", "route"),
+    Fault.MERGE: ("ingest", "transform"),
+    Fault.HALT: ("ingest", "transform", "route"),
+    Fault.PAUSE: ("deliver",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,7 @@ class Step:
 
     Attributes:
         number: Counts them, from 1, in the order in which they began.
-        stage: Whose call it was: ``ingest``, ``transform``, ``route``, ``deliver`` or ``retry``.
+        stage: Whose call it was: ``ingest``, ``transform``, ``route``, ``deliver``, ``retry`` or ``operator``.
         name: ``port.method``; ``destination.send`` for a send.
         is_locked: The caller holds the lock of a session.
     """
@@ -55,7 +65,7 @@ class Step:
             return self.is_locked
         if fault is Fault.AGAIN:
             return self.name == "queue.send" or self.name.endswith(".transact")
-        return fault not in FROM_OUTSIDE or self.stage in ("ingest", "transform")
+        return fault not in FROM_OUTSIDE or self.stage in FROM_OUTSIDE[fault]
 
 
 class Plan(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.identifiers import DeliveryId
+from shared.message.identifiers import DeliveryId, MessageId
 from tests.faults.steps import Caller, Steps
 
 ACCEPTED = Answer(Verdict.ACCEPTED, "AA")
@@ -25,7 +25,7 @@ class Receiver:
     Attributes:
         outages: From when to when it is down, in seconds of virtual time.
         is_recorded: Tells whether the hub has recorded that this delivery was accepted.
-        taken: Deliveries in the order of their first arrival.
+        taken: When each message first arrived, in this order.
         copies: How often each arrived.
         outputs: Digests of the bytes it was sent, for each delivery.
         complaints: What no receiver should ever see.
@@ -36,7 +36,7 @@ class Receiver:
     is_idempotent: bool
     outages: Sequence[tuple[float, float]]
     is_recorded: Callable[[DeliveryId], bool]
-    taken: list[Delivery] = field(default_factory=list)
+    taken: dict[MessageId, float] = field(default_factory=dict)
     copies: defaultdict[DeliveryId, int] = field(default_factory=lambda: defaultdict(int))
     outputs: defaultdict[DeliveryId, set[str]] = field(default_factory=lambda: defaultdict(set))
     complaints: list[str] = field(default_factory=list)
@@ -55,8 +55,7 @@ class Receiver:
         if self.is_recorded(delivery.id):
             self.complaints.append(f"{self.name}: sent again after its acceptance was recorded: {delivery.id}")
         self.copies[delivery.id] += 1
-        if self.copies[delivery.id] == 1:
-            self.taken.append(delivery)
+        self.taken.setdefault(delivery.item.message, self.loop.time())
         return ACCEPTED
 
 

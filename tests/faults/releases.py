@@ -16,7 +16,8 @@ from shared.deliver import shaper
 from shared.deliver.shape import Shaped
 from shared.message.errors.base import IntegrationError
 from shared.transform.canonical import Converted, Converter, Job
-from tests.faults.scenario import POISON, registry
+from tests.faults.deployment import registry
+from tests.faults.messages import POISON
 from tests.faults.steps import WHOSE
 
 HUB_KEY = "0" * 64  # the same ids in every run

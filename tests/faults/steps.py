@@ -28,13 +28,15 @@ STEP_LIMIT = 60_000
 # What changes nothing: going wrong there is going wrong just before or after.
 READS = frozenset(
     {
-        "archive.get", "archive.find", "fhir_store.read", "identities.lookup", "lanes.status", "lanes.next_due",
-        "lanes.overdue", "lanes.sessions", "ledger.messages", "barriers.waits", "barriers.line", "barriers.lines",
-        "barriers.opened", "holds.paused", "holds.keys", "holds.counts", "holds.held",
+        "archive.get", "archive.find", "fhir_store.read", "identities.lookup", "identities.bound", "ledger.messages",
+        "lanes.status", "lanes.next_due", "lanes.overdue", "lanes.sessions", "lanes.deliveries",
+        "barriers.waits", "barriers.line", "barriers.lines", "barriers.opened",
+        "holds.paused", "holds.keys", "holds.counts", "holds.held",
         "table.get", "table.page", "blob.get", "blob.list",
     }
 )  # fmt: skip
-IN_MEMORY = frozenset({"accept_session", "release", "arrival"})  # of the broker: they leave nothing behind
+# Of the broker: they leave nothing behind.
+IN_MEMORY = frozenset({"queue.accept_session", "queue.release", "queue.arrival"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +193,13 @@ class _Wrapped:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
-        if name in IN_MEMORY or not inspect.iscoroutinefunction(found):
+        step = f"{self._name}.{name}"
+        if step in IN_MEMORY or not inspect.iscoroutinefunction(found):
             return found
 
         async def call(*arguments: Any, **named: Any) -> Any:
             work = partial(found, **named)
-            return await self._steps.call(self._worker, f"{self._name}.{name}", work, arguments, _storage_fails)
+            return await self._steps.call(self._worker, step, work, arguments, _storage_fails)
 
         self.__dict__[name] = call
         return call

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 from shared.adapters.received import Received
 from shared.app import Hub
-from shared.deliver.stage import DeliverStage
-from shared.ingest.reply import Reply
+from shared.ingest.reply import FHIR_MEDIA_TYPE, Reply
 from shared.ingest.sweep import ReservationSweep
 from shared.message.errors.base import IntegrationError
-from shared.message.identifiers import SessionId
+from shared.message.identifiers import InterfaceId, SessionId
 from shared.message.work import Offer
 from tests.faults import releases
+from tests.faults.deployment import registry
+from tests.faults.messages import Message
 from tests.faults.receiver import Line, Receiver
-from tests.faults.scenario import registry
 from tests.faults.site import Site
 from tests.faults.steps import WHOSE, Steps, Whose
 from tests.faults.virtual_time import VirtualClock
@@ -79,21 +79,31 @@ class Worker:
         if not self.ended.done():
             self.ended.set_result(None)
 
-    async def take(self, body: bytes) -> Reply:
+    async def take(self, message: Message) -> Reply:
         """Return what a sender hears.
 
         Raises:
             ConnectionError: it hears nothing.
         """
-        request = self._begin("ingest", self.hub.ingest.take(body))
+        ingest = self.hub.ingest
+        if message.is_fhir:
+            return await self._answer("ingest", ingest.fhir.take(message.body, InterfaceId(message.source), FHIR_MEDIA_TYPE))
+        return await self._answer("ingest", ingest.take(message.body))
+
+    async def obey(self, order: Callable[[Hub], Coroutine[Any, Any, Any]]) -> None:
+        """Return when an operator's order is carried out.
+
+        Raises:
+            ConnectionError: nobody can say whether it was.
+        """
+        await self._answer("operator", order(self.hub))
+
+    async def _answer(self, stage: str, work: Coroutine[Any, Any, Any]) -> Any:
+        request = self._begin(stage, work)
         await asyncio.wait([request, self.ended], return_when=asyncio.FIRST_COMPLETED)
         if not request.done() or request.exception() is not None:
             raise ConnectionError
         return request.result()
-
-    def obey(self, order: Callable[[DeliverStage], Coroutine[Any, Any, None]]) -> None:
-        """Do what an operator orders; should it fail, the timer does it later."""
-        self._begin("operator", _attempt(order(self.hub.deliver)))
 
     def _begin(self, stage: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         token = WHOSE.set(Whose(stage, self.release))

@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +15,14 @@ from unittest import mock
 from shared.adapters.local import database
 from shared.adapters.local.work_thread import WorkThread
 from shared.message.identifiers import DeliveryId
-from shared.message.state import DeliveryState, MessageState
+from shared.message.state import MessageState
+from tests.faults.deployment import DESTINATIONS, registry
+from tests.faults.messages import ROUTES, Message, merge
+from tests.faults.operator import Operator
 from tests.faults.plan import Fault, Plan
 from tests.faults.receiver import Receiver
 from tests.faults.releases import HUB_KEY, differing_outputs
-from tests.faults.scenario import DESTINATIONS, Message, Scenario, merge, registry
+from tests.faults.scenario import Pause, Scenario
 from tests.faults.site import Site
 from tests.faults.steps import LOCK_SECONDS, Steps
 from tests.faults.virtual_time import VirtualClock
@@ -32,6 +35,7 @@ REST_SECONDS = LOCK_SECONDS + 240
 # What was held up may do harm for so long after it goes on.
 GOES_ON_SECONDS = 15.0
 TICK_SECONDS = 0.5
+PAUSE_SECONDS = 30.0
 OpenSite = Callable[[VirtualClock], Site]
 FINAL = frozenset(
     {MessageState.ROUTED, MessageState.FILTERED, MessageState.QUARANTINED, MessageState.REFUSED, MessageState.DISCARDED}
@@ -60,6 +64,7 @@ class World:
     Attributes:
         sent: Every message that was sent, by its control id.
         receivers: The destinations but the store, by name.
+        operator: Who pauses what, and decides about what was stopped.
         recorded: Deliveries whose acceptance is in the lanes.
         complaints: What went wrong and no check has to look for.
     """
@@ -74,14 +79,15 @@ class World:
         self.clock = VirtualClock(loop)
         self.steps = Steps(loop, plan, seed, self)
         self.receivers = {name: self._receiver(name, loop) for name in DESTINATIONS if name != "store"}
+        self.operator = Operator(self)
         self._site = open_site(self.clock)
         self._loop = loop
         self._chance = random.Random(f"{seed} world")
-        self._workers: list[Worker] = []
+        self.workers: list[Worker] = []
         self._dead: list[Worker] = []
         self._releases = 0
-        self._senders: list[asyncio.Task[None]] = []
-        self._last_message = 0.0
+        self._others: list[asyncio.Task[None]] = []  # senders, and what the operator is at
+        self._last_word = 0.0
         self._interfered = 0
 
     @property
@@ -93,17 +99,20 @@ class World:
         """Return when everything is at rest, or is stuck and said so."""
         self._open()
         self._loop.create_task(self._keep_time())
-        self._senders = [self._loop.create_task(self._send_all(sender)) for sender in self.scenario.senders]
+        for sender in self.scenario.senders:
+            self._begin(self._send_all(sender))
+        for pause in self.scenario.pauses:
+            self._begin(self.operator.pause(pause))
         while not await self._is_at_rest():
-            if self._loop.time() > max(self.steps.last_fault, self._last_message) + REST_SECONDS:
+            if self.now() > max(self.steps.last_fault, self._last_word) + REST_SECONDS:
                 self.complaints.append(f"stuck: {await self._what_waits()}")
                 return
-            await self._operate()
+            await self.operator.decide()
             await asyncio.sleep(5)
 
     async def close(self) -> None:
         """End everybody, and let go of the folder."""
-        for worker in self._workers:
+        for worker in self.workers:
             worker.die(with_process=True)
         for _ in range(10):  # whoever is cancelled may wait for something else before it ends
             others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -116,28 +125,35 @@ class World:
 
     def crash(self) -> None:
         """End the process, and with it all workers; another one starts."""
-        for worker in (*self._workers, *self._dead):
+        for worker in (*self.workers, *self._dead):
             self._end(worker, with_process=True)
-        self._workers = []
+        self.workers = []
         self._loop.create_task(self._restart())
 
     def kill(self, worker: Worker) -> None:
         """End one worker; another one starts, and the locks of the first are left to run out."""
-        if worker in self._workers:
-            self._workers.remove(worker)
+        if worker in self.workers:
+            self.workers.remove(worker)
             self._dead.append(worker)
             self._end(worker, with_process=False)
             self._start_worker()
 
     def interfere(self, fault: Fault) -> None:
-        """Let somebody send just now."""
-        if fault is Fault.COPY:
-            under_way = [one.message for one in self.sent.values() if one.acknowledged is None]
-            message = under_way[0] if under_way else next(iter(self.sent.values())).message
-        else:
-            self._interfered += 1
-            message = merge(f"M9{self._interfered}", *self._chance.sample(range(1, 5), 2))
-        self._senders.append(self._loop.create_task(self._send(message)))
+        """Let somebody outside do something just now."""
+        match fault:
+            case Fault.COPY:
+                under_way = [one.message for one in self.sent.values() if one.acknowledged is None]
+                self._begin(self._send(under_way[0] if under_way else next(iter(self.sent.values())).message))
+            case Fault.REPEAT:
+                heard = [one for one in self.sent.values() if one.acknowledged is not None]
+                for one in sorted(heard, key=lambda one: one.acknowledged or 0)[-1:]:
+                    self._begin(self._send(one.message))
+            case Fault.MERGE:
+                self._interfered += 1
+                self._begin(self._send(merge(f"M9{self._interfered}", *self._chance.sample(range(1, 5), 2))))
+            case Fault.HALT | Fault.PAUSE:
+                name = self._chance.choice([*(ROUTES if fault is Fault.HALT else DESTINATIONS)])
+                self._begin(self.operator.pause(Pause(name, self.now(), PAUSE_SECONDS)))
 
     async def give_away(self, lock: Any) -> None:
         """Let others have a session, whatever its worker believes."""
@@ -147,7 +163,18 @@ class World:
         """Note which acceptances are recorded."""
         self.recorded.update(self._site.accepted_in(name, arguments))
 
+    def heard(self) -> None:
+        """Note that the hub has answered: it is not stuck."""
+        self._last_word = self.now()
+
+    def now(self) -> float:
+        """Return the seconds since everything began."""
+        return self._loop.time()
+
     # Who takes part
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._others.append(self._loop.create_task(work))
 
     def _receiver(self, name: str, loop: asyncio.AbstractEventLoop) -> Receiver:
         config = next(one for one in registry().destinations.values() if one.id == name)
@@ -178,7 +205,7 @@ class World:
         receivers = list(self.receivers.values())
         found = Surrounding(self._site, self.steps, receivers, self._loop, self._chance.uniform)
         worker = Worker(self._releases, found)
-        self._workers.append(worker)
+        self.workers.append(worker)
         worker.start()
 
     async def _send_all(self, messages: Sequence[Message]) -> None:
@@ -191,42 +218,33 @@ class World:
 
     async def _send(self, message: Message) -> None:
         """Send until somebody acknowledges, as nearly every sender does."""
-        sent = self.sent.setdefault(message.control_id, Sent(message, self._loop.time()))
+        sent = self.sent.setdefault(message.control_id, Sent(message, self.now()))
         while True:
             try:
                 async with asyncio.timeout(SENDER_TIMEOUT_SECONDS):
-                    reply = await self._request(message.body)
+                    reply = await self._request(message)
             except (TimeoutError, ConnectionError):
                 if message.is_sent_once:
                     return
                 await asyncio.sleep(1)
                 continue
-            self._last_message = self._loop.time()
+            self.heard()
             if sent.acknowledged is None:
-                sent.acknowledged = self._last_message
+                sent.acknowledged = self.now()
             sent.replies.append(reply)
             return
 
-    async def _request(self, body: bytes) -> bytes:
-        if not self._workers:
+    async def _request(self, message: Message) -> bytes:
+        if not self.workers:
             raise ConnectionError
-        reply = await self._chance.choice(self._workers).take(body)
-        if reply.status != 200:
+        reply = await self._chance.choice(self.workers).take(message)
+        if reply.status != (202 if message.is_fhir else 200):
             self.complaints.append(f"answered {reply.status}")
         return reply.body
 
-    async def _operate(self) -> None:
-        """Do what a person does with what may have arrived: look there, then resend it or let it be."""
-        rows = await self.adapters.lanes.stopped() if self._workers else []
-        for row in rows:
-            if row.state is DeliveryState.REVIEW and self._workers:
-                has_arrived = self.receivers[row.destination].copies[row.id] > 0
-                await self.adapters.lanes.reopen(row, DeliveryState.DISCARDED if has_arrived else DeliveryState.PARKED)
-                self._workers[0].obey(lambda stage, to=row.destination: stage.wake_sessions(to))
-
     async def _is_at_rest(self) -> bool:
-        is_over = self._loop.time() > self.steps.last_fault + GOES_ON_SECONDS
-        if not is_over or not self._workers or not all(sender.done() for sender in self._senders):
+        is_over = self.now() > self.steps.last_fault + GOES_ON_SECONDS
+        if not is_over or not self.workers or not all(other.done() for other in self._others):
             return False
         counts = await self.adapters.ledger.counts()
         gave_up = any(sent.acknowledged is None for sent in self.sent.values())
@@ -246,10 +264,10 @@ class World:
         return True
 
     async def _what_waits(self) -> str:
-        unfinished = sum(not sender.done() for sender in self._senders)
-        if not self._workers:
+        unfinished = sum(not other.done() for other in self._others)
+        if not self.workers:
             return "no worker"
-        return f"{unfinished} senders, {await self.adapters.ledger.counts()}, {await self.adapters.lanes.waiting()}"
+        return f"{unfinished} outside, {await self.adapters.ledger.counts()}, {await self.adapters.lanes.waiting()}"
 
 
 @contextmanager
