@@ -9,7 +9,7 @@ from shared.hl7 import Segment
 from shared.mapping.codes.systems import code_system
 from shared.mapping.codes.tables import V2, bare_table, table
 from shared.mapping.datatypes.attachment import encapsulated, pointer
-from shared.mapping.datatypes.coded import DATA_ABSENT, code, concept, fixed, text
+from shared.mapping.datatypes.coded import DATA_ABSENT, alternate, code, concept, fixed, text
 from shared.mapping.datatypes.identifier import ei, eip
 from shared.mapping.datatypes.number import unit_of
 from shared.mapping.datatypes.person import EXTENSION, address
@@ -20,15 +20,29 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.organization import organization
 from shared.mapping.practitioner import practitioner, role, role_of
-from shared.mapping.rows import NULL, Resource, Table, extension, fill, first, many, one, parts_of, values
+from shared.mapping.rows import (
+    KEPT,
+    NULL,
+    Resource,
+    Table,
+    Unmapped,
+    extension,
+    fill,
+    first,
+    many,
+    one,
+    parts_of,
+    values,
+)
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
 # The guide leaves these open. A placeholder or pending result is registered, an unverified or partial one preliminary;
-# U and V change the status to final; B ("appended") amends (HL7 table 0085, FHIR observation-status).
+# U and V change the status to final; B ("appended") amends; what was not sought (N) was never begun, which FHIR calls
+# cancelled, as the store's table does (HL7 table 0085, FHIR observation-status).
 STATUSES = table("ObservationResultStatusCodesInterpretation").also(
-    I="registered", O="registered", R="preliminary", S="preliminary", U="final", V="final", N="final", B="amended"
+    I="registered", O="registered", R="preliminary", S="preliminary", U="final", V="final", N="cancelled", B="amended"
 )
 _UNKNOWN_CODE = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _NOT_ASKED = fixed("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-asked", "Not Asked")
@@ -120,6 +134,23 @@ def known_specimen(raw: str, scope: Scope) -> Resource | None:
     return {"type": "Specimen", "identifier": numbers[0]} if numbers else None
 
 
+@parts_of({1: "extension"})
+def not_obtained(raw: str, scope: Scope) -> Unmapped | None:
+    """Return the original of a result that cannot be obtained: ``cancelled`` does not say so."""
+    sent = scope.text(raw)
+    return Unmapped(alternate({"coding": [{"system": STATUSES.system, "code": sent}]})) if sent == "X" else None
+
+
+@parts_of({1: "coding"})
+def not_asked(raw: str, scope: Scope) -> Resource | None:
+    """Return why there is no value of what nobody asked for."""
+    return _NOT_ASKED if scope.text(raw) == "N" else None
+
+
+_NOT_OBTAINED = one("OBX-11", "Observation.status", not_obtained, "OBX[Observation] 43 to 45", placed=True, part=KEPT)
+_NOT_SOUGHT = one(
+    "OBX-11", "Observation.dataAbsentReason", not_asked, "OBX[Observation] 46, 47", placed=True, part=KEPT
+)
 _UNIT = one("OBX-6", "Observation.valueQuantity", unit, "OBX[Observation] 31 to 36", reuse=True, placed=True)
 _ATTACHMENT = many(
     "OBX-5", "Observation.extension.valueAttachment", encapsulated, "OBX[Observation] 26, 27", placed=True
@@ -200,7 +231,7 @@ RESULT = Table(
             "OBX[Observation] 76 to 78",
             reuse=True,
         ),
-        *(_ABSENT, _RELATED),
+        *(_ABSENT, _NOT_OBTAINED, _NOT_SOUGHT, _RELATED),
     ),
     {
         1: "set id: position only",
@@ -244,6 +275,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     url = scope.add(resource)
     if len(fields) > 11 and fields[11]:
         scope.notes.setdefault(url, {})["control"] = fields[11]
+        if fields[11] == "X" and (original := first(_NOT_OBTAINED, segment, scope, resource)):
+            resource["_status"] = original.extension
     if "OBX" in scope.context.lists and scope.list_mode("OBX") is ListMode.SNAPSHOT:
         _list(url, frame, scope)
     if frame.report is not None:
@@ -317,27 +350,26 @@ def _measured(ranges: list[Resource], fields: list[str], units: Resource, scope:
 def _place_values(resource: Resource, kind: str, raw: str, units: Resource, scope: Scope) -> None:
     """Place several values, one component for each; the lines of a text are one value."""
     found: list[tuple[str, Any]] = []
+    lines: list[str] = []
     for repetition, part in enumerate(raw.split(scope.separator), 1):
         scope.repetition = repetition
         value = read_value(kind, part, units, scope) if part and part != NULL else None
+        lines.append(value[1] if value is not None else "")
         if value is not None:
             found.append(value)
             scope.take(_VALUE)
-    if len(found) == 1:
+    if found and kind in LINES:
+        resource["valueString"] = "\n".join(lines).strip("\n")  # an empty line within a text is one of it
+    elif len(found) == 1:
         resource[found[0][0]] = found[0][1]
-    elif kind in LINES:
-        if found:
-            resource["valueString"] = "\n".join(text for _, text in found)
     elif found:
         resource["component"] = [{"code": resource["code"], element: value} for element, value in found]
 
 
 def _explain_absence(resource: Resource, segment: Segment, scope: Scope) -> None:
-    reason = first(_ABSENT, segment, scope, resource)
+    reason = first(_ABSENT, segment, scope, resource) or first(_NOT_SOUGHT, segment, scope, resource)
     if reason:
         resource["dataAbsentReason"] = reason
-    elif segment.text(11) == "N":
-        resource["dataAbsentReason"] = _NOT_ASKED
 
 
 def _add_performer(resource: Resource, segment: Segment, scope: Scope) -> None:
