@@ -209,16 +209,14 @@ def _set_state(resource: Resource, segment: Segment, scope: Scope) -> None:
 
 def _set_reporter(resource: Resource, segment: Segment, patient: Resource, scope: Scope) -> None:
     """Set who reported it: the patient, somebody related, or, where IAM-15 is silent, a practitioner."""
-    name, relation = first(_REPORTER, segment, scope, resource), first(_RELATION, segment, scope, resource)
-    if isinstance(name, list):
-        name = name[0]
+    names, relation = values(_REPORTER, segment, scope, resource), first(_RELATION, segment, scope, resource)
     if segment.text(15) == "SEL":
         resource["recorder"] = patient
-    elif name:
-        shown = (name.get("family", ""), " ".join(name.get("given", ())))
+    elif names:
+        shown = (names[0].get("family", ""), " ".join(names[0].get("given", ())))
         kind = "RelatedPerson" if relation else "Practitioner"
         of = patient["reference"] if relation else scope.assigner
-        found: Resource = {"resourceType": kind, "id": scope.mint(kind, "name", of, *shown), "name": [name]}
+        found: Resource = {"resourceType": kind, "id": scope.mint(kind, "name", of, *shown), "name": names}
         if relation:
             found |= {"patient": patient, "relationship": [relation]}
         resource["recorder"] = {"reference": scope.add_or_complete(found)}

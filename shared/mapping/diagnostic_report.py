@@ -108,7 +108,9 @@ def observation_request(node: Node, frame: Frame, scope: Scope) -> Frame:
         if frame.request is None and says_of_order(segment):
             frame = frame.within(request=add_request(None, segment, frame, scope))
         return _report(node, frame, scope)
-    request = frame.request or add_request(None, segment, frame, scope)
+    request = frame.request
+    if request is None or request["resourceType"] != "ServiceRequest":  # a drug's ORC: its OBR is another order
+        request = add_request(None, segment, frame, scope)
     found = specimens_of(node, frame, scope)
     if found:
         request["specimen"] = found

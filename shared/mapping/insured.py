@@ -11,7 +11,7 @@ from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, concept
 from shared.mapping.datatypes.identifier import cx, social_security
-from shared.mapping.datatypes.person import address, contact_point, human_name
+from shared.mapping.datatypes.person import address, contact_point, human_name, one_name
 from shared.mapping.datatypes.time import date
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.organization import add_organization, complete_organization, organization_name, organization_number
@@ -53,7 +53,7 @@ PAYOR = Table(
         many("IN1-4", "Organization.identifier", organization_number, f"{_GUIDE} 6", part=KEPT),
         one("IN1-4", "Organization.name", organization_name, f"{_GUIDE} 6", part=KEPT),
         many("IN1-5", "Organization.address", address, f"{_GUIDE} 7", part=KEPT),
-        one("IN1-6", "Organization.contact.name", human_name(), _DECIDED, part=KEPT),
+        one("IN1-6", "Organization.contact.name", one_name, _DECIDED, part=KEPT),
         many("IN1-7", "Organization.telecom", contact_point(), _DECIDED, part=KEPT),
     ),
 )
@@ -73,7 +73,7 @@ _HOLDER_MORE = Table(
     "IN2",
     "Organization",
     (
-        one("IN2-49", "Organization.contact.name", human_name(), _DECIDED, part=KEPT),
+        one("IN2-49", "Organization.contact.name", one_name, _DECIDED, part=KEPT),
         many("IN2-50", "Organization.contact.telecom", contact_point(), _DECIDED, part=KEPT),
         many("IN2-64", "Organization.telecom", contact_point(), _DECIDED, part=KEPT),
         many("IN2-69", "Organization.identifier", organization_number, _DECIDED, part=KEPT),

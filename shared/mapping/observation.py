@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.changes.notes import ListMode
 from shared.mapping.codes.tables import bare_table, table
-from shared.mapping.datatypes.coded import DATA_ABSENT, code, concept
+from shared.mapping.datatypes.coded import DATA_ABSENT, alternate, code, concept
 from shared.mapping.datatypes.identifier import ei, eip
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.datatypes.time import date_time
@@ -14,17 +14,18 @@ from shared.mapping.document_reference import CONTENT
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.laboratory import PERFORMER_ROWS, add_performer, equipment, producer
-from shared.mapping.observation_value import ABSENT, VALUE_ROWS, explain_absence, reference_range, set_value
+from shared.mapping.observation_value import ABSENCE_ROWS, VALUE_ROWS, explain_absence, reference_range, set_value
 from shared.mapping.practitioner import role
-from shared.mapping.rows import Resource, Table, extension, fill, first, many, one, parts_of
+from shared.mapping.rows import KEPT, Resource, Table, Unmapped, extension, fill, first, many, one, parts_of
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
 # The guide leaves these open. A placeholder or pending result is registered, an unverified or partial one preliminary;
-# U and V change the status to final; B ("appended") amends (HL7 table 0085, FHIR observation-status).
+# U and V change the status to final; B ("appended") amends; what was not sought (N) was never begun, which FHIR calls
+# cancelled, as the store's table does (HL7 table 0085, FHIR observation-status).
 STATUSES = table("ObservationResultStatusCodesInterpretation").also(
-    I="registered", O="registered", R="preliminary", S="preliminary", U="final", V="final", N="final", B="amended"
+    I="registered", O="registered", R="preliminary", S="preliminary", U="final", V="final", N="cancelled", B="amended"
 )
 _UNKNOWN_CODE = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _NO_TARGET = "the guide gives it no FHIR element"
@@ -49,6 +50,14 @@ def known_specimen(raw: str, scope: Scope) -> Resource | None:
     return {"type": "Specimen", "identifier": numbers[0]} if numbers else None
 
 
+@parts_of({1: "extension"})
+def not_obtained(raw: str, scope: Scope) -> Unmapped | None:
+    """Return the original of a result that cannot be obtained: ``cancelled`` does not say so."""
+    sent = scope.text(raw)
+    return Unmapped(alternate({"coding": [{"system": STATUSES.system, "code": sent}]})) if sent == "X" else None
+
+
+_NOT_OBTAINED = one("OBX-11", "Observation.status", not_obtained, "OBX[Observation] 43 to 45", placed=True, part=KEPT)
 _RELATED = one("OBX-33", "Observation.specimen", known_specimen, "OBX[Observation] 85, 86", placed=True)
 RESULT = Table(
     "OBX",
@@ -116,8 +125,7 @@ RESULT = Table(
             "OBX[Observation] 76 to 78",
             reuse=True,
         ),
-        ABSENT,
-        _RELATED,
+        *(*ABSENCE_ROWS, _NOT_OBTAINED, _RELATED),
     ),
     {
         1: "set id: position only",
@@ -161,6 +169,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     url = scope.add(resource)
     if len(fields) > 11 and fields[11]:
         scope.notes.setdefault(url, {})["control"] = fields[11]
+        if fields[11] == "X" and (original := first(_NOT_OBTAINED, segment, scope, resource)):
+            resource["_status"] = original.extension
     if "OBX" in scope.context.lists and scope.list_mode("OBX") is ListMode.SNAPSHOT:
         _list(url, frame, scope)
     if frame.report is not None:

@@ -9,7 +9,7 @@ from shared.mapping.datatypes.attachment import encapsulated, pointer
 from shared.mapping.datatypes.coded import concept, fixed, text
 from shared.mapping.datatypes.number import unit
 from shared.mapping.datatypes.value import LINES, bounds, read_value
-from shared.mapping.rows import NULL, Resource, Row, first, many, one, parts_of, values
+from shared.mapping.rows import KEPT, NULL, Resource, Row, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -23,7 +23,6 @@ _ATTACHMENT = many(
 )
 _POINTER = many("OBX-5", "Observation.extension.valueAttachment", pointer, "OBX[Observation] 29, 30", placed=True)
 _VALUE = one("OBX-5", "Observation.value[x]", text, "OBX[Observation] 7 to 25", placed=True)
-ABSENT = one("OBX-32", "Observation.dataAbsentReason", concept(), "decision 0037", reuse=True, placed=True)
 VALUE_ROWS = (_VALUE, _ATTACHMENT, _POINTER, _UNIT)
 
 
@@ -32,6 +31,19 @@ def reference_range(raw: str, scope: Scope) -> Resource | None:
     """Return one referenceRange: its text; the numbers are read where there is a unit to give them."""
     said = scope.text(raw)
     return {"text": said} if said else None
+
+
+@parts_of({1: "coding"})
+def not_asked(raw: str, scope: Scope) -> Resource | None:
+    """Return why there is no value of what nobody asked for."""
+    return _NOT_ASKED if scope.text(raw) == "N" else None
+
+
+_ABSENT = one("OBX-32", "Observation.dataAbsentReason", concept(), "decision 0037", reuse=True, placed=True)
+_NOT_SOUGHT = one(
+    "OBX-11", "Observation.dataAbsentReason", not_asked, "OBX[Observation] 46, 47", placed=True, part=KEPT
+)
+ABSENCE_ROWS = (_ABSENT, _NOT_SOUGHT)
 
 
 def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
@@ -77,25 +89,24 @@ def _measured(ranges: list[Resource], fields: list[str], units: Resource, scope:
 def _place_values(resource: Resource, kind: str, raw: str, units: Resource, scope: Scope) -> None:
     """Place several values, one component for each; the lines of a text are one value."""
     found: list[tuple[str, Any]] = []
+    lines: list[str] = []
     for repetition, part in enumerate(raw.split(scope.separator), 1):
         scope.repetition = repetition
         value = read_value(kind, part, units, scope) if part and part != NULL else None
+        lines.append(value[1] if value is not None else "")
         if value is not None:
             found.append(value)
             scope.take(_VALUE)
-    if len(found) == 1:
+    if found and kind in LINES:
+        resource["valueString"] = "\n".join(lines).strip("\n")  # an empty line within a text is one of it
+    elif len(found) == 1:
         resource[found[0][0]] = found[0][1]
-    elif kind in LINES:
-        if found:
-            resource["valueString"] = "\n".join(text for _, text in found)
     elif found:
         resource["component"] = [{"code": resource["code"], element: value} for element, value in found]
 
 
 def explain_absence(resource: Resource, segment: Segment, scope: Scope) -> None:
     """Say why a result has no value, where the message does (OBX-32, OBX-11 ``N``)."""
-    reason = first(ABSENT, segment, scope, resource)
+    reason = first(_ABSENT, segment, scope, resource) or first(_NOT_SOUGHT, segment, scope, resource)
     if reason:
         resource["dataAbsentReason"] = reason
-    elif segment.text(11) == "N":
-        resource["dataAbsentReason"] = _NOT_ASKED

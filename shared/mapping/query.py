@@ -15,7 +15,7 @@ from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import concept
 from shared.mapping.datatypes.identifier import cx
 from shared.mapping.datatypes.number import integer, quantity
-from shared.mapping.datatypes.person import address, contact_point, human_name
+from shared.mapping.datatypes.person import address, contact_point, one_name
 from shared.mapping.datatypes.time import date, date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
@@ -56,7 +56,7 @@ def domain(raw: str, scope: Scope) -> Resource | None:
 _KINDS: dict[str, tuple[str, Build]] = {
     "id": ("valueIdentifier", cx()),
     "domain": ("valueIdentifier", domain),
-    "name": ("valueHumanName", human_name()),
+    "name": ("valueHumanName", one_name),
     "date": ("valueDate", date),
     "time": ("valueDateTime", date_time),
     "code": ("valueCodeableConcept", concept()),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, concept
 from shared.mapping.datatypes.identifier import cx, social_security
-from shared.mapping.datatypes.person import address, contact_point, human_name
+from shared.mapping.datatypes.person import address, contact_point, human_name, one_name
 from shared.mapping.datatypes.time import date, date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
@@ -61,7 +61,7 @@ CONTACT = Table(
     "NK1",
     "Patient",
     (
-        one("NK1-2", "Patient.contact.name", human_name(), "NK1[Patient] 4"),
+        one("NK1-2", "Patient.contact.name", one_name, "NK1[Patient] 4"),
         many("NK1-3", "Patient.contact.relationship", _RELATIONSHIP, "NK1[Patient] 5", reuse=True),
         one("NK1-4", "Patient.contact.address", address, "NK1[Patient] 6"),
         many("NK1-5", "Patient.contact.telecom", contact_point("home"), "NK1[Patient] 7"),
@@ -81,7 +81,7 @@ OFFICE = Table(
     "NK1",
     "Organization",
     (
-        one("NK1-30", "Organization.contact.name", human_name(), "NK1[Patient] 33", part=KEPT),
+        one("NK1-30", "Organization.contact.name", one_name, "NK1[Patient] 33", part=KEPT),
         many("NK1-31", "Organization.contact.telecom", contact_point(), "NK1[Patient] 34", part=KEPT),
         one("NK1-32", "Organization.contact.address", address, "NK1[Patient] 35", part=KEPT),
     ),

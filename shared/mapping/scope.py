@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,8 @@ _PADDING = ("",) * 40
 _BY_ACTION = frozenset({"IAM", "OBX"})
 _BY_ACTION_IN = frozenset({("BAR", "P12", "DG1"), ("BAR", "P12", "PR1")})
 _DOUBTS = frozenset({"placeholder", "mothers_number"})
+# Who and what has no key but its own words: of the very same words one resource is made.
+_DESCRIBED = frozenset({"Device", "Location", "Organization", "Practitioner", "PractitionerRole"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,12 +342,43 @@ class Scope:
         """
         while instead := self._repeated():
             for url in instead:
-                repeated = self.entries.pop(url)["resource"]
-                self.findings.append(Finding("resource_repeated", repeated["resourceType"]))
-            _redirect([entry["resource"] for entry in self.entries.values()], instead)
-            for members in self.children.values():
-                for url in [url for url in members if url in instead]:
-                    del members[url]
+                self.findings.append(Finding("resource_repeated", self.entries[url]["resource"]["resourceType"]))
+            self._replace(instead)
+        while instead := self._described_twice():
+            self._replace(instead)
+
+    def _replace(self, instead: dict[str, str]) -> None:
+        """Drop entries and point what refers to them at others."""
+        for url in instead:
+            del self.entries[url]
+        for url, entry in self.entries.items():
+            resource = _redirected(entry["resource"], instead)
+            if resource is not entry["resource"]:  # a copy: entries are shared between bundles
+                self.entries[url] = {**entry, "resource": resource}
+        for members in self.children.values():
+            for url in [url for url in members if url in instead]:
+                del members[url]
+
+    def _described_twice(self) -> dict[str, str]:
+        """Return what is known by its words alone, a number or a name, and said in the very same ones by two fields.
+
+        A laboratory is the sender's facility (MSH-4) in one field and who produced a result (OBX-15) in another.
+        """
+        said: dict[tuple[str, int, str], list[Resource]] = {}
+        instead: dict[str, str] = {}
+        for url, entry in self.entries.items():
+            resource = entry["resource"]
+            kind = resource["resourceType"]
+            if kind not in _DESCRIBED:
+                continue
+            numbers = resource.get("identifier")
+            alike = said.setdefault((kind, len(resource), numbers[0].get("value", "") if numbers else ""), [])
+            first = next((one for one in alike if _says_the_same(one["resource"], resource)), None)
+            if first is None:
+                alike.append(entry)
+            else:
+                instead[url] = first["fullUrl"]
+        return instead
 
     def _repeated(self) -> dict[str, str]:
         instead: dict[str, str] = {}
@@ -371,19 +405,31 @@ def _shared(entry: Resource) -> Resource:
     return entry if entry.__class__ is SharedEntry else SharedEntry(entry)
 
 
-def _redirect(value: Any, instead: dict[str, str]) -> None:
-    """Point every reference below ``value`` at what stands in for it; a list names a target once."""
+def _says_the_same(one: Resource, other: Resource) -> bool:
+    return all(name == "id" or other.get(name) == value for name, value in one.items())
+
+
+def _redirected(value: Any, instead: dict[str, str]) -> Any:
+    """Return ``value`` with every reference at what stands in for its target; a list names a target once.
+
+    What refers to nothing that is replaced comes back as it is; anything else is a copy.
+    """
     if isinstance(value, dict):
-        for name, inner in value.items():
-            if name == "reference" and inner.__class__ is str:  # Consent.provision.data has a Reference of that name
-                value[name] = instead.get(inner, inner)
-            else:
-                _redirect(inner, instead)
-    elif isinstance(value, list):
-        for inner in value:
-            _redirect(inner, instead)
-        if value and all(isinstance(inner, dict) and inner.keys() == {"reference"} for inner in value):
-            value[:] = [{"reference": url} for url in dict.fromkeys(inner["reference"] for inner in value)]
+        made = {name: _redirected(inner, instead) for name, inner in value.items()}
+        target = made.get("reference")
+        if target.__class__ is str:  # Consent.provision.data and CarePlan.activity have a Reference of that name
+            made["reference"] = instead.get(target, target)
+        return made if any(made[name] is not inner for name, inner in value.items()) else value
+    if isinstance(value, list):
+        redirected = [_redirected(inner, instead) for inner in value]
+        if not any(map(operator.is_not, redirected, value)):
+            return value
+        listed: list[Any] = []
+        for one in redirected:
+            if not (isinstance(one, dict) and one.keys() == {"reference"} and one in listed):
+                listed.append(one)
+        return listed
+    return value
 
 
 def _message_offset(sent: str) -> str:

@@ -160,6 +160,8 @@ def _write_result(resource: Resource, number: int, draft: Draft) -> int:
     if _was_not_asked(resource):
         obx.set(11, "N")
         resource.pop("status", None)
+    if "_status" in resource:  # the code that was sent: the row writes it where there is no other
+        resource.pop("status", None)
     fill(obx, resource, RESULT, draft)
     if others and 4 not in obx.fields:
         obx.set(4, str(number))  # what belongs together has one sub-id

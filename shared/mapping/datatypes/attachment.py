@@ -13,6 +13,7 @@ from shared.mapping.rows import Resource, parts_of
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
+_UNKNOWN_TYPE = "application/octet-stream"  # RFC 2046 4.5.1: data of no known kind; R4 att-1 wants a type beside data
 _BLANKS = re.compile(r"\s+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+;= -]+", re.ASCII)
@@ -32,13 +33,9 @@ def encapsulated(raw: str, scope: Scope) -> Resource | None:
     """Return the Attachment of an ED: its data as base64, whatever the sender's encoding was."""
     parts = scope.parts(raw)
     data = _data(scope.lines(parts[4]), scope.text(parts[3]).lower(), scope)
-    found: Resource = {}
-    kind = media_type(scope.text(parts[1]), scope.text(parts[2]))
-    if kind:
-        found["contentType"] = kind
-    if data:
-        found["data"] = data
-    return found if data else None
+    if not data:
+        return None
+    return {"contentType": media_type(scope.text(parts[1]), scope.text(parts[2])) or _UNKNOWN_TYPE, "data": data}
 
 
 @parts_of({1: "url", 3: "contentType", 4: "contentType"}, {2: "the guide gives it no FHIR element"})

@@ -27,15 +27,18 @@ _NO_TARGET = "the guide gives it no FHIR element"
 _SURNAME = ("humanname-own-prefix", "humanname-own-name", "humanname-partner-prefix", "humanname-partner-name")
 
 
+_CALLED = 15
+_NAME_PARTS = {
+    1: "family", 2: "given", 3: "given", 4: "suffix", 5: "prefix", 6: "suffix", 7: "use", 10: "period",
+    11: "extension", 12: "period.start", 13: "period.end", 14: "suffix", _CALLED: "given",
+}  # fmt: skip
+
+
 @cache
 def human_name(default_use: str = "") -> Build:
     """Return the build function of an XPN; ``default_use`` where the name type says nothing."""
 
-    @parts_of(
-        {1: "family", 2: "given", 3: "given", 4: "suffix", 5: "prefix", 6: "suffix", 7: "use", 10: "period"}
-        | {11: "extension", 12: "period.start", 13: "period.end", 14: "suffix", 15: "given"},
-        {8: _NO_TARGET, 9: _NO_TARGET},
-    )
+    @parts_of(_NAME_PARTS, {8: _NO_TARGET, 9: _NO_TARGET})
     def name(raw: str, scope: Scope) -> Resource | list[Resource] | None:
         parts = scope.parts(raw)
         found = name_of(parts[:6], parts[13], scope)
@@ -49,10 +52,23 @@ def human_name(default_use: str = "") -> Build:
         order = _ASSEMBLY.get(scope.text(parts[10])) if parts[10] else None
         if order:
             found["extension"] = [{"url": EXTENSION + "humanname-assembly-order", "valueCode": order.code}]
-        called = scope.text(parts[14]) if parts[14] else ""
+        called = scope.text(parts[_CALLED - 1]) if parts[_CALLED - 1] else ""
         return [found, {"use": "nickname", "given": [called]}] if called else found
 
     return name
+
+
+_NAME = human_name()
+
+
+@parts_of(
+    {part: element for part, element in _NAME_PARTS.items() if part != _CALLED},
+    {8: _NO_TARGET, 9: _NO_TARGET, _CALLED: "what somebody is called is another name, and the element holds one"},
+)
+def one_name(raw: str, scope: Scope) -> Resource | None:
+    """Return the HumanName of an XPN for an element that holds one."""
+    found: Resource | list[Resource] | None = _NAME(raw, scope)
+    return found[0] if isinstance(found, list) else found
 
 
 def name_of(parts: list[str], professional: str, scope: Scope) -> Resource:

@@ -68,7 +68,8 @@ def _clock(raw: str, unit: Resource, scope: Scope) -> Value | None:
 
 def _period(raw: str, unit: Resource, scope: Scope) -> Value | None:
     found = period(raw, scope)
-    return ("valuePeriod", found) if found else _string(raw, unit, scope)
+    is_whole = found is not None and len(found) == sum(map(bool, scope.parts(raw)[:2]))
+    return ("valuePeriod", found) if is_whole else _string(raw, unit, scope)  # half of a value is another value
 
 
 def _joined(separator: str) -> ReadValue:
@@ -120,10 +121,11 @@ def read_value(kind: str, raw: str, unit: Resource, scope: Scope) -> Value | Non
 
 
 def bounds(text: str, unit: Resource) -> Resource:
-    """Return low and high of a reference range such as ``3.5-5.0``, ``<5``, ``>= 60``; empty when it is none."""
-    low, dash, high = text.partition("-")
-    if dash and (ends := (number(low.strip()), number(high.strip()))) and None not in ends:
-        return {"low": {"value": ends[0], **unit}, "high": {"value": ends[1], **unit}}
+    """Return low and high of a range such as ``3.5-5.0``, ``<5``, ``>= 60``; empty when it is none, or reversed."""
+    before, dash, after = text.partition("-")
+    low, high = number(before.strip()), number(after.strip())
+    if dash and low is not None and high is not None:
+        return {"low": {"value": low, **unit}, "high": {"value": high, **unit}} if low <= high else {}
     found = compared(text.strip())
     if found and found[0]:
         return {"high" if found[0][0] == "<" else "low": {"value": found[1], **unit}}

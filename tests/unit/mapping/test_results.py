@@ -7,17 +7,22 @@ from decimal import Decimal
 import pytest
 
 from shared.fhir import exact_json
+from shared.fhir.validate import validate_bundle
+from shared.mapping import convert
 from tests.unit.mapping.samples import (
     MSH_ORU,
     OBR,
     PID,
+    context,
     converted,
+    message,
     notes,
     only,
     resources,
     resulted,
 )
 
+_ELSEWHERE = MSH_ORU.replace("GENHOSP", "ANNEX")
 UCUM = {"unit": "mg/dL", "system": "http://unitsofmeasure.org", "code": "mg/dL"}
 
 
@@ -48,6 +53,8 @@ def obx(kind: str, value: str, *, code: str = "2345-7^Glucose^LN", sub: str = ""
         ("TS", "202403100830", "valueDateTime", "2024-03-10T08:30:00-05:00"),
         ("VR", "3^5", "valueString", "3-5"),
         ("DR", "20240301^20240302", "valuePeriod", {"start": "2024-03-01", "end": "2024-03-02"}),
+        ("DR", "20240302^20240301", "valueString", "20240302^20240301"),  # R4 per-1: half of it would be another value
+        ("TX", "line 1~~line 3~", "valueString", "line 1\n\nline 3"),
         ("XPN", "Sample^Jane", "valueString", "Sample Jane"),
     ],
 )
@@ -181,3 +188,53 @@ def test_reference_range_is_text_and_numbers():
     assert found["text"] == "3.5-5.0"
     assert (found["low"]["value"], found["high"]["value"]) == (3.5, 5.0)
     assert observation["interpretation"][0]["coding"][0]["code"] == "H"
+
+
+def test_a_reversed_range_stays_text():
+    """`5.0-3.5` has no low end that may be named: a reader would take 5.0 for it."""
+    observation = only(resulted(OBR, "OBX|1|NM|2345-7^Glucose^LN||4|mg/dL|5.0-3.5||||F"), "Observation")
+    assert observation["referenceRange"] == [{"text": "5.0-3.5"}]
+
+
+@pytest.mark.parametrize("sent", ["^AP^^Hex^4142", "^^^Base64^QUI=", "SCANNER^^^^QUI="])
+def test_data_of_no_known_kind_has_the_type_for_that(sent: str):
+    """R4 att-1 wants a type beside data (RFC 2046 4.5.1 names one); without it the whole message was not valid."""
+    conversion = resulted(OBR, f"OBX|1|ED|PDF^Report^L||{sent}||||||F")
+    (found,) = only(conversion, "Observation")["extension"]
+    assert found["valueAttachment"] == {"contentType": "application/octet-stream", "data": "QUI="}
+    assert validate_bundle(conversion.bundle, is_closed=True) == []
+
+
+def test_what_cannot_be_obtained_keeps_its_code():
+    """OBX[Observation] 42 to 45: `cancelled` alone does not say why there is no result."""
+    observation = only(resulted(OBR, obx("NM", "", status="X")), "Observation")
+    (beside,) = observation["_status"]["extension"]
+    assert observation["status"] == "cancelled"
+    assert beside["valueCodeableConcept"] == {
+        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0085", "code": "X"}]
+    }
+
+
+def test_what_was_not_asked_was_never_begun():
+    """OBX[Observation] 46, 47, and HL7 table 0085 N (not sought): the store's table says cancelled as well."""
+    observation = only(resulted(OBR, obx("NM", "", status="N")), "Observation")
+    assert observation["status"] == "cancelled"
+    assert observation["dataAbsentReason"]["coding"][0]["code"] == "not-asked"
+
+
+def test_a_laboratory_in_two_fields_is_one_organization():
+    """MSH-4 and OBX-15 name it in the same words: two equal resources would make the bundle invalid."""
+    conversion = resulted(OBR, "OBX|1|NM|2345-7^Glucose^LN||4|mg/dL|||||F||||GENHOSP")
+    organizations = [one for one in resources(conversion, "Organization") if "GENHOSP" in str(one)]
+    (performer,) = only(conversion, "Observation")["performer"]
+    assert [one["id"] for one in organizations] == [performer["reference"].removeprefix("urn:uuid:")]
+    assert validate_bundle(conversion.bundle, is_closed=True) == []
+
+
+def test_one_laboratory_of_a_message_does_not_change_the_next():
+    """Values are kept from message to message: what one bundle makes one of is whole in another."""
+    kept = context()
+    sent = [message(header, PID, OBR, "OBX|1|NM|X^x^L||4||||||F||||GENHOSP") for header in (MSH_ORU, _ELSEWHERE)]
+    bundles = [convert(one, kept).bundle for one in (sent[0], sent[1], sent[0])]
+    assert [validate_bundle(one, is_closed=True) for one in bundles] == [[], [], []]
+    assert bundles[0] == bundles[2]
