@@ -26,6 +26,9 @@ hub's answer, or AE: then the message is **withdrawn** here, for its sender will
 
 What was acknowledged by the spool and then refused by the hub is kept in the spool, and counted on the status page,
 until a person has looked.
+
+A spool with a mirror outlives a disk. Without one, what was **spooled** is **gone** with it, and `connector recover`
+has nothing to read: whoever had heard AA sends again what the hub has not (`caduceus trace` knows it by MSH-10).
 """
 
 _DOWN = """\
@@ -34,6 +37,8 @@ _DOWN = """\
 The hub hears `committed` as soon as the delivery is on the disk, and asks for the outcome. **Rejected** and
 **ambiguous** hold what waits behind them (`on_reject = "hold"`), until the hub orders a resend, accepts, or takes a
 rejected one back.
+
+Where the disk is lost and there is no mirror, every delivery is **gone**, its outcome too: the hub hears 404.
 """
 
 

@@ -19,6 +19,7 @@ class Up(StrEnum):
     REFUSED = "refused"  # the hub said AE, AR, CE or CR: its sender heard so, or it is kept for a person
     VOID = "void"  # never taken by the hub, and its number is not used
     LOST = "lost"  # gone before anybody was promised anything: its sender still has it
+    GONE = "gone"  # lost with the one disk that had it: its sender may have heard AA, and sends it again by hand
 
 
 class UpEvent(StrEnum):
@@ -33,26 +34,36 @@ class UpEvent(StrEnum):
     SENDER_TOLD_NO = "end_to_end only: the deadline passes, the sender hears AE"
     VOIDED = "the hub confirms that the number is void"
     KILLED = "the connector or its machine dies, and starts again"
+    DISK_LOST = "the spool's disk is lost, and its mirror is there"
+    DISKS_LOST = "the spool's disk is lost, and there is no mirror in step"
 
 
 UP: dict[tuple[Up, UpEvent], Up] = {
     (Up.READ, UpEvent.COMMITTED): Up.SPOOLED,
     (Up.READ, UpEvent.NOT_COMMITTED): Up.READ,  # stall: it waits and its sender hears nothing; AE or CE: LOST
     (Up.READ, UpEvent.KILLED): Up.LOST,
+    (Up.READ, UpEvent.DISK_LOST): Up.LOST,
+    (Up.READ, UpEvent.DISKS_LOST): Up.LOST,
     (Up.SPOOLED, UpEvent.SENT): Up.SENDING,
     (Up.SPOOLED, UpEvent.SENDER_TOLD_NO): Up.WITHDRAWN,
     (Up.SPOOLED, UpEvent.NO_ANSWER): Up.SPOOLED,
     (Up.SPOOLED, UpEvent.KILLED): Up.SPOOLED,
+    (Up.SPOOLED, UpEvent.DISK_LOST): Up.SPOOLED,
+    (Up.SPOOLED, UpEvent.DISKS_LOST): Up.GONE,
     (Up.SENDING, UpEvent.HUB_TOOK): Up.TAKEN,
     (Up.SENDING, UpEvent.HUB_REFUSED): Up.REFUSED,
     (Up.SENDING, UpEvent.NO_ANSWER): Up.SPOOLED,  # the same number again: the hub knows it if it had it
     (Up.SENDING, UpEvent.SENDER_TOLD_NO): Up.WITHDRAWN,
     (Up.SENDING, UpEvent.KILLED): Up.SPOOLED,
+    (Up.SENDING, UpEvent.DISK_LOST): Up.SPOOLED,
+    (Up.SENDING, UpEvent.DISKS_LOST): Up.GONE,  # or the hub has it: it answers a duplicate as it answered the first
     (Up.WITHDRAWN, UpEvent.HUB_TOOK): Up.TAKEN,  # the answer came late; the sender's second copy is a duplicate
     (Up.WITHDRAWN, UpEvent.HUB_REFUSED): Up.REFUSED,
     (Up.WITHDRAWN, UpEvent.NO_ANSWER): Up.WITHDRAWN,
     (Up.WITHDRAWN, UpEvent.VOIDED): Up.VOID,
     (Up.WITHDRAWN, UpEvent.KILLED): Up.WITHDRAWN,
+    (Up.WITHDRAWN, UpEvent.DISK_LOST): Up.WITHDRAWN,
+    (Up.WITHDRAWN, UpEvent.DISKS_LOST): Up.LOST,
 }
 
 
@@ -65,6 +76,7 @@ class Down(StrEnum):
     REJECTED = "rejected"  # the system said AE, AR or CR
     AMBIGUOUS = "ambiguous"  # sent, and no answer that counts
     CANCELLED = "cancelled"  # the hub took it back before it was sent
+    GONE = "gone"  # lost with the one disk that had it: the hub hears 404, and it may have been taken
 
 
 class DownEvent(StrEnum):
@@ -79,6 +91,8 @@ class DownEvent(StrEnum):
     RESEND = "on_ambiguous = resend, or the hub orders it"
     ACCEPT = "the hub declares it delivered"
     KILLED = "the connector or its machine dies, and starts again"
+    DISK_LOST = "the spool's disk is lost, and its mirror is there"
+    DISKS_LOST = "the spool's disk is lost, and there is no mirror in step"
 
 
 DOWN: dict[tuple[Down, DownEvent], Down] = {
@@ -103,6 +117,9 @@ DOWN: dict[tuple[Down, DownEvent], Down] = {
     (Down.CANCELLED, DownEvent.CANCEL): Down.CANCELLED,
     (Down.CANCELLED, DownEvent.KILLED): Down.CANCELLED,
 }
+# Whoever starts on the mirror's copy starts as after a crash; without one, nothing is left of what was here.
+DOWN |= {(state, DownEvent.DISK_LOST): after for (state, event), after in DOWN.items() if event is DownEvent.KILLED}
+DOWN |= {(state, DownEvent.DISKS_LOST): Down.GONE for state in Down if state is not Down.GONE}
 
 HOLDING = frozenset({Down.REJECTED, Down.AMBIGUOUS})  # nothing passes them until somebody decides, where order holds
 

@@ -19,6 +19,7 @@ from connector.link import LinkAnswer
 from connector.spool import Spool
 from connector.states import DOWN, UP, Down, DownEvent, Up, UpEvent, after_down, after_up
 from shared.message.errors.connector import HubUnreachable
+from shared.message.errors.pipeline import NotFound
 from tests.connector.hub import Hub
 from tests.connector.peers import admission
 
@@ -26,6 +27,9 @@ HUB = HubTable(
     url="http://127.0.0.1:1", authentication="none", retry_base_seconds=0.001, retry_cap_seconds=0.002, linger_seconds=0
 )
 LISTEN = ListenTable(name="adt", port=1, acknowledge="end_to_end", end_to_end_seconds=0.05)
+
+
+STARTS = frozenset({DownEvent.KILLED, DownEvent.DISK_LOST, DownEvent.DISKS_LOST})
 
 
 class Wire:
@@ -59,11 +63,15 @@ class GoingUp(RuleBasedStateMachine):
         self.sent = 0
         self.promised: list[str] = []  # MSH-10 that heard AA, in order
         self.told_no: set[str] = set()
+        self.gone: set[str] = set()  # promised by disks that are no more
+        for name in ("own", "mirror"):
+            (Path(self.folder.name) / name).mkdir()
         self._open()
 
     def _open(self) -> None:
         async def open() -> None:
-            self.spool = Spool(Path(self.folder.name), Clear(), 1 << 30)
+            own, mirror = (Path(self.folder.name) / name for name in ("own", "mirror"))
+            self.spool = Spool(own, Clear(), 1 << 30, mirror=mirror)
             self.intake = await Intake.open("north", LISTEN, HUB, self.spool, self.wire, Line())
             self.intake.start()
 
@@ -95,13 +103,30 @@ class GoingUp(RuleBasedStateMachine):
     @rule()
     def the_process_dies(self) -> None:
         """Without a word: tasks are dropped where they are, and the file is what counts."""
+        self._die()
+        self._open()
 
+    @rule(name=st.sampled_from(["own", "mirror"]))
+    def a_disk_is_lost(self, name) -> None:
+        """The other one has everything that anybody was promised."""
+        self._die(name)
+        self._open()
+
+    @rule()
+    def both_disks_are_lost(self) -> None:
+        """As one without a mirror: what was only there is gone, and what comes afterwards is no less safe for it."""
+        self._die("own", "mirror")
+        self.gone |= set(self.promised) - set(self.hub.control_ids)
+        self._open()
+
+    def _die(self, *lost: str) -> None:
         async def die() -> None:
             await self.intake.stop()
             await self.spool.close()
 
         self.runner.run(die())
-        self._open()
+        for name in lost:
+            _lose(Path(self.folder.name) / name)
 
     @precondition(lambda self: self.sent)
     @rule()
@@ -117,7 +142,7 @@ class GoingUp(RuleBasedStateMachine):
         self.runner.run(drain())
         kept = {control_id for (control_id,) in self.spool.read("SELECT control_id FROM refused")}
         taken = self.hub.control_ids
-        assert set(self.promised) <= set(taken) | kept, (self.promised, taken, kept)
+        assert set(self.promised) - self.gone <= set(taken) | kept, (self.promised, taken, kept)
         assert [one for one in taken if one in self.promised] == [one for one in self.promised if one in taken]
         assert not kept - set(self.promised), (kept, self.promised, taken)
 
@@ -146,23 +171,29 @@ class GoingDown(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.expected: dict[str, Down] = {}
+        for name in ("own", "mirror"):
+            (Path(self.folder.name) / name).mkdir()
         self._open()
 
     def _open(self) -> None:
         async def open() -> None:
-            self.spool = Spool(Path(self.folder.name), Clear(), 1 << 30)
+            own, mirror = (Path(self.folder.name) / name for name in ("own", "mirror"))
+            self.spool = Spool(own, Clear(), 1 << 30, mirror=mirror)
             self.queue = DownQueue(self.spool)
 
         self.runner.run(open())
 
     @rule(number=st.integers(0, 3))
     def a_delivery_comes(self, number) -> None:
+        """One that is gone is a new one: the hub heard 404."""
         name = f"d{number}"
         outcome = self.runner.run(self.queue.take(name, "lab", "", "M", b"body"))
-        assert outcome.state is self.expected.setdefault(name, Down.COMMITTED)
+        if self.expected.get(name, Down.GONE) is Down.GONE:
+            self.expected[name] = Down.COMMITTED
+        assert outcome.state is self.expected[name]
 
     @precondition(lambda self: self.expected)
-    @rule(data=st.data(), event=st.sampled_from([one for one in DownEvent if one is not DownEvent.KILLED]))
+    @rule(data=st.data(), event=st.sampled_from([one for one in DownEvent if one not in STARTS]))
     def something_happens(self, data, event) -> None:
         name = data.draw(st.sampled_from(sorted(self.expected)))
         before = self.expected[name]
@@ -173,20 +204,35 @@ class GoingDown(RuleBasedStateMachine):
             try:
                 self.runner.run(self.queue.move(name, event, "AA"))
             except ValueError:
+                assert before is not Down.GONE
+                return
+            except NotFound:
+                assert before is Down.GONE
                 return
             raise AssertionError("the table has no such move")
 
-    @rule()
-    def the_process_dies(self) -> None:
+    @rule(event=st.sampled_from(sorted(STARTS)), disk=st.sampled_from(["own", "mirror"]))
+    def the_process_dies(self, event, disk) -> None:
+        """And starts again, on what the disks still have."""
         self.runner.run(self.spool.close())
+        for name in {DownEvent.KILLED: (), DownEvent.DISK_LOST: (disk,)}.get(event, ("own", "mirror")):
+            _lose(Path(self.folder.name) / name)
         self._open()
-        for name in self.runner.run(_interrupted(self.queue)):
-            self.expected[name] = after_down(self.expected[name], DownEvent.KILLED)
+        self.runner.run(_resolve_interrupted(self.queue))
+        self.expected = {
+            name: state if state is Down.GONE else after_down(state, event) for name, state in self.expected.items()
+        }
 
     @invariant()
     def the_queue_says_what_the_table_says(self) -> None:
         if hasattr(self, "queue"):
-            assert {name: self.queue.outcome(name).state for name in self.expected} == self.expected
+            assert {name: self._state(name) for name in self.expected} == self.expected
+
+    def _state(self, name: str) -> Down:
+        try:
+            return self.queue.outcome(name).state
+        except NotFound:
+            return Down.GONE
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
@@ -195,35 +241,41 @@ class GoingDown(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-async def _interrupted(queue: DownQueue) -> list[str]:
+async def _resolve_interrupted(queue: DownQueue) -> None:
     """What a deliverer does at its start."""
-    found = queue.interrupted("lab")
-    for name in found:
+    for name in queue.interrupted("lab"):
         await queue.move(name, DownEvent.NO_ANSWER, "interrupted")
-    return found
+
+
+def _lose(folder: Path) -> None:
+    for file in folder.glob("spool.db*"):
+        file.unlink()
 
 
 TestGoingDown = GoingDown.TestCase
 TestGoingDown.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 
 
-def test_every_state_has_an_answer_to_a_crash():
+def test_every_state_has_an_answer_to_a_crash_and_to_a_lost_disk():
     """A state without one would be a state nobody thought about."""
-    ends = {Up.TAKEN, Up.REFUSED, Up.VOID, Up.LOST}
-    assert {state for state, event in UP if event is UpEvent.KILLED} == set(Up) - ends
-    assert {state for state, event in DOWN if event is DownEvent.KILLED} == set(Down)
+    ends = {Up.TAKEN, Up.REFUSED, Up.VOID, Up.LOST, Up.GONE}
+    for up in (UpEvent.KILLED, UpEvent.DISK_LOST, UpEvent.DISKS_LOST):
+        assert {state for state, event in UP if event is up} == set(Up) - ends
+    for down in STARTS:
+        assert {state for state, event in DOWN if event is down} == set(Down) - {Down.GONE}
 
 
 def test_every_state_can_be_reached_and_left():
-    """From the first one; and whatever is not an end has a way on."""
+    """From the first one; and whatever is not an end has a way on, other than the loss of everything."""
     for moves, first, ends, after in (
-        (UP, Up.READ, {Up.TAKEN, Up.REFUSED, Up.VOID, Up.LOST}, after_up),
-        (DOWN, Down.COMMITTED, {Down.DELIVERED, Down.CANCELLED}, after_down),
+        (UP, Up.READ, {Up.TAKEN, Up.REFUSED, Up.VOID, Up.LOST, Up.GONE}, after_up),
+        (DOWN, Down.COMMITTED, {Down.DELIVERED, Down.CANCELLED, Down.GONE}, after_down),
     ):
         reached, new = {first}, {first}
         while new:
             new = {after(state, event) for state, event in moves if state in new} - reached
             reached |= new
         assert reached | {Up.LOST} == set(type(first)) | {Up.LOST}
-        stuck = {state for state in reached if all(after(*move) is state for move in moves if move[0] is state)}
+        ways = [(state, event) for state, event in moves if event.name != "DISKS_LOST"]
+        stuck = {state for state in reached if all(after(*move) is state for move in ways if move[0] is state)}
         assert stuck <= ends
