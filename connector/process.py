@@ -29,7 +29,7 @@ from connector.spool import Spool
 from connector.states import HOLDING, Down
 from connector.status import StatusPage
 from relay import HybridConnection, Listener
-from shared.message.beat import Beat
+from shared.message.beat import Beat, MirrorState
 from shared.message.beat import Certificate as LapsingCertificate
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import CertificateExpiring, ConnectorConfigInvalid
@@ -185,13 +185,14 @@ class Connector:
             refused=self._refused(),
             held=sum(counts.get(state, 0) for counts in held for state in HOLDING),
             spool_bytes=self.spool.size_bytes,
+            mirror=self._mirror(),
             certificates=tuple(LapsingCertificate(one.of, one.lapses) for one in certificates(self.config)),
         )
 
-    def _mirror(self) -> str:
+    def _mirror(self) -> MirrorState:
         if self.spool.mirror is None:
-            return "none"
-        return "behind" if self.spool.mirror.is_behind else "in step"
+            return MirrorState.NONE
+        return MirrorState.BEHIND if self.spool.mirror.is_behind else MirrorState.IN_STEP
 
     def _refused(self) -> int:
         count: int = self.spool.read("SELECT COUNT(*) FROM refused")[0][0]

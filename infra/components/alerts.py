@@ -61,9 +61,10 @@ class Alerts(pulumi.ComponentResource):
         self._query("quarantined", ERROR, _EVENT.format("message_quarantined"), minutes=15, below=None)
         self._query("dead-letters-recorded", CRITICAL, _EVENT.format("dead_letters"), minutes=15, below=None)
         self._query("breaker-open", WARNING, _EVENT.format("breaker_opened"), minutes=15, below=None)
-        # A timer writes the first two every five minutes, for as long as they are so. One rule for all: each is paid.
-        events = 'AppTraces | extend e = parse_json(Message) | where tostring(e.event) in ("{}", "{}", "{}")'
-        connectors = events.format("connector_silent", "certificate_expiring", "stream_out_of_step")
+        # A timer writes the first three every five minutes, for as long as they are so. One rule for all: each is paid.
+        events = "AppTraces | extend e = parse_json(Message) | where tostring(e.event) in ({})"
+        names = ("connector_silent", "certificate_expiring", "mirror_behind", "stream_out_of_step")
+        connectors = events.format(", ".join(f'"{name}"' for name in names))
         self._query("connectors", ERROR, connectors, minutes=15, below=None)
         # Answers of 5xx: senders keep their messages, but not for ever.
         self._query("hub-fails", ERROR, 'AppRequests | where ResultCode startswith "5"', minutes=5, below=None)

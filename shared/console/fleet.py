@@ -7,17 +7,26 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.message.beat import Heard
+from shared.message.beat import Heard, MirrorState
 from shared.message.errors import reason_of
 from shared.message.errors.base import IntegrationError
-from shared.message.errors.connector import CertificateExpiring, ConnectorSilent, RefusedAfterAcknowledgement
+from shared.message.errors.connector import (
+    CertificateExpiring,
+    ConnectorSilent,
+    MirrorLost,
+    RefusedAfterAcknowledgement,
+)
 from shared.message.errors.pipeline import NotFound
 from shared.observe.log import log
 from shared.ports import Clock, Fleet
 
 SILENT_BEATS = 3  # one may wait behind a backlog, one may be lost with a restart
 WARN_DAYS = 30
-_EVENTS = {ConnectorSilent: "connector_silent", CertificateExpiring: "certificate_expiring"}
+_EVENTS = {
+    ConnectorSilent: "connector_silent",
+    CertificateExpiring: "certificate_expiring",
+    MirrorLost: "mirror_behind",
+}
 
 
 class Connectors:
@@ -43,7 +52,8 @@ class Connectors:
         return {"forgotten": name}
 
     async def watch(self) -> None:
-        """Write to the log who is silent, and whose certificates lapse soon; the alerts rest on it."""
+        """Write to the log who is silent, whose certificates lapse soon, and who has one copy alone; the alerts rest on
+        it."""
         now = self._clock.now()
         for one in await self._fleet.connectors():
             for concern in set(_concerns(one, now)):
@@ -62,6 +72,8 @@ def _concerns(one: Heard, now: datetime) -> Iterator[type[IntegrationError]]:
         yield RefusedAfterAcknowledgement
     if any(each.lapses is None or each.lapses - now < timedelta(days=WARN_DAYS) for each in one.beat.certificates):
         yield CertificateExpiring
+    if one.beat.mirror is MirrorState.BEHIND:
+        yield MirrorLost
 
 
 def _row(one: Heard, now: datetime) -> dict[str, Any]:
@@ -76,6 +88,7 @@ def _row(one: Heard, now: datetime) -> dict[str, Any]:
         "refused": beat.refused,
         "held": beat.held,
         "spool_bytes": beat.spool_bytes,
+        "mirror": beat.mirror,
         "certificates": [
             {"of": each.of, "lapses": each.lapses.isoformat() if each.lapses else None} for each in beat.certificates
         ],

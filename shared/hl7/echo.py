@@ -10,7 +10,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 
 from shared.hl7.message import Message
-from shared.message.beat import Beat, Certificate
+from shared.message.beat import Beat, Certificate, MirrorState
 
 APPLICATION = "CADUCEUS_CONNECTOR"
 ECHO_BEGINS = b"MSH|^~\\&|" + APPLICATION.encode() + b"|"  # every echo, and few others
@@ -24,7 +24,7 @@ def write_echo(beat: Beat) -> bytes:
     when = f"{beat.sent:%Y%m%d%H%M%S}+0000"
     oldest = "" if beat.oldest is None else beat.oldest.isoformat()
     facts = [f"version={beat.version}", f"sent={beat.sent.isoformat()}", f"every_seconds={beat.every_seconds:g}"]
-    facts += [f"{name}={getattr(beat, name)}" for name in _NUMBERS] + [f"oldest={oldest}"]
+    facts += [f"{name}={getattr(beat, name)}" for name in _NUMBERS] + [f"oldest={oldest}", f"mirror={beat.mirror}"]
     facts += [f"certificate={each.of} {each.lapses.isoformat() if each.lapses else ''}" for each in beat.certificates]
     notes = "".join(f"NTE|{number}|L|{fact}\r" for number, fact in enumerate(facts, 1))
     return (
@@ -51,6 +51,7 @@ def read_echo(message: Message) -> Beat | None:
             sent=_instant(facts["sent"][0]),
             every_seconds=float(facts["every_seconds"][0]),
             oldest=_instant(facts["oldest"][0]) if facts["oldest"][0] else None,
+            mirror=MirrorState(facts["mirror"][0]) if facts["mirror"] else MirrorState.NONE,  # of an older connector
             certificates=tuple(map(_certificate, facts["certificate"][:_CERTIFICATES_LIMIT])),
             **{name: int(facts[name][0]) for name in _NUMBERS},
         )

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 import orjson
+
+
+class MirrorState(StrEnum):
+    """How the second copy of a connector's spool is."""
+
+    NONE = "none"
+    IN_STEP = "in step"
+    BEHIND = "behind"  # what is acknowledged is on one disk
 
 
 class Certificate(NamedTuple):
@@ -36,6 +45,7 @@ class Beat(NamedTuple):
     refused: int = 0
     held: int = 0
     spool_bytes: int = 0
+    mirror: MirrorState = MirrorState.NONE
     certificates: tuple[Certificate, ...] = ()
 
 
@@ -49,19 +59,21 @@ class Heard(NamedTuple):
 def encode_heard(heard: Heard) -> bytes:
     """Return a beat as the adapters keep it."""
     certificates = [(each.of, each.lapses) for each in heard.beat.certificates]
-    return orjson.dumps(((*heard.beat[:-1], certificates), heard.at))
+    return orjson.dumps(((*heard.beat[:-2], certificates, heard.beat.mirror), heard.at))
 
 
 def decode_heard(kept: bytes | str) -> Heard:
-    """Return the beat that `encode_heard` was given."""
-    (connector, version, sent, every_seconds, waiting, oldest, refused, held, size, certificates), at = orjson.loads(
-        kept
-    )
-    beat = Beat(
-        connector, version, datetime.fromisoformat(sent), every_seconds, waiting, _instant(oldest), refused, held, size,
-        tuple(Certificate(of, _instant(lapses)) for of, lapses in certificates),
+    """Return the beat that `encode_heard` was given; one that was kept before it told of a mirror has none."""
+    beat, at = orjson.loads(kept)
+    connector, version, sent, every_seconds, waiting, oldest, refused, held, size, certificates, *more = beat
+    return Heard(
+        Beat(
+            connector, version, datetime.fromisoformat(sent), every_seconds, waiting, _instant(oldest), refused, held,
+            size, MirrorState(*more) if more else MirrorState.NONE,
+            tuple(Certificate(of, _instant(lapses)) for of, lapses in certificates),
+        ),
+        datetime.fromisoformat(at),
     )  # fmt: skip
-    return Heard(beat, datetime.fromisoformat(at))
 
 
 def _instant(text: str | None) -> datetime | None:

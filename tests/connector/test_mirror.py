@@ -17,7 +17,9 @@ from connector.down_queue import DownQueue
 from connector.recover import last_confirmed, newest_copy
 from connector.spool import Spool
 from connector.states import DownEvent, Up
+from connector.status import page
 from connector.up_queue import UpQueue
+from shared.message.beat import MirrorState
 from shared.message.errors.connector import MirrorLost, SpoolInUse, SpoolUnreadable
 from shared.message.errors.storage import StorageFailed
 from tests.connector.peers import admission
@@ -361,6 +363,20 @@ async def test_a_connector_whose_mirror_is_lost_answers_nobody_until_it_is_back(
     assert b"MSA|AA|" in await source.answer(30)
     assert connector.report()["mirror"] == "in step"
     await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
+
+
+async def test_a_connector_that_goes_on_without_its_mirror_says_so_with_its_next_echo(hospital, tmp_path):
+    """One copy is what nobody notices until the second disk fails too: the operator hears of it (CONNECTOR-011)."""
+    disks = Disks(tmp_path / "spool")
+    hospital.folder = disks.own
+    mirrored = {"mirror": str(disks.other), "on_mirror_lost": "degrade"}
+    connector = await hospital.connector({"acknowledge": "spool"}, spool=mirrored, heartbeat={"seconds": 300})
+    source = await hospital.source(connector)
+    assert connector.beat().mirror is MirrorState.IN_STEP
+    take_away(connector.spool, disks)
+    assert (await source.ask(admission("M1"))).code == "AA"
+    assert connector.beat().mirror is MirrorState.BEHIND
+    assert "mirror</th>" in page(connector.report())
 
 
 async def test_a_connector_ends_though_its_mirror_is_lost(hospital, tmp_path):

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from shared.console.fleet import Connectors
-from shared.message.beat import Beat, Certificate, Heard
+from shared.message.beat import Beat, Certificate, Heard, MirrorState
 from shared.message.errors.pipeline import NotFound
 from tests.doubles.clock import NOON, SettableClock
 
@@ -45,7 +45,7 @@ async def test_a_connector_says_how_it_is():
     (one,) = (await told.list())["connectors"]
     assert one == {
         "name": "north", "version": "0.1.0", "last_echo": (NOON + timedelta(seconds=2)).isoformat(), "way_seconds": 2.0,
-        "waiting": 17, "oldest": NOON.isoformat(), "refused": 0, "held": 0, "spool_bytes": 0,
+        "waiting": 17, "oldest": NOON.isoformat(), "refused": 0, "held": 0, "spool_bytes": 0, "mirror": "none",
         "certificates": [{"of": "adt", "lapses": lapses.isoformat()}], "concerns": [],
     }  # fmt: skip
 
@@ -72,6 +72,7 @@ async def test_the_watch_writes_what_the_alerts_look_for(caplog):
     clock.advance(3600)
     unreadable = (Certificate("adt", None),)
     kept = Kept(beat("silent"), beat("old", certificates=unreadable), beat("well"), beat("refusing", refused=3))
+    kept.heard += Kept(beat("alone", mirror=MirrorState.BEHIND), beat("mirrored", mirror=MirrorState.IN_STEP)).heard
     kept.heard[1:] = [one._replace(at=clock.now()) for one in kept.heard[1:]]
     with caplog.at_level(logging.INFO, logger="caduceus"):
         await Connectors(kept, clock).watch()
@@ -79,6 +80,7 @@ async def test_the_watch_writes_what_the_alerts_look_for(caplog):
     assert [(each["event"], each["connector"], each["code"]) for each in told] == [
         ("connector_silent", "silent", "CONNECTOR-010"),
         ("certificate_expiring", "old", "CONNECTOR-009"),
+        ("mirror_behind", "alone", "CONNECTOR-011"),
     ]
 
 
