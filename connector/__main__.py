@@ -29,7 +29,7 @@ from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import ConnectorConfigInvalid
 
 # The thread that waits for the disk needs the interpreter for microseconds, and soon: senders wait for it.
-_SWITCH_SECONDS = 0.0002
+_SWITCH_SECONDS = 0.00005
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,44 +1,35 @@
-"""Messages on their way into the spool: whatever waits for a commit goes in with one statement, in the order it came.
+"""Messages on their way into the spool: numbered as they come, and inserted by one statement for all that wait.
 
+The loop numbers them; the thread that commits takes what waits whenever it has ended a commit, without asking the loop.
 Ids rise over all streams of the spool, so that barriers between the lanes of a listener can be told by them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from connector.spool import Spool
     from connector.up_queue import UpQueue
 
-_TOGETHER = 256  # messages of one statement: the loop is lent to them for some milliseconds
-_ADD = """INSERT INTO up (id, stream, epoch, n, state, received, is_promised, is_barrier, control_id, body)
-          VALUES (?, ?, ?, ?, 'spooled', ?, ?, ?, ?, ?)"""
+_TOGETHER = 64  # rows of one statement
+_ADD = "INSERT INTO up (id, stream, epoch, n, state, received, is_promised, is_barrier, control_id, body) VALUES "
+_ROW = "(?, ?, ?, ?, 'spooled', ?, ?, ?, ?, ?)"
 
 # Told the id of a message once it is durable, or why it is not kept.
 Kept = Callable[[int, Exception | None], None]
 
 
 class Arrival(NamedTuple):
-    """A message that is about to be kept.
+    """A message that has its number, and is about to be kept under it."""
 
-    Attributes:
-        is_promised: Its sender hears AA by this commit alone.
-        is_barrier: It names two patients: nothing of its listener passes it.
-        on_id: Told the id before anybody can see the message.
-    """
-
+    id: int
     queue: UpQueue
-    body: bytes
-    control_id: str
-    received: float
-    is_promised: bool
-    is_barrier: bool
-    on_id: Callable[[int], None] | None
+    row: tuple[object, ...]
     kept: Kept
 
 
@@ -47,57 +38,72 @@ class Arrivals:
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._waiting: list[Arrival] = []
-        self._group: list[Arrival] = []  # those of the commit that is under way
-        self._is_under_way = False
+        self._waiting: deque[Arrival] = deque()
         found = spool.read("SELECT seq FROM sqlite_sequence WHERE name = 'up'")
         self._last_id: int = found[0][0] if found else 0
 
-    def put(self, arrival: Arrival) -> None:
-        """Keep a message with the next commit."""
-        self._waiting.append(arrival)
-        if not self._is_under_way:
-            self._submit()
+    def __bool__(self) -> bool:
+        """Whether any wait."""
+        return bool(self._waiting)
 
-    def _submit(self) -> None:
-        self._is_under_way = True
-        self._spool.submit(self._write, self._tell)
+    def put(
+        self,
+        queue: UpQueue,
+        body: bytes,
+        control_id: str,
+        kept: Kept,
+        *,
+        is_promised: bool,
+        is_barrier: bool = False,
+        on_id: Callable[[int], None] | None = None,
+    ) -> None:
+        """Keep a message with the next commit.
 
-    def _write(self, connection: sqlite3.Connection) -> int:
-        """Return the id before the first of the group."""
-        before = self._last_id
-        self._group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-        self._spool.on_undo(partial(self._take_back, before))
-        connection.executemany(_ADD, map(self._row, self._group))
-        return before
-
-    def _row(self, arrival: Arrival) -> tuple[object, ...]:
-        queue, body, control_id, received, is_promised, is_barrier, on_id, _ = arrival
+        Args:
+            is_promised: Its sender hears AA by this commit alone.
+            is_barrier: It names two patients: nothing of its listener passes it.
+            on_id: Told the id before anybody can see the message.
+        """
+        spool = self._spool
         self._last_id = id = self._last_id + 1
-        epoch, n = self._spool.epoch, queue.next_number()
+        epoch, n = spool.epoch, queue.next_number()
         if on_id is not None:
             on_id(id)
-        sealed = self._spool.cipher.seal(body, queue.place(epoch, n))
-        return id, queue.id, epoch, n, received, is_promised, is_barrier, control_id, sealed
+        sealed = spool.cipher.seal(body, queue.place(epoch, n))
+        row = (id, queue.id, epoch, n, spool.clock(), is_promised, is_barrier, control_id, sealed)
+        self._waiting.append(Arrival(id, queue, row, kept))
+        spool.begin()
 
-    def _take_back(self, before: int) -> None:
-        """Give no number away for what was not kept: it would be a gap, and the stream would stand still."""
-        for each in self._group[: self._last_id - before]:
-            each.queue.take_number_back()
-        self._last_id = before
+    def take(self) -> list[Arrival]:
+        """Return what the next commit keeps, in order. Called by the commit's thread, while the loop puts more."""
+        waiting = self._waiting
+        return [waiting.popleft() for _ in range(min(len(waiting), _TOGETHER))]
 
-    def _tell(self, before: int | None, error: Exception | None) -> None:
-        group, self._group = self._group, []
-        if error is not None and not group:  # the commit failed before these were looked at
-            group, self._waiting = self._waiting, []
-        if self._waiting:
-            self._submit()
-        else:
-            self._is_under_way = False
-        # Not now: first the next group goes to the disk, then these are answered while it is written.
-        asyncio.get_running_loop().call_soon(_tell_each, group, before or 0, error)
+    def tell(self, group: Sequence[Arrival], error: Exception | None) -> None:
+        """Say of a group that it is durable; or that it is not kept, and nothing that came after it either.
+
+        Whatever failed is given again by whoever was told so. Had what came later been kept, it would stand before.
+        """
+        if error is not None:
+            group = [*group, *self.take_all()]
+            for each in reversed(group):  # a number that nobody has would be a gap, and the stream would stand still
+                each.queue.take_number_back()
+                self._last_id = each.id - 1
+        for each in group:
+            each.kept(each.id, error)
+
+    def take_all(self) -> list[Arrival]:
+        """Return all that wait."""
+        waiting, self._waiting = self._waiting, deque()
+        return list(waiting)
 
 
-def _tell_each(group: Sequence[Arrival], before: int, error: Exception | None) -> None:
-    for id, each in enumerate(group, before + 1):
-        each.kept(id, error)
+def insert(connection: sqlite3.Connection, group: Sequence[Arrival]) -> None:
+    """Insert messages; without a transaction it is one by itself."""
+    values = [value for each in group for value in each.row]
+    connection.executemany(_add(len(group)), (values,))  # without the id of the row: asking would wait for the loop
+
+
+@cache
+def _add(rows: int) -> str:
+    return _ADD + ", ".join([_ROW] * rows)

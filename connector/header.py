@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -28,10 +29,12 @@ class Header(NamedTuple):
 
     Attributes:
         control_id: MSH-10, as sent.
+        fields: MSH-1 to 10 and the rest of a plain header; of any other nothing.
     """
 
     raw: bytes
     control_id: str
+    fields: Sequence[bytes] = ()
 
     def lane(self, lanes: int) -> int:
         """Return the lane of the message: the same for the same PID-3.1; 0 where there is none."""
@@ -51,9 +54,12 @@ def read_header(raw: bytes) -> Header:
         NotHl7, HeaderTooShort, DelimitersInvalid, SeveralMessages: nobody can be answered.
     """
     if raw.startswith(_USUAL):
-        fields = raw[: _line_end(raw)].split(b"|", 10)
+        end = raw.find(b"\r")
+        line = raw[:end] if end >= 0 else raw
+        fields = line.split(b"|", 10)
         if len(fields) > 9:
-            return Header(raw, fields[9].decode("latin-1"))
+            is_plain = len(fields) > 10 and 0 < end <= _PLAIN_BYTES and line.isascii()
+            return Header(raw, fields[9].decode("latin-1"), fields if is_plain else ())
     message = parse(raw, _EVERY_BYTE)
     return Header(raw, message.header.text(10))
 
@@ -69,23 +75,18 @@ def is_taken(said: bytes) -> bool:
 
 
 def acknowledge(
-    raw: bytes, code: Acknowledgement, control_id: str, now: datetime, error: IntegrationError | None = None
+    header: Header, code: Acknowledgement, control_id: str, now: datetime, error: IntegrationError | None = None
 ) -> bytes:
-    """Return the acknowledgement of a message that `read_header` could read."""
-    if error is None and code is Acknowledgement.APPLICATION_ACCEPT and raw.startswith(_USUAL):
-        quick = _accept(raw, control_id, now)
+    """Return the acknowledgement of a message."""
+    if header.fields and error is None and code is Acknowledgement.APPLICATION_ACCEPT:
+        quick = _accept(header.fields, control_id, now)
         if quick:
             return quick
-    return build_ack(parse(raw, _EVERY_BYTE), code, control_id, now, error)
+    return build_ack(parse(header.raw, _EVERY_BYTE), code, control_id, now, error)
 
 
-def _accept(raw: bytes, control_id: str, now: datetime) -> bytes:
-    """Return AA or CA byte for byte as `build_ack` writes it; empty where the header is not a plain one."""
-    end = _line_end(raw)
-    header = raw[:end]
-    fields = header.split(b"|", 10)
-    if len(fields) < 11 or end > _PLAIN_BYTES or raw[end : end + 1] != b"\r" or not header.isascii():
-        return b""
+def _accept(fields: Sequence[bytes], control_id: str, now: datetime) -> bytes:
+    """Return AA or CA byte for byte as `build_ack` writes it; empty where it takes the long way."""
     form = _form(fields[2], fields[3], fields[4], fields[5], fields[8], fields[10])
     return form and form % (_stamp(now), control_id.encode(), fields[9])
 
@@ -115,8 +116,3 @@ def _stamp(now: datetime) -> bytes:
 
 _BEFORE_2_3_1 = frozenset((b"2.1", b"2.2", b"2.3"))
 _VERSIONS = _BEFORE_2_3_1 | {b"2.3.1", b"2.4", b"2.5", b"2.5.1", b"2.6", b"2.7", b"2.7.1", b"2.8", b"2.8.1", b"2.8.2"}
-
-
-def _line_end(raw: bytes) -> int:
-    end = raw.find(b"\r")
-    return len(raw) if end < 0 else end

@@ -101,7 +101,9 @@ class Intake:
         lane = header.lane(len(self.queues))
         is_barrier = len(self.queues) > 1 and header.is_barrier
         kept = partial(self._kept, header, lane, reply)
-        self.queues[lane].put(raw, header.control_id, kept, is_promised=True, is_barrier=is_barrier)
+        self._spool.arrivals.put(
+            self.queues[lane], raw, header.control_id, kept, is_promised=True, is_barrier=is_barrier
+        )
 
     def _kept(
         self, header: Header, lane: int, reply: Callable[[bytes], None], id: int, error: Exception | None
@@ -253,15 +255,15 @@ class Intake:
         self.refused += not is_taken
         if verdict.acknowledgement:
             return verdict.acknowledgement
-        return acknowledge(header.raw, Acknowledgement.APPLICATION_REJECT, self._own_id(header), _now())
+        return acknowledge(header, Acknowledgement.APPLICATION_REJECT, self._own_id(header), _now())
 
     def _accept(self, header: Header) -> bytes:
         self.taken += 1
-        return acknowledge(header.raw, Acknowledgement.APPLICATION_ACCEPT, self._own_id(header), _now())
+        return acknowledge(header, Acknowledgement.APPLICATION_ACCEPT, self._own_id(header), _now())
 
     def _say(self, header: Header, code: Acknowledgement, error: IntegrationError) -> bytes:
         self.refused += 1
-        return acknowledge(header.raw, code, self._own_id(header), _now(), error)
+        return acknowledge(header, code, self._own_id(header), _now(), error)
 
     def _answer_of_the_full(self, header: Header, error: IntegrationError) -> bytes:
         said = self._say(header, Acknowledgement.APPLICATION_ERROR, error)

@@ -54,6 +54,7 @@ class MllpListener:
         self.by_sender: defaultdict[str, set[Connection]] = defaultdict(set)
         self.port = 0
         self.tls: ssl.SSLContext | None = listener_tls(table)
+        self._answered: list[Connection] = []
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int | None = None) -> None:
@@ -78,6 +79,21 @@ class MllpListener:
             await asyncio.wait(working, timeout=seconds)
         for connection in set(self.connections):
             connection.close()
+
+    def write_soon(self, connection: Connection) -> None:
+        """Write a connection's answers when all that are ready in this turn are known.
+
+        One write for each connection, and one after the other: whoever is woken by the first answer is still awake for
+        the next one, and its processor does not fall asleep between them.
+        """
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._write_answers)
+        self._answered.append(connection)
+
+    def _write_answers(self) -> None:
+        answered, self._answered = self._answered, []
+        for connection in answered:
+            connection.write_answers()
 
     def add(self, connection: Connection) -> None:
         """Count a connection."""
@@ -158,7 +174,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_writable = True
-        self._write_answers()
+        self.write_answers()
 
     def data_received(self, data: bytes) -> None:
         if self._is_ending:
@@ -204,7 +220,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    def _write_answers(self) -> None:
+    def write_answers(self) -> None:
         """Write the answers that are there, up to the first that is not; a sender that does not read gets no more."""
         asked, said = self._asked, b""
         while asked and self._is_writable and (answer := asked[0].answer) is not None:
@@ -213,7 +229,7 @@ class Connection(asyncio.Protocol):
                 self._write(said)
                 self.close()
                 return
-            said += encode_frame(answer)
+            said += answer
         self._write(said)
         if self._frames:
             self._begin_answers()
@@ -266,9 +282,10 @@ class _Asked:
         self.answer: bytes | None = None
 
     def __call__(self, answer: bytes) -> None:
-        self.answer = answer
-        if self.connection._asked and self.connection._asked[0] is self:
-            self.connection._write_answers()
+        self.answer = answer and encode_frame(answer)
+        connection = self.connection
+        if connection._asked and connection._asked[0] is self:
+            connection._listener.write_soon(connection)
 
 
 def listener_tls(table: ListenTable) -> ssl.SSLContext | None:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from connector.arrivals import Arrivals
+from connector.arrivals import Arrival, Arrivals, insert
+from connector.checkpoints import Checkpoints
 from connector.cipher import Cipher
 from connector.copies import SPOOL
 from connector.file_lock import FileLock
@@ -85,9 +87,12 @@ class Spool:
         self._reader = connect(self.file)
         self._reader.execute("PRAGMA query_only=ON")
         self.arrivals = Arrivals(self)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._checkpoints = Checkpoints(self.file)
+        self._checkpoints.start()
         self._jobs: deque[_Job] = deque()
-        self._undo: list[Callable[[], None]] = []
+        self._to_commit: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._commit_groups, name="commit", daemon=True)
+        self._thread.start()
         self._is_running = False
         self._has_room_on_disk = True
         self._size_known = -1.0
@@ -109,18 +114,18 @@ class Spool:
     def submit(self, work: Work[T], finish: Callable[[T | None, Exception | None], None]) -> None:
         """Do the work with the next commit, then say what it returned, or why nothing of the group was written."""
         self._jobs.append(_Job(work, finish))
+        self.begin()
+
+    def begin(self) -> None:
+        """Commit what waits at the end of this turn of the loop, unless a commit is under way."""
         if not self._is_running:
             self._is_running = True
             self._loop = asyncio.get_running_loop()
-            self._loop.call_soon(self._run_group)
+            self._loop.call_soon(self._run_works)
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Return the rows of a short, indexed query over what is committed."""
         return self._reader.execute(sql, parameters).fetchall()
-
-    def on_undo(self, undo: Callable[[], None]) -> None:
-        """Called by a work: what to do when its group cannot be committed."""
-        self._undo.append(undo)
 
     @property
     def is_full(self) -> bool:
@@ -152,7 +157,9 @@ class Spool:
             self.mirror.give_up()
         with suppress(IntegrationError):
             await self.write(lambda connection: None)
-        self._thread.shutdown()
+        self._to_commit.put(None)
+        self._thread.join()
+        self._checkpoints.stop()
         self._reader.close()
         with suppress(sqlite3.Error):
             self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -194,11 +201,13 @@ class Spool:
         if self.mirror is not None:
             self.mirror.follow()
 
-    def _run_group(self) -> None:
+    def _run_works(self) -> None:
+        """Do what works wait, and let the thread commit it with what has arrived."""
         group: list[_Job] = []
         before = self._writer.total_changes
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            if self._jobs:
+                self._writer.execute("BEGIN IMMEDIATE")
             end = time.perf_counter() + _GROUP_SECONDS
             while self._jobs:
                 job = self._jobs.popleft()
@@ -208,39 +217,60 @@ class Spool:
                     break
         except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits has to hear of it
             self._roll_back()
-            self._finish(group or [self._jobs.popleft()], error)
-        else:
-            if self._writer.total_changes == before:
-                self._writer.execute("COMMIT")
-                self._finish(group, None)
-            else:
-                if self.mirror is not None:
-                    self._writer.execute(COUNT_COMMIT)
-                self._thread.submit(self._commit, group)
+            self._finish(group or [self._jobs.popleft()], [], error, goes_on=False)
+            return
+        if self._writer.total_changes > before or self.arrivals:
+            self._to_commit.put(group)
+            return
+        if self._writer.in_transaction:
+            self._writer.execute("COMMIT")
+        self._finish(group, [], None, goes_on=False)
 
-    def _commit(self, group: list[_Job]) -> None:
-        failure: Exception | None = None
+    def _commit_groups(self) -> None:
+        """Commit, and go on by itself while messages arrive and no work waits for its turn on the loop."""
+        while (group := self._to_commit.get()) is not None:
+            goes_on = True
+            while goes_on:
+                arrived = self.arrivals.take()
+                failure = self._commit(arrived)
+                goes_on = failure is None and bool(self.arrivals) and not self._jobs
+                with suppress(RuntimeError):  # the loop has ended: nobody was told anything
+                    self._loop.call_soon_threadsafe(partial(self._finish, group, arrived, failure, goes_on=goes_on))
+                group = []
+
+    def _commit(self, arrived: Sequence[Arrival]) -> Exception | None:
+        """Return why nothing of a group was written; None: it is durable."""
+        before = self._writer.total_changes
         try:
-            self._commit_both()
-        except (sqlite3.Error, IntegrationError) as error:
-            failure = error
+            if self.mirror is not None and not self._writer.in_transaction:
+                self._writer.execute("BEGIN IMMEDIATE")
+            if arrived:
+                insert(self._writer, arrived)
+            if self.mirror is not None:
+                self._writer.execute(COUNT_COMMIT)
+            if self._writer.in_transaction:
+                self._commit_both()
+        except Exception as error:  # noqa: BLE001  # a thread that ended would let everybody wait for ever
             self._roll_back()
-        with suppress(RuntimeError):  # the loop has ended: nobody was told anything
-            self._loop.call_soon_threadsafe(self._finish, group, failure)
+            return error
+        self._checkpoints.count(self._writer.total_changes - before)
+        return None
 
-    def _finish(self, group: list[_Job], failure: Exception | None) -> None:
+    def _finish(
+        self, group: Sequence[_Job], arrived: Sequence[Arrival], failure: Exception | None, *, goes_on: bool
+    ) -> None:
         error = named(failure) if isinstance(failure, sqlite3.Error) else failure
         self._has_room_on_disk = not isinstance(error, StorageFull)
-        undo, self._undo = self._undo, []
-        if error is not None:
-            for each in reversed(undo):
-                each()
+        if arrived:
+            self.arrivals.tell(arrived, error)
         for job in group:
             job.finish(job.result, error)
         if not self._room.is_set() and not self.is_full:
             self._room.set()
-        if self._jobs:
-            self._run_group()
+        if goes_on:
+            return
+        if self._jobs or self.arrivals:
+            self._run_works()
         else:
             self._is_running = False
 

@@ -14,7 +14,7 @@ from shared.message.errors.connector import SpoolUnreadable
 from shared.message.errors.storage import StorageFailed, StorageFull
 
 SCHEMA_VERSION = 1
-_CHECKPOINT_PAGES = 2048  # the log stays under 8 MB: so much room a disk that was full needs before it can recover
+_CHECKPOINT_PAGES = 2048  # the log stays near 8 MB: so much room a disk that was full needs before it can recover
 _CACHE_KILOBYTES = 16 * 1024
 _IDENTITY_BYTES = 16
 

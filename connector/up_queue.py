@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from connector.arrivals import Arrival, Kept
 from connector.spool import Spool
 from connector.states import Up
 
@@ -81,28 +80,16 @@ class UpQueue:
         is_barrier: bool = False,
         on_id: Callable[[int], None] | None = None,
     ) -> int:
-        """Return the id of a message, once it is durable; the arguments are those of `Arrival`.
+        """Return the id of a message, once it is durable; the arguments are those of `Arrivals.put`.
 
         Raises:
             StorageFull, StorageFailed: it is not kept.
         """
         kept: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.put(body, control_id, partial(_settle, kept), is_promised=is_promised, is_barrier=is_barrier, on_id=on_id)
+        self._spool.arrivals.put(
+            self, body, control_id, partial(_settle, kept), is_promised=is_promised, is_barrier=is_barrier, on_id=on_id
+        )
         return await kept
-
-    def put(
-        self,
-        body: bytes,
-        control_id: str,
-        kept: Kept,
-        *,
-        is_promised: bool,
-        is_barrier: bool = False,
-        on_id: Callable[[int], None] | None = None,
-    ) -> None:
-        """Keep a message with the next commit; the arguments are those of `Arrival`."""
-        now = self._spool.clock()
-        self._spool.arrivals.put(Arrival(self, body, control_id, now, is_promised, is_barrier, on_id, kept))
 
     def next_number(self) -> int:
         """Return the number of a message that is about to be kept."""

@@ -55,6 +55,8 @@ class FrameDecoder:
         Raises:
             FrameTooLarge: A message exceeds the limit; the connection cannot be used any more.
         """
+        if not self._buffer and not self._awaits_carriage_return and self._is_one_frame(data):
+            return [data[1:-2]]
         source: bytes | bytearray = data
         if self._buffer:
             self._buffer += data
@@ -70,6 +72,17 @@ class FrameDecoder:
             end = source.find(_END, begin)
         self._keep(source, begin)
         return frames
+
+    def _is_one_frame(self, data: bytes) -> bool:
+        """Tell whether these bytes are one frame as the standard has it: nearly every sender writes one at a time."""
+        last = len(data) - 2
+        return (
+            1 < last <= self._limit + 1
+            and data[0] == _START
+            and data.find(_END) == last
+            and data[-1] == _CARRIAGE_RETURN
+            and data.find(_START, 1) < 0
+        )
 
     def _pass_carriage_return(self, source: bytes | bytearray, at: int) -> int:
         """Return where the next frame may begin, after the FS before ``at``."""

@@ -28,7 +28,7 @@ def test_the_quick_acknowledgement_is_byte_for_byte_the_whole_one(parts, version
     """Fast for the usual message, right for every other."""
     fields = ["MSH", "^~\\&", *parts, version, "", "", mode, "", "", charset]
     raw = ("|".join(fields) + end + "PID|1" + end).encode()
-    assert acknowledge(raw, AA, "own", NOW) == build_ack(parse(raw, "8859/1"), AA, "own", NOW)
+    assert acknowledge(read_header(raw), AA, "own", NOW) == build_ack(parse(raw, "8859/1"), AA, "own", NOW)
 
 
 @given(st.binary(max_size=200))
@@ -37,8 +37,8 @@ def test_no_bytes_break_the_reading_of_a_header_in_an_unnamed_way(raw):
     for candidate in (raw, b"MSH|^~\\&" + raw, b"MSH" + raw):
         try:
             header = read_header(candidate)
-            acknowledge(candidate, Acknowledgement.APPLICATION_ERROR, "own", NOW, HubUnreachable("adt"))
-            acknowledge(candidate, AA, "own", NOW)
+            acknowledge(header, Acknowledgement.APPLICATION_ERROR, "own", NOW, HubUnreachable("adt"))
+            acknowledge(header, AA, "own", NOW)
         except IntegrationError:
             continue
         assert isinstance(header.control_id, str)
@@ -80,7 +80,7 @@ def test_an_acknowledgement_is_the_same_the_second_time():
     """What is remembered of a sender's header holds neither the time nor what the message is about."""
     for control_id in ("M1", "M2%s", "M1"):
         raw = admission(control_id)
-        assert acknowledge(raw, AA, f"own{control_id}", NOW) == build_ack(
+        assert acknowledge(read_header(raw), AA, f"own{control_id}", NOW) == build_ack(
             parse(raw, "8859/1"), AA, f"own{control_id}", NOW
         )
 
@@ -89,5 +89,5 @@ def test_a_header_longer_than_usual_is_answered_and_not_remembered():
     """A stranger with headers of megabytes must not fill the memory."""
     before = _form.cache_info().currsize
     raw = admission("M1").replace(b"|EHR|", b"|" + b"E" * 5000 + b"|")
-    assert acknowledge(raw, AA, "own", NOW) == build_ack(parse(raw, "8859/1"), AA, "own", NOW)
+    assert acknowledge(read_header(raw), AA, "own", NOW) == build_ack(parse(raw, "8859/1"), AA, "own", NOW)
     assert _form.cache_info().currsize == before

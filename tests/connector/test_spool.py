@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from connector import spool as spool_module
 from connector.cipher import Clear, Sealed
 from connector.down_queue import DownQueue
 from connector.spool import Spool
@@ -14,6 +15,7 @@ from connector.states import Down, DownEvent, Up
 from connector.up_queue import UpQueue
 from shared.message.errors.connector import DeliveryConflict, SpoolInUse, SpoolUnreadable
 from shared.message.errors.pipeline import NotFound
+from shared.message.errors.storage import StorageFull
 
 MB = 1024 * 1024
 
@@ -136,18 +138,51 @@ async def test_a_spool_of_another_version_is_refused(open_spool, tmp_path):
 
 
 async def test_a_failed_commit_gives_no_number_away(open_spool):
-    """A number that nobody has would be a gap, and the stream would stand still."""
+    """A number that nobody has would be a gap, and the stream would stand still.
+
+    More messages than one commit takes: those behind the first group fail with it. Each is given again by whoever was
+    told so, and what came later must not stand before it.
+    """
+    spool = open_spool()
+    queue = await UpQueue.open(spool, "north/adt")
+    pages = await spool.write(lambda connection: connection.execute("PRAGMA max_page_count=1").fetchone()[0])
+    adding = [queue.add(bytes(8192), f"M{n}", is_promised=True) for n in range(150)]
+    assert {type(each) for each in await asyncio.gather(*adding, return_exceptions=True)} == {StorageFull}
+    await spool.write(lambda connection: connection.execute(f"PRAGMA max_page_count={pages + 9999}").fetchone())
+    await queue.add(b"b", "M2", is_promised=True)
+    assert [(one.n, one.body) for one in queue.next_after(0, 9)] == [(1, b"b")]
+    assert queue.backlog().count == 1
+    await spool.close()
+
+
+async def test_a_work_that_fails_takes_no_message_with_it(open_spool):
+    """A delivery's row that cannot be written is no reason to refuse what a sender brings."""
     spool = open_spool()
     queue = await UpQueue.open(spool, "north/adt")
 
     def fail(connection):
         raise sqlite3.OperationalError("disk I/O error")
 
-    adding = asyncio.gather(queue.add(b"a", "M1", is_promised=True), spool.write(fail), return_exceptions=True)
-    assert [type(each).__name__ for each in await adding] == ["StorageFailed", "StorageFailed"]
+    both = asyncio.gather(spool.write(fail), queue.add(b"a", "M1", is_promised=True), return_exceptions=True)
+    assert [type(each).__name__ for each in await both] == ["StorageFailed", "int"]
+    assert [(one.n, one.body) for one in queue.next_after(0, 9)] == [(1, b"a")]
+    await spool.close()
+
+
+async def test_whatever_goes_wrong_in_a_commit_is_told_and_the_next_one_goes_on(open_spool, monkeypatch):
+    """An error that nobody thought of must not end the thread that commits: senders would wait for ever."""
+    spool = open_spool()
+    queue = await UpQueue.open(spool, "north/adt")
+
+    def insert(connection, group):
+        monkeypatch.undo()
+        raise LookupError("nobody thought of it")
+
+    monkeypatch.setattr(spool_module, "insert", insert)
+    with pytest.raises(LookupError):
+        await queue.add(b"a", "M1", is_promised=True)
     await queue.add(b"b", "M2", is_promised=True)
     assert [(one.n, one.body) for one in queue.next_after(0, 9)] == [(1, b"b")]
-    assert queue.backlog().count == 1
     await spool.close()
 
 
