@@ -24,7 +24,7 @@ from connector.config_file import read_config
 from connector.log import log, log_failure
 from connector.process import Connector
 from connector.recover import last_confirmed, newest_copy
-from connector.status import ADDRESS
+from connector.status import ADDRESS, needs_a_look
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import ConnectorConfigInvalid
 
@@ -109,8 +109,7 @@ def status(file: Path) -> int:
         print("connector: it does not run, or does not answer", file=sys.stderr)
         return 1
     print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-    needs_a_look = report["spool_is_full"] or report["mirror"] == "behind" or report["refused"]
-    return 0 if report["line_up"] and not needs_a_look else 2
+    return 2 if needs_a_look(report, has_relay=config.relay is not None) else 0
 
 
 def recover(file: Path) -> int:

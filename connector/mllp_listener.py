@@ -22,6 +22,7 @@ from shared.mllp import FrameDecoder, encode_frame
 _PIPELINED = 64  # messages of one connection that share commits; more wait in the socket
 _KEEPALIVE_SECONDS = 60
 _BACKLOG = 1024
+_HANDSHAKE_SECONDS = 10.0  # until then nobody counts a connection
 
 # Told the acknowledgement of a message; empty: nobody can be answered, and the connection closes.
 Reply = Callable[[bytes], None]
@@ -65,7 +66,12 @@ class MllpListener:
         """
         wanted = self.table.port if port is None else port
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self), self.table.address, wanted, ssl=self.tls, backlog=_BACKLOG
+            lambda: Connection(self),
+            self.table.address,
+            wanted,
+            ssl=self.tls,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self.tls else None,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from connector.certificates import WARN_DAYS
 from connector.config import StatusTable
 
 ADDRESS = "127.0.0.1"
@@ -49,6 +50,20 @@ class StatusPage:
             case "/metrics":
                 return web.Response(text=metrics(self._report()), content_type="text/plain")
         return web.Response(status=404)
+
+
+def needs_a_look(report: Mapping[str, Any], *, has_relay: bool) -> bool:
+    """Tell whether anything in a report waits for a person, or will."""
+    return (
+        not report["line_up"]
+        or (has_relay and not report["relay_channels"])
+        or report["spool_is_full"]
+        or report["spool_was_brought_back"]
+        or report["mirror"] == "behind"
+        or report["refused"] > 0
+        or any(row["rejected"] or row["ambiguous"] for row in report["destinations"])
+        or any(one["days"] is None or one["days"] < WARN_DAYS for one in report["certificates"])
+    )
 
 
 def page(report: Mapping[str, Any]) -> str:

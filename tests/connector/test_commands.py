@@ -15,6 +15,7 @@ import pytest
 
 from connector.__main__ import main
 from connector.check import look_at
+from connector.status import needs_a_look
 from tests.connector.conftest import free_port
 from tests.connector.peers import Source, admission
 from tests.doubles.waiting import until
@@ -90,6 +91,30 @@ def test_status_and_recover_without_a_connector_say_so(tmp_path, capsys):
     assert main(["status", "--config", str(file)]) == 1
     assert main(["recover", "--config", str(file)]) == 1
     assert "CONNECTOR-003" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, False),
+        ({"line_up": False}, True),
+        ({"relay_channels": 0}, True),
+        ({"spool_is_full": True}, True),
+        ({"spool_was_brought_back": True}, True),
+        ({"mirror": "behind"}, True),
+        ({"mirror": "in step"}, False),
+        ({"refused": 1}, True),
+        ({"destinations": [{"name": "lab", "rejected": 1, "ambiguous": 0}]}, True),
+        ({"destinations": [{"name": "lab", "rejected": 0, "ambiguous": 1}]}, True),
+        ({"certificates": [{"of": "adt", "days": 29.9}]}, True),
+        ({"certificates": [{"of": "adt", "days": None}]}, True),
+    ],
+)
+async def test_the_exit_code_of_status_tells_of_everything_that_waits_for_a_person(hospital, changed, expected):
+    """A monitor of the hospital's own looks at nothing but this number."""
+    connector = await hospital.connector()
+    report = {**connector.report(), "relay_channels": 1, **changed}
+    assert needs_a_look(report, has_relay=True) is expected
 
 
 async def test_check_looks_at_everything_and_names_what_is_wrong(hospital, tmp_path):

@@ -7,10 +7,12 @@ import io
 import os
 import ssl
 import time
+from contextlib import suppress
 
 import aiohttp
 import pytest
 
+from connector import mllp_listener
 from relay import HybridConnection, Listener, NoTokens, SasTokens
 from relay.bridge import Bridge
 from relay.local_access import Access, Key
@@ -104,6 +106,18 @@ async def test_a_listener_with_tls_lets_in_who_has_a_certificate(hospital, autho
     assert not await is_let_in(port, stranger)
     assert connector.listeners["adt"].tls.minimum_version is ssl.TLSVersion.TLSv1_2
     assert hospital.hub.control_ids == ["M1"]
+
+
+async def test_a_connection_that_never_shakes_hands_is_let_go_of(hospital, authority, monkeypatch):
+    """Before the handshake nobody counts it: ten thousand of them would take every file that a process may open."""
+    monkeypatch.setattr(mllp_listener, "_HANDSHAKE_SECONDS", 0.2)
+    ours = authority.issue("connector")
+    connector = await hospital.connector({"tls": {"certificate": str(ours.certificate), "key": str(ours.key)}})
+    reader, writer = await asyncio.open_connection("127.0.0.1", connector.listeners["adt"].port)
+    async with asyncio.timeout(30):
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+    writer.transport.abort()
 
 
 async def is_let_in(port: int, context: ssl.SSLContext) -> bool:
