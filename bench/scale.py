@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from bench.measure import Row
 from bench.prices import price
+from bench.telemetry import CALL, heard_bytes_a_second, line_bytes, weight
 
 DAY_SECONDS, MONTH_DAYS = 86_400, 30.4
 MONTH_SECONDS = DAY_SECONDS * MONTH_DAYS
@@ -31,8 +32,7 @@ CORES_PER_GB = 0.5  # Flex Consumption: one core for 2,048 MB
 BUSY_SHARE = 0.5  # an instance is used by half, so that it bears a burst
 SHORTEST_SECONDS = 1.0  # an execution is billed for a second at least (Microsoft Learn, Flex Consumption billing)
 MESSAGE_KB = 1.0
-TELEMETRY_BYTES = 1_000  # of an execution: its request, nothing for each message (host.json); an estimate
-TIMER_SECONDS = 30  # the retry function looks so often
+TIMER_CALLS = 1 / 30 + 1 / 30 + 1 / 300  # a second: retry, replay (infra/components/app_settings.py), watch_connectors
 
 # Limits that are published (Microsoft Learn: Service Bus quotas and throttling, scalability targets of Table Storage).
 STANDARD_OPERATIONS = 1_000  # credits a second and namespace
@@ -58,6 +58,8 @@ class Counted:
     table_transactions: float
     blob_writes: float
     table_rows: float = 24.5  # of the goal, which names none
+    log_lines: float = 0.0
+    log_bytes: float = 0.0
     cpu_seconds: float = 0.00387  # README, durable end to end
 
 
@@ -73,6 +75,8 @@ def counts_of(source: str, each: Mapping[str, float]) -> Counted:
         each["table transactions"],
         each["blob writes"],
         each["table rows"],
+        each["log lines"],
+        each["log bytes"],
     )
 
 
@@ -86,6 +90,7 @@ class Size:
 
     Attributes:
         hubs: So many stacks of this kind, with as much for each.
+        interfaces: Of a hub; each says once a minute that it speaks.
     """
 
     name: str
@@ -94,6 +99,7 @@ class Size:
     memory_mb: int
     tier: str
     hubs: int = 1
+    interfaces: int = 20
 
     @property
     def mean(self) -> float:
@@ -107,15 +113,16 @@ class Size:
 
 
 SIZES = (
-    Size("clinic", 10_000, 1, 512, "Standard"),
-    Size("hospital network", 1_000_000, 1, 512, "Premium"),
-    Size("region", 100_000_000, 1, 512, "Premium", hubs=30),
+    Size("clinic", 10_000, 1, 512, "Standard", interfaces=4),
+    Size("hospital network", 1_000_000, 1, 512, "Premium", interfaces=40),
+    Size("region", 100_000_000, 1, 512, "Premium", hubs=30, interfaces=40),
 )
 
 
 class Bill(NamedTuple):
     """Dollars a month, by what causes them; fees of use only, not what a stack costs by being there."""
 
+    gateway: float
     bus: float
     tables: float
     blobs: float
@@ -149,6 +156,11 @@ def envelope(size: Size) -> float:
     return min(ENVELOPE_LIMIT, max(1.0, size.mean * LINGER_SECONDS / size.partitions))
 
 
+def request(size: Size) -> float:
+    """Return how many messages share a request: what comes while the connector lingers."""
+    return min(ENVELOPE_LIMIT, max(1.0, size.mean * LINGER_SECONDS))
+
+
 def bill(size: Size, each: Counted) -> Bill:
     """Return what a month's messages cost.
 
@@ -159,15 +171,26 @@ def bill(size: Size, each: Counted) -> Bill:
     scale = COUNTED_ENVELOPE / envelope(size)
     bus = messages * each.bus_operations * scale if size.tier == "Standard" else 0.0  # Premium is paid by the unit
     gigabytes = size.hubs * instances(size, each) * size.memory_mb / 1024
-    executions = messages * each.executions * scale + size.hubs * MONTH_SECONDS / TIMER_SECONDS
+    executions = messages * each.executions * scale + size.hubs * MONTH_SECONDS * TIMER_CALLS
+    calls = messages / request(size)
     return Bill(
+        # Consumption is paid by calls; the tiers of a private stack have 50 million a month in their price.
+        gateway=calls / 1e6 * price("gateway.Consumption_million_calls") if size.tier == "Standard" else 0.0,
         bus=bus / 1e6 * price("service_bus.million_operations"),
         tables=messages * each.table_transactions * scale / 1e4 * price("storage.ten_thousand_table_transactions"),
         blobs=messages * each.blob_writes * scale / 1e4 * price("storage.ten_thousand_blob_writes"),
         executions=executions / 1e6 * price("functions.million_executions"),
         compute=MONTH_SECONDS * gigabytes * price("functions.gb_second"),
-        telemetry=executions * TELEMETRY_BYTES / 1e9 * price("logs.gb"),
+        telemetry=telemetry_bytes(size, each) / 1e9 * price("logs.gb"),
     )
+
+
+def telemetry_bytes(size: Size, each: Counted) -> float:
+    """Return what a month's telemetry weighs: lines of messages, of interfaces, and the gateway's row of each call."""
+    messages = size.messages_a_day * MONTH_DAYS
+    lines = messages * line_bytes(each.log_bytes, each.log_lines)
+    heard = size.hubs * MONTH_SECONDS * heard_bytes_a_second(size.interfaces)
+    return lines + heard + messages / request(size) * weight(CALL)
 
 
 def instances(size: Size, each: Counted) -> float:
@@ -180,7 +203,7 @@ def instances(size: Size, each: Counted) -> float:
     cores = size.memory_mb / 1024 * CORES_PER_GB
     by_work = size.mean * each.cpu_seconds / (cores * BUSY_SHARE)
     calls_a_second = min(size.mean, 1 / LINGER_SECONDS)
-    by_calls = (STAGES + 1) * min(1.0, calls_a_second * SHORTEST_SECONDS) + SHORTEST_SECONDS / TIMER_SECONDS
+    by_calls = (STAGES + 1) * min(1.0, calls_a_second * SHORTEST_SECONDS) + SHORTEST_SECONDS * TIMER_CALLS
     return max(by_work, by_calls)
 
 
@@ -227,7 +250,15 @@ def cost_table(each: Counted) -> str:
     )
     rows = [head, "|---|" + "---:|" * len(SIZES)]
     bills = [bill(one, each) for one in SIZES]
-    names = ("Service Bus operations", "table transactions", "blob writes", "executions", "compute", "telemetry")
+    names = (
+        "gateway calls",
+        "Service Bus operations",
+        "table transactions",
+        "blob writes",
+        "executions",
+        "compute",
+        "telemetry",
+    )
     for name, values in zip(names, zip(*bills, strict=True), strict=True):
         rows.append(f"| {name} | " + " | ".join(f"{value:,.2f}" for value in values) + " |")
     rows.append("| **fees** | " + " | ".join(f"**{one.total:,.2f}**" for one in bills) + " |")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.prices import price
+from bench.telemetry import broker_metrics_bytes_a_month
 from infra.components.messaging import STAGE_QUEUES
 from infra.components.private_access import ZONES
 from infra.config import Stack, read_stack_file
@@ -83,6 +84,8 @@ def _relay(stack: Stack) -> Iterator[Line]:
 
 
 def _watching(stack: Stack) -> Iterator[Line]:
+    metrics = broker_metrics_bytes_a_month(MONTH_SECONDS) / 1e9 * price("logs.gb")
+    yield Line("telemetry", metrics, "the broker's metrics; what messages write is in scale.md")
     dollars = _QUERY_RULES * price("logs.query_rule_month") + _METRIC_RULES * price("logs.metric_rule_month")
     keys = price("vault.key_month") if stack.customer_managed_keys else 0.0
     yield Line("alerts" + (" and a key" if keys else ""), dollars + keys, "one query for each interface with `traffic`")

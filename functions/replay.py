@@ -28,6 +28,6 @@ async def hub_replay(req: func.HttpRequest) -> func.HttpResponse:
     return await answer(hub().replays.status(req.route_params["run"]))
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="*/2 * * * * *", run_on_startup=False)
+@blueprint.timer_trigger(arg_name="timer", schedule="%CADUCEUS_REPLAY_TIMER%", run_on_startup=False)
 async def replay(timer: func.TimerRequest) -> None:
     await hub().replays.work()

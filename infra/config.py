@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
+from cryptography.x509 import load_pem_x509_certificate
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
@@ -19,6 +20,8 @@ from shared.message.errors.configuration import StackInvalid
 PROJECT = "caduceus"
 _STRICT = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=False, validate_by_alias=True)
 
+LISTENERS_IN_REPLICA = 16  # of a quarter of a core each: a replica on the consumption profile has four cores at most
+
 Stage = Literal["dev", "test", "prod"]
 GatewayTier = Literal["Consumption", "Developer", "StandardV2", "PremiumV2"]
 Redundancy = Literal["Standard_LRS", "Standard_ZRS", "Standard_GRS", "Standard_GZRS"]
@@ -26,8 +29,27 @@ Text = Annotated[str, Field(min_length=1)]
 Guid = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Thumbprint = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{40}$")]
+Thumbprints = Annotated[tuple[Thumbprint, ...], Field(min_length=1)]
+Image = Annotated[str, Field(pattern=r"^[a-z0-9.:-]+/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$")]
+Registry = Annotated[
+    str,
+    Field(
+        pattern=r"^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ContainerRegistry/registries/[^/]+$"
+    ),
+]
 ConnectorName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+def _is_certificate(text: str) -> str:
+    try:
+        load_pem_x509_certificate(text.encode())
+    except ValueError:
+        raise ValueError("is no certificate in PEM") from None
+    return text
+
+
+Pem = Annotated[str, AfterValidator(_is_certificate)]
 
 
 def _is_network(text: str) -> str:
@@ -79,22 +101,34 @@ class Deprecation:
 
 @dataclass(frozen=True, config=_STRICT)
 class Gateway:
-    """API Management: the one door for callers."""
+    """API Management: the one door for callers.
+
+    Attributes:
+        partner_certificates: By interface: who sends to it must show one of these certificates too.
+        partner_authorities: Who issued them, as PEM, where that is none of the public authorities.
+    """
 
     publisher_name: Text
     publisher_email: Email
     tier: GatewayTier = "Consumption"
     units: Annotated[int, Field(ge=1, le=10)] = 1
-    partner_certificates: dict[str, tuple[Thumbprint, ...]] = field(default_factory=dict)
+    partner_certificates: dict[str, Thumbprints] = field(default_factory=dict)
+    partner_authorities: tuple[Pem, ...] = ()
     deprecations: dict[Literal["fhir", "hub"], Deprecation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Relay:
-    """Connectors on premises that reach the hub, and are reached, through Azure Relay."""
+    """Connectors on premises that reach the hub, and are reached, through Azure Relay.
+
+    Attributes:
+        listener_image: By its digest: what a tag names can be changed by whoever may push.
+        registry: Where it lies, if that is a registry of Azure's: the listener is allowed to pull from it.
+    """
 
     connectors: dict[ConnectorName, Guid] = field(default_factory=dict)
-    listener_image: Text | None = None
+    listener_image: Image | None = None
+    registry: Registry | None = None
     listener_replicas: Annotated[int, Field(ge=1, le=10)] = 2
 
 
@@ -167,8 +201,16 @@ class Stack:
             (self.customer_managed_keys and not is_premium, "customerManagedKeys needs serviceBus.tier Premium"),
             (self.geo_location is not None and not is_premium, "geoLocation needs serviceBus.tier Premium"),
             (self.geo_location == self.location, "geoLocation is the location itself"),
+            (self._is_crowded(), f"relay.listenerImage: one replica holds {LISTENERS_IN_REPLICA} connectors at most"),
+            (
+                tier == "Consumption" and bool(self.gateway.partner_authorities),
+                "gateway.partnerAuthorities: Consumption knows public authorities only",
+            ),
             (self.fhir.managed == (self.fhir.url is not None), "fhir needs either managed: true or an url"),
         )  # fmt: skip
+
+    def _is_crowded(self) -> bool:
+        return self.relay.listener_image is not None and len(self.relay.connectors) > LISTENERS_IN_REPLICA
 
 
 def read_stack_file(folder: Path, name: str) -> Stack:

@@ -29,6 +29,7 @@ from infra.config import Stack
 from infra.deployment.resources import Action
 from infra.names import Names
 from infra.place import Place
+from shared.message.errors.configuration import StackInvalid
 from shared.registry import Interface, Registry
 
 
@@ -127,6 +128,7 @@ class Hub:
         has_listener = self.listener_identity is not None
         rows = [*role_grants.ALWAYS]
         rows += role_grants.WITH_FHIR if self.fhir else ()
+        rows += role_grants.WITH_REGISTRY if has_listener and self.stack.relay.registry else ()
         for connector in self.stack.relay.connectors:
             rows += role_grants.connector_grants(connector, has_listener=has_listener)
         for name in self.subscribers:
@@ -158,6 +160,8 @@ class Hub:
         }
         if self.fhir is not None:
             found["fhir"] = self.fhir.service.id
+        if self.stack.relay.registry is not None:
+            found["registry"] = self.stack.relay.registry
         found |= {f"queue {name}": queue.id for name, queue in queues.items()}
         return found | {
             f"connection {connector}-{way}": connection.id
@@ -235,7 +239,7 @@ class Hub:
             watched["fhir"] = self.fhir.service
         for name, resource in watched.items():
             has_logs = name != "gateway" or self.gateway.tier.has_logs
-            self.observability.diagnose(name, resource, has_logs=has_logs)
+            self.observability.diagnose(name, resource, has_logs=has_logs, has_metrics=name == "broker" or not has_logs)
         alerts = Alerts(self.place, self.observability)
         events = [event_queue(name) for name in self.messaging.events]
         alerts.watch_broker(self.messaging.namespace, list(self.messaging.stages), events)
@@ -243,7 +247,7 @@ class Hub:
         alerts.watch_codes()
         alerts.watch_silence(self.interfaces)
         alerts.watch_bill(self.occasion.subscription, self.occasion.month)
-        Workbook(self.place, self.observability)
+        Workbook(self.place, self.observability, gateway_has_logs=self.gateway.tier.has_logs)
 
     def _identity(self, name: str) -> managedidentity.UserAssignedIdentity:
         return managedidentity.UserAssignedIdentity(
@@ -272,6 +276,20 @@ def interfaces_of(registry: Registry) -> list[Interface]:
 def event_destinations(registry: Registry) -> list[str]:
     """Return the destinations that hear of messages by event, by name."""
     return sorted(name for name, one in registry.destinations.items() if one.kind == "event")
+
+
+def refuse_strangers(stack: Stack, registry: Registry) -> None:
+    """Refuse a name in the stack's file that nothing in `interfaces/` has: what it asks for would guard nothing.
+
+    Raises:
+        StackInvalid: naming the first of them.
+    """
+    for key, named, known in (
+        ("gateway.partnerCertificates", stack.gateway.partner_certificates, registry.interfaces),
+        ("eventSubscribers", stack.event_subscribers, event_destinations(registry)),
+    ):
+        for name in sorted(set(named) - set(known)):
+            raise StackInvalid(f"Pulumi.{stack.stage}.yaml: caduceus:{key}: nothing in interfaces/ is called {name}")
 
 
 def _place(stack: Stack) -> Place:

@@ -38,6 +38,7 @@ _CHOSEN = {
     "storage_emulator": _AZURITE,
     "service_bus_emulator": _SERVICE_BUS,
     "fhir": "http://127.0.0.1:8080/fhir",
+    "replay_timer": str(ROWS["replay_timer"].default),  # the host itself looks it up, and knows no default
 }
 _HOST = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
 _DEAD_LETTERS = "/$deadletterqueue"

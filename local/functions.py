@@ -15,6 +15,7 @@ from uuid import uuid4
 import azure.functions as func
 
 from shared.message.errors.configuration import FunctionAppUnusable
+from shared.settings import resolve_binding
 
 HTTP, QUEUE, TIMER, EVENT = "httpTrigger", "serviceBusTrigger", "timerTrigger", "eventGridTrigger"
 
@@ -50,7 +51,7 @@ def load_functions(module: str = "function_app") -> tuple[Function, ...]:
 
 def _read_function(declared: Any) -> Function:  # azure.functions has no types for it
     name = declared.get_function_name()
-    trigger = {key: _plain(value) for key, value in declared.get_trigger().get_dict_repr().items()}
+    trigger = {key: _resolved(_plain(value)) for key, value in declared.get_trigger().get_dict_repr().items()}
     kind = trigger["type"]
     if kind not in (HTTP, QUEUE, TIMER, EVENT):
         raise FunctionAppUnusable(f"{name} has a {kind}")
@@ -60,6 +61,10 @@ def _read_function(declared: Any) -> Function:  # azure.functions has no types f
     if others:
         raise FunctionAppUnusable(f"{name} has the binding {others[0]}; send with a client instead")
     return Function(name, kind, trigger, _caller(declared.get_user_function(), name, trigger["name"]))
+
+
+def _resolved(value: Any) -> Any:
+    return resolve_binding(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:

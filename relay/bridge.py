@@ -11,12 +11,13 @@ import argparse
 import asyncio
 import signal
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import aiohttp
 
 from relay.address import HybridConnection
+from relay.health import serve_health
 from relay.listener import Listener
 from relay.requests import RelayedRequest, RelayedResponse
 from relay.tokens import EntraTokens, NoTokens, SasTokens, Tokens
@@ -79,14 +80,17 @@ async def _main() -> None:
         tokens = SasTokens(place.resource, given.key_name, given.key_file.read_text("utf-8").strip())
     bridge = Bridge(given.hub, place, EntraTokens(scope=given.scope) if given.scope else NoTokens())
     listener = Listener(place, tokens, on_request=bridge.handle, on_error=_tell, channels=given.channels)
-    await listener.start()
     stopping = asyncio.Event()
     with suppress(NotImplementedError):
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await stopping.wait()
-    await listener.stop()
-    await bridge.close()
+    async with AsyncExitStack() as stack:
+        if given.health_port is not None:
+            await stack.enter_async_context(serve_health(listener, given.health_port))
+        await listener.start()
+        await stopping.wait()
+        await listener.stop()
+        await bridge.close()
 
 
 def _tell(error: BaseException) -> None:
@@ -102,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key-name", help="with --key-file, instead of the managed identity")
     parser.add_argument("--key-file", type=Path)
     parser.add_argument("--channels", type=int, default=2, help="control channels, 25 of all processes together")
+    parser.add_argument("--health-port", type=int, help="answers 200 there while a channel stands, 503 while none does")
     return parser
 
 

@@ -104,6 +104,12 @@ ROWS: dict[str, Setting] = {
         frozenset(),
         "roles of whoever uses a laptop's hub: `reveal` shows which patients were affected",
     ),
+    "replay_timer": Setting(
+        "CADUCEUS_REPLAY_TIMER",
+        str,
+        "*/2 * * * * *",
+        "when replays are looked at, in NCRONTAB; in Azure each look is paid, and `infra/` sets two a minute",
+    ),
     "workers": Setting(
         "CADUCEUS_WORKERS",
         _between(0, 64),
@@ -173,6 +179,7 @@ class Settings:
     send_timeout_seconds: int
     clock_skew_seconds: int
     roles: frozenset[str]
+    replay_timer: str
     workers: int | None
     tables: str
     blobs: str
@@ -201,6 +208,13 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     if settings.adapters == "azure":
         _check_azure(settings)
     return settings
+
+
+def resolve_binding(text: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return the value of the setting that a binding names as ``%VARIABLE%``; any other text as it is."""
+    environment = os.environ if environment is None else environment
+    found = next((row for row in ROWS.values() if text == f"%{row.variable}%"), None)
+    return text if found is None else environment.get(found.variable, str(found.default))
 
 
 def read_secrets(environment: Mapping[str, str] | None = None) -> dict[str, str]:

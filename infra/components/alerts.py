@@ -66,9 +66,9 @@ class Alerts(pulumi.ComponentResource):
         names = ("connector_silent", "certificate_expiring", "mirror_behind", "stream_out_of_step")
         connectors = events.format(", ".join(f'"{name}"' for name in names))
         self._query("connectors", ERROR, connectors, minutes=15, below=None)
-        # Answers of 5xx: senders keep their messages, but not for ever.
+        # Failed executions (host.json keeps no others) and the gateway's 5xx: senders keep theirs, but not for ever.
         self._query("hub-fails", ERROR, 'AppRequests | where ResultCode startswith "5"', minutes=5, below=None)
-        self._query("unhealthy", CRITICAL, 'AppRequests | where Name == "health" and Success == false', 15, below=None)
+        self._query("unhealthy", CRITICAL, _EVENT.format("check_failed"), minutes=15, below=None)
 
     def watch_silence(self, interfaces: Sequence[Interface]) -> None:
         """An interface that usually speaks and does not is as broken as one that fails."""

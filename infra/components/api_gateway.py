@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pulumi
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 from pulumi_azure_native import apimanagement, applicationinsights
 
 from infra.gateway.policies import global_policy
@@ -68,6 +72,7 @@ class ApiGateway(pulumi.ComponentResource):
     def _service(self, subnet: pulumi.Input[str] | None) -> apimanagement.ApiManagementService:
         place, gateway = self._place, self._place.stack.gateway
         is_consumption = gateway.tier == "Consumption"
+        asks = bool(gateway.partner_certificates)
         return apimanagement.ApiManagementService(
             "service",
             resource_group_name=place.group,
@@ -79,7 +84,10 @@ class ApiGateway(pulumi.ComponentResource):
                 name=gateway.tier, capacity=0 if is_consumption else gateway.units
             ),
             identity=apimanagement.ApiManagementServiceIdentityArgs(type="SystemAssigned"),
-            enable_client_certificate=True if is_consumption and gateway.partner_certificates else None,
+            # Without it `validate-client-certificate` sees none, and refuses every partner.
+            enable_client_certificate=True if asks and not self.tier.asks_by_host else None,
+            hostname_configurations=[_asking(place)] if asks and self.tier.asks_by_host else None,
+            certificates=[_trusted(pem) for pem in gateway.partner_authorities] or None,
             virtual_network_type="External" if subnet is not None else None,
             virtual_network_configuration=apimanagement.VirtualNetworkConfigurationArgs(subnet_resource_id=subnet)
             if subnet is not None
@@ -119,7 +127,10 @@ class ApiGateway(pulumi.ComponentResource):
         )
 
     def _log(self, insights: applicationinsights.Component) -> None:
-        """Log calls by operation: no body, no header, no query, no address of a caller."""
+        """Log calls by operation: no body, no header, no query, no address of a caller.
+
+        Each call is logged once: by the gateway itself, and where it has no logs of its own by Application Insights.
+        """
         logger = apimanagement.Logger(
             "logger",
             resource_group_name=self._place.group,
@@ -143,11 +154,37 @@ class ApiGateway(pulumi.ComponentResource):
                 verbosity="error",
                 operation_name_format="Name",
                 http_correlation_protocol="W3C",
-                sampling=apimanagement.SamplingSettingsArgs(sampling_type="fixed", percentage=100),
+                sampling=apimanagement.SamplingSettingsArgs(
+                    sampling_type="fixed", percentage=100 if name == "azuremonitor" or not self.tier.has_logs else 0
+                ),
                 frontend=silent,
                 backend=silent,
                 opts=child(self),
             )
+
+
+def _asking(place: Place) -> apimanagement.HostnameConfigurationArgs:
+    """Return the gateway's own host name, which asks for a certificate at the handshake and does not insist on one.
+
+    Asked for later, in the middle of a request, a body above some 60 kB would wait for ever (Microsoft Learn, "Secure
+    APIs using client certificate authentication").
+    """
+    return apimanagement.HostnameConfigurationArgs(
+        type="Proxy",
+        host_name=f"{place.names.of('apim')}.azure-api.net",
+        certificate_source="BuiltIn",
+        default_ssl_binding=True,
+        negotiate_client_certificate=True,
+    )
+
+
+def _trusted(pem: str) -> apimanagement.CertificateConfigurationArgs:
+    """Return an authority for the gateway: one that signed itself is a root."""
+    found = load_pem_x509_certificate(pem.encode())
+    return apimanagement.CertificateConfigurationArgs(
+        store_name="Root" if found.issuer == found.subject else "CertificateAuthority",
+        encoded_certificate=b64encode(found.public_bytes(Encoding.DER)).decode(),
+    )
 
 
 def _nothing_of() -> apimanagement.HttpMessageDiagnosticArgs:

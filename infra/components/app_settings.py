@@ -46,6 +46,7 @@ def app_settings(stage: str, partitions: int, around: Surroundings) -> Mapping[s
         "CADUCEUS_ADAPTERS": "azure",
         "CADUCEUS_STAGE": stage,
         "CADUCEUS_PARTITIONS": str(partitions),
+        "CADUCEUS_REPLAY_TIMER": "*/30 * * * * *",  # each look is billed for a second at least (decision 0142)
         "CADUCEUS_TABLES": around.tables,
         "CADUCEUS_BLOBS": around.blobs,
         "CADUCEUS_EVENT_TOPIC": around.event_topic,

@@ -44,8 +44,13 @@ class Observability(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def diagnose(self, name: str, resource: pulumi.CustomResource, *, has_logs: bool = True) -> None:
-        """Send what a service measures about itself, and logs if it does, to the workspace."""
+    def diagnose(
+        self, name: str, resource: pulumi.CustomResource, *, has_logs: bool = True, has_metrics: bool = False
+    ) -> None:
+        """Send what a service logs to the workspace; its metrics where a page reads them there, for each is paid.
+
+        Azure keeps metrics for three months by itself.
+        """
         monitor.DiagnosticSetting(
             f"diagnose-{name}",
             resource_uri=resource.id,
@@ -53,6 +58,6 @@ class Observability(pulumi.ComponentResource):
             workspace_id=self.workspace.id,
             log_analytics_destination_type="Dedicated",
             logs=[monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)] if has_logs else [],
-            metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)],
+            metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)] if has_metrics else [],
             opts=child(self),
         )

@@ -9,6 +9,7 @@ from infra.components.observability import Observability
 from infra.place import Place, child
 
 UP, DOWN = "up", "down"
+FIRST_HEALTH_PORT = 8080  # the containers of a replica share its network: each has a port of its own
 
 
 class Relay(pulumi.ComponentResource):
@@ -110,8 +111,8 @@ class Listener(pulumi.ComponentResource):
             ),
             template=app.TemplateArgs(
                 containers=[
-                    _container(place, image, connector, client_id, relay_host, hub_url)
-                    for connector in stack.relay.connectors
+                    _container(place, image, connector, port, client_id, relay_host, hub_url)
+                    for port, connector in enumerate(sorted(stack.relay.connectors), FIRST_HEALTH_PORT)
                 ],
                 # Always the same number: it waits on connections, and there is no queue to scale by.
                 scale=app.ScaleArgs(min_replicas=replicas, max_replicas=replicas),
@@ -134,6 +135,7 @@ def _container(
     place: Place,
     image: str,
     connector: str,
+    health_port: int,
     client_id: pulumi.Output[str],
     relay_host: pulumi.Output[str],
     hub_url: pulumi.Output[str],
@@ -143,8 +145,19 @@ def _container(
     return app.ContainerArgs(
         name=connector,
         image=image,
-        command=["python", "-m", "relay.bridge"],
-        args=["--relay", where, "--hub", hub_url, "--scope", scope],
+        args=["--relay", where, "--hub", hub_url, "--scope", scope, "--health-port", str(health_port)],
         env=[app.EnvironmentVarArgs(name="AZURE_CLIENT_ID", value=client_id)],
         resources=app.ContainerResourcesArgs(cpu=0.25, memory="0.5Gi"),
+        # A new revision takes over once it holds a channel; one without any for five minutes is started anew.
+        probes=[_probe("Readiness", health_port, failures=3), _probe("Liveness", health_port, failures=10)],
+    )
+
+
+def _probe(kind: str, port: int, failures: int) -> app.ContainerAppProbeArgs:
+    return app.ContainerAppProbeArgs(
+        type=kind,
+        http_get=app.ContainerAppProbeHttpGetArgs(port=port, path="/", scheme="HTTP"),
+        period_seconds=30,
+        timeout_seconds=5,
+        failure_threshold=failures,
     )

@@ -11,6 +11,7 @@ from pulumi_azure_native import authorization
 
 # Built-in roles: name -> id (Microsoft Learn, "Azure built-in roles"). All of them act on data, none on resources.
 ROLES = {
+    "AcrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
     "Azure Relay Listener": "26e0b698-aa6d-4085-9386-aadae190014d",
     "Azure Relay Sender": "26baccc8-eea7-41f1-98f4-1762cc7f685d",
     "Azure Service Bus Data Receiver": "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0",
@@ -59,6 +60,7 @@ ALWAYS = (
 )
 WITH_ACCESS_KEY = (Grant("gateway", "Key Vault Secrets User", "secret hub-access"),)
 WITH_FHIR = (Grant("hub", "FHIR Data Contributor", "fhir"),)
+WITH_REGISTRY = (Grant("listener", "AcrPull", "registry"),)
 WITH_OWN_KEY = (Grant("encryption", "Key Vault Crypto Service Encryption User", "vault"),)
 
 

@@ -61,3 +61,12 @@ HUB = (
 
 # Answers that say how the hub is set up, and hold nothing of a patient: the only ones the gateway keeps for a while.
 CACHEABLE = frozenset({"interfaces"})
+
+# The other answers, and why a kept one would do harm (docs/deploy.md says it at length).
+ABOUT_PATIENTS = frozenset(
+    {
+        "search", "read", "messages", "message", "message-raw", "message-canonical", "message-report", "quarantine",
+        "affected", "audit",
+    }
+)  # fmt: skip
+OF_THIS_MOMENT = frozenset({"summary", "replays", "replay", "destinations", "connectors", "purge-plan", "health"})

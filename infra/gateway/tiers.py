@@ -16,17 +16,23 @@ class Tier:
         has_breaker: Backends may have a circuit breaker.
         has_logs: It writes resource logs; Consumption has Application Insights only.
         has_network: It can reach into a virtual network and have a private endpoint.
+        asks_by_host: Whether a host name asks for certificates; else the whole service does, of every caller.
+        has_authorities: It can be told of authorities that are not public.
     """
 
     has_cache: bool
     has_breaker: bool
     has_logs: bool
     has_network: bool
+    asks_by_host: bool
+    has_authorities: bool
 
+
+_PAID = {"has_cache": True, "has_breaker": True, "has_logs": True, "asks_by_host": True, "has_authorities": True}
 
 TIERS: dict[GatewayTier, Tier] = {
-    "Consumption": Tier(has_cache=False, has_breaker=False, has_logs=False, has_network=False),
-    "Developer": Tier(has_cache=True, has_breaker=True, has_logs=True, has_network=False),
-    "StandardV2": Tier(has_cache=True, has_breaker=True, has_logs=True, has_network=True),
-    "PremiumV2": Tier(has_cache=True, has_breaker=True, has_logs=True, has_network=True),
+    "Consumption": Tier(**dict.fromkeys(_PAID, False), has_network=False),
+    "Developer": Tier(**_PAID, has_network=False),
+    "StandardV2": Tier(**_PAID, has_network=True),
+    "PremiumV2": Tier(**_PAID, has_network=True),
 }

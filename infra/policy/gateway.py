@@ -103,6 +103,22 @@ def _subscribed(resources: Resources) -> Iterator[Finding]:
             yield one.name, "not HTTPS only"
 
 
+def _asked(resources: Resources) -> Iterator[Finding]:
+    """Where no certificate is asked for at the handshake, the policy that wants one refuses everybody."""
+    wanted = any(
+        root.find("inbound/validate-client-certificate") is not None
+        for one in resources.of("apimanagement:ApiPolicy")
+        if (root := parsed(one)) is not None
+    )
+    for one in resources.of("apimanagement:ApiManagementService") if wanted else ():
+        hosts = [host for host in at(one.inputs, "hostnameConfigurations") or () if host["type"] == "Proxy"]
+        asks = one.inputs.get("enableClientCertificate") is True
+        if TIERS[at(one.inputs, "sku.name")].asks_by_host:
+            asks = bool(hosts) and all(host.get("negotiateClientCertificate") is True for host in hosts)
+        if not asks:
+            yield one.name, "partners must show a certificate, and no host name asks for one"
+
+
 def _names_callers(root: ElementTree.Element | None) -> bool:
     claims = root.iter("claim") if root is not None else ()
     return any(claim.get("name") == "oid" and len(claim) > 0 for claim in claims)
@@ -114,5 +130,6 @@ RULES = (
     Rule("silent", "Nothing of a request or answer is written down.", _silent),
     Rule("fits-tier", "Only what the tier has.", _fits_tier),
     Rule("limited", "Every product has a rate limit and a quota.", _limited),
+    Rule("asked", "Where a partner must show a certificate, the gateway asks for one.", _asked),
     Rule("subscribed", "Every API needs a subscription, or names its callers one by one; HTTPS only.", _subscribed),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.storage import ArchiveDamaged
 from shared.message.identifiers import InterfaceId
+from shared.observe.log import log
 from shared.ports import Archive, FhirStore, Identities, Lanes, Ledger
 
 _PROBE = b"health"
@@ -58,8 +60,8 @@ class Health:
         self._store = store
 
     async def check(self) -> HealthReport:
-        """Write to and read from each dependency."""
-        return HealthReport(
+        """Write to and read from each dependency; what fails is in the log, too, where an alert finds it."""
+        report = HealthReport(
             (
                 await _timed("archive", self._write_and_read()),
                 await _timed("ledger", self._ledger.counts()),
@@ -68,6 +70,9 @@ class Health:
                 await _timed("store", self._store.counts()),
             )
         )
+        for failed in (check for check in report.checks if check.code):
+            log("check_failed", logging.ERROR, code=failed.code, stage=failed.name)
+        return report
 
     async def _write_and_read(self) -> None:
         [ref] = await self._archive.keep(InterfaceId("health"), [("health", _PROBE)])

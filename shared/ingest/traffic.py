@@ -1,7 +1,8 @@
-"""Which interfaces speak: what the alerts on silence rest on, whichever way a message came."""
+"""Which interfaces speak, and how much: for the alerts on silence and the workbook, whichever way a message came."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,20 +18,25 @@ SAID_AGAIN = timedelta(minutes=1)  # the shortest window of an alert is five
 
 
 class Traffic:
-    """Writes to the log that an interface speaks: at most once a minute each, for a line of the log is paid."""
+    """Writes to the log that an interface speaks: at most once a minute each, for a line of the log is paid.
+
+    A line counts the messages since the line before it; what an instance takes after its last line is in none.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._said: dict[InterfaceId, datetime] = {}
+        self._unsaid: Counter[InterfaceId] = Counter()
 
     def heard(self, interfaces: Iterable[Interface]) -> None:
-        """Take note that a message of each was durable; those that expect no traffic are passed over."""
-        for one in interfaces:
-            if one.traffic is not None:
-                self._say(one.id)
+        """Take note that a message of each was durable."""
+        spoken = Counter(one.id for one in interfaces)
+        self._unsaid += spoken
+        for interface in spoken:
+            self._say(interface)
 
     def _say(self, interface: InterfaceId) -> None:
         now, last = self._clock.now(), self._said.get(interface)
         if last is None or now - last >= SAID_AGAIN:
             self._said[interface] = now
-            log("interface_heard", interface=interface)
+            log("interface_heard", interface=interface, count=self._unsaid.pop(interface))

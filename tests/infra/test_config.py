@@ -6,8 +6,15 @@ import pytest
 import yaml
 
 from infra.config import of_project, read_stack, read_stack_file
+from infra.hub import refuse_strangers
 from shared.message.errors.configuration import StackInvalid
+from shared.registry import load_registry
+from tests.connector.certificate_authority import Authority
 from tests.infra.graph import REPOSITORY, STACKS
+
+IMAGE = f"contoso.azurecr.io/caduceus-relay@sha256:{'0' * 64}"
+MANY = {f"hospital-{n}": "00000000-0000-0000-0000-000000000000" for n in range(17)}
+GATEWAY = {"publisherName": "Contoso", "publisherEmail": "it@contoso.example"}
 
 
 @pytest.fixture
@@ -60,6 +67,11 @@ def test_every_fault_is_said_at_once(given):
         ({"fhir": {"managed": False}}, "fhir needs"),
         ({"fhir": {"managed": True, "url": "https://fhir.example/r4"}}, "fhir needs"),
         ({"network": "10.0.0.0/24"}, "smaller than a /22"),
+        ({"relay": {"listenerImage": "contoso.azurecr.io/caduceus-relay:latest"}}, "relay.listenerImage"),
+        ({"relay": {"listenerImage": IMAGE, "connectors": MANY}}, "one replica holds 16 connectors"),
+        ({"relay": {"registry": "contoso.azurecr.io"}}, "relay.registry"),
+        ({"gateway": {**GATEWAY, "partnerCertificates": {"hospital_lab": []}}}, "hospital_lab"),
+        ({"gateway": {**GATEWAY, "partnerAuthorities": ["MIIB"]}}, "is no certificate in PEM"),
         ({"stage": "prod"}, "is prod, and the stack is dev"),
     ],
 )
@@ -67,6 +79,33 @@ def test_what_cannot_be_together_is_refused(given, changed, said):
     """Azure says so after twenty minutes, or never: a private stack with a public broker deploys well."""
     with pytest.raises(StackInvalid, match=said):
         read_stack("dev", {**given, **changed})
+
+
+def test_an_authority_that_is_not_public_needs_a_tier_that_can_be_told_of_it(given, tmp_path):
+    """Microsoft Learn, "API gateway in Azure API Management": CA certificates are in every tier but Consumption."""
+    pem = Authority(tmp_path).certificate.read_text("utf-8")
+    with pytest.raises(StackInvalid, match="Consumption knows public authorities only"):
+        read_stack("dev", {**given, "gateway": {**GATEWAY, "partnerAuthorities": [pem]}})
+    told = read_stack("dev", {**given, "gateway": {**GATEWAY, "tier": "Developer", "partnerAuthorities": [pem]}})
+    assert told.gateway.partner_authorities == (pem,)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"gateway": {**GATEWAY, "partnerCertificates": {"hospital_labb": ["0" * 40]}}}, "partnerCertificates: .*labb"),
+        (
+            {"eventSubscribers": {"patient_ap": "00000000-0000-0000-0000-000000000000"}},
+            "eventSubscribers: .*patient_ap",
+        ),
+    ],
+)
+def test_a_name_that_nothing_in_interfaces_has_is_refused(given, changed, said):
+    """A misspelt interface is one whose partner shows no certificate, and nobody notices."""
+    registry = load_registry(REPOSITORY / "interfaces", "dev")
+    refuse_strangers(read_stack("dev", given), registry)
+    with pytest.raises(StackInvalid, match=said):
+        refuse_strangers(read_stack("dev", {**given, **changed}), registry)
 
 
 def test_values_that_pulumi_hands_on_as_text_are_read():

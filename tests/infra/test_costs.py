@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
+from datetime import UTC, datetime
 
 import pytest
 from pydantic.alias_generators import to_camel
@@ -12,9 +14,14 @@ from bench import scale
 from bench.prices import prices
 from bench.scale import GOAL, RECORDED, SIZES, Size, bill, envelope, instances, load
 from bench.stack_cost import fixed_costs, stack_of, table
+from bench.telemetry import CALL, HEARD, LINE, LINE_AGAIN, weight
 from infra import config
+from local.functions import TIMER, load_functions
+from local.ncrontab import parse_schedule
+from shared.observe.log import log
 from tests.infra.graph import REPOSITORY
 
+FUNCTIONS = load_functions()
 DEPLOY = (REPOSITORY / "docs" / "deploy.md").read_text("utf-8")
 SCALE = (REPOSITORY / "docs" / "scale.md").read_text("utf-8")
 
@@ -84,12 +91,44 @@ def test_fees_at_fifty_a_second_are_those_of_a_hand_calculation():
 
 
 def test_work_decides_where_much_comes_and_calls_where_little_does():
-    """Four functions called every other second are 2 instances, and the timer is up one second in thirty; 10,000
-    messages a second at 3.87 ms on half-used cores are 77.4."""
+    """Four functions called every other second are 2 instances; two timers are up one second in thirty, and one in
+    300; 10,000 messages a second at 3.87 ms on half-used cores are 77.4."""
     fifty = Size("", 50 * 86_400, 1, 512, "Standard")
-    assert instances(fifty, RECORDED) == pytest.approx(4 / 2 + 1 / 30)
+    assert instances(fifty, RECORDED) == pytest.approx(4 / 2 + 1 / 30 + 1 / 30 + 1 / 300)
     much = Size("", 10_000 * 86_400, 64, 2048, "Premium")
     assert instances(much, RECORDED) == pytest.approx(10_000 * 0.00387 / 0.5)
+
+
+def test_every_timer_of_the_hub_is_in_the_bill(graph):
+    """One that looks every other second is up half of the time, and nobody sees it: seconds between two looks."""
+    given = {one["name"]: one["value"] for one in graph.one("web:WebApp").inputs["siteConfig"]["appSettings"]}
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    looks = 0.0
+    for one in (one for one in FUNCTIONS if one.kind == TIMER):
+        text = given["CADUCEUS_REPLAY_TIMER"] if one.name == "replay" else one.trigger["schedule"]
+        schedule = parse_schedule(text)
+        first = schedule.next_after(begun)
+        between = (schedule.next_after(first) - first).total_seconds()
+        looks += 1 / between if between < 86_400 else 0.0  # once a day is nothing
+    assert pytest.approx(looks) == scale.TIMER_CALLS
+
+
+def test_telemetry_is_weighed_as_a_hand_weighs_it():
+    """At 50 a second and 20 interfaces, a second has half a call of the gateway and a third of a line, kept twice."""
+    fifty = Size("", 50 * 86_400, 1, 512, "Standard")
+    a_second = 0.5 * weight(CALL) + 20 / 60 * (weight(LINE) + weight(LINE_AGAIN) + 2 * 1.25 * len(HEARD))
+    silent = dataclasses.replace(RECORDED, log_lines=0.0, log_bytes=0.0)
+    assert scale.telemetry_bytes(fifty, silent) == pytest.approx(a_second * scale.MONTH_SECONDS)
+    loud = dataclasses.replace(RECORDED, log_lines=1.0, log_bytes=100.0)
+    more = scale.telemetry_bytes(fifty, loud) - scale.telemetry_bytes(fifty, silent)
+    assert more == pytest.approx(50 * scale.MONTH_SECONDS * (weight(LINE) + weight(LINE_AGAIN) + 250))
+
+
+def test_a_line_of_an_interface_is_as_long_as_it_is_taken_to_be(caplog):
+    """The model weighs a text of its own: it must be that of the code."""
+    with caplog.at_level(logging.INFO, logger="caduceus"):
+        log("interface_heard", interface="hospital_adt", count=3000)
+    assert caplog.messages == [HEARD]
 
 
 def test_a_message_costs_less_the_more_there_are():

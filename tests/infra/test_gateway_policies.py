@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from infra.config import Deprecation, Entra
+from infra.gateway.operations import ABOUT_PATIENTS, CACHEABLE, FHIR, HUB, OF_THIS_MOMENT
 from infra.gateway.policies import (
     BODY_LIMIT_BYTES,
     cached_policy,
@@ -87,11 +88,15 @@ def test_a_connector_is_known_by_name_and_needs_no_subscription(prod):
 def test_the_listener_speaks_to_the_gateway_as_connectors_do(prod):
     """One bridge for each connector, with the arguments that `relay.bridge` takes."""
     [container] = prod.one("app:ContainerApp").inputs["template"]["containers"]
-    assert container["command"] == ["python", "-m", "relay.bridge"]
+    assert "command" not in container  # the image's own: relay/service/Containerfile, run by tests/connector
     assert container["args"] == [
         "--relay", "sb://relay-contoso-prod.servicebus.windows.net/northgate-up",
         "--hub", "https://apim-contoso-prod.azure-api.net/connector",
         "--scope", "api://caduceus-prod/.default",
+        "--health-port", "8080",
+    ]  # fmt: skip
+    assert [(one["type"], one["httpGet"]["port"]) for one in container["probes"]] == [
+        ("Readiness", 8080), ("Liveness", 8080),
     ]  # fmt: skip
 
 
@@ -172,6 +177,17 @@ def test_nothing_is_kept_by_a_cache_on_the_way_unless_the_policy_keeps_it():
     lookup = ElementTree.fromstring(POLICIES["cached"]).find("inbound/cache-lookup")
     assert (lookup.get("downstream-caching-type"), lookup.get("must-revalidate")) == ("none", "true")
     assert [one.text for one in lookup.iter("vary-by-header")] == ["Authorization"]
+
+
+def test_every_read_is_kept_or_has_a_reason_why_not(dev, prod):
+    """A new read that nobody thought about is not kept; one that is, is of the list, and the page says why."""
+    reads = {one.id for one in (*FHIR, *HUB) if one.method == "GET"}
+    groups = (CACHEABLE, ABOUT_PATIENTS, OF_THIS_MOMENT)
+    assert frozenset().union(*groups) == reads
+    assert sum(map(len, groups)) == len(reads)
+    kept = {one.inputs["operationId"] for one in prod.of("apimanagement:ApiOperationPolicy")}
+    assert kept == CACHEABLE
+    assert dev.of("apimanagement:ApiOperationPolicy") == []  # Consumption has no cache of its own
 
 
 def test_a_deprecated_api_says_since_when_and_until_when():

@@ -32,6 +32,8 @@ PRODUCTION = {
     ("topic", "Azure Service Bus Data Sender",
      "Microsoft.ServiceBus/namespaces/sb-contoso-prod/queues/events-patient_app"),
     ("encryption", "Key Vault Crypto Service Encryption User", "Microsoft.KeyVault/vaults/kv-contoso-prod"),
+    ("listener", "AcrPull", "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-images/providers/"
+     "Microsoft.ContainerRegistry/registries/contoso"),
     ("listener", "Azure Relay Listener",
      "Microsoft.Relay/namespaces/relay-contoso-prod/hybridConnections/northgate-up"),
     (_CONNECTOR, "Azure Relay Sender", "Microsoft.Relay/namespaces/relay-contoso-prod/hybridConnections/northgate-up"),

@@ -10,6 +10,7 @@ import pytest
 from infra.components.alerts import window_minutes
 from infra.components.apis import calls_allowed
 from infra.hub import event_destinations, interfaces_of
+from local.functions import HTTP, load_functions
 from shared.registry import load_registry
 from tests.infra.graph import REPOSITORY
 
@@ -63,6 +64,26 @@ def test_no_line_that_an_alert_counts_is_left_out_by_sampling():
     """Azure keeps a share of what a busy hub logs, unless told otherwise: the line left out would be a false alarm."""
     insights = json.loads((REPOSITORY / "host.json").read_text("utf-8"))["logging"]["applicationInsights"]
     assert "Trace" in insights["samplingSettings"]["excludedTypes"].split(";")
+
+
+def test_what_runs_by_itself_writes_no_line_when_it_went_well():
+    """Begun and ended, for every execution, is most of a hub's bill for telemetry; its own lines and failures stay."""
+    levels = json.loads((REPOSITORY / "host.json").read_text("utf-8"))["logging"]["logLevel"]
+    busy = {one.name for one in load_functions() if one.kind != HTTP} - {"purge"}  # once a night
+    busy = {name for name in busy if not name.startswith("dead_letter")} | {"ingest"}  # and by accident
+    for name in busy:
+        assert (levels[f"Function.{name}"], levels[f"Function.{name}.User"]) == ("Warning", "Information")
+    assert (levels["Host.Results"], levels["Host.Aggregator"], levels["Azure"]) == ("Error", "Warning", "Warning")
+
+
+def test_the_workbook_counts_by_what_the_hub_says_and_not_by_address(graph):
+    """Behind a connector's listener without interface every address is the same."""
+    items = json.loads(graph.one("applicationinsights:Workbook").inputs["serializedData"])["items"]
+    queries = {item["name"]: item["content"]["query"] for item in items}
+    assert "interface_heard" in queries["Messages taken, by interface"]
+    assert not any("split(Url" in query or "{" in query for query in queries.values())
+    took = queries["Acknowledged within (ms): median, 95 and 99 of 100"]
+    assert took.startswith("AppRequests" if graph.stack.gateway.tier == "Consumption" else "ApiManagementGatewayLogs")
 
 
 def test_silence_is_fewer_than_one_call_in_the_window_the_interface_names(prod):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
-from bench import scale
+from bench import azure_operations, scale
 from bench.azure_operations import GOALS, IN_A_REQUEST, PARTITIONS, count
 from bench.scale import COUNTED_ENVELOPE, RECORDED
 from bench.stack_cost import stack_of
+from shared.observe.log import log
 from tests.infra.graph import REPOSITORY
 
 
@@ -22,6 +25,22 @@ def test_a_message_at_fifty_a_second_asks_no_more_of_azure_than_the_bars_say(cou
     table transactions and 0.05 blob writes a message, and under a dollar a million."""
     assert {name: counted[name] for name, bar in GOALS.items() if counted[name] > bar} == {}
     assert scale.at_fifty(scale.counts_of("counted", counted)) < 1
+
+
+def test_what_goes_well_writes_no_line_for_each_message(counted):
+    """A line is kept twice, and weighs twice a message: a million of them cost more than all the rest."""
+    assert (counted["log lines"], counted["log bytes"]) == (0.0, 0.0)
+
+
+def test_a_line_of_any_logger_would_be_counted():
+    """A count that hears nothing is no count."""
+    lines = azure_operations._Lines()
+    try:
+        logging.getLogger("of.whatever.library").info("four")
+        log("interface_heard", interface="x", count=1)  # by time, in the model
+    finally:
+        lines.stop()
+    assert lines.count == {"log_lines": 1, "log_bytes": 4}
 
 
 def test_the_bill_is_made_of_what_is_counted(counted):

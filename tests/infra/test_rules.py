@@ -115,6 +115,8 @@ BY_RULE = [
     ("silent", "apimanagement:Diagnostic", put("backend.request.dataMasking.queryParams", [])),
     ("fits-tier", "apimanagement:ProductPolicy", rewrite("<quota ", "<quota-by-key ")),
     ("fits-tier", "apimanagement:ApiManagementService", put("sku.name", "Consumption")),
+    ("asked", "apimanagement:ApiManagementService", put("hostnameConfigurations.0.negotiateClientCertificate", False)),
+    ("asked", "apimanagement:ApiManagementService", put("hostnameConfigurations", [])),
     ("limited", "apimanagement:ProductPolicy", gone),
     ("subscribed", "apimanagement:Api", lambda it: it.update(apiId="hub", subscriptionRequired=False)),
     ("subscribed", "apimanagement:Api", put("protocols", ["http", "https"])),

@@ -27,6 +27,21 @@ def test_production_keeps_what_test_keeps(graphs):
     }  # fmt: skip
 
 
+# Kinds whose name is one of the whole world's.
+_OF_THE_WORLD = (
+    "apimanagement:ApiManagementService", "eventgrid:Topic", "healthcareapis:Workspace", "keyvault:Vault",
+    "relay:Namespace", "servicebus:Namespace", "storage:StorageAccount", "web:WebApp",
+)  # fmt: skip
+
+
+def test_hubs_with_another_prefix_stand_side_by_side(prod):
+    """A region is a hub for each hospital network: what the world knows by name has the prefix in it, and so has the
+    group that holds all the rest."""
+    ids = [one.id for kind in (*_OF_THE_WORLD, "resources:ResourceGroup") for one in prod.of(kind)]
+    assert len(ids) >= len(_OF_THE_WORLD)
+    assert all(prod.stack.prefix in id_.rpartition("/")[2] for id_ in ids)
+
+
 def test_what_pulumi_up_needs_is_in_both_lists():
     """The tests install by pyproject.toml, Pulumi by infra/requirements.txt."""
     extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]

@@ -13,6 +13,7 @@ FOLDER = REPOSITORY / ".github" / "workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in FILES}
 ACTION = yaml.safe_load((REPOSITORY / ".github" / "actions" / "azure" / "action.yml").read_text("utf-8"))
+CONTAINERFILE = "relay/service/Containerfile"
 each_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
 
@@ -87,6 +88,20 @@ def test_every_target_of_make_and_every_command_exists():
     used = {target for command in commands() for target in re.findall(r"\bmake ([a-z-]+)", command)}
     assert {"lint", "test", "install-infra", "deploy"} <= used <= targets
     assert (REPOSITORY / "infra" / "policy" / "PulumiPolicy.yaml").exists()
+
+
+def test_the_listeners_image_is_built_on_a_base_by_digest_and_pushed_without_a_password():
+    """What is pinned is what was looked at; the registry is entered with GitHub's own token."""
+    job = WORKFLOWS["image"]["jobs"]["image"]
+    runs = [step.get("run", step.get("uses")) for step in job["steps"]]
+    order = [next(n for n, run in enumerate(runs) if word in run) for word in ("sha256", "azure/login", "az acr login")]
+    assert order == sorted(order)
+    *_, made = runs
+    assert "--build-arg PYTHON_IMAGE=" in made
+    assert f"--file {CONTAINERFILE}" in made
+    assert (REPOSITORY / CONTAINERFILE).exists()
+    assert made.index("docker run") < made.index("docker push")
+    assert "--password" not in "".join(runs)
 
 
 def test_nothing_that_a_stranger_writes_is_run_by_a_shell():

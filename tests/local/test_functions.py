@@ -67,6 +67,17 @@ def test_name_from_a_setting_is_refused(app, load):
         load()
 
 
+def test_a_schedule_that_is_a_setting_of_the_hub_is_looked_up(app, load, monkeypatch):
+    """In Azure each look of a timer is paid, on a laptop none is."""
+
+    @app.timer_trigger(arg_name="timer", schedule="%CADUCEUS_REPLAY_TIMER%")
+    def look(timer: func.TimerRequest) -> None: ...
+
+    monkeypatch.setenv("CADUCEUS_REPLAY_TIMER", "*/7 * * * * *")
+    [found] = load()
+    assert found.trigger["schedule"] == "*/7 * * * * *"
+
+
 def test_module_without_exactly_one_app_is_refused(monkeypatch):
     """Azure finds no functions then, and says so nowhere."""
     monkeypatch.setitem(sys.modules, "empty_app", ModuleType("empty_app"))

@@ -6,6 +6,7 @@ string opens an emulator and nothing else: `read_settings` refuses one anywhere 
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ class AzureClients:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        # In Azure the root logger takes every line of INFO, and the SDKs write two for each request, with its address.
+        logging.getLogger("azure").setLevel(logging.WARNING)
 
     @cached_property
     def credential(self) -> DefaultAzureCredential:
