@@ -17,6 +17,7 @@ from unittest import mock
 from azure.core.exceptions import HttpResponseError, ServiceResponseError
 from azure.servicebus.exceptions import ServiceBusConnectionError
 
+from shared.adapters.azure import holds
 from shared.adapters.azure.packed import unpack_delivery
 from shared.adapters.local import fhir_table
 from shared.adapters.local.database import Database
@@ -41,6 +42,8 @@ _NOWHERE = {
 
 class AzureSite:
     """Tables, blobs and queues of Azure in memory; the FHIR server is the laptop's store."""
+
+    stops_within_seconds = holds.FRESH_SECONDS  # of a destination: less
 
     def __init__(self, home: Path, clock: VirtualClock) -> None:
         found = {"CADUCEUS_ADAPTERS": "azure", "CADUCEUS_HOME": str(home), **SETTINGS, **_NOWHERE}

@@ -1,45 +1,48 @@
-"""Which cases there are: every fault at every step of the scenarios that are exhausted, and days drawn from seeds."""
+"""Which cases there are: every fault at every step of the scenarios that are exhausted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from tests.faults.case import LOCAL, run_case
+from tests.faults.case import LOCAL, Report, run_case
 from tests.faults.plan import Fault, Step
 from tests.faults.scenario import EXHAUSTED
 
 
 @cache
-def steps_of(scenario: str, where: str = LOCAL) -> tuple[Step, ...]:
-    """Return the steps of a scenario when nothing goes wrong."""
-    return run_case(f"{where}{scenario}").steps
+def when_all_is_well(scenario: str, where: str = LOCAL) -> Report:
+    """Return what a scenario comes to when nothing goes wrong, run once.
+
+    Args:
+        where: `LOCAL` or `AZURE`.
+    """
+    return run_case(f"{where}{scenario}")
 
 
 def every_case(where: str = LOCAL) -> Iterator[str]:
     """Yield each scenario, and each fault at each of its steps."""
     for scenario in EXHAUSTED:
-        yield f"{where}{scenario}"
-        for step in steps_of(scenario, where):
-            yield from _cases(scenario, step, tuple(Fault), where)
+        well = when_all_is_well(scenario, where)
+        yield well.case
+        for step in well.steps:
+            yield from _broken_at(well, step, Fault)
 
 
-def first_of_each(
-    scenario: str, stage: str = "", faults: tuple[Fault, ...] = tuple(Fault), where: str = LOCAL
-) -> Iterator[str]:
+def first_of_each(well: Report, faults: Iterable[Fault] = Fault, stage: str = "") -> Iterator[str]:
     """Yield each fault at the first step of each kind, a kind being a stage and a method of a port.
 
     Args:
-        stage: Only the steps of this one.
+        well: What a scenario comes to when nothing goes wrong.
         faults: Only these.
-        where: Whose steps they are: `LOCAL` or `AZURE`.
+        stage: Only the steps of this one.
     """
     seen: set[tuple[str, str]] = set()
-    for step in steps_of(scenario, where):
+    for step in well.steps:
         if (step.stage, step.name) not in seen and stage in ("", step.stage):
             seen.add((step.stage, step.name))
-            yield from _cases(scenario, step, faults, where)
+            yield from _broken_at(well, step, faults)
 
 
-def _cases(scenario: str, step: Step, faults: Iterable[Fault], where: str) -> Iterator[str]:
-    yield from (f"{where}{scenario}:{step.number}:{fault}" for fault in faults if step.takes(fault))
+def _broken_at(well: Report, step: Step, faults: Iterable[Fault]) -> Iterator[str]:
+    yield from (f"{well.case}:{step.number}:{fault}" for fault in faults if step.takes(fault))

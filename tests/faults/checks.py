@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import combinations
@@ -18,8 +19,6 @@ from tests.faults.worker import QUEUES
 if TYPE_CHECKING:
     from tests.faults.receiver import Receiver
     from tests.faults.world import Sent, World
-
-STOPS_WITHIN_SECONDS = 2.0  # decision 0130: how late a worker may read an order
 
 
 async def violations(world: World) -> list[str]:
@@ -118,12 +117,12 @@ def _of_order(world: World, receiver: Receiver, records: dict[str, MessageRecord
 
 def _of_stops(world: World, receiver: Receiver, records: dict[str, MessageRecord]) -> Iterator[str]:
     """Of what a person stopped, nothing arrives that came after the order, until it is let go on (decision 0130)."""
-    stops = [one for one in world.operator.stops if one.is_of_interface or one.name == receiver.name]
     for control_id, record in records.items():
-        sent, arrived = world.sent[control_id], receiver.taken.get(record.message)
-        for stop in stops:
+        sent = world.sent[control_id]
+        arrived = receiver.taken.get(record.message, math.inf)
+        for stop in world.operator.stops:
             is_meant = stop.name in (sent.message.source, receiver.name)
-            if is_meant and arrived is not None and stop.since + STOPS_WITHIN_SECONDS < sent.begun < arrived < stop.ended:
+            if is_meant and stop.since + world.stops_within_seconds < sent.begun and arrived < stop.ended:
                 yield f"{receiver.name}: {control_id} arrived while {stop.name} stood still"
 
 

@@ -25,6 +25,8 @@ PORTS = (
 class LocalSite:
     """A home folder."""
 
+    stops_within_seconds = 0.0
+
     def __init__(self, home: Path, clock: VirtualClock) -> None:
         self.settings = read_settings({"CADUCEUS_ADAPTERS": "local", "CADUCEUS_HOME": str(home), **SETTINGS})
         self.adapters: Any = None

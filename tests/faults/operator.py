@@ -33,10 +33,6 @@ class Stop:
     since: float
     ended: float = math.inf
 
-    @property
-    def is_of_interface(self) -> bool:
-        return self.name in ROUTES
-
 
 class Operator:
     """Does one thing after the other, each again until the hub says that it is done.

@@ -14,16 +14,22 @@ from typing import Any
 from unittest import mock
 
 from shared.adapters.local.fhir_store import LocalFhirStore
+from shared.adapters.local.holds import LocalHolds
 from shared.adapters.local.lanes import LocalLanes
 from shared.barriers import gate
+from shared.barriers.hold import Hold
 from shared.deliver import outputs, stage
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.stage import DeliverStage
 from shared.ingest import commit
 from shared.ingest.commit import Committer
+from shared.ingest.ordering import OrderingKeys
+from shared.ingest.receive import Ingest
 from shared.message import work
+from shared.message.errors.pipeline import NotForThisStage
 from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import DeliveryId
+from shared.message.state import MessageState
 from shared.message.work import items_of
 from shared.ports import MetaWrite, Ownership, Stored, Write
 
@@ -155,6 +161,60 @@ def send_a_token_before_its_row() -> Any:
     return mock.patch.multiple(Committer, _items=items_not_opened, _enqueue=enqueue_and_open)
 
 
+def take_no_notice_of_an_order() -> Any:
+    """Messages of an interface that a person stopped go on (decision 0130)."""
+
+    async def by_file(self: Hold, *, is_told: bool) -> Any:
+        return self._by_file
+
+    return mock.patch.object(Hold, "_paused", by_file)
+
+
+def deliver_to_a_paused_destination() -> Any:
+    """The turns of a destination that a person stopped begin all the same."""
+    ready_limit = stage._ready_limit
+    return mock.patch.object(stage, "_ready_limit", lambda status, now: ready_limit(replace(status, paused=False), now))
+
+
+def hold_only_what_is_paused() -> Any:
+    """What comes behind a held message under its ordering key, from another interface, is not held (decision 0130)."""
+    return mock.patch.object(Hold, "_causes", mock.AsyncMock(return_value={}))
+
+
+def forget_what_is_held_when_it_is_read() -> Any:
+    """What was held is in memory alone, from when it is read until it went on."""
+    held = LocalHolds.held
+
+    async def held_no_more(self: LocalHolds, stage: str, partition: int, after: str, limit: int) -> Any:
+        page = await held(self, stage, partition, after, limit)
+        await self.release(stage, page)
+        return page
+
+    return mock.patch.object(LocalHolds, "held", held_no_more)
+
+
+def refuse_a_copy_while_it_is_processed() -> Any:
+    """A copy of what is under way hears that it is, as with many an Idempotency-Key; its sender takes that for a no."""
+    acknowledge = Ingest._acknowledge
+
+    def acknowledge_what_is_through(self: Ingest, taken: Any) -> Any:
+        if not taken.reservation.is_new and taken.record.state is MessageState.QUEUED:
+            taken.refusal = NotForThisStage("MSH-10")
+        return acknowledge(self, taken)
+
+    return mock.patch.object(Ingest, "_acknowledge", acknowledge_what_is_through)
+
+
+def line_up_with_the_first_patient() -> Any:
+    """A message in FHIR is in order with one of the patients that it speaks of (rule R7)."""
+    keys_of_claims = OrderingKeys.keys_of_claims
+
+    async def first_key(self: OrderingKeys, claims: Any, interface: Any) -> Any:
+        return (await keys_of_claims(self, claims, interface))[:1]
+
+    return mock.patch.object(OrderingKeys, "keys_of_claims", first_key)
+
+
 PLANTED: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
@@ -168,6 +228,12 @@ PLANTED: dict[str, Plant] = {
         poison_takes_its_envelope_along,
         let_a_stale_write_win,
         send_a_token_before_its_row,
+        take_no_notice_of_an_order,
+        deliver_to_a_paused_destination,
+        hold_only_what_is_paused,
+        forget_what_is_held_when_it_is_read,
+        refuse_a_copy_while_it_is_processed,
+        line_up_with_the_first_patient,
     )
 }
 

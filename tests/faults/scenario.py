@@ -32,6 +32,7 @@ class Scenario:
     Attributes:
         copies: Control ids of messages that are sent a second time, after everything else of their sender.
         outages: Of destinations, in seconds of virtual time.
+        late: What one more sender sends, when every order to stand still has reached every worker.
     """
 
     name: str
@@ -39,10 +40,7 @@ class Scenario:
     copies: frozenset[str] = frozenset()
     outages: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     pauses: tuple[Pause, ...] = ()
-
-    @property
-    def messages(self) -> list[Message]:
-        return [message for sender in self.senders for message in sender]
+    late: tuple[Message, ...] = ()
 
 
 def small() -> Scenario:
@@ -54,10 +52,10 @@ def small() -> Scenario:
 
 
 def paused() -> Scenario:
-    """Return what is held: laboratory and a destination stand still from the first on, and FHIR comes in behind."""
-    app = (measurement("A1", 1), measurement("A2", 2, beside=1))
+    """Return what is held: a laboratory and a destination stand still from the first on, and FHIR comes in behind."""
+    late = (result("L1", 1), measurement("A2", 2, beside=1))
     pauses = (Pause("lab", 0.0, 20.0), Pause("keyed", 0.0, 40.0))
-    return Scenario("paused", ((result("L1", 1),), app), frozenset({"A1"}), pauses=pauses)
+    return Scenario("paused", ((measurement("A1", 1),),), frozenset({"A1"}), pauses=pauses, late=late)
 
 
 EXHAUSTED: dict[str, Callable[[], Scenario]] = {"small": small, "paused": paused}
@@ -75,9 +73,11 @@ def full(seed: str, size: int = 200) -> Scenario:
         sent["ward"].insert(chance.randrange(len(sent["ward"])), merge(f"M{number}", survivor, prior))
     chance.shuffle(sent["desk"])
     copies = frozenset(one.control_id for one in chance.sample(sent["ward"] + sent["lab"] + sent["app"], size // 10))
+    late = sent["app"][1::2]
+    del sent["app"][1::2]
     outages = {name: [_outage(chance)] for name in DESTINATIONS if name != "store" and chance.random() < 0.5}
     pauses = tuple(Pause(name, *_while(chance)) for name in (*ROUTES, *DESTINATIONS) if chance.random() < 0.2)
-    return Scenario(f"full {seed}", tuple(map(tuple, sent.values())), copies, outages, pauses)
+    return Scenario(f"full {seed}", tuple(map(tuple, sent.values())), copies, outages, pauses, tuple(late))
 
 
 def _any_message(chance: random.Random, number: int) -> Message:

@@ -23,10 +23,12 @@ class Site(Protocol):
 
     Attributes:
         adapters: Those of the operator and the checks, at which nothing goes wrong.
+        stops_within_seconds: How late a worker may read an order to stand still.
     """
 
     settings: Settings
     adapters: Any
+    stops_within_seconds: float
 
     def open(self) -> None:
         """Begin, or go on after `restart`."""

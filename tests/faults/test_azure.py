@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Iterator
+from itertools import chain, islice
 
 import pytest
 
 from tests.faults.case import AZURE, run_case
-from tests.faults.cases import first_of_each, small_steps
+from tests.faults.cases import first_of_each, when_all_is_well
+from tests.faults.scenario import EXHAUSTED
 from tests.faults.plan import Fault
 from tests.faults.planted_azure import PLANTED
 
@@ -34,11 +36,10 @@ def test_nothing_is_broken_in_azure_when_nothing_goes_wrong():
 
 def test_faults_between_the_calls_of_services_break_no_promise():
     """One call of a port is several of a service: a laptop's harness cannot strike between them."""
-    steps = small_steps(AZURE)
     cases = [
         case
         for number, fault in enumerate(Fault)
-        for case in islice(first_of_each(steps, faults=(fault,), where=AZURE), number % 4, None, PART)
+        for case in islice(first_steps(fault), number % 4, None, PART)
     ]
     reports = [run_case(case) for case in cases]
 
@@ -54,11 +55,16 @@ def test_day_in_azure_breaks_no_promise():
     assert not report.broken, report
 
 
+def first_steps(fault: Fault) -> Iterator[str]:
+    wells = [when_all_is_well(scenario, AZURE) for scenario in EXHAUSTED]
+    return chain.from_iterable(first_of_each(well, [fault]) for well in wells)
+
+
 @pytest.mark.parametrize("bug", PLANTED)
 def test_bug_planted_in_an_adapter_is_found(bug):
     """A harness that finds nothing has to show that there was nothing to find."""
     stage, faults = SEARCH[bug]
-    cases = [f"{AZURE}small", *first_of_each(small_steps(AZURE), stage, faults, AZURE)]
+    cases = [f"{AZURE}small", *first_of_each(when_all_is_well("small", AZURE), faults, stage)]
     with PLANTED[bug]():
         found = next((report for report in map(run_case, cases) if report.broken), None)
 

@@ -17,7 +17,7 @@ from shared.adapters.local.work_thread import WorkThread
 from shared.message.identifiers import DeliveryId
 from shared.message.state import MessageState
 from tests.faults.deployment import DESTINATIONS, registry
-from tests.faults.messages import ROUTES, Message, merge
+from tests.faults.messages import Message, merge
 from tests.faults.operator import Operator
 from tests.faults.plan import Fault, Plan
 from tests.faults.receiver import Receiver
@@ -36,6 +36,7 @@ REST_SECONDS = LOCK_SECONDS + 240
 GOES_ON_SECONDS = 15.0
 TICK_SECONDS = 0.5
 PAUSE_SECONDS = 30.0
+LATE_SECONDS = 3.0
 OpenSite = Callable[[VirtualClock], Site]
 FINAL = frozenset(
     {MessageState.ROUTED, MessageState.FILTERED, MessageState.QUARANTINED, MessageState.REFUSED, MessageState.DISCARDED}
@@ -101,6 +102,7 @@ class World:
         self._loop.create_task(self._keep_time())
         for sender in self.scenario.senders:
             self._begin(self._send_all(sender))
+        self._begin(self._send_all(self.scenario.late, after_seconds=LATE_SECONDS))
         for pause in self.scenario.pauses:
             self._begin(self.operator.pause(pause))
         while not await self._is_at_rest():
@@ -152,8 +154,14 @@ class World:
                 self._interfered += 1
                 self._begin(self._send(merge(f"M9{self._interfered}", *self._chance.sample(range(1, 5), 2))))
             case Fault.HALT | Fault.PAUSE:
-                name = self._chance.choice([*(ROUTES if fault is Fault.HALT else DESTINATIONS)])
+                busiest = self.scenario.senders[0][0].source
+                name = busiest if fault is Fault.HALT else self._chance.choice([*DESTINATIONS])
                 self._begin(self.operator.pause(Pause(name, self.now(), PAUSE_SECONDS)))
+
+    @property
+    def stops_within_seconds(self) -> float:
+        """How late a worker may read an order to stand still."""
+        return self._site.stops_within_seconds
 
     async def give_away(self, lock: Any) -> None:
         """Let others have a session, whatever its worker believes."""
@@ -208,7 +216,8 @@ class World:
         self.workers.append(worker)
         worker.start()
 
-    async def _send_all(self, messages: Sequence[Message]) -> None:
+    async def _send_all(self, messages: Sequence[Message], after_seconds: float = 0.0) -> None:
+        await asyncio.sleep(after_seconds)
         for message in messages:
             await self._send(message)
             await asyncio.sleep(self._chance.expovariate(1 / 0.01))
