@@ -21,17 +21,21 @@ def redirect(texts: Sequence[bytes], names: Mapping[bytes, bytes]) -> tuple[Piec
     """
     if sum(map(len, texts)) > _SPLIT_UP_TO_BYTES:
         return _redirect_large(texts, names)
-    targets: list[list[bytes]] = [[] for _ in texts]
-    first, *others = b"\n".join(texts).split(_IN_JSON)  # a regex takes five times as long over a record
-    pieces, line = [first], first.count(b"\n")
-    for other in others:
-        end = other.index(b'"')
-        url = other[:end]
-        target = names.get(url, url)
-        targets[line].append(target)
-        pieces.append(target + other[end:])
-        line += other.count(b"\n", end)
-    return [_IN_JSON.join(pieces)], targets
+    lines: list[bytes] = []
+    targets: list[list[bytes]] = []
+    for text in texts:
+        found: list[bytes] = []
+        first, *others = text.split(_IN_JSON)  # a regex takes five times as long
+        pieces = [first]
+        for other in others:
+            end = other.index(b'"')
+            url = other[:end]
+            target = names.get(url, url)
+            found.append(target)
+            pieces.append(target + other[end:])
+        lines.append(_IN_JSON.join(pieces) if found else text)
+        targets.append(found)
+    return [b"\n".join(lines)], targets
 
 
 def _redirect_large(texts: Sequence[bytes], names: Mapping[bytes, bytes]) -> tuple[Pieces, list[list[bytes]]]:
@@ -67,9 +71,9 @@ def refers(node: Any, targets: Set[str]) -> bool:
     """Tell whether a resource refers to one of the targets."""
     if isinstance(node, dict):
         return node.get("reference") in targets or any(
-            refers(value, targets) for value in node.values() if value.__class__ in _NESTED
+            refers(value, targets) for value in node.values() if type(value) in _NESTED
         )
-    return isinstance(node, list) and any(refers(item, targets) for item in node if item.__class__ in _NESTED)
+    return isinstance(node, list) and any(refers(item, targets) for item in node if type(item) in _NESTED)
 
 
 def subject_of(resource: Resource) -> str:

@@ -18,14 +18,16 @@ class SharedEntry(dict[str, Any]):
 
     Attributes:
         text: Its resource as JSON, once it was written; None where that holds a decimal, which each bundle notes.
+        whole: All of it as JSON, once a bundle was joined of it and others.
         sound: Once judged sound: its fullUrl, its type, how long it is without its id, and where its references lead.
     """
 
-    __slots__ = ("sound", "text")
+    __slots__ = ("sound", "text", "whole")
 
     def __init__(self, entry: Json) -> None:
         super().__init__(entry)
         self.text: bytes | None = None
+        self.whole: orjson.Fragment | None = None
         self.sound: tuple[str, str, int, Leads] | None = None
 
 
@@ -50,11 +52,11 @@ def write_entries(entries: Iterable[Json]) -> Written:
     note = noting(decimals)
     texts = []
     for entry in entries:
-        text = entry.text if entry.__class__ is SharedEntry else None
+        text = entry.text if type(entry) is SharedEntry else None
         if text is None:
             before = len(decimals)
             text = orjson.dumps(entry["resource"], note)
-            if entry.__class__ is SharedEntry and len(decimals) == before:
+            if type(entry) is SharedEntry and len(decimals) == before:
                 entry.text = text
         texts.append(text)
     return Written(texts, bool(decimals))
@@ -68,7 +70,16 @@ def join_entries(bundle: Json, texts: Iterable[bytes]) -> bytes:
         texts: Their resources as JSON, in the same order.
     """
     pairs = zip(bundle["entry"], texts, strict=True)
-    return orjson.dumps({**bundle, "entry": [{**entry, "resource": orjson.Fragment(text)} for entry, text in pairs]})
+    return orjson.dumps({**bundle, "entry": [_joined(entry, text) for entry, text in pairs]})
+
+
+def _joined(entry: Json, text: bytes) -> Json | orjson.Fragment:
+    """Return an entry with its resource as it is written; one that is shared is written once, whole."""
+    if not isinstance(entry, SharedEntry) or entry.text is not text:
+        return {**entry, "resource": orjson.Fragment(text)}
+    if entry.whole is None:
+        entry.whole = orjson.Fragment(orjson.dumps({**entry, "resource": orjson.Fragment(text)}))
+    return entry.whole
 
 
 def transaction(entries: Iterable[Json], **elements: Any) -> Json:

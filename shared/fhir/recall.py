@@ -47,7 +47,7 @@ def is_plainly_sound(bundle: Json, texts: Sequence[bytes] | None) -> bool:
         return False
     return (
         plain.are_puts()
-        and are_valid(plain.by_type(bundle), plain.known)
+        and are_valid(plain.by_type(bundle), plain.urls)
         and plain.are_plain()
         and plain.lead_to_one_another()
         and plain.are_different()
@@ -61,34 +61,38 @@ class _Plain:
         KeyError, TypeError: they are not.
     """
 
-    __slots__ = ("entries", "fresh", "has_others", "known", "leads", "lengths")
+    __slots__ = ("entries", "fresh", "has_others", "known", "leads", "lengths", "urls")
 
     def __init__(self, entries: list[Json], texts: Sequence[bytes] | None) -> None:
         self.entries = entries
         self.known: dict[str, str] = {}  # the types of the resources by fullUrl
+        self.urls: list[str] = []  # the fullUrls that were not judged before, with their entry
         self.lengths: list[int] = []  # what is equal is equally long, in whatever order it is said
         self.leads: Leads = {}  # of what is recalled
         self.fresh: list[Fresh] = []
         self.has_others = False
         known, lengths, types = self.known, self.lengths, resource_types()
         for entry, text in zip(entries, texts or write_entries(entries).texts, strict=True):
-            if entry.__class__ is SharedEntry and entry.sound is not None:
+            if type(entry) is SharedEntry and entry.sound is not None:
                 url, known[url], length, leads = entry.sound
                 lengths.append(length)
-                self.leads.update(leads)
+                if leads:
+                    self.leads.update(leads)
                 continue
             resource = entry["resource"]
             name, resource_id = resource["resourceType"], resource["id"]
             if len(entry) != 3 or name not in types or entry["request"] != _put(name, resource_id):
                 self.has_others = True
                 return
-            known[entry["fullUrl"]] = name
+            url = entry["fullUrl"]
+            known[url] = name
+            self.urls.append(url)
             lengths.append(len(text) - len(resource_id))
             said = b""
             if name in RECURRING:
                 said = text
             elif name == HEADER:
-                said = _said(resource_id, entry["fullUrl"], text)
+                said = _said(resource_id, url, text)
             recalled = _sound.get(said) if said else None
             if recalled is None:
                 self.fresh.append((name, entry, text, said))
@@ -123,7 +127,7 @@ class _Plain:
             resource = entry["resource"]
             if name in RESOURCES and not RESOURCES[name][1](resource):
                 return False
-            leads: Leads | None = {} if said or entry.__class__ is SharedEntry else None
+            leads: Leads | None = {} if said or type(entry) is SharedEntry else None
             if not _is_plain(resource, shape_of(name, b'xtension":' in text).ways[tuple(resource)], known, leads):
                 return False
             if leads is None:
@@ -140,13 +144,13 @@ class _Plain:
 
     def are_different(self) -> bool:
         """Tell whether no resource says what another says."""
+        first: dict[int, Json] = {}
         alike: dict[int, list[Json]] = {}
         for length, entry in zip(self.lengths, self.entries, strict=True):
-            if length in alike:
-                alike[length].append(entry["resource"])
-            else:
-                alike[length] = [entry["resource"]]
-        return all(_are_different(resources) for resources in alike.values() if len(resources) > 1)
+            other = first.setdefault(length, entry)
+            if other is not entry:
+                alike.setdefault(length, [other["resource"]]).append(entry["resource"])
+        return all(map(_are_different, alike.values()))
 
 
 def _are_different(alike: list[Json]) -> bool:
@@ -160,7 +164,7 @@ def _are_different(alike: list[Json]) -> bool:
 def _subject(resource: Json) -> object:
     """Return part of what a resource of valid form says: the first code of what it is about, where it has one."""
     code = resource.get("code")
-    if code.__class__ is dict and "coding" in code:
+    if type(code) is dict and "coding" in code:
         return code["coding"][0].get("code")
     about = code or resource.get("identifier") or resource.get("name")
     return orjson.dumps(about, write_decimal, orjson.OPT_SORT_KEYS)
@@ -197,7 +201,7 @@ def _is_plain(element: Json, ways: list[Way], known: dict[str, str], leads: Lead
     """
     for key, targets, child in ways:
         value = element[key]
-        for item in value if value.__class__ is list else (value,):
+        for item in value if type(value) is list else (value,):
             if targets is not None:
                 if "reference" in item:
                     reference = item["reference"]

@@ -90,9 +90,9 @@ def put(resource: Resource, row: Row, built: Any) -> None:
     if row.many:
         if built:
             holder[leaf] = [*holder[leaf], *built] if leaf in holder else [*built]
-    elif built.__class__ is Unmapped:
+    elif type(built) is Unmapped:
         holder["_" + leaf] = built.extension
-    elif leaf in holder and built.__class__ is dict:
+    elif leaf in holder and type(built) is dict:
         holder[leaf] = {**holder[leaf], **built}
     else:
         holder[leaf] = built
@@ -136,7 +136,7 @@ def _reader_of_each(row: Row) -> Build:
             return None
         if scope.trace is not None:
             scope.take(row)
-        return built if built.__class__ is list else [built]
+        return built if type(built) is list else [built]
 
     def read_each(raw: str, scope: Scope) -> list[Any] | None:
         found: list[Any] = []
@@ -146,7 +146,7 @@ def _reader_of_each(row: Row) -> Build:
             if built is not None:
                 if scope.trace is not None:
                     scope.take(row)
-                found += built if built.__class__ is list else [built]
+                found += built if type(built) is list else [built]
         return found or None
 
     return read

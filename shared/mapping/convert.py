@@ -106,9 +106,16 @@ def _not_owned(code: str, owned: frozenset[str]) -> frozenset[str]:
 
 def _resource_changes(scope: Scope, not_owned: frozenset[str]) -> list[ResourceChange]:
     """Return a note for each entry that needs one."""
+    changes: list[ResourceChange] = []
     notes = scope.notes
-    return [
-        ResourceChange(url, **{"provisional": provisional, **notes[url]}) if url in notes else ResourceChange(url, True)
-        for url, entry in scope.entries.items()
-        if (provisional := entry["resource"]["resourceType"] in not_owned) or url in notes
-    ]
+    for url, entry in scope.entries.items():
+        provisional = entry["resource"]["resourceType"] in not_owned
+        said = notes.get(url)
+        if said is None:
+            if provisional:
+                changes.append(ResourceChange(url, True))
+        elif "provisional" in said:
+            changes.append(ResourceChange(url, **said))
+        else:
+            changes.append(ResourceChange(url, provisional, **said))
+    return changes

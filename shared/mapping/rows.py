@@ -153,7 +153,7 @@ def fill(resource: Resource, segment: Segment, table: Table, scope: Scope) -> No
         else:
             scope.number = number
             built = row.read(raw, scope)
-        if leaf and built and leaf not in resource and built.__class__ is not Unmapped:
+        if leaf and built and leaf not in resource and type(built) is not Unmapped:
             resource[leaf] = [*built] if is_list else built
         elif built is not None:
             put(resource, row, built)
@@ -168,7 +168,7 @@ def values(row: Row, segment: Segment, scope: Scope, resource: Resource) -> list
         return []
     scope.segment = segment
     built = _built(raw, row, segment, scope, resource)
-    return [] if built is None else built if built.__class__ is list else [built]
+    return [] if built is None else built if type(built) is list else [built]
 
 
 def first(row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
@@ -178,7 +178,7 @@ def first(row: Row, segment: Segment, scope: Scope, resource: Resource) -> Any:
         return None
     scope.segment = segment
     built = _built(raw, row, segment, scope, resource)
-    if built.__class__ is list:
+    if type(built) is list:
         return built[0] if built else None
     return built
 

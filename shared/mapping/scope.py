@@ -402,7 +402,7 @@ class Scope:
 
 
 def _shared(entry: Resource) -> Resource:
-    return entry if entry.__class__ is SharedEntry else SharedEntry(entry)
+    return entry if type(entry) is SharedEntry else SharedEntry(entry)
 
 
 def _says_the_same(one: Resource, other: Resource) -> bool:
@@ -417,7 +417,7 @@ def _redirected(value: Any, instead: dict[str, str]) -> Any:
     if isinstance(value, dict):
         made = {name: _redirected(inner, instead) for name, inner in value.items()}
         target = made.get("reference")
-        if target.__class__ is str:  # Consent.provision.data and CarePlan.activity have a Reference of that name
+        if type(target) is str:  # Consent.provision.data and CarePlan.activity have a Reference of that name
             made["reference"] = instead.get(target, target)
         return made if any(made[name] is not inner for name, inner in value.items()) else value
     if isinstance(value, list):

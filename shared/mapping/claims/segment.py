@@ -18,7 +18,8 @@ _ADMITTED = re.compile(r"[12]\d{7}", re.ASCII)  # a day at least: what is none w
 def person_claim(pid: Segment, sender: Sender) -> Claim:
     """Return the claim of a PID: PID-3, then the older PID-2 and PID-4."""
     fields = pid.fields
-    mother = frozenset(pid.components(raw)[0] for raw in pid.repeats(21)) if len(fields) > 21 else _NONE
+    named = len(fields) > 21 and fields[21]
+    mother = frozenset(pid.components(raw)[0] for raw in pid.repeats(21)) if named else _NONE
     identifiers, flags = trusted_identifiers(pid, (3, 2, 4), sender, excluded=mother)
     family, birth_date = pid.text(5).upper(), pid.text(7)[:8]
     return Claim("Patient", _place(pid), identifiers, _fallback(pid, sender), family, birth_date, flags)
