@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.failure import UNREACHABLE, CommandFailed
-from cli.hub_client import HubClient
+from cli.hub_client import LONG_SECONDS, HubClient
 from cli.options import DEFAULT_HUB, Hub, Json
 from cli.screen import console, print_json, print_table
 
@@ -38,9 +38,9 @@ def affected(
     client = HubClient(hub)
     if reveal:
         asked = {name: value for name, value in given.items() if value is not None}
-        answer = client.post("/hub/affected/reveal", {**asked, "reason": reason or ""})
+        answer = client.post("/hub/affected/reveal", {**asked, "reason": reason or ""}, LONG_SECONDS)
     else:
-        answer = client.get("/hub/affected", given)
+        answer = client.get("/hub/affected", given, seconds=LONG_SECONDS)
     if as_json:
         print_json(answer)
     elif reveal:

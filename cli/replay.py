@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.hub_client import HubClient, segment
+from cli.hub_client import LONG_SECONDS, HubClient, segment
 from cli.options import DEFAULT_HUB, Hub, Json
 from cli.screen import console, print_json, print_table
 
@@ -59,7 +59,7 @@ def replay(
     }
     order = {name: value for name, value in given.items() if value is not None}
     client = HubClient(hub)
-    plan = client.post("/hub/replays/plan", order)
+    plan = client.post("/hub/replays/plan", order, LONG_SECONDS)
     if not as_json:
         _print_plan(plan)
     if not yes:

@@ -19,7 +19,7 @@ from shared.deliver.outputs import Output, Outputs
 from shared.deliver.pace import Pace
 from shared.deliver.settle import advances, may_resend, settle, skipped
 from shared.message.delivery import Answer, Attempt, Delivery, Verdict, accepted_at
-from shared.message.envelope import Item, Wake, encode_wake
+from shared.message.envelope import Item, Wake, encode_wake, is_older
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import AnswerMissing, PoisonMessage
 from shared.message.errors.storage import EnvelopeUnreadable
@@ -314,8 +314,6 @@ class DeliverStage:
                 settled, attempt = await self._deliver(row, work, before)
             work.add(settled, attempt)
             before.append(settled)
-            if row.item.run != LIVE and attempt is not None:  # what follows it asks what a replay has brought
-                await work.write()
             if not advances(settled):
                 work.stopped.add(row.lane)
 
@@ -355,7 +353,7 @@ class DeliverStage:
         """Tell whether the destination has what a replay brings, and nothing older of the key came after it (R8).
 
         Args:
-            before: What became of the lane's rows in this round; live ones among them may not be written yet.
+            before: What became of the lane's rows in this round: they may not be written yet.
         """
         replay = await self._replays.get(row.item.run)
         if replay is not None and replay.resends_accepted:
@@ -363,7 +361,9 @@ class DeliverStage:
         newest = {one.id: one for one in (*await self._lanes.deliveries(row.item.message), *before)}.values()
         mine = [one for one in newest if one.item.message == row.item.message]
         position = accepted_at(mine, row.destination, output.sha256)
-        return position is not None and not await self._replays.overtaken(row, position)
+        if position is None or any(_overtook(one, row, position) for one in before):
+            return False
+        return not await self._replays.overtaken(row, position)
 
     async def _send(self, row: Delivery, output: Output, work: _Round, deadline: datetime) -> Answer:
         """Return the destination's answer; an error of ours stops this delivery alone, for good the third time (R5)."""
@@ -403,6 +403,17 @@ class DeliverStage:
         ]
         if outgoing:
             await self._queue.send(DELIVER_QUEUE, outgoing)
+
+
+def _overtook(one: Delivery, row: Delivery, position: int) -> bool:
+    """Tell whether a replay has brought something older of the row's key since this position."""
+    is_replayed = one.item.run != LIVE and one.item.key == row.item.key
+    return (
+        is_replayed
+        and one.position > position
+        and one.may_have_arrived
+        and is_older(one.item.message, one.item.sequence, row.item)
+    )
 
 
 def _give_back(row: Delivery, work: _Round) -> None:

@@ -40,6 +40,9 @@ class ArchiveRef(NamedTuple):
     at: str
 
 
+_MILLISECONDS = 12  # hexadecimal digits of the time in a message id
+
+
 class Item(NamedTuple):
     """One message on its way through a stage, or the token of one that is in order with several keys.
 
@@ -78,6 +81,17 @@ class Item(NamedTuple):
     def by_reference(self) -> Item:
         """Return the same item without its body."""
         return self if self.body is None else self._replace(body=None)
+
+
+def is_older(message: MessageId, sequence: Sequence, item: Item) -> bool:
+    """Tell whether a message came before another: by number within a source, by the time of receipt across sources.
+
+    Of one millisecond and two sources, either may be the older one.
+    """
+    if sequence.source == item.sequence.source:
+        return sequence[1:] < item.sequence[1:]
+    moment = item.message.index("-") + 1 + _MILLISECONDS
+    return message[:moment] <= item.message[:moment]
 
 
 @dataclass(frozen=True, slots=True)

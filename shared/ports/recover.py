@@ -35,7 +35,10 @@ class History(Protocol):
         ...
 
     async def of_key(self, key: OrderingKey, after: int = 0, limit: int = 500) -> list[Numbered]:
-        """Return the messages of an ordering key in order, with numbers above ``after``."""
+        """Return the messages of an ordering key in order, with numbers above ``after``.
+
+        Fewer than ``limit`` are all that there are.
+        """
         ...
 
 

@@ -24,6 +24,7 @@ from shared.recover.request import Order
 COMPARED = 1000  # messages whose outputs are made to compare them; the plan says how many they were
 SHOWN = 20  # patients
 _PAGE = 500
+_KEYS_IN_A_TURN = 20  # some milliseconds
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 NEW = "new"  # the destination never accepted the message
@@ -95,6 +96,8 @@ class Planner:
             tally.selected += 1
             if tally.patients.add(one.record.key):
                 await self._follow(one, replay, tally)
+                if tally.patients.keys % _KEYS_IN_A_TURN == 0:
+                    await asyncio.sleep(0)  # others want to go on
         return self._told(order, tally)
 
     async def _selected(self, replay: Replay, selection: Selection) -> AsyncIterator[Numbered]:
@@ -104,7 +107,7 @@ class Planner:
             for one in page:
                 if await is_wanted(one.record, replay, self._lanes):
                     yield one
-            await asyncio.sleep(0)  # others want to go on
+            await asyncio.sleep(0)
 
     async def _follow(self, first: Numbered, replay: Replay, tally: _Tally) -> None:
         """Count what a replay takes of a key, and what it would send anew."""
@@ -116,8 +119,12 @@ class Planner:
         alone = await self._numbers(first.record.key, replay) if is_compared and replay.allows_stale else None
         changed: set[DestinationId] = set()
         reached = first.number - 1
-        while page := await self._history.of_key(first.record.key, reached, _PAGE):
-            reached = page[-1].number
+        is_more = True
+        while is_more:
+            page = await self._history.of_key(first.record.key, reached, _PAGE)
+            if is_more := len(page) == _PAGE:
+                reached = page[-1].number
+                await asyncio.sleep(0)
             for one in filter(is_taken, page):
                 tally.following += 1
                 if tally.compared >= COMPARED:
@@ -126,7 +133,6 @@ class Planner:
                     await self._count_set_back(one.record, replay, tally)
                 else:
                     await self._compare(one.record, replay, tally, changed)
-            await asyncio.sleep(0)
 
     async def _numbers(self, key: OrderingKey, replay: Replay) -> set[int]:
         """Return which messages of a key were selected, as many as are compared."""

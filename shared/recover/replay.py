@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from shared.registry import Registry
 
 ROOM = 1000  # messages of a replay under way at a time: live traffic of other keys waits for no more than these
+_SELECTED = 1000  # messages that are looked at with one write
+_REMEMBERED = 20_000
 _PAGE = 200
 _KEYS = 100  # that are looked at together, each this far
 _PAGE_OF_KEY = 50
@@ -74,7 +76,8 @@ class Replayer:
 
     async def _select(self, replay: Replay) -> None:
         reached = replay.reached
-        while page := await self._history.select(replay.selection, reached, _PAGE):
+        seen: set[OrderingKey] = set()  # a key is open from its first message on: the others change nothing
+        while page := await self._history.select(replay.selection, reached, _SELECTED):
             reached = page[-1].number
             wanted = [one for one in page if await is_wanted(one.record, replay, self._lanes)]
             if replay.allows_stale:
@@ -82,9 +85,13 @@ class Replayer:
                     replay.run, [one.record.message for one in wanted if is_taken(one)], (), reached
                 )
                 continue
-            first: dict[str, Numbered] = {}
+            first: dict[OrderingKey, Numbered] = {}
             for one in wanted:
-                first.setdefault(one.record.key, one)
+                if one.record.key not in seen:
+                    first.setdefault(one.record.key, one)
+            seen.update(first)
+            if len(seen) > _REMEMBERED:
+                seen.clear()
             keys = [
                 OpenKey(one.record.key, one.number - 1)
                 for one in first.values()

@@ -18,13 +18,13 @@ from tests.pipeline.messages import batch
 from tests.pipeline.mllp_source import admission
 from tests.pipeline.test_kill import field
 
-pytestmark = pytest.mark.slow
-
 MESSAGES = int(os.environ.get("CADUCEUS_TEST_REPLAYED", "400"))
 SECONDS = 60.0 + MESSAGES / 10
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 2 * SECONDS)]
 PATIENTS = 512
 CONNECTIONS = 8
 KILLED_AT = (0.2, 0.5, 0.8)  # of what the replay sends
+SEND_SECONDS = 1 if MESSAGES < 10_000 else 10  # what is not answered in time, in an hour's run, waits in review
 SAID_EVERY = 5_000  # messages
 BATCH = 200  # messages of one request
 LOOK_SECONDS = 0.2  # between two questions to the hub
@@ -68,7 +68,8 @@ def hub(tmp_path, receiver):
     (folder / "ward" / "interface.toml").write_text(INTERFACE, encoding="utf-8")
     (folder / "destinations").mkdir()
     write_lab(folder, receiver, is_idempotent=True)
-    process = HubProcess(tmp_path, folder, {"CADUCEUS_SEND_TIMEOUT_SECONDS": "1", "CADUCEUS_CLOCK_SKEW_SECONDS": "0"})
+    limits = {"CADUCEUS_SEND_TIMEOUT_SECONDS": str(SEND_SECONDS), "CADUCEUS_CLOCK_SKEW_SECONDS": "0"}
+    process = HubProcess(tmp_path, folder, limits)
     yield process
     process.close()
 

@@ -27,7 +27,7 @@ from shared.adapters.azure.session_state import STOPPED, Owner, Waiting, is_wait
 from shared.adapters.azure.table import Row, Step, key, tag_of
 from shared.adapters.instant import optional_instant, optional_microseconds
 from shared.message.delivery import Attempt, Delivery
-from shared.message.envelope import Item
+from shared.message.envelope import Item, is_older
 from shared.message.identifiers import LIVE, MessageId, OrderingKey, RunId
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.state import FINAL
@@ -36,7 +36,6 @@ OWNER = "owner"
 SESSIONS = "sessions"
 END = "~"
 
-_MILLISECONDS = 12  # hexadecimal digits of the time in a message id
 _HIGHEST = 10**20 - 1
 _ATTEMPTS_KEPT = 200  # the newest of one delivery: a column holds 32,000 characters
 
@@ -165,14 +164,8 @@ class Sent:
     sequence: SourceSequence
 
     def is_older_than(self, item: Item) -> bool:
-        """Tell whether it came before: by number within a source, by the time of receipt across sources.
-
-        Of one millisecond and two sources, either may be the older one.
-        """
-        if self.sequence.source == item.sequence.source:
-            return self.sequence[1:] < item.sequence[1:]
-        moment = item.message.index("-") + 1 + _MILLISECONDS
-        return self.message[:moment] <= item.message[:moment]
+        """Tell whether it came before."""
+        return is_older(self.message, self.sequence, item)
 
 
 def sent_of(row: Row) -> Sent:
