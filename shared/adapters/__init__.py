@@ -16,6 +16,7 @@ from shared.ports import (
     History,
     Holds,
     Identities,
+    Intake,
     Lanes,
     Ledger,
     Publisher,
@@ -58,6 +59,11 @@ class Adapters(Protocol):
 
     @property
     def queue(self) -> Queue: ...
+
+    @property
+    def intake(self) -> Intake | None:
+        """Ledger and queue as one; None: they are two, and ingest asks one after the other."""
+        ...
 
     @property
     def lanes(self) -> Lanes: ...

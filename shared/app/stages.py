@@ -35,6 +35,7 @@ class Stages(Parts):
             ledger=self.adapters.ledger,
             barriers=self.adapters.barriers,
             queue=self.adapters.queue,
+            intake=self.adapters.intake,
             partitions=self.settings.partitions,
             inline_limit_bytes=self.settings.inline_limit_bytes,
         )

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.ingest.duplicates import Sent, duplicate_key
@@ -19,7 +20,7 @@ from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import UNSENT, MessageState
 from shared.observe.log import log_failure
-from shared.ports import Archive, Barriers, Clock, Ledger, Outgoing, Queue
+from shared.ports import Archive, Barriers, Clock, Intake, Ledger, Outgoing, Parcel, Queue
 
 if TYPE_CHECKING:
     from shared.registry import Interface
@@ -86,6 +87,7 @@ class Committer:
         ledger: Ledger,
         barriers: Barriers,
         queue: Queue,
+        intake: Intake | None,
         partitions: int,
         inline_limit_bytes: int,
     ) -> None:
@@ -94,6 +96,7 @@ class Committer:
         self._ledger = ledger
         self._barriers = barriers
         self._queue = queue
+        self._intake = intake
         self._partitions = partitions
         self._inline_limit = inline_limit_bytes
         self._waiting: list[_Request] = []
@@ -161,19 +164,29 @@ class Committer:
                 _settle(group, None)
 
     async def _commit(self, taken: Sequence[Taken]) -> None:
-        await self._reserve(taken)
-        await self._enqueue([each for each in taken if _is_to_send(each)])
-        await self._record_refusals([each for each in taken if each.refusal is not None])
-
-    async def _reserve(self, taken: Sequence[Taken]) -> None:
+        left: list[Taken] = []
         for interface_id in dict.fromkeys(each.interface.id for each in taken):
             group = [each for each in taken if each.interface.id == interface_id]
             interface = group[0].interface
             refs = await self._archive.put(interface_id, [each.body for each in group])
             arrivals = [self._arrival(each, ref) for each, ref in zip(group, refs, strict=True)]
             window = interface.duplicate.window_hours * 3600
-            for each, reservation in zip(group, await self._ledger.reserve(arrivals, window), strict=True):
-                each.reservation = reservation
+            # A barrier is recorded between its number and its sending (rule R7).
+            if self._intake is not None and not any(each.others for each in group):
+                await self._intake.take(arrivals, window, TRANSFORM_QUEUE, partial(self._parcel, group))
+            else:
+                _answer(group, await self._ledger.reserve(arrivals, window))
+                left += group
+        await self._enqueue([each for each in left if _is_to_send(each)])
+        await self._record_refusals([each for each in left if each.refusal is not None])
+
+    def _parcel(self, group: Sequence[Taken], reservations: Sequence[Reservation]) -> Parcel:
+        """Return what `_enqueue` and `_record_refusals` would do with messages that were numbered."""
+        _answer(group, reservations)
+        to_send = [each for each in group if _is_to_send(each)]
+        refused = [each for each in group if each.refusal is not None]
+        outgoing = self._outgoing([self._item(each) for each in to_send])
+        return Parcel(outgoing, [*self._marks(to_send), *self._refusals(refused)])
 
     def _arrival(self, taken: Taken, ref: ArchiveRef) -> Arrival:
         message, interface = taken.message, taken.interface
@@ -194,18 +207,21 @@ class Committer:
 
     async def _enqueue(self, taken: Sequence[Taken]) -> None:
         """Send what is new, and what an earlier attempt reserved but may not have sent."""
-        by_partition: dict[int, list[Item]] = {}
-        for item in await self._items(taken):
-            for part in with_tokens(item):
-                by_partition.setdefault(partition_of(part.message), []).append(part)
-        outgoing = [
-            Outgoing(encode_envelope(items), str(partition), envelope_id(str(partition), items))
-            for partition, group in by_partition.items()
-            for items in pack(group, self._inline_limit)
-        ]
+        outgoing = self._outgoing(await self._items(taken))
         if outgoing:
             await self._queue.send(TRANSFORM_QUEUE, outgoing)
             self._mark_queued(taken)
+
+    def _outgoing(self, items: Sequence[Item]) -> list[Outgoing]:
+        by_partition: dict[int, list[Item]] = {}
+        for item in items:
+            for part in with_tokens(item):
+                by_partition.setdefault(partition_of(part.message), []).append(part)
+        return [
+            Outgoing(encode_envelope(envelope), str(partition), envelope_id(str(partition), envelope))
+            for partition, group in by_partition.items()
+            for envelope in pack(group, self._inline_limit)
+        ]
 
     async def _items(self, taken: Sequence[Taken]) -> list[Item]:
         """Return what to send, in order; a barrier is recorded before any part of it is sent (rule R7)."""
@@ -223,12 +239,15 @@ class Committer:
         return item._replace(barrier=barrier_of(record.message, (record.key, *taken.others), self._partitions))
 
     def _mark_queued(self, taken: Sequence[Taken]) -> None:
+        self._to_mark += self._marks(taken)
+        if self._marking is None:
+            self._marking = asyncio.create_task(self._write_marks())
+
+    def _marks(self, taken: Sequence[Taken]) -> Iterator[Progress]:
         now = self._clock.now()
         for each in taken:
             hop = Hop(each.record.message, now, "ingest", "queued")
-            self._to_mark.append(Progress(each.record.message, MessageState.QUEUED, hop, findings=_findings(each)))
-        if self._marking is None:
-            self._marking = asyncio.create_task(self._write_marks())
+            yield Progress(each.record.message, MessageState.QUEUED, hop, findings=_findings(each))
 
     async def _write_marks(self) -> None:
         await asyncio.sleep(MARK_AFTER_SECONDS)
@@ -242,13 +261,19 @@ class Committer:
             self._marking = None
 
     async def _record_refusals(self, taken: Sequence[Taken]) -> None:
-        steps = []
+        if steps := list(self._refusals(taken)):
+            await self._ledger.progress(steps)
+
+    def _refusals(self, taken: Sequence[Taken]) -> Iterator[Progress]:
         for each in taken:
             assert each.refusal is not None
             hop = Hop(each.record.message, self._clock.now(), "ingest", each.refusal.code, each.refusal.where)
-            steps.append(Progress(each.record.message, MessageState.REFUSED, hop, code=each.refusal.code))
-        if steps:
-            await self._ledger.progress(steps)
+            yield Progress(each.record.message, MessageState.REFUSED, hop, code=each.refusal.code)
+
+
+def _answer(group: Sequence[Taken], reservations: Sequence[Reservation]) -> None:
+    for each, reservation in zip(group, reservations, strict=True):
+        each.reservation = reservation
 
 
 def _settle(group: Sequence[_Request], failure: BaseException | None) -> None:

@@ -10,6 +10,7 @@ from shared.ports.fhir_store import FhirStore, MetaWrite, Stored, Write
 from shared.ports.fleet import Fleet
 from shared.ports.holds import Held, Holds
 from shared.ports.identities import Identities, IdentityClaim, Resolution
+from shared.ports.intake import Intake, Parcel
 from shared.ports.lanes import DestinationStatus, Lanes, Ownership, Turn
 from shared.ports.ledger import Ledger
 from shared.ports.queue import Outgoing, Queue
@@ -31,6 +32,7 @@ __all__ = [
     "Holds",
     "Identities",
     "IdentityClaim",
+    "Intake",
     "Lanes",
     "Ledger",
     "Line",
@@ -38,6 +40,7 @@ __all__ = [
     "Opened",
     "Outgoing",
     "Ownership",
+    "Parcel",
     "Publisher",
     "Queue",
     "Replays",

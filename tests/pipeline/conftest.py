@@ -34,13 +34,17 @@ async def start_hub(home: Path) -> AsyncIterator[StartHub]:
     started: list[HubInProcess] = []
 
     async def start(
-        *routes: str, accepts: str = '["P"]', more: str = "", fhir: dict[str, str] | None = None
+        *routes: str,
+        accepts: str = '["P"]',
+        more: str = "",
+        fhir: dict[str, str] | None = None,
+        is_in_two_steps: bool = False,
     ) -> HubInProcess:
         name = f"{len(started)}"
         interfaces = write_interfaces(home / name / "interfaces", routes or ("store",), accepts=accepts, more=more)
         for interface, text in (fhir or {}).items():
             write_fhir_interface(interfaces / interface, text, routes or ("store",))
-        hub = HubInProcess(home / name / "home", interfaces)
+        hub = HubInProcess(home / name / "home", interfaces, is_in_two_steps=is_in_two_steps)
         started.append(hub)
         await hub.start()
         return hub

@@ -52,6 +52,7 @@ PORTS = (
     "barriers",
     "holds",
     "identities",
+    "intake",
     "fhir_store",
     "publisher",
 )
@@ -204,12 +205,16 @@ class HubInProcess:
 
     Attributes:
         receivers: The destinations of its interfaces, but for the FHIR store, which is real.
+
+    Args:
+        is_in_two_steps: Ingest numbers and then sends, as in Azure, so that a test can stop it in between.
     """
 
     hub: Hub
     queue: LocalQueue
 
-    def __init__(self, home: Path, interfaces: Path) -> None:
+    def __init__(self, home: Path, interfaces: Path, *, is_in_two_steps: bool = False) -> None:
+        self._is_in_two_steps = is_in_two_steps
         self.clock = _ShortSleeps()
         self.faults = Faults()
         self.receivers: dict[str, Receiver] = {
@@ -229,6 +234,8 @@ class HubInProcess:
         """Open the folder, as a process that begins does."""
         self._adapters: Any = await self._open()
         counted = {name: self.faults.wrap(name, getattr(self._adapters, name)) for name in PORTS}
+        if self._is_in_two_steps:
+            counted["intake"] = None
         self.hub = Hub(self._settings, self._with_ports(counted))
         self.queue = counted["queue"]
         stage = self.hub.deliver

@@ -247,10 +247,10 @@ async def test_a_bundle_of_two_patients_is_in_line_with_both(start_hub):
     assert place == 2
 
 
-@pytest.mark.parametrize("after", ["archive.put", "ledger.reserve", "queue.send"])
+@pytest.mark.parametrize("after", ["archive.put", "ledger.reserve", "queue.send", "intake.take"])
 async def test_a_crash_before_the_answer_loses_nothing_and_doubles_nothing(start_hub, after):
     """No 202 left, so the sender sends again: one message, whichever write the process died after (R1)."""
-    hub = await start_hub("keyed", fhir=APP)
+    hub = await start_hub("keyed", fhir=APP, is_in_two_steps=after != "intake.take")
     hub.faults.crash_after = after
     with pytest.raises(Crash):
         await hub.take_fhir(bundle(ANNA, identifier="B1"))

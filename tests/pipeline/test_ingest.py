@@ -220,7 +220,7 @@ async def test_copy_in_the_same_batch_is_one_message(start_hub):
 
 async def test_message_reserved_and_never_sent_is_sent_by_its_own_duplicate(start_hub):
     """A crash between number and queue leaves no acknowledgement; the sender's second copy finishes the work (R1)."""
-    hub = await start_hub()
+    hub = await start_hub(is_in_two_steps=True)
     send = hub.hub.adapters.queue._port.send
 
     async def fail(*arguments):
@@ -242,7 +242,7 @@ async def test_message_reserved_and_never_sent_is_sent_by_its_own_duplicate(star
 
 async def test_what_ingest_began_and_never_ended_is_named_and_still_finished_by_a_copy(start_hub):
     """Nobody was answered, so nothing is sent by itself: a person sees it, and its copy is no second message."""
-    hub = await start_hub()
+    hub = await start_hub(is_in_two_steps=True)
     hub.faults.crash_after = "ledger.reserve"
     with pytest.raises(Crash):
         await hub.take(adt("A1"))
@@ -270,7 +270,7 @@ async def test_message_sent_again_beside_a_new_one_takes_it_along(start_hub):
 
     The broker must not drop both as what it has already.
     """
-    hub = await start_hub("store")
+    hub = await start_hub("store", is_in_two_steps=True)
     hub.faults.crash_after = 4
     with pytest.raises(Crash):
         await hub.take(adt("A1"))

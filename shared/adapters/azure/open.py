@@ -52,6 +52,7 @@ class AzureAdapters:
         self._prefix = prefix
         self.clients = AzureClients(settings)
         self.store_keeper = None  # the FHIR server keeps its own
+        self.intake = None  # tables and Service Bus share no transaction
         self.clock: Clock = clock or SystemClock()
         self.operations = Operations()
 

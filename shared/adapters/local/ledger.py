@@ -91,26 +91,28 @@ class LocalLedger:
         self._digest = digest
 
     async def reserve(self, arrivals: Sequence[Arrival], window_seconds: float) -> list[Reservation]:
-        window = round(window_seconds * 1_000_000)
+        return await self._database.write(lambda connection: self.number(connection, arrivals, window_seconds))
 
-        def work(connection: sqlite3.Connection) -> list[Reservation]:
-            streams = _Streams(connection)
-            added: list[chain.Row] = []
-            reserved = [
-                _reserve(connection, partial(streams.next, arrival.source), arrival, window, added, self._digest)
-                for arrival in arrivals
-            ]
-            streams.save()
-            chain.add_messages(connection, added)
-            _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
-            return reserved
-
-        return await self._database.write(work)
+    def number(
+        self, connection: sqlite3.Connection, arrivals: Sequence[Arrival], window_seconds: float
+    ) -> list[Reservation]:
+        """Do what `reserve` says, within somebody's transaction."""
+        window = _microseconds(window_seconds)
+        streams = _Streams(connection)
+        added: list[chain.Row] = []
+        reserved = [
+            _reserve(connection, partial(streams.next, arrival.source), arrival, window, added, self._digest)
+            for arrival in arrivals
+        ]
+        streams.save()
+        chain.add_messages(connection, added)
+        _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
+        return reserved
 
     async def follow(
         self, first: SourceSequence, arrivals: Sequence[Arrival | None], window_seconds: float
     ) -> list[Reservation | None]:
-        window = round(window_seconds * 1_000_000)
+        window = _microseconds(window_seconds)
 
         def work(connection: sqlite3.Connection) -> list[Reservation | None]:
             places = _Places(connection, first, self._digest)
@@ -122,19 +124,7 @@ class LocalLedger:
         return await self._database.write(work)
 
     async def progress(self, steps: Sequence[Progress]) -> None:
-        hops = [_hop_row(step.hop, step.findings) for step in steps]
-
-        def work(connection: sqlite3.Connection) -> None:
-            moved: Counter[MessageState] = Counter()
-            noted: list[tuple[str, int]] = []
-            for step in steps:
-                number = _move(connection, step, moved)
-                noted += [(code, number) for code in _codes(step)]
-            _recount(connection, moved)
-            connection.executemany(_HOP, hops)
-            connection.executemany(_NOTED, noted)
-
-        await self._database.write(work)
+        await self._database.write(lambda connection: note_steps(connection, steps))
 
     async def note(self, hops: Sequence[Hop]) -> None:
         rows = [_hop_row(hop) for hop in hops]
@@ -262,6 +252,18 @@ class _Places:
         return reserved
 
 
+def note_steps(connection: sqlite3.Connection, steps: Sequence[Progress]) -> None:
+    """Do what `Ledger.progress` says, within somebody's transaction."""
+    moved: Counter[MessageState] = Counter()
+    noted: list[tuple[str, int]] = []
+    for step in steps:
+        number = _move(connection, step, moved)
+        noted += [(code, number) for code in _codes(step)]
+    _recount(connection, moved)
+    connection.executemany(_HOP, [_hop_row(step.hop, step.findings) for step in steps])
+    connection.executemany(_NOTED, noted)
+
+
 def _reserve(
     connection: sqlite3.Connection,
     place: Callable[[], SourceSequence],
@@ -294,6 +296,10 @@ def _reserve(
     number = connection.execute(_INSERT, (*row, *duplicate, key_sum(digest(record.key)))).lastrowid
     added.append((number, *row[:9], *row[10:13]))  # what never changes; where the archive has it, is its own affair
     return Reservation(record, is_new=True, reuses_key=reuses_key)
+
+
+def _microseconds(seconds: float) -> int:
+    return round(seconds * 1_000_000)
 
 
 def _move(connection: sqlite3.Connection, step: Progress, moved: Counter[MessageState]) -> int:

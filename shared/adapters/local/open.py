@@ -36,6 +36,7 @@ from shared.adapters.local.folder import FolderLock
 from shared.adapters.local.history import LocalHistory
 from shared.adapters.local.holds import LocalHolds
 from shared.adapters.local.identities import LocalIdentities
+from shared.adapters.local.intake import LocalIntake
 from shared.adapters.local.lanes import LocalLanes
 from shared.adapters.local.ledger import LocalLedger
 from shared.adapters.local.publisher import LocalPublisher
@@ -69,6 +70,7 @@ class LocalAdapters:
     chain: LocalChain
     replays: LocalReplays
     queue: LocalQueue
+    intake: LocalIntake | None
     lanes: LocalLanes
     barriers: LocalBarriers
     holds: LocalHolds
@@ -118,15 +120,17 @@ def open_local(settings: Settings, clock: Clock | None = None, rules: QueueRules
     digest = partial(key_digest, hub_key=hub_key)
     worker_count = _worker_count(settings)
     holding = LocalHolds(database)
+    ledger, queue = LocalLedger(database, digest), LocalQueue(database, clock, rules)
     return LocalAdapters(
         clock=clock,
         archive=open_archive(home / "archive", database),
-        ledger=LocalLedger(database, digest),
+        ledger=ledger,
         history=LocalHistory(database, digest),
         audit=LocalAudit(database),
         chain=LocalChain(database),
         replays=LocalReplays(database),
-        queue=LocalQueue(database, clock, rules),
+        queue=queue,
+        intake=LocalIntake(database, ledger, queue),
         lanes=LocalLanes(database),
         barriers=LocalBarriers(database, clock, holding),
         holds=holding,

@@ -84,10 +84,17 @@ class LocalQueue:
         self._next_due = self._read_next_due()
 
     async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        await self._database.write(lambda connection: self.add(connection, queue, messages))
+        self.announce_sent(queue, messages)
+
+    def add(self, connection: sqlite3.Connection, queue: str, messages: Sequence[Outgoing]) -> None:
+        """Add messages within somebody's transaction; `announce_sent` follows its commit."""
         now = to_microseconds(self._clock.now())
         forgotten = now - round(self._rules.duplicate_window_seconds * 1_000_000)
+        add_messages(connection, queue, messages, now, forgotten)
 
-        await self._database.write(lambda connection: add_messages(connection, queue, messages, now, forgotten))
+    def announce_sent(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        """Say that messages were added."""
         if any(message.due is not None for message in messages):
             self._next_due = self._read_next_due()
         self._announce(queue, [message.session for message in messages])

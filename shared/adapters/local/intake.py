@@ -1,0 +1,37 @@
+"""Numbering and sending in one transaction: ledger and queue are tables of one file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from shared.adapters.local.database import Database
+from shared.adapters.local.ledger import LocalLedger, note_steps
+from shared.adapters.local.queue import LocalQueue
+from shared.message.record import Arrival, Reservation
+from shared.ports import Parcel
+
+
+class LocalIntake:
+    """The ledger and the broker of one home, as one."""
+
+    def __init__(self, database: Database, ledger: LocalLedger, queue: LocalQueue) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._queue = queue
+
+    async def take(
+        self,
+        arrivals: Sequence[Arrival],
+        window_seconds: float,
+        queue: str,
+        parcel_of: Callable[[Sequence[Reservation]], Parcel],
+    ) -> None:
+        def work(connection: sqlite3.Connection) -> Parcel:
+            parcel = parcel_of(self._ledger.number(connection, arrivals, window_seconds))
+            self._queue.add(connection, queue, parcel.outgoing)
+            note_steps(connection, parcel.steps)
+            return parcel
+
+        parcel = await self._database.write(work)
+        self._queue.announce_sent(queue, parcel.outgoing)
