@@ -99,6 +99,8 @@ def _merge(about: About, draft: Draft) -> None:
     write_merge(about.patient, draft)
     if not draft.segments[-1].fields.get(1):
         raise ResourceAbsent("Patient.link of the record that gives way")
+    if about.visit:
+        write_visit(about.visit, about.patient, draft, has_more=False)
 
 
 def _adverse_reactions(about: About, draft: Draft) -> None:
@@ -115,6 +117,7 @@ def _results(about: About, draft: Draft) -> None:
     if not reports:
         raise ResourceAbsent("DiagnosticReport")
     write_patient(about.patient, draft)
+    write_related(about.patient, draft, leave=_named_elsewhere(draft))
     _write_visit_if_any(about, draft)
     for url in reports:
         write_report(url, about.patient, draft, is_only=len(reports) == 1)
