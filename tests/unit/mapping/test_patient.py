@@ -180,3 +180,16 @@ def test_a_relation_that_ends_before_it_begins_keeps_its_begin(relation: str):
     assert "period_reversed" in codes(conversion)
     assert validate_bundle(conversion.bundle, is_closed=True) == []
     assert '"end"' not in str(only(conversion, "Patient"))
+
+
+def test_a_note_on_the_patient_is_an_extension():
+    """ORU_R01 21: the guide gives it no element and R4 has none; HL7's extension is for a note on any resource."""
+    conversion = admitted(PID, "NTE|1||Needs a translator~and a chair")
+    assert "note_without_place" not in codes(conversion)
+    assert only(conversion, "Patient")["extension"] == [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/note",
+            "valueAnnotation": {"text": "Needs a translator\nand a chair"},
+        }
+    ]
+    assert validate_bundle(conversion.bundle, is_closed=True) == []

@@ -271,3 +271,10 @@ def test_a_service_has_the_time_of_its_appointment():
     )
     fates = mapping_report(message(MSH_SIU.format(event="S12"), *lines), context()).fates
     assert {fate.outcome for fate in fates if fate.place in ("AIS-4", "AIS-7")} == {Outcome.IGNORED}
+
+
+def test_a_control_code_beside_a_status_is_not_lost():
+    """ORC-5 says what ORC-1 would (ORC[ServiceRequest] 3, 24); the code moves the stored status."""
+    lines = (MSH_ADT.format(event="O01").replace("ADT", "ORM"), PID, "ORC|NW|P1|||IP", "OBR|1|P1||A^First^L")
+    fates = mapping_report(message(*lines), context()).fates
+    assert {fate.outcome for fate in fates if fate.place == "ORC-1"} == {Outcome.IGNORED}

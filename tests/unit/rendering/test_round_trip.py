@@ -84,3 +84,9 @@ def test_the_code_of_a_status_comes_back_as_it_was_sent():
     sent = ("OBX|1|NM|X^x^L||||||||X", "OBX|2|NM|Y^y^L||||||||N")
     found = segments(came_back(MSH_ORU, PID, "OBR|1||F1^LAB|A^First^L", *sent), "OBX")
     assert [line.split("|")[11] for line in found] == ["X", "N"]
+
+
+def test_a_note_on_the_patient_comes_back_behind_it():
+    """ORU_R01 has NTE behind PID and PD1."""
+    found = came_back(MSH_ORU, PID, "NTE|1||Needs a translator~and a chair", "OBR|1||F1^LAB|A^First^L")
+    assert lines(found)[2] == "NTE|1||Needs a translator~and a chair"
