@@ -14,6 +14,7 @@ from shared.mapping.appointment import (
     place_times,
     standing,
 )
+from shared.mapping.aside import leave_out
 from shared.mapping.datatypes.coded import code, concept
 from shared.mapping.datatypes.number import decimal
 from shared.mapping.datatypes.time import instant
@@ -137,6 +138,8 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
             end = end or start
             place_times(appointment, {"start": start, "end": end})
             has_time(appointment, scope)
+    else:
+        leave_out(segment, (4, 7), "SCH-11, or the service before, says when the appointment is", scope)
     return frame.within(remarks=appointment)
 
 

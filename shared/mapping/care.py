@@ -123,6 +123,12 @@ def support(request: Resource | None, reference: Resource) -> bool:
     return True
 
 
+def give_reason(request: Resource | None, condition: Resource) -> None:
+    """Let an order name the diagnosis it was given for (guide: OML_O21 54, ORM_O01 50)."""
+    if request is not None and request["resourceType"] in _SUPPORT:
+        _add(request, "reasonReference", condition)
+
+
 def acted(segment: str, number: int) -> Row:
     """Return the row of when the action of a segment was done."""
     return one(f"{segment}-{number}", "Provenance.recorded", instant, DECIDED, placed=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.changes.notes import Action
 from shared.hl7 import Segment
+from shared.mapping.care import give_reason
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import concept, fixed, text
 from shared.mapping.datatypes.identifier import ei
@@ -88,6 +89,8 @@ def diagnosis(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         resource["encounter"] = frame.encounter
         resource["category"] = _CATEGORY
     reference = scope.add_child(resource, "DG1", of, Action.DELETE if deleted else Action.PUT)
+    if not deleted:
+        give_reason(frame.request, resource)
     if frame.visit is not None and not deleted:
         _add_to_visit(frame.visit, reference, node, scope)
     return frame.within(remarks=resource) if node.children else None

@@ -41,7 +41,7 @@ _UNKNOWN = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _NO_TARGET = "the guide gives it no FHIR element"
 _ORDERED_BY = fixed(V2 + "0443", "OP", "Ordering Provider")
 _GIVEN_BY = fixed(V2 + "0443", "AP", "Administering Provider")
-_REFUSED = fixed("http://terminology.hl7.org/CodeSystem/v3-ActReason", "PATOBJ", "patient objection")
+REFUSED = fixed("http://terminology.hl7.org/CodeSystem/v3-ActReason", "PATOBJ", "patient objection")
 _PARTIAL = fixed("http://terminology.hl7.org/CodeSystem/immunization-subpotent-reason", "partialdose", "Partial Dose")
 _CANCELLED = frozenset({"CA", "OC", "CR"})
 _GUIDE = "RXA[Immunization] "
@@ -222,7 +222,7 @@ def _set_status(resource: Resource, segment: Segment, orc: Segment | None, scope
         found = "not-done" if "statusReason" in resource or control in _CANCELLED else "completed"
     resource["status"] = found
     if sent == "RE" and "statusReason" not in resource:
-        resource["statusReason"] = _REFUSED
+        resource["statusReason"] = REFUSED
     if sent == "PA" and found == "completed":
         resource["isSubpotent"], resource["subpotentReason"] = True, [_PARTIAL]
 

@@ -8,6 +8,7 @@ from shared.changes.identity_edits import LINK, MERGES, REPLACES, UNLINK, same_n
 from shared.changes.notes import IdentityEdit
 from shared.hl7 import Segment
 from shared.mapping.account import add_account
+from shared.mapping.aside import leave_out
 from shared.mapping.claims.claim import Claim
 from shared.mapping.claims.edits import CHANGES_PERSON, EDITS_ACCOUNT, MOVES_NUMBER
 from shared.mapping.claims.segment import account_place
@@ -63,6 +64,8 @@ def merge(node: Node, frame: Frame, scope: Scope) -> None:
         _add_old(numbers, frame.person)
     elif scope.code == "ADT" and scope.event in MERGES["Patient"]:
         _name_prior(node.segment, frame.person, scope)
+    elif scope.code != "ADT" or scope.event not in MOVES_NUMBER:
+        leave_out(node.segment, (1, 2, 4), "whose account or visit it was: it finds the record, and is its own", scope)
     if prior != survivor:
         is_move = scope.code == "ADT" and scope.event in MOVES_NUMBER
         if is_move:

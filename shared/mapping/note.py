@@ -32,7 +32,13 @@ _TAKES_NOTES = frozenset(
 )
 _APPOINTMENT_NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.note"
 _REPORT_NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note"
-_EXTENSIONS = {"Appointment": _APPOINTMENT_NOTE, "DiagnosticReport": _REPORT_NOTE}
+# HL7's own extension for a note on any resource (FHIR Extensions Pack), where R4 and the guide have no other place.
+_ANY_NOTE = "http://hl7.org/fhir/StructureDefinition/note"
+_EXTENSIONS = {
+    "Appointment": _APPOINTMENT_NOTE,
+    "DiagnosticReport": _REPORT_NOTE,
+    **dict.fromkeys(("Patient", "RelatedPerson", "Encounter", "Coverage", "Account"), _ANY_NOTE),
+}
 
 
 def comment(raw: str, scope: Scope) -> str | None:

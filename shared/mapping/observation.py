@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.changes.notes import ListMode
+from shared.hl7 import Segment
+from shared.mapping.care import support
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import DATA_ABSENT, alternate, code, concept
 from shared.mapping.datatypes.identifier import ei, eip
@@ -28,6 +30,7 @@ STATUSES = table("ObservationResultStatusCodesInterpretation").also(
     I="registered", O="registered", R="preliminary", S="preliminary", U="final", V="final", N="cancelled", B="amended"
 )
 _UNKNOWN_CODE = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
+_ASKED_WITH_THE_ORDER = frozenset({"QST", "SCI"})  # OBX-29: a question, supporting clinical information
 _NO_TARGET = "the guide gives it no FHIR element"
 
 
@@ -173,11 +176,28 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
             resource["_status"] = original.extension
     if "OBX" in scope.context.lists and scope.list_mode("OBX") is ListMode.SNAPSHOT:
         _list(url, frame, scope)
-    if frame.report is not None:
-        frame.report.setdefault("result", []).append({"reference": url})
-    if frame.gathers is not None:
-        frame.gathers.append({"reference": url})
+    _join(url, segment, frame)
     return frame.within(remarks=resource) if node.children else None
+
+
+def _join(url: str, segment: Segment, frame: Frame) -> None:
+    """Let those that an Observation belongs to name it: its report, the list at hand, the order that it is asked for.
+
+    What was asked when an order was placed supports the order, in a report as well (guide: OML_O21 56, ORU_R01 65).
+    """
+    reference, request = {"reference": url}, frame.request
+    is_for_order = request is not None and frame.part_of is None and not _is_of_specimen(frame)
+    if frame.report is not None and not (is_for_order and segment.text(29) in _ASKED_WITH_THE_ORDER):
+        frame.report.setdefault("result", []).append(reference)
+    elif is_for_order:
+        support(request, reference)
+    if frame.gathers is not None:
+        frame.gathers.append(reference)
+
+
+def _is_of_specimen(frame: Frame) -> bool:
+    """Tell whether what stands here is about the specimen itself: it follows the SPM (guide: ORU_R01 77)."""
+    return frame.remarks is not None and frame.remarks["resourceType"] == "Specimen"
 
 
 def _list(url: str, frame: Frame, scope: Scope) -> None:
@@ -200,6 +220,8 @@ def _set_context(resource: Resource, frame: Frame, specimen: Resource | None) ->
         resource["encounter"] = frame.encounter
     if specimen:
         resource["specimen"] = specimen
+        if _is_of_specimen(frame):
+            resource["focus"] = [specimen]
     if frame.part_of:
         resource["partOf"] = [frame.part_of]
     if frame.effective and "effectiveDateTime" not in resource:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
+from shared.mapping.aside import leave_out
 from shared.mapping.care import order_for
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, coding, concept, text_concept
@@ -225,7 +226,11 @@ def says_of_order(obr: Segment) -> bool:
 def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     fill(resource, orc, COMMON, scope)
     scope.noted(resource)["control"] = orc.text(1)
-    state = first(_STATUS, orc, scope, resource) or first(_CONTROL, orc, scope, resource)
+    state = first(_STATUS, orc, scope, resource)
+    if state:
+        leave_out(orc, (1,), "the control code: ORC-5 says the status, and it moves the stored one", scope)
+    else:
+        state = first(_CONTROL, orc, scope, resource)
     if isinstance(state, Unmapped):
         resource["_status"] = state.extension
     elif state:

@@ -8,7 +8,7 @@ from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, concept
 from shared.mapping.datatypes.identifier import cx, social_security
 from shared.mapping.datatypes.person import address, contact_point, human_name, one_name
-from shared.mapping.datatypes.time import date, date_time
+from shared.mapping.datatypes.time import date, date_time, keep_in_order
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.organization import complete_organization, organization
@@ -107,6 +107,7 @@ def related_person(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         "patient": frame.patient,
     }
     fill(resource, segment, RELATED, scope)
+    keep_in_order(resource, 9, scope)
     scope.add_child(resource, segment.name, frame.patient["reference"])
     scope.note_alike(resource, frame.patient["reference"])
     if segment.text(3) == "EMC" or segment.text(7):
@@ -118,6 +119,8 @@ def _contact(node: Node, person: Resource, scope: Scope) -> None:
     holder: Resource = {"id": person["id"], "resourceType": "Patient"}
     fill(holder, node.segment, CONTACT, scope)
     contact = holder.get("contact")
+    if contact:
+        keep_in_order(contact, 9, scope)
     if contact and "organization" in contact:
         office: Resource = {}
         fill(office, node.segment, OFFICE, scope)

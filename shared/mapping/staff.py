@@ -10,7 +10,7 @@ from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.coded import boolean, code, concept, text_concept
 from shared.mapping.datatypes.identifier import coded_number, cx, drivers_license, number_of, personnel_number
 from shared.mapping.datatypes.person import address, contact_point, human_name
-from shared.mapping.datatypes.time import date, date_time, ordered
+from shared.mapping.datatypes.time import date, date_time, keep_in_order, ordered
 from shared.mapping.datatypes.time import period as period_of
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
@@ -186,6 +186,7 @@ def practice(node: Node, frame: Frame, scope: Scope) -> None:
         return
     fill(frame.person, segment, CERTIFICATION, scope)
     fill(position, segment, PRACTICE, scope)
+    keep_in_order(position, 10, scope)
     for said in values(_SPECIALTY, segment, scope, position):
         position.setdefault("specialty", []).append({"text": said})
     for row in (_INSTITUTION, _GROUP):

@@ -165,12 +165,18 @@ def _write_status(sch: SegmentDraft, resource: Resource, draft: Draft) -> None:
 def _write_orders(sch: SegmentDraft, resource: Resource, draft: Draft) -> None:
     """Write the numbers of the orders that an appointment is for."""
     for reference in resource.get("basedOn", ()):
-        if draft.look(reference)[1].get("resourceType") != "ServiceRequest":
-            continue
-        with draft.follow(reference) as order:
-            for identifier in order.get("identifier", ()):
-                number = 27 if has_type("FILL")(identifier) else 26
-                sch.add(number, ei()(identifier, draft, "EI"))
+        if draft.look(reference)[1].get("resourceType") == "ServiceRequest":
+            with draft.follow(reference) as order:
+                _write_numbers(sch, order.get("identifier", []), draft)
+        elif reference.get("type") == "ServiceRequest" and "identifier" in reference:  # another message has the order
+            _write_numbers(sch, [reference["identifier"]], draft)
+            reference.pop("type")
+
+
+def _write_numbers(sch: SegmentDraft, identifiers: list[Resource], draft: Draft) -> None:
+    for identifier in identifiers:
+        number = 27 if has_type("FILL")(identifier) else 26
+        sch.add(number, ei()(identifier, draft, "EI"))
 
 
 def write_resources(url: str, patient: str, draft: Draft) -> None:

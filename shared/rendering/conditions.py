@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import bare_table, table
@@ -58,12 +59,14 @@ IN_THE_VISIT = Table(
 )
 
 
-def write_diagnoses(patient: str, visit: str, draft: Draft) -> None:
-    """Write a DG1 for each Condition of the person, with its place in the visit."""
+def write_diagnoses(patient: str, visit: str, draft: Draft, *, only: Container[str] | None = None) -> None:
+    """Write a DG1 for each Condition of the person, or for those of these urls, with its place in the visit."""
     number = 0
     with draft.open_if_any(visit) as encounter:
         for url, condition in draft.all("Condition"):
             if not draft.points_at(condition.get("subject"), patient) or is_void(condition):
+                continue
+            if only is not None and url not in only:
                 continue
             number += 1
             segment = draft.segment("DG1")

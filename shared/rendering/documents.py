@@ -16,7 +16,7 @@ from shared.rendering.document_events import write_document_events
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import ei, has_type, number
 from shared.rendering.people import xcn
-from shared.rendering.rows import ALTERNATE_CODES, Implied, Resource, Row, Table, extension, fill, is_extension
+from shared.rendering.rows import Implied, Resource, Row, Table, extension, fill, is_extension, taken_original
 from shared.rendering.times import hl7_time, time
 
 if TYPE_CHECKING:
@@ -140,12 +140,10 @@ def _write_presentation(txa: SegmentDraft, contents: list[Resource]) -> None:
 
 def _write_original_status(txa: SegmentDraft, resource: Resource) -> None:
     """Write TXA-19 as it was sent, where R4 has no code of its own for it."""
-    for one in resource.get("_status", {}).get("extension", ()):
-        codings = one.get("valueCodeableConcept", {}).get("coding", [])
-        if one.get("url") == ALTERNATE_CODES and len(codings) == 1 and "code" in codings[0]:
-            txa.set(19, escaped(codings[0]["code"]))
-            one.clear()
-            resource.pop("status", None)
+    original = taken_original(resource, "status")
+    if original:
+        txa.set(19, original)
+        resource.pop("status", None)
 
 
 def _number_orders(txa: SegmentDraft, resource: Resource, draft: Draft) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
+from shared.mapping.immunization import REFUSED
 from shared.rendering.coded import coding, concept, text
 from shared.rendering.draft import composed
 from shared.rendering.identifiers import ei, has_type
 from shared.rendering.people import xcn
 from shared.rendering.places import taken_levels
 from shared.rendering.results import producer, write_results
-from shared.rendering.rows import Implied, Resource, Row, Table, Write, fill
+from shared.rendering.rows import Implied, Resource, Row, Table, Write, fill, taken_original
 from shared.rendering.times import time
 from shared.rendering.vaccine_facts import write_facts
 from shared.rendering.values import unit
@@ -162,7 +163,9 @@ def _write_dose(rxa: SegmentDraft, resource: Resource, draft: Draft) -> None:
     rxa.set(2, "1")
     status = resource.pop("status", "")
     is_refused = status == "not-done" and "statusReason" in resource
-    rxa.set(20, _REFUSED if is_refused else _STATUS.get(status, ""))
+    rxa.set(20, _REFUSED if is_refused else _STATUS.get(status, "") or taken_original(resource, "status"))
+    if is_refused and resource["statusReason"] == REFUSED:
+        resource.pop("statusReason")  # what RXA-20 says without a reason of its own
     rxa.set(21, "D" if status == "entered-in-error" else "A")
     if _is_partial(resource) and status == "completed":
         rxa.set(20, _PARTIAL)

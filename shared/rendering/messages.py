@@ -18,6 +18,7 @@ from shared.rendering.header import write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
 from shared.rendering.merge import has_prior, prior_of, write_merge
+from shared.rendering.notes import write_notes
 from shared.rendering.orders import write_order_alone, write_orders
 from shared.rendering.patient import write_patient
 from shared.rendering.procedures import write_procedures
@@ -99,6 +100,8 @@ def _merge(about: About, draft: Draft) -> None:
     write_merge(about.patient, draft)
     if not draft.segments[-1].fields.get(1):
         raise ResourceAbsent("Patient.link of the record that gives way")
+    if about.visit:
+        write_visit(about.visit, about.patient, draft, has_more=False)
 
 
 def _adverse_reactions(about: About, draft: Draft) -> None:
@@ -114,7 +117,8 @@ def _results(about: About, draft: Draft) -> None:
     reports = [url for url, one in draft.all("DiagnosticReport") if draft.points_at(one.get("subject"), about.patient)]
     if not reports:
         raise ResourceAbsent("DiagnosticReport")
-    write_patient(about.patient, draft)
+    _write_patient_with_notes(about, draft)
+    write_related(about.patient, draft, leave=_named_elsewhere(draft))
     _write_visit_if_any(about, draft)
     for url in reports:
         write_report(url, about.patient, draft, is_only=len(reports) == 1)
@@ -131,7 +135,7 @@ def _old_orders(about: About, draft: Draft) -> None:
 def _write_orders(about: About, draft: Draft, *, has_specimens: bool) -> None:
     if not draft.all("ServiceRequest"):
         raise ResourceAbsent("ServiceRequest")
-    write_patient(about.patient, draft)
+    _write_patient_with_notes(about, draft)
     if has_specimens:
         write_related(about.patient, draft, leave=_named_elsewhere(draft))
     _write_visit_if_any(about, draft)
@@ -172,6 +176,12 @@ def _vaccinations(about: About, draft: Draft) -> None:
     write_guarantors(about.patient, draft)
     write_coverages(about.patient, draft)
     write_immunizations(about.patient, draft)
+
+
+def _write_patient_with_notes(about: About, draft: Draft) -> None:
+    write_patient(about.patient, draft)
+    with draft.open(about.patient) as person:
+        write_notes(person, draft)
 
 
 def _write_visit_if_any(about: About, draft: Draft) -> None:

@@ -10,8 +10,10 @@ from shared.rendering.rows import Resource, Row, Table
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft
 
-_EXTENSIONS = tuple(
-    f"http://hl7.org/fhir/5.0/StructureDefinition/extension-{kind}.note" for kind in ("Appointment", "DiagnosticReport")
+_EXTENSIONS = (
+    "http://hl7.org/fhir/StructureDefinition/note",
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.note",
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note",
 )
 
 

@@ -18,7 +18,7 @@ from shared.rendering.order_events import write_order_event
 from shared.rendering.people import xad, xcn, xon, xtn
 from shared.rendering.results import write_results
 from shared.rendering.rows import Implied, Resource, Row, Table, Write, extension, fill, is_extension, prune
-from shared.rendering.specimens import write_collector, write_in_order, write_specimens
+from shared.rendering.specimens import is_about, write_collector, write_in_order, write_specimens
 from shared.rendering.times import hl7_time, time
 from shared.rendering.timing import write_old_timing, write_timing
 
@@ -225,9 +225,13 @@ def write_orders(patient: str, visit: str, draft: Draft, *, has_specimens: bool)
                 write_in_order(obr, specimens, draft)
             write_notes(order, draft)
             write_contact(order, draft)
-            if is_only:
-                write_diagnoses(patient, visit, draft)
-            write_results(_answers(url, patient, draft, is_only=is_only), draft)
+            reasons = take_named(order, "reasonReference", "Condition", draft)
+            write_diagnoses(patient, visit, draft, only=None if is_only else reasons)
+            supporting = take_named(order, "supportingInfo", "Observation", draft)
+            answers = _answers(url, supporting, patient, draft, is_only=is_only)
+            below = specimens if has_specimens else []
+            above = [one for one in answers if not is_about(draft.look({"reference": one})[1], below, draft)]
+            write_results(above, draft)
             if has_specimens:
                 write_specimens(specimens, draft, has_containers=True)
             write_charges(charges_of(draft.look({"reference": url})[1], patient, draft, is_only=is_only), draft)
@@ -262,14 +266,26 @@ def _write_heads(url: str, order: Resource, draft: Draft, *, has_timing: bool) -
     return obr
 
 
-def _answers(order: str, patient: str, draft: Draft, *, is_only: bool) -> list[str]:
-    """Return the Observations that belong to an order: those based on it, and, where it is the only one, all others."""
+def take_named(order: Resource, element: str, kind: str, draft: Draft) -> list[str]:
+    """Return the urls of the resources of a type that an order names, and take the references."""
+    found = []
+    for reference in order.get(element, ()):
+        url, named = draft.look(reference)
+        if named.get("resourceType") == kind:
+            found.append(url)
+            reference.clear()
+    prune(order)
+    return found
+
+
+def _answers(order: str, supporting: list[str], patient: str, draft: Draft, *, is_only: bool) -> list[str]:
+    """Return the Observations of an order: those it names or that are based on it; all others if it is the only one."""
     found = []
     for url, one in draft.all("Observation"):
         if is_will(one) or not draft.points_at(one.get("subject"), patient):
             continue
         based_on = one.get("basedOn", ())
-        if any(draft.points_at(each, order) for each in based_on) or (is_only and not based_on):
+        if url in supporting or any(draft.points_at(each, order) for each in based_on) or (is_only and not based_on):
             found.append(url)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared.mapping.codes.tables import table
@@ -11,11 +12,11 @@ from shared.rendering.coded import code, concept
 from shared.rendering.identifiers import ei, has_type
 from shared.rendering.notes import write_notes
 from shared.rendering.order_context import write_contact, write_trials
-from shared.rendering.orders import SERVICE, name_orderer, take_parents, write_common
+from shared.rendering.orders import SERVICE, name_orderer, take_named, take_parents, write_common
 from shared.rendering.people import ndl
 from shared.rendering.results import write_results
 from shared.rendering.rows import Choice, Implied, Resource, Row, Table, fill, prune
-from shared.rendering.specimens import write_collector, write_specimens
+from shared.rendering.specimens import is_about, write_collector, write_specimens
 from shared.rendering.times import time
 from shared.rendering.timing import write_timing
 
@@ -97,11 +98,20 @@ def write_report(url: str, patient: str, draft: Draft, *, is_only: bool) -> None
         if requested:
             write_timing(order, draft)
             write_contact(order, draft)
-        write_results((result for one in found.get("result", ()) if (result := draft.look(one)[0])), draft)
+        asked = take_named(order, "supportingInfo", "Observation", draft)
+        write_results((*_results_of(found, draft), *asked), draft)
         numbers = {"identifier": [*order.get("identifier", ()), *found.get("identifier", ())]}
         write_charges(charges_of(numbers, patient, draft, is_only=is_only), draft)
         write_trials(patient, [order, report], draft)
     write_specimens(found.get("specimen", ()), draft)
+
+
+def _results_of(report: Resource, draft: Draft) -> Iterator[str]:
+    """Yield the urls of the results of a report; those about a specimen stand below its SPM."""
+    for one in report.get("result", ()):
+        url, result = draft.look(one)
+        if url and not is_about(result, report.get("specimen", ()), draft):
+            yield url
 
 
 def _write_heads(url: str, requested: str, order: Resource, draft: Draft) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shared.hl7.delimiters import STANDARD
+from shared.hl7.escape import escape
+
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft, SegmentDraft
 
@@ -124,6 +127,16 @@ def _values(holder: Resource, row: Row) -> Iterator[Any]:
     for value in [*found] if isinstance(found, list) else [found]:
         if value is not None and (row.where is None or row.where(value)):
             yield value
+
+
+def taken_original(resource: Resource, element: str) -> str:
+    """Return the code that stands beside an element because R4 has none of its own for it, escaped; take it."""
+    for one in resource.get("_" + element, {}).get("extension", ()):
+        codings = one.get("valueCodeableConcept", {}).get("coding", [])
+        if one.get("url") == ALTERNATE_CODES and len(codings) == 1 and "code" in codings[0]:
+            one.clear()
+            return escape(codings[0]["code"], STANDARD)
+    return ""
 
 
 def _remove(holder: Resource, leaf: str, value: Any) -> None:

@@ -12,6 +12,7 @@ from shared.rendering.coded import code, concept
 from shared.rendering.draft import SegmentDraft, composed, escaped, subcomposed
 from shared.rendering.identifiers import ei, entity_pair, has_type, taken_entity, type_of
 from shared.rendering.people import xcn
+from shared.rendering.results import write_results
 from shared.rendering.rows import Implied, Resource, Row, Table, extension, fill, is_extension, prune
 from shared.rendering.statements import amount
 from shared.rendering.times import taken_period, time
@@ -155,7 +156,25 @@ def write_specimens(references: Iterable[Resource], draft: Draft, *, has_contain
             period = resource.get("collection", {}).get("collectedPeriod", {})
             spm.set(17, composed(taken_period(period)))
             fill(spm, resource, SPECIMEN, draft)
+            write_results(_about(draft.look(reference)[0], draft), draft)
             _write_containers(sac, held, draft)
+
+
+def is_about(observation: Resource, specimens: Iterable[Resource], draft: Draft) -> bool:
+    """Tell whether an Observation is about one of these specimens, not about what was found in it."""
+    urls = {draft.look(one)[0] for one in specimens}
+    return any(draft.look(one)[0] in urls for one in observation.get("focus", ()))
+
+
+def _about(specimen: str, draft: Draft) -> list[str]:
+    """Return the Observations about a specimen, and take what says so: they stand below its SPM."""
+    found = []
+    for url, one in draft.all("Observation"):
+        if any(draft.points_at(each, specimen) for each in one.get("focus", ())):
+            found.append(url)
+            with draft.open(url) as resource:
+                resource.pop("focus")
+    return found
 
 
 def _write_containers(sac: SegmentDraft, held: list[Resource], draft: Draft) -> None:

@@ -192,11 +192,12 @@ _PLACED_AS_PLANNED = Row("PV1-3", "Encounter.location", placed, "PV1[Encounter] 
 PLANNED = Table("PV1", "Encounter", (_PLACED_AS_PLANNED,))
 
 
-def write_visit(url: str, patient: str, draft: Draft, *, has_roles: bool = False) -> None:
+def write_visit(url: str, patient: str, draft: Draft, *, has_roles: bool = False, has_more: bool = True) -> None:
     """Write PV1 and, where something is left for it, PV2; without a visit a PV1 that says so.
 
     Args:
         has_roles: The message structure has a ROL below it.
+        has_more: It has a PV2.
     """
     pv1 = draft.segment("PV1")
     pv1.set(1, "1")
@@ -216,9 +217,9 @@ def write_visit(url: str, patient: str, draft: Draft, *, has_roles: bool = False
             fill(pv1, resource, PLANNED, draft)
         if 2 not in pv1.fields:
             pv1.set(2, _UNKNOWN)
-        more = draft.segment("PV2")
-        fill(more, resource, VISIT_MORE, draft)
-        draft.drop_empty()
+        if has_more:
+            fill(draft.segment("PV2"), resource, VISIT_MORE, draft)
+            draft.drop_empty()
         write_visiting(participants, draft)
 
 

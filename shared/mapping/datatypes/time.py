@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from shared.fhir.moment import is_after
@@ -105,6 +105,14 @@ def ordered(first: str | None, last: str | None, scope: Scope) -> dict[str, str]
         last = None
     found = {"start": first, "end": last}
     return {name: value for name, value in found.items() if value} or None
+
+
+def keep_in_order(holder: dict[str, Any], number: int, scope: Scope) -> None:
+    """Give the period of a resource, or of a part of it, no end before its start; ``number``: the field of the end."""
+    period = holder.get("period", {})
+    if len(period) == 2:
+        scope.number = number
+        holder["period"] = ordered(period["start"], period["end"], scope)
 
 
 def is_before(one: str, other: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.fhir.validate import validate_bundle
 from shared.mapping import Conversion
-from tests.unit.mapping.samples import PID, PV1, converted, notes, only, resources
+from tests.unit.mapping.samples import PID, PV1, converted, notes, only, resources, resulted
 
 MSH = "MSH|^~\\&|EHR|GENHOSP|HUB|HUB|20240310080000-0500||{event}|M13|P|2.5.1"
 ORC = (
@@ -270,3 +270,46 @@ def test_an_order_is_charged_to_its_account():
     conversion = ordered("ORM^O01", ORC, OBR, "BLG||CH|AC7^^^GENHOSP^AN|")
     account = next(one for one in resources(conversion, "Account") if one["identifier"][0]["value"] == "AC7")
     assert only(conversion, "ServiceRequest")["supportingInfo"] == [{"reference": "urn:uuid:" + account["id"]}]
+
+
+@pytest.mark.parametrize("event", ["OML^O21", "ORM^O01"])
+def test_an_order_names_its_diagnoses_and_what_was_asked_with_it(event: str):
+    """OML_O21 54 and 56, ORM_O01 50 and 53: of two orders, each has its own."""
+    conversion = ordered(
+        event,
+        PID,
+        "ORC|NW|P1",
+        "OBR|1|P1||A^First^L",
+        "DG1|1||E11^Diabetes^I10|||W",
+        "OBX|1|ST|FAST^Fasting^L||yes||||||F",
+        "ORC|NW|P2",
+        "OBR|2|P2||B^Second^L",
+        "DG1|1||I10^Hypertension^I10|||W",
+    )
+    first, second = resources(conversion, "ServiceRequest")
+    said = [resource_of(conversion, one["reasonReference"][0])["code"]["coding"][0]["code"] for one in (first, second)]
+    assert said == ["E11", "I10"]
+    (asked,) = first["supportingInfo"]
+    assert resource_of(conversion, asked)["valueString"] == "yes"
+    assert "supportingInfo" not in second
+
+
+def test_an_answer_to_a_question_of_the_order_is_no_result():
+    """ORU_R01 63 to 66: OBX-29 QST or SCI supports the order, and is not in DiagnosticReport.result."""
+    answer = "OBX|2|ST|FAST^Fasting^L||yes||||||F" + "|" * 18 + "QST"
+    conversion = resulted("ORC|RE|P1|F1", "OBR|1|P1|F1|A^First^L", "OBX|1|NM|X^x^L||4||||||F", answer)
+    (result,), (asked,) = (
+        only(conversion, "DiagnosticReport")["result"],
+        only(conversion, "ServiceRequest")["supportingInfo"],
+    )
+    assert [resource_of(conversion, one)["code"]["coding"][0]["code"] for one in (result, asked)] == ["X", "FAST"]
+
+
+def test_what_follows_a_specimen_is_about_it():
+    """ORU_R01 77, 78: Observation.focus is the specimen; a result of it has none."""
+    conversion = resulted(
+        "OBR|1||F1|A^First^L", "OBX|1|NM|X^x^L||4||||||F", "SPM|1|S1||BLD", "OBX|1|NM|T^t^L||20||||||F"
+    )
+    found, temperature = resources(conversion, "Observation")
+    assert temperature["focus"] == [{"reference": "urn:uuid:" + only(conversion, "Specimen")["id"]}]
+    assert "focus" not in found

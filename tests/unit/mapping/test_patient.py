@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from shared.fhir.validate import validate_bundle
 from tests.unit.mapping.samples import PID, PV1, admitted, codes, notes, only, resources
 
 
@@ -168,3 +171,25 @@ def test_a_number_that_the_survivor_keeps_names_nobody_who_gives_way():
 def test_an_event_that_is_no_merge_replaces_nobody():
     """A44 moves an account (HL7 v2.5.1 3.3.44): both persons remain."""
     assert "link" not in only(admitted(PID, "MRG|200002^^^GENHOSP^MR", event="A44"), "Patient")
+
+
+@pytest.mark.parametrize("relation", ["SPO", "EMR"])
+def test_a_relation_that_ends_before_it_begins_keeps_its_begin(relation: str):
+    """R4 per-1, on the RelatedPerson and on Patient.contact: one bad date never loses the message."""
+    conversion = admitted(PID, f"NK1|1|Sample^Jim|{relation}|||||20240105|20240101")
+    assert "period_reversed" in codes(conversion)
+    assert validate_bundle(conversion.bundle, is_closed=True) == []
+    assert '"end"' not in str(only(conversion, "Patient"))
+
+
+def test_a_note_on_the_patient_is_an_extension():
+    """ORU_R01 21: the guide gives it no element and R4 has none; HL7's extension is for a note on any resource."""
+    conversion = admitted(PID, "NTE|1||Needs a translator~and a chair")
+    assert "note_without_place" not in codes(conversion)
+    assert only(conversion, "Patient")["extension"] == [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/note",
+            "valueAnnotation": {"text": "Needs a translator\nand a chair"},
+        }
+    ]
+    assert validate_bundle(conversion.bundle, is_closed=True) == []

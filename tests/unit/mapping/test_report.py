@@ -12,7 +12,7 @@ from shared.hl7 import parse
 from shared.mapping import convert
 from shared.mapping.report import Outcome, mapping_report
 from tests.unit.mapping.medication_samples import SAMPLES as MEDICATION
-from tests.unit.mapping.samples import MSH_ADT, PID, PV1, context, message
+from tests.unit.mapping.samples import MSH_ADT, MSH_SIU, PID, PV1, context, message
 
 _IDS = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 SIU = (
@@ -246,3 +246,35 @@ def test_a_report_holds_no_value_of_the_message():
     text = str(mapping_report(parse(ADT), context()).to_dict())
     assert "Sample" not in text
     assert "100001" not in text
+
+
+@pytest.mark.parametrize("event", ["A35", "A41", "A42", "A44", "A45", "A49", "A50", "A51"])
+def test_whose_account_or_visit_it_was_is_not_lost(event: str):
+    """MRG-1 finds the record of an account or visit that is merged, moved or renumbered; nothing else is made of it."""
+    lines = (
+        MSH_ADT.format(event=event),
+        PID,
+        "MRG|555^^^GENHOSP^MR||A0^^^GENHOSP^AN|66^^^GENHOSP|V0^^^GENHOSP^VN",
+        PV1,
+    )
+    fates = mapping_report(message(*lines), context()).fates
+    assert {fate.outcome for fate in fates if fate.place.startswith("MRG-1")} == {Outcome.IGNORED}
+
+
+def test_a_service_has_the_time_of_its_appointment():
+    """AIS-4 and AIS-7 beside SCH-11: one appointment has one start, and the other statement of it is not lost."""
+    lines = (
+        "SCH|10^A|||||R^Routine^HL70276|||30|min^^UCUM|^^30^20240105080000^20240105083000",
+        PID,
+        "RGS|1",
+        "AIS|1||S1^Svc^L|20240105080000|||30|min",
+    )
+    fates = mapping_report(message(MSH_SIU.format(event="S12"), *lines), context()).fates
+    assert {fate.outcome for fate in fates if fate.place in ("AIS-4", "AIS-7")} == {Outcome.IGNORED}
+
+
+def test_a_control_code_beside_a_status_is_not_lost():
+    """ORC-5 says what ORC-1 would (ORC[ServiceRequest] 3, 24); the code moves the stored status."""
+    lines = (MSH_ADT.format(event="O01").replace("ADT", "ORM"), PID, "ORC|NW|P1|||IP", "OBR|1|P1||A^First^L")
+    fates = mapping_report(message(*lines), context()).fates
+    assert {fate.outcome for fate in fates if fate.place == "ORC-1"} == {Outcome.IGNORED}
