@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shared.hl7.null import NULL_TEXT
 
 if TYPE_CHECKING:
-    from shared.mapping.context import Reused
+    from shared.mapping.reuse import Reused
     from shared.mapping.rows import Build, Resource, Row
     from shared.mapping.scope import Scope
 

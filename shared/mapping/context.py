@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared.changes.notes import ListMode
 from shared.mapping.claims.claim import ClaimDefaults
 from shared.mapping.identity import Mint, Resolver
+from shared.mapping.reuse import Reuse
 
 if TYPE_CHECKING:
     from shared.mapping.custom import CustomField
-
-_TABLES, _VALUES, LONGEST_KEPT = 16, 4096, 512
 
 
 class CodeMap(Protocol):
@@ -32,36 +31,6 @@ class NoCodeMap:
         """Return None: nothing is translated."""
         del system, code
         return None
-
-
-# A value, and the bundle entries of the resources that it refers to.
-Kept = tuple[Any, tuple[dict[str, Any], ...]]
-# By what built it (a row's key, or a kind of resource) and the text, or the fields, that it was built from.
-Reused = dict[tuple[int | str, str | tuple[str, ...]], Kept]
-
-
-class Reuse:
-    """Values built once and used again: coded fields, people, places and units come in message after message.
-
-    Bounded: a full table is emptied, which costs less than keeping order, and a text longer than LONGEST_KEPT is not
-    kept. Values are shared between bundles and must not be changed.
-    """
-
-    __slots__ = ("_tables",)
-
-    def __init__(self) -> None:
-        self._tables: dict[tuple[str, ...], Reused] = {}
-
-    def of(self, *written: str) -> Reused:
-        """Return the values of messages written alike: separators, charset, default zone and assigner."""
-        found = self._tables.get(written)
-        if found is None:
-            if len(self._tables) >= _TABLES:
-                self._tables.clear()
-            found = self._tables[written] = {}
-        elif len(found) > _VALUES:
-            found.clear()
-        return found
 
 
 OWNED_BY_ADT = frozenset(

@@ -16,6 +16,7 @@ from shared.mapping.header import start
 from shared.mapping.identity import Resolver
 from shared.mapping.order import RESULT_MESSAGES
 from shared.mapping.registry import HANDLERS
+from shared.mapping.repeated import drop_repeated
 from shared.mapping.rows import Resource
 from shared.mapping.scope import Scope, Taken
 from shared.message.finding import Finding
@@ -62,7 +63,7 @@ def convert(
     bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
     frame = start(root, scope, bundle)
     _walk(root, frame, scope)
-    scope.drop_repeated()
+    drop_repeated(scope)
     bundle["entry"] = list(scope.entries.values())
     return Conversion(bundle, _changes(scope), scope.findings)
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.changes.notes import Action, ChildList, IdentityEdit, ListMode
-from shared.fhir import exact_json
 from shared.fhir.bundle import SharedEntry
 from shared.hl7 import Message, Segment
-from shared.hl7.structure import is_before
 from shared.mapping.claims.claim import Claim
 from shared.mapping.claims.message import identity_claims
 from shared.mapping.claims.numbers import Sender
-from shared.mapping.context import LONGEST_KEPT, Kept, Reused
-from shared.mapping.rows import NULL, Resource, Row
+from shared.mapping.reading import Reading
+from shared.mapping.reuse import LONGEST_KEPT, Kept, Reused
+from shared.mapping.rows import Resource, Row
 from shared.message.finding import Finding
 
 if TYPE_CHECKING:
@@ -24,12 +22,9 @@ if TYPE_CHECKING:
     from shared.mapping.identity import Resolver
 
 T = TypeVar("T")
-_PADDING = ("",) * 40
 _BY_ACTION = frozenset({"IAM", "OBX"})
 _BY_ACTION_IN = frozenset({("BAR", "P12", "DG1"), ("BAR", "P12", "PR1")})
 _DOUBTS = frozenset({"placeholder", "mothers_number"})
-# Who and what has no key but its own words: of the very same words one resource is made.
-_DESCRIBED = frozenset({"Device", "Location", "Organization", "Practitioner", "PractitionerRole"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +37,15 @@ class Taken:
     row: Row
 
 
-class Scope:
+class Scope(Reading):
     """Everything the rows of one message read and write.
 
     Attributes:
-        segment: The segment at work; ``number`` and ``repetition`` say where in it.
         reused: Values of earlier messages with the entries they take, by what built them and text.
         claims: Who each PID, MRG and PV1 speaks of, by its place.
         entries: The entries of the bundle by fullUrl.
         notes: What to note of an entry, by fullUrl and element of a ResourceChange.
+        twins: The ids of resources that may say the same, by what they were made of.
         trace: What was carried, when a report is wanted.
         has_several_orders: Whether a result message (ORU) has more than one OBR.
     """
@@ -58,35 +53,25 @@ class Scope:
     __slots__ = (
         "_answers",
         "_completed",
-        "_escape",
         "_included",
         "_occurrences",
         "_resolver",
-        "_twins",
-        "_unescape",
         "assigner",
         "children",
         "claims",
         "code",
-        "component",
         "context",
         "entries",
         "event",
-        "findings",
         "has_several_orders",
         "identity",
         "known",
-        "message",
         "message_time",
         "mint",
         "notes",
-        "number",
-        "repetition",
         "reused",
-        "segment",
-        "separator",
-        "subcomponent",
         "trace",
+        "twins",
         "zone",
     )
 
@@ -98,27 +83,21 @@ class Scope:
         resolver: Resolver,
         trace: list[Taken] | None = None,
     ) -> None:
-        written = message.delimiters
-        self.message, self.context, self.trace = message, context, trace
+        super().__init__(message, header)
+        self.context, self.trace = context, trace
         self.mint = context.mint
         self._resolver = resolver
-        self.separator, self.component, self.subcomponent = written.repetition, written.component, written.subcomponent
-        self._escape = written.escape
-        self._unescape = header.unescape
-        self.segment = header
-        self.number = self.repetition = 0
         self.code, self.event = message.code, message.event
         self.has_several_orders = self.code == "ORU" and message.count("OBR") > 1
         sender = Sender(header, message.control_id, context.identity)
         self.message_time = sender.sent
         self.zone = _message_offset(self.message_time) or context.zone
         self.assigner = sender.assigner
-        separators = self.component + self.subcomponent + self._escape + self.separator
+        separators = self.component + self.subcomponent + self.escape + self.separator
         alike = (separators, message.charset, self.zone, self.assigner)
         self.reused: Reused = context.reuse.of(*alike) if trace is None else {}
         self.claims = {claim.place: claim for claim in identity_claims(message, context.identity, sender)}
         self.entries: dict[str, Resource] = {}
-        self.findings: list[Finding] = []
         self.known: dict[tuple[str, str], Any] = {}
         self.children: dict[tuple[str, str, str], dict[str, None]] = {}  # each member once, in message order
         self.identity: list[IdentityEdit] = []
@@ -127,61 +106,7 @@ class Scope:
         self._included: dict[int, tuple[Resource, ...]] = {}  # what this bundle includes already, by identity
         self.notes: dict[str, dict[str, Any]] = {}
         self._occurrences: dict[tuple[str, ...], int] = {}
-        self._twins: dict[tuple[str, ...], list[str]] = {}
-
-    # -- reading ------------------------------------------------------------------------------------------------
-
-    def is_before(self, version: str) -> bool:
-        """Tell whether the message is of a version before this: some fields have changed their data type."""
-        return is_before(self.message.version, version)
-
-    def parts(self, raw: str) -> list[str]:
-        """Return the components of one repetition, still escaped, padded so that every component exists."""
-        parts = raw.split(self.component)
-        parts += _PADDING
-        return ["" if part == NULL else part for part in parts] if NULL in raw else parts
-
-    def texts(self, raw: str) -> list[str]:
-        """Return the components of one repetition as text, padded so that every component exists."""
-        parts = raw.split(self.component)
-        if self._escape in raw or NULL in raw:
-            parts = [self.text(part) for part in parts]
-        elif raw.split(None, 1) != [raw]:  # it has blanks
-            parts = [part.strip() for part in parts]
-        parts += _PADDING
-        return parts
-
-    def head(self, raw: str) -> str:
-        """Return the first subcomponent of one component as text."""
-        return self.text(raw.split(self.subcomponent, 1)[0] if self.subcomponent in raw else raw)
-
-    def subparts(self, raw: str) -> list[str]:
-        """Return the subcomponents of one component as text, padded to six."""
-        return [self.text(part) for part in raw.split(self.subcomponent)] + [""] * 5
-
-    def text(self, raw: str) -> str:
-        """Return one value as text: unescaped, outer blanks gone, HL7 null empty."""
-        if not raw or raw.isalnum():
-            return raw
-        if self._escape in raw:
-            raw = self._unescape(raw)
-        return "" if raw == NULL else raw.strip()
-
-    def lines(self, raw: str) -> str:
-        """Return text that keeps its inner and leading blanks (TX, FT)."""
-        return self._unescape(raw).rstrip() if self._escape in raw else raw.rstrip()
-
-    @property
-    def place(self) -> str:
-        """Where the work is: ``PID-3[2]``, ``OBX(4)-5``."""
-        segment = self.segment
-        occurrence = f"({segment.number})" if segment.number > 1 else ""
-        repetition = f"[{self.repetition}]" if self.repetition > 1 else ""
-        return f"{segment.name}{occurrence}-{self.number}{repetition}"
-
-    def find(self, code: str, detail: str = "") -> None:
-        """Add a finding at the place of work; ``detail`` never holds content."""
-        self.findings.append(Finding(code, self.place, detail))
+        self.twins: dict[tuple[str, ...], list[str]] = {}
 
     # -- building -----------------------------------------------------------------------------------------------
 
@@ -307,12 +232,12 @@ class Scope:
         if count == 1:
             return self.mint(*key)
         resource_id = self.mint(*key, str(count))
-        self._twins.setdefault(key, [self.mint(*key)]).append(resource_id)
+        self.twins.setdefault(key, [self.mint(*key)]).append(resource_id)
         return resource_id
 
     def note_alike(self, resource: Resource, *said: str) -> None:
         """Note what a resource was made of: others made of the same text may say the same."""
-        self._twins.setdefault((resource["resourceType"], "alike", *said), []).append(resource["id"])
+        self.twins.setdefault((resource["resourceType"], "alike", *said), []).append(resource["id"])
 
     def add_child(self, resource: Resource, segment: str, parent: str, action: Action = Action.PUT) -> str:
         """Add a resource that belongs to the list of its segment under a parent; return its fullUrl."""
@@ -335,64 +260,6 @@ class Scope:
         by_action = segment in _BY_ACTION or (self.code, self.event, segment) in _BY_ACTION_IN
         return self.context.lists.get(segment, ListMode.ACTION if by_action else ListMode.SNAPSHOT)
 
-    def drop_repeated(self) -> None:
-        """Drop resources that say exactly what another of the same key says; point references at that one.
-
-        Resources that differed only in what they refer to may then be equal too, so it goes on until none are.
-        """
-        while instead := self._repeated():
-            for url in instead:
-                self.findings.append(Finding("resource_repeated", self.entries[url]["resource"]["resourceType"]))
-            self._replace(instead)
-        while instead := self._described_twice():
-            self._replace(instead)
-
-    def _replace(self, instead: dict[str, str]) -> None:
-        """Drop entries and point what refers to them at others."""
-        for url in instead:
-            del self.entries[url]
-        for url, entry in self.entries.items():
-            resource = _redirected(entry["resource"], instead)
-            if resource is not entry["resource"]:  # a copy: entries are shared between bundles
-                self.entries[url] = {**entry, "resource": resource}
-        for members in self.children.values():
-            for url in [url for url in members if url in instead]:
-                del members[url]
-
-    def _described_twice(self) -> dict[str, str]:
-        """Return what is known by its words alone, a number or a name, and said in the very same ones by two fields.
-
-        A laboratory is the sender's facility (MSH-4) in one field and who produced a result (OBX-15) in another.
-        """
-        said: dict[tuple[str, int, str], list[Resource]] = {}
-        instead: dict[str, str] = {}
-        for url, entry in self.entries.items():
-            resource = entry["resource"]
-            kind = resource["resourceType"]
-            if kind not in _DESCRIBED:
-                continue
-            numbers = resource.get("identifier")
-            alike = said.setdefault((kind, len(resource), numbers[0].get("value", "") if numbers else ""), [])
-            first = next((one for one in alike if _says_the_same(one["resource"], resource)), None)
-            if first is None:
-                alike.append(entry)
-            else:
-                instead[url] = first["fullUrl"]
-        return instead
-
-    def _repeated(self) -> dict[str, str]:
-        instead: dict[str, str] = {}
-        for ids in self._twins.values():
-            said: dict[bytes, str] = {}
-            for url in ("urn:uuid:" + resource_id for resource_id in ids) if len(ids) > 1 else ():
-                entry = self.entries.get(url)
-                if entry is not None:
-                    resource = entry["resource"]
-                    content = exact_json.dumps({name: resource[name] for name in sorted(resource) if name != "id"})
-                    if said.setdefault(content, url) != url:
-                        instead[url] = said[content]
-        return instead
-
     def child_lists(self) -> tuple[ChildList, ...]:
         """Return all lists of children with their modes."""
         return tuple(
@@ -403,33 +270,6 @@ class Scope:
 
 def _shared(entry: Resource) -> Resource:
     return entry if type(entry) is SharedEntry else SharedEntry(entry)
-
-
-def _says_the_same(one: Resource, other: Resource) -> bool:
-    return all(name == "id" or other.get(name) == value for name, value in one.items())
-
-
-def _redirected(value: Any, instead: dict[str, str]) -> Any:
-    """Return ``value`` with every reference at what stands in for its target; a list names a target once.
-
-    What refers to nothing that is replaced comes back as it is; anything else is a copy.
-    """
-    if isinstance(value, dict):
-        made = {name: _redirected(inner, instead) for name, inner in value.items()}
-        target = made.get("reference")
-        if type(target) is str:  # Consent.provision.data and CarePlan.activity have a Reference of that name
-            made["reference"] = instead.get(target, target)
-        return made if any(made[name] is not inner for name, inner in value.items()) else value
-    if isinstance(value, list):
-        redirected = [_redirected(inner, instead) for inner in value]
-        if not any(map(operator.is_not, redirected, value)):
-            return value
-        listed: list[Any] = []
-        for one in redirected:
-            if not (isinstance(one, dict) and one.keys() == {"reference"} and one in listed):
-                listed.append(one)
-        return listed
-    return value
 
 
 def _message_offset(sent: str) -> str:

@@ -24,8 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = {"small": 5, "paused": 5}
 OF_THE_BROKER = {"queue.receive", "queue.complete", "queue.abandon"}  # of its receiver, which no stage knows
 # What no scenario calls, and the tests that fail at it or end the process there.
-ELSEWHERE = {
-}
+ELSEWHERE = {}
 DAYS = [*(f"chance:{seed}:40" for seed in range(6)), "chance:8:200"]
 
 
