@@ -9,9 +9,9 @@ import pytest
 
 from tests.faults.case import AZURE, run_case
 from tests.faults.cases import first_of_each, when_all_is_well
-from tests.faults.scenario import EXHAUSTED
 from tests.faults.plan import Fault
 from tests.faults.planted_azure import PLANTED
+from tests.faults.scenario import EXHAUSTED
 
 PART = 20  # each fault at one in so many of the first steps of each kind: `python -m tests.faults --azure` has all
 
