@@ -20,6 +20,8 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+;= -]+", re.ASCII)
 # HL7 table 0291: the subtype that names a media type, both ways; and what senders write as well.
 SUBTYPES = {"PDF": "application/pdf", "TEXT": "text/plain", "HTML": "text/html", "XML": "application/xml"} | {
     "JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "TIFF": "image/tiff", "RTF": "application/rtf",
+    "DICOM": "application/dicom", "FAX": "image/g3fax", "BASIC": "audio/basic", "SGML": "text/sgml",
+    "POSTSCRIPT": "application/postscript",
 }  # fmt: skip
 _WHOLE_TYPES = SUBTYPES | {"TX": "text/plain", "FT": "text/plain", "JPG": "image/jpeg", "CDA": "text/xml"}
 # HL7 table 0191 by the main part of a media type, for the way back.

@@ -205,6 +205,17 @@ def test_data_of_no_known_kind_has_the_type_for_that(sent: str):
     assert validate_bundle(conversion.bundle, is_closed=True) == []
 
 
+@pytest.mark.parametrize(
+    ("sent", "kind"),
+    [("IM^DICOM", "application/dicom"), ("AU^BASIC", "audio/basic"), ("AP^PostScript", "application/postscript")],
+)
+def test_a_pointer_has_the_media_type_of_its_subtype(sent: str, kind: str):
+    """RP[Attachment] 3, HL7 table 0291: DICOM is RFC 3240, BASIC and PostScript are RFC 2046."""
+    conversion = resulted(OBR, f"OBX|1|RP|IMG^Image^L||https://pacs.example/1^PACS^{sent}||||||F")
+    (found,) = only(conversion, "Observation")["extension"]
+    assert found["valueAttachment"] == {"contentType": kind, "url": "https://pacs.example/1"}
+
+
 def test_what_cannot_be_obtained_keeps_its_code():
     """OBX[Observation] 42 to 45: `cancelled` alone does not say why there is no result."""
     observation = only(resulted(OBR, obx("NM", "", status="X")), "Observation")
