@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 REPOSITORY = SOURCES.parent
 # Each group is one file of C: few enough bytes that every core has one, enough that most calls stay within.
 GROUP_BYTES = 120_000
+OPTIMIZATION = "2"
+# A function that no other library can replace is called as it is, or set in where it is called, not looked up.
+FLAGS = ["-fvisibility=hidden"] if os.name == "posix" else []
 
 
 def main() -> int:
@@ -81,10 +84,13 @@ def _written_in_c(sources: list[str], folder: str) -> list[Extension]:
     said = StringIO()
     try:
         with redirect_stdout(said):
-            return mypycify(sources, opt_level="1", debug_level="0", separate=groups, target_dir=folder)
+            found = mypycify(sources, opt_level=OPTIMIZATION, debug_level="0", separate=groups, target_dir=folder)
     except SystemExit:
         print(said.getvalue(), file=sys.stderr)
         raise
+    for extension in found:
+        extension.extra_compile_args += FLAGS
+    return found
 
 
 def _replace(old: Path, new: Path) -> None:
