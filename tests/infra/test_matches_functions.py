@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from infra.components.messaging import STAGE_QUEUES
 from infra.deployment.actions import HUB_KEY
 from infra.gateway.operations import CACHEABLE, FHIR, HUB, INGEST
 from local.functions import HTTP, QUEUE, TIMER, load_functions
+from local.ncrontab import parse_schedule
 from shared.adapters.azure.open import CONTAINER, TABLES
 from shared.adapters.local import secrets
+from shared.app.recovery import TURN
 from shared.settings import ROWS, read_settings
 from tests.infra.graph import REPOSITORY
 
@@ -108,6 +110,14 @@ def test_what_runs_by_itself_says_what_it_has_to_say_and_no_more():
     assert functions == {f"Function.{name}": "Warning" for name in busy} | {
         f"Function.{name}.User": "Information" for name in busy
     }
+
+
+def test_a_replay_is_worked_on_until_the_timer_comes_again(graph):
+    """Each look is paid, so the timer comes seldom: a replay that then stood still would take a day for an hour's."""
+    schedule = parse_schedule(settings_of(graph)["CADUCEUS_REPLAY_TIMER"])
+    first = schedule.next_after(datetime(2026, 1, 1, tzinfo=UTC))
+    between = schedule.next_after(first) - first
+    assert between * 0.9 <= TURN < between
 
 
 def test_what_went_well_is_no_row_and_what_failed_is_one():
