@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from shared.recover.replays import ReplayDesk
     from shared.recover.retention import Retention
     from shared.recover.verify import Verification
+
+
+# Of what lies between two calls of the timer (CADUCEUS_REPLAY_TIMER); a laptop that stops waits for a call to end.
+TURN, TURN_ON_A_LAPTOP = timedelta(seconds=28), timedelta(seconds=1.8)
 
 
 class Recovery(Stages):
@@ -61,6 +66,7 @@ class Recovery(Stages):
         ports = self.adapters
         moved = MovedKeys(archive=ports.archive, persons=self.persons, registry=self.registry)
         return ReplayDesk(
+            turn=TURN_ON_A_LAPTOP if self.settings.is_laptop else TURN,
             clock=ports.clock,
             ledger=ports.ledger,
             history=ports.history,

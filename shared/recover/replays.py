@@ -18,16 +18,20 @@ if TYPE_CHECKING:
     from shared.registry import Registry
 
 
-_TURN = timedelta(seconds=1.8)  # of the two seconds between two calls of the timer
 _LOOK_SECONDS = 0.2
 
 
 class ReplayDesk:
-    """Answers ``/hub/replays``."""
+    """Answers ``/hub/replays``.
+
+    Args:
+        turn: How long the timer works on replays that are not done: a little less than until it comes again.
+    """
 
     def __init__(
         self,
         *,
+        turn: timedelta,
         clock: Clock,
         ledger: Ledger,
         history: History,
@@ -36,6 +40,7 @@ class ReplayDesk:
         planner: Planner,
         replayer: Replayer,
     ) -> None:
+        self._turn = turn
         self._clock = clock
         self._ledger = ledger
         self._history = history
@@ -84,7 +89,7 @@ class ReplayDesk:
 
     async def work(self) -> None:
         """Advance replays until none is left, or the timer is about to come again."""
-        until = self._clock.now() + _TURN
+        until = self._clock.now() + self._turn
         while await self.advance() and self._clock.now() < until:
             await self._clock.sleep(_LOOK_SECONDS)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 from collections.abc import Mapping
 
 import pytest
@@ -10,9 +13,17 @@ from tests.infra.graph import STACKS, Graph, declare
 
 
 @pytest.fixture(scope="session")
-def graphs() -> Mapping[str, Graph]:
-    """What each stack declares, by its name."""
-    return declare(*STACKS)
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Graph]:
+    """What each stack declares, by its name: declared once, however many processes run the tests."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return declare(*STACKS)
+    shared = tmp_path_factory.getbasetemp().parent / "graphs.pickle"  # of this run, and of all its processes
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            shared.write_bytes(pickle.dumps(declare(*STACKS)))
+        found: Mapping[str, Graph] = pickle.loads(shared.read_bytes())  # our own, of this run
+    return found
 
 
 @pytest.fixture(params=STACKS)

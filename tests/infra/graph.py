@@ -64,6 +64,7 @@ def _declare_one(name: str) -> Graph:
         capture_output=True,
         text=True,
         check=False,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     resources = json.loads(done.stdout)

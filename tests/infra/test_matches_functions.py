@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from infra.components.messaging import STAGE_QUEUES
 from infra.deployment.actions import HUB_KEY
 from infra.gateway.operations import CACHEABLE, FHIR, HUB, INGEST
-from local.functions import HTTP, QUEUE, load_functions
+from local.functions import HTTP, QUEUE, TIMER, load_functions
+from local.ncrontab import parse_schedule
 from shared.adapters.azure.open import CONTAINER, TABLES
 from shared.adapters.local import secrets
+from shared.app.recovery import TURN
 from shared.settings import ROWS, read_settings
 from tests.infra.graph import REPOSITORY
 
@@ -95,14 +97,39 @@ def test_a_lock_outlasts_a_delivery_and_renewal_outlasts_the_lock(graph):
             assert lock <= timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
-def test_the_stages_say_what_they_have_to_say_and_no_more():
-    """The host's own two lines for each execution cost more than the execution; what the hub logs is kept."""
+def test_what_runs_by_itself_says_what_it_has_to_say_and_no_more():
+    """The host's own two lines for each execution cost more than the execution; what the hub logs is kept.
+
+    Stages and timers, and ingest; what runs once a night, or for a dead letter, may say that it did.
+    """
     levels = HOST["logging"]["logLevel"]
     taken = {one.name for one in FUNCTIONS if one.kind == QUEUE and one.trigger["queueName"] in STAGE_QUEUES}
-    busy = {"ingest", *taken}
-    assert {name for name, level in levels.items() if level == "Warning"} == {f"Function.{name}" for name in busy}
-    assert {name for name, level in levels.items() if name.endswith(".User")} == {f"Function.{n}.User" for n in busy}
-    assert {level for name, level in levels.items() if name.endswith(".User")} == {"Information"}
+    timers = {one.name for one in FUNCTIONS if one.kind == TIMER} - {"purge"}
+    busy = {"ingest", *taken, *timers}
+    functions = {name: level for name, level in levels.items() if name.startswith("Function.")}
+    assert functions == {f"Function.{name}": "Warning" for name in busy} | {
+        f"Function.{name}.User": "Information" for name in busy
+    }
+
+
+def test_a_replay_is_worked_on_until_the_timer_comes_again(graph):
+    """Each look is paid, so the timer comes seldom: a replay that then stood still would take a day for an hour's."""
+    schedule = parse_schedule(settings_of(graph)["CADUCEUS_REPLAY_TIMER"])
+    first = schedule.next_after(datetime(2026, 1, 1, tzinfo=UTC))
+    between = schedule.next_after(first) - first
+    assert between * 0.9 <= TURN < between
+
+
+def test_what_went_well_is_no_row_and_what_failed_is_one():
+    """`Host.Results` at `Error` keeps failed executions (Microsoft Learn, "Configure monitoring"); the aggregator's
+    rows repeat what Azure measures for nothing, and the host's own SDK speaks of every request."""
+    levels = HOST["logging"]["logLevel"]
+    assert {name: levels[name] for name in levels if not name.startswith("Function.")} == {
+        "default": "Information", "Host.Results": "Error", "Host.Aggregator": "Warning", "Azure": "Warning",
+    }  # fmt: skip
+    insights = HOST["logging"]["applicationInsights"]
+    assert not insights["enableDependencyTracking"]
+    assert not insights["enablePerformanceCountersCollection"]
 
 
 def test_the_gateway_offers_the_routes_of_the_hub_and_no_others():
