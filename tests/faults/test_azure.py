@@ -9,9 +9,9 @@ import pytest
 
 from tests.faults.case import AZURE, run_case
 from tests.faults.cases import first_of_each, when_all_is_well
-from tests.faults.scenario import EXHAUSTED
 from tests.faults.plan import Fault
 from tests.faults.planted_azure import PLANTED
+from tests.faults.scenario import EXHAUSTED
 
 PART = 20  # each fault at one in so many of the first steps of each kind: `python -m tests.faults --azure` has all
 
@@ -36,11 +36,7 @@ def test_nothing_is_broken_in_azure_when_nothing_goes_wrong():
 
 def test_faults_between_the_calls_of_services_break_no_promise():
     """One call of a port is several of a service: a laptop's harness cannot strike between them."""
-    cases = [
-        case
-        for number, fault in enumerate(Fault)
-        for case in islice(first_steps(fault), number % 4, None, PART)
-    ]
+    cases = [case for number, fault in enumerate(Fault) for case in islice(first_steps(fault), number % 4, None, PART)]
     reports = [run_case(case) for case in cases]
 
     broken = [str(report) for report in reports if report.broken]

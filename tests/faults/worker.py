@@ -87,7 +87,9 @@ class Worker:
         """
         ingest = self.hub.ingest
         if message.is_fhir:
-            return await self._answer("ingest", ingest.fhir.take(message.body, InterfaceId(message.source), FHIR_MEDIA_TYPE))
+            return await self._answer(
+                "ingest", ingest.fhir.take(message.body, InterfaceId(message.source), FHIR_MEDIA_TYPE)
+            )
         return await self._answer("ingest", ingest.take(message.body))
 
     async def obey(self, order: Callable[[Hub], Coroutine[Any, Any, Any]]) -> None:
