@@ -31,7 +31,7 @@ READS = frozenset(
         "archive.get", "archive.find", "archive.units", "audit.recent", "chain.heads", "chain.verify",
         "barriers.waits", "barriers.line", "barriers.lines", "barriers.opened",
         "fhir_store.read", "fhir_store.search", "fhir_store.counts", "fleet.connectors",
-        "history.select", "history.of_key",
+        "history.select", "history.of_key", "history.key_of",
         "holds.paused", "holds.keys", "holds.counts", "holds.held", "identities.lookup", "identities.bound",
         "lanes.status", "lanes.next_due", "lanes.overdue", "lanes.sessions", "lanes.deliveries", "lanes.attempts",
         "lanes.stopped", "lanes.unsettled", "lanes.waiting",
