@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from shared.message.delivery import Delivery, Verdict
+from shared.message.errors.fhir import FhirInvalid
 from shared.message.errors.mapping import MergeCycle
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.record import MessageRecord
@@ -60,6 +61,8 @@ def _of_message(world: World, sent: Sent, record: MessageRecord, rows: Sequence[
             yield f"{message.control_id}: the poison is {record.state} {record.code}"
     elif message.prior and record.code == MergeCycle.code:
         return  # whoever merged them the other way came first
+    elif message.beside and record.code == FhirInvalid.code and _has_merges(world):
+        return  # its two persons are one by now, and it says two things of them
     elif record.state is not MessageState.ROUTED:
         yield f"{message.control_id}: {record.state} {record.code}"
     if {row.destination for row in rows} != message.names or len(rows) != len(message.names):
@@ -69,6 +72,10 @@ def _of_message(world: World, sent: Sent, record: MessageRecord, rows: Sequence[
     for row in rows:
         if not _has_arrived(world, row):
             yield f"{message.control_id}: {row.state} {row.code} at {row.destination}"
+
+
+def _has_merges(world: World) -> bool:
+    return any(sent.message.prior for sent in world.sent.values())
 
 
 def _has_arrived(world: World, row: Delivery) -> bool:

@@ -14,11 +14,11 @@ from typing import Any
 from unittest import mock
 
 from shared.adapters.local.fhir_store import LocalFhirStore
-from shared.adapters.local.holds import LocalHolds
 from shared.adapters.local.lanes import LocalLanes
-from shared.barriers import gate
+from shared.barriers import gate, hold
 from shared.barriers.hold import Hold
 from shared.deliver import outputs, stage
+from shared.deliver.breaker import Breaker
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.stage import DeliverStage
 from shared.ingest import commit
@@ -171,9 +171,13 @@ def take_no_notice_of_an_order() -> Any:
 
 
 def deliver_to_a_paused_destination() -> Any:
-    """The turns of a destination that a person stopped begin all the same."""
-    ready_limit = stage._ready_limit
-    return mock.patch.object(stage, "_ready_limit", lambda status, now: ready_limit(replace(status, paused=False), now))
+    """Nobody who delivers looks whether a person stopped the destination."""
+    status = Breaker.status
+
+    async def status_but_for_orders(self: Breaker, config: Any) -> Any:
+        return replace(await status(self, config), paused=False)
+
+    return mock.patch.object(Breaker, "status", status_but_for_orders)
 
 
 def hold_only_what_is_paused() -> Any:
@@ -181,16 +185,17 @@ def hold_only_what_is_paused() -> Any:
     return mock.patch.object(Hold, "_causes", mock.AsyncMock(return_value={}))
 
 
-def forget_what_is_held_when_it_is_read() -> Any:
-    """What was held is in memory alone, from when it is read until it went on."""
-    held = LocalHolds.held
+def forget_what_is_held_before_it_went_on() -> Any:
+    """What was held is in memory alone, from when it is read until it is processed."""
 
-    async def held_no_more(self: LocalHolds, stage: str, partition: int, after: str, limit: int) -> Any:
-        page = await held(self, stage, partition, after, limit)
-        await self.release(stage, page)
-        return page
+    async def drain(self: Hold, partition: int, process: Any) -> None:
+        paused = await self._paused(is_told=True)
+        if set(await self._holds.counts(self._stage, partition)) - paused:
+            page = await self._holds.held(self._stage, partition, "", hold.PAGE)
+            await self._holds.release(self._stage, page)
+            await process([one.item for one in page])
 
-    return mock.patch.object(LocalHolds, "held", held_no_more)
+    return mock.patch.object(Hold, "drain", drain)
 
 
 def refuse_a_copy_while_it_is_processed() -> Any:
@@ -231,7 +236,7 @@ PLANTED: dict[str, Plant] = {
         take_no_notice_of_an_order,
         deliver_to_a_paused_destination,
         hold_only_what_is_paused,
-        forget_what_is_held_when_it_is_read,
+        forget_what_is_held_before_it_went_on,
         refuse_a_copy_while_it_is_processed,
         line_up_with_the_first_patient,
     )

@@ -29,7 +29,7 @@ class Converters:
     """What makes canonical records, in this process."""
 
     async def run(self, jobs: Sequence[Job]) -> list[Converted | IntegrationError]:
-        return [_convert(job) for job in jobs]
+        return [_convert_or_refuse(job) for job in jobs]
 
     async def prepare(self) -> None:
         """Nothing has to be started."""
@@ -52,6 +52,13 @@ def differing_outputs() -> Iterator[None]:
         yield
     finally:
         shaper.shape = shape
+
+
+def _convert_or_refuse(job: Job) -> Converted | IntegrationError:
+    try:
+        return _convert(job)
+    except IntegrationError as error:  # the port: what the function names is returned
+        return error
 
 
 def _convert(job: Job) -> Converted:

@@ -52,9 +52,9 @@ def small() -> Scenario:
 
 
 def paused() -> Scenario:
-    """Return what is held: a laboratory and a destination stand still from the first on, and FHIR comes in behind."""
-    late = (result("L1", 1), measurement("A2", 2, beside=1))
-    pauses = (Pause("lab", 0.0, 20.0), Pause("keyed", 0.0, 40.0))
+    """Return what is held: the desk and a destination stand still from the first on, and FHIR comes in behind."""
+    late = (admission("desk", "D1", 1), measurement("A2", 2, beside=1))
+    pauses = (Pause("desk", 0.0, 20.0), Pause("keyed", 0.0, 40.0))
     return Scenario("paused", ((measurement("A1", 1),),), frozenset({"A1"}), pauses=pauses, late=late)
 
 

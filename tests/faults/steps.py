@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from shared.message.errors.storage import StorageFailed
-from tests.faults.plan import Fault, Plan, Step
+from tests.faults.plan import FROM_OUTSIDE, Fault, Plan, Step
 from tests.faults.virtual_time import VirtualClock
 
 LOCK_SECONDS = 300.0
@@ -28,10 +28,16 @@ STEP_LIMIT = 60_000
 # What changes nothing: going wrong there is going wrong just before or after.
 READS = frozenset(
     {
-        "archive.get", "archive.find", "fhir_store.read", "identities.lookup", "identities.bound", "ledger.messages",
-        "lanes.status", "lanes.next_due", "lanes.overdue", "lanes.sessions", "lanes.deliveries",
+        "archive.get", "archive.find", "archive.units", "audit.recent", "chain.heads", "chain.verify",
         "barriers.waits", "barriers.line", "barriers.lines", "barriers.opened",
-        "holds.paused", "holds.keys", "holds.counts", "holds.held",
+        "fhir_store.read", "fhir_store.search", "fhir_store.counts", "fleet.connectors",
+        "history.select", "history.of_key", "history.key_of",
+        "holds.paused", "holds.keys", "holds.counts", "holds.held", "identities.lookup", "identities.bound",
+        "lanes.status", "lanes.next_due", "lanes.overdue", "lanes.sessions", "lanes.deliveries", "lanes.attempts",
+        "lanes.stopped", "lanes.unsettled", "lanes.waiting",
+        "ledger.messages", "ledger.by_control_id", "ledger.counts", "ledger.recent", "ledger.trace", "ledger.unsettled",
+        "replays.get", "replays.recent", "replays.unfinished", "replays.counts", "replays.deliveries",
+        "replays.open_keys", "replays.overtaken", "replays.unsent",
         "table.get", "table.page", "blob.get", "blob.list",
     }
 )  # fmt: skip
@@ -172,7 +178,7 @@ class Steps:
                 await self._hold(EXPIRED_SECONDS)
             case Fault.SKEW:
                 worker.clock.ahead_seconds = -SKEW_SECONDS if worker.clock.ahead_seconds > 0 else SKEW_SECONDS
-            case Fault.COPY | Fault.MERGE:
+            case fault if fault in FROM_OUTSIDE:
                 self._surroundings.interfere(fault)
 
     async def _hold(self, seconds: float) -> None:

@@ -26,7 +26,7 @@ SEARCH: dict[str, tuple[str, str, tuple[Fault, ...]]] = {
     "take_no_notice_of_an_order": ("small", "ingest", (Fault.HALT,)),
     "deliver_to_a_paused_destination": ("small", "deliver", (Fault.PAUSE,)),
     "hold_only_what_is_paused": ("paused", "transform", ()),
-    "forget_what_is_held_when_it_is_read": ("paused", "transform", (Fault.CRASH, Fault.DEATH)),
+    "forget_what_is_held_before_it_went_on": ("paused", "transform", (Fault.CRASH, Fault.DEATH)),
     "refuse_a_copy_while_it_is_processed": ("small", "transform", (Fault.REPEAT,)),
     "line_up_with_the_first_patient": ("paused", "transform", ()),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.database import Database
 from shared.adapters.local.holds import LocalHolds
+from shared.adapters.local.tally import Tally
 from shared.message.barrier import Barrier
 from shared.message.envelope import Item, decode_envelope, encode_envelope
 from shared.message.identifiers import MessageId, partition_of
@@ -50,10 +50,9 @@ class LocalBarriers:
         self._database = database
         self._clock = clock
         self._holds = holds
-        # The folder is this process's alone: what it has parked it knows, and asking costs nothing.
-        self._parked: Counter[tuple[str, int]] = Counter()
-        for stage, partition, count in database.read(_COUNTS):
-            self._parked[stage, partition] = count
+        self._parked = Tally[tuple[str, int]](
+            ((stage, partition), count) for stage, partition, count in database.read(_COUNTS)
+        )
 
     async def open(self, items: Sequence[Item]) -> list[Item]:
         now = to_microseconds(self._clock.now())
@@ -85,13 +84,7 @@ class LocalBarriers:
         def work(connection: sqlite3.Connection) -> list[int]:
             return [connection.execute(_PARK, row).rowcount for row in rows]
 
-        # Counted before it is written: to ask once too often costs nothing, and to pass what is parked would reorder.
-        self._count(stage, items, [1] * len(items))
-        added = [0] * len(items)
-        try:
-            added = await self._database.write(work)
-        finally:
-            self._count(stage, items, [is_added - 1 for is_added in added])
+        await self._parked.add([_place(stage, item) for item in items], self._database.write(work))
 
     async def unpark(self, stage: str, items: Sequence[Item]) -> None:
         rows = [(stage, item.message, item.run) for item in items]
@@ -99,11 +92,10 @@ class LocalBarriers:
         def work(connection: sqlite3.Connection) -> list[int]:
             return [connection.execute(_UNPARK, row).rowcount for row in rows]
 
-        removed = await self._database.write(work)
-        self._count(stage, items, [-one for one in removed])
+        await self._parked.remove([_place(stage, item) for item in items], self._database.write(work))
 
     async def waits(self, stage: str, partition: int, *, is_told: bool) -> bool:
-        return self._parked[stage, partition] > 0 or self._holds.waits(stage, partition)
+        return (stage, partition) in self._parked.waiting or self._holds.waits(stage, partition)
 
     async def line(self, stage: str, partition: int) -> Line:
         parked = self._database.read(_PARKED, (stage, partition))
@@ -128,7 +120,7 @@ class LocalBarriers:
         await self._database.write(lambda connection: connection.executemany(sql, rows))
 
     async def lines(self) -> list[tuple[str, int]]:
-        return sorted({*self._holds.lines(), *(line for line, count in self._parked.items() if count > 0)})
+        return sorted({*self._holds.lines(), *self._parked.waiting})
 
     async def opened(self, before: datetime) -> list[Opened]:
         return self._opened(to_microseconds(before))
@@ -144,9 +136,9 @@ class LocalBarriers:
             found[number] = one
         return list(found.values())
 
-    def _count(self, stage: str, items: Sequence[Item], changes: Sequence[int]) -> None:
-        for item, change in zip(items, changes, strict=True):
-            self._parked[stage, partition_of(item.message)] += change
+
+def _place(stage: str, item: Item) -> tuple[str, int]:
+    return stage, partition_of(item.message)
 
 
 def _forget(connection: sqlite3.Connection, message: MessageId) -> None:

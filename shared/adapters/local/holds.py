@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from shared.adapters.local.database import Database
+from shared.adapters.local.tally import Tally
 from shared.message.envelope import Item, decode_envelope, encode_envelope
 from shared.message.identifiers import InterfaceId, OrderingKey, partition_of
 from shared.ports import Held
@@ -28,18 +28,16 @@ _COUNTS = "SELECT stage, partition, because, count(*) FROM held GROUP BY stage, 
 _PAUSE = "INSERT OR IGNORE INTO paused_interface VALUES (?)"
 _RESUME = "DELETE FROM paused_interface WHERE interface = ?"
 
-Line = tuple[str, int]
-
 
 class LocalHolds:
-    """What a hub's paused interfaces hold up; the folder is this process's alone, so it knows how much that is."""
+    """What a hub's paused interfaces hold up."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._paused = frozenset(InterfaceId(row[0]) for row in database.read("SELECT * FROM paused_interface"))
-        self._counts: dict[Line, Counter[InterfaceId]] = {}
-        for stage, partition, because, count in database.read(_COUNTS):
-            self._counts.setdefault((stage, partition), Counter())[because] = count
+        self._tally = Tally[tuple[str, int, InterfaceId]](
+            ((stage, partition, because), count) for stage, partition, because, count in database.read(_COUNTS)
+        )
 
     async def paused(self, *, is_told: bool) -> frozenset[InterfaceId]:
         return self._paused
@@ -58,13 +56,7 @@ class LocalHolds:
         def work(connection: sqlite3.Connection) -> list[int]:
             return [connection.execute(_HOLD, row).rowcount for row in rows]
 
-        # Counted before it is written: to ask once too often costs nothing, and to pass what is held would reorder.
-        self._count(stage, items, [1] * len(items))
-        added = [0] * len(items)
-        try:
-            added = await self._database.write(work)
-        finally:
-            self._count(stage, items, [is_added - 1 for is_added in added])
+        await self._tally.add([_place(stage, *one) for one in items], self._database.write(work))
 
     async def keys(
         self, stage: str, partition: int, keys: Collection[OrderingKey]
@@ -75,7 +67,8 @@ class LocalHolds:
         return {key: InterfaceId(rows[0][0]) for key, rows in found.items() if rows}
 
     async def counts(self, stage: str, partition: int) -> Mapping[InterfaceId, int]:
-        return {name: count for name, count in self._counts.get((stage, partition), {}).items() if count > 0}
+        waiting = self._tally.waiting.items()
+        return {because: count for (at, of, because), count in waiting if (at, of) == (stage, partition)}
 
     async def held(self, stage: str, partition: int, after: str, limit: int) -> list[Held]:
         rows = self._database.read(_PAGE, (stage, partition, int(after or 0), limit))
@@ -86,20 +79,20 @@ class LocalHolds:
             sql = "DELETE FROM held WHERE place = ?"
             return [connection.execute(sql, (int(one.place),)).rowcount for one in held]
 
-        removed = await self._database.write(work)
-        self._count(stage, [(one.item, one.because) for one in held], [-one for one in removed])
+        places = [_place(stage, one.item, one.because) for one in held]
+        await self._tally.remove(places, self._database.write(work))
 
     def waits(self, stage: str, partition: int) -> bool:
         """Tell whether anything is held in a partition."""
-        return any(count > 0 for count in self._counts.get((stage, partition), {}).values())
+        return (stage, partition) in self.lines()
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> set[tuple[str, int]]:
         """Return the stages and partitions in which something is held."""
-        return [line for line in self._counts if self.waits(*line)]
+        return {(stage, partition) for stage, partition, _ in self._tally.waiting}
 
-    def _count(self, stage: str, items: Sequence[tuple[Item, InterfaceId]], changes: Sequence[int]) -> None:
-        for (item, because), change in zip(items, changes, strict=True):
-            self._counts.setdefault((stage, partition_of(item.message)), Counter())[because] += change
+
+def _place(stage: str, item: Item, because: InterfaceId) -> tuple[str, int, InterfaceId]:
+    return stage, partition_of(item.message), because
 
 
 def _pack(item: Item) -> bytes:
