@@ -18,7 +18,7 @@ from shared.ingest.outcome import refused, taken
 from shared.ingest.reply import IDEMPOTENCY_HEADER, Reply
 from shared.ingest.traffic import Traffic
 from shared.message.errors.base import IntegrationError
-from shared.message.errors.fhir import FhirInvalid, FhirMediaTypeNotTaken, FhirNotTaken
+from shared.message.errors.fhir import FhirInvalid, FhirMediaTypeNotTaken, FhirNotTaken, FhirRefused
 from shared.message.errors.pipeline import InterfaceRetired, NotForThisStage, RequestInvalid, UnknownSender
 from shared.message.identifiers import InterfaceId
 from shared.message.record import MessageRecord
@@ -36,6 +36,8 @@ _JSON = frozenset({"application/fhir+json", "application/json+fhir", "applicatio
 # https://hl7.org/fhir/R5/versioning.html: the value of fhirVersion is major and minor.
 _VERSIONS = {"3.0": "STU3", "4.0": "R4", "5.0": "R5"}
 _CONTROL_ID_DIGITS = 20
+# What the message or its address is to blame for. A store that fails is not: told 422, the sender would give up.
+NOT_TAKEN = (FhirRefused, UnknownSender, InterfaceRetired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class FhirIngest:
             if key and not _KEY.fullmatch(key):
                 raise FhirNotTaken(IDEMPOTENCY_HEADER)
             one = await self._recognise(body, interface, key)
-        except IntegrationError as error:
+        except NOT_TAKEN as error:
             log("message_refused", code=error.code)
             return refused(error)
         await self._committer.commit([one])
@@ -94,7 +96,7 @@ class FhirIngest:
         """
         try:
             one = await self._recognise(body, interface)
-        except IntegrationError:
+        except NOT_TAKEN:
             one = None
         if one is None or one.refusal is not None:
             raise RequestInvalid("the corrected message is none that its interface takes")

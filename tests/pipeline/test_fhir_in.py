@@ -6,11 +6,14 @@ import base64
 import json
 from copy import deepcopy
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
 
+from shared.adapters.local.identities import LocalIdentities
 from shared.message.audit import Caller
+from shared.message.errors.storage import StorageFailed
 from shared.message.state import MessageState
 from tests.pipeline.hub_in_process import Crash
 from tests.pipeline.messages import adt
@@ -582,3 +585,14 @@ async def test_more_patients_than_a_message_can_be_in_line_with_are_refused(star
     await hub.pass_time(60)
 
     assert len(await hub.resources("Patient")) == 20
+
+
+async def test_a_store_that_fails_is_no_refusal(start_hub):
+    """Told 422, a sender takes its message for wrong and gives up; it has to come again, as with HL7."""
+    hub = await start_hub("store", fhir=APP)
+    failing = mock.AsyncMock(side_effect=StorageFailed("refused"))
+
+    with mock.patch.object(LocalIdentities, "resolve", failing), pytest.raises(StorageFailed):
+        await hub.take_fhir(ANNA)
+
+    assert (await hub.take_fhir(ANNA)).status == 202
