@@ -72,7 +72,7 @@ class Document:
 
     @property
     def control_id(self) -> str:
-        """What its sender calls it: the Bundle's identifier; the beginning of the digest without one."""
+        """What its sender calls it: the Bundle's identifier; empty where it has none."""
         return text_of(dict_of(self.resource.get("identifier")).get("value"))[:_LONGEST_NAME] if self._is_bundle else ""
 
     @property

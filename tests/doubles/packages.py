@@ -43,5 +43,8 @@ def run(folder: Path, *command: str) -> None:
     """
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=_SECONDS)
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise PackageMissing(f"{Path(command[0]).name} could not install: {last}") from None
     except (subprocess.SubprocessError, OSError) as error:
         raise PackageMissing(f"{Path(command[0]).name} could not install ({type(error).__name__})") from None
