@@ -57,7 +57,7 @@ async def arrived(hub):
 @pytest.mark.parametrize("queue", ["transform", "route", "deliver"])
 async def test_an_unreadable_envelope_costs_itself_and_its_neighbours_go_on_in_order(start_hub, queue):
     """One bad queue message must not take a batch of fifty patients into the dead letters."""
-    hub = await start_hub("keyed")
+    hub = await start_hub("keyed", is_in_two_steps=True)
     hub.spoiled = queue
     failing_on(hub, "A3")
     for name in ("A1", "A2", "A3", "A4", "A5"):

@@ -49,7 +49,7 @@ words = st.text(_LETTERS, min_size=1, max_size=12).map(lambda text: " ".join(tex
 names = st.text(string.ascii_letters, min_size=2, max_size=9)
 codes = st.text(string.ascii_uppercase + string.digits, min_size=2, max_size=6)
 numbers = st.text(string.digits, min_size=3, max_size=9).map(lambda text: "4" + text)
-days = st.dates(min_value=date(1950, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
+days = st.dates(date(1950, 1, 1), date(2999, 12, 31)).map(lambda day: day.strftime("%Y%m%d"))
 times = st.tuples(days, st.integers(0, 23), st.integers(0, 59)).map(lambda t: f"{t[0]}{t[1]:02}{t[2]:02}00-0500")
 moments = st.one_of(days, times)
 
