@@ -89,7 +89,8 @@ class Stages(Parts):
     def deliver(self) -> DeliverStage:
         """Queue ``deliver``."""
         from shared.adapters.destinations.open import open_destination
-        from shared.deliver.stage import DeliverLimits, DeliverStage
+        from shared.deliver.limits import DeliverLimits
+        from shared.deliver.stage import DeliverStage
 
         return DeliverStage(
             clock=self.adapters.clock,

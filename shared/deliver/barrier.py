@@ -9,11 +9,12 @@ first and never long.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
+from shared.deliver.wakes import Wakes
 from shared.message.delivery import Delivery
-from shared.message.identifiers import DestinationId, MessageId, SessionId
+from shared.message.identifiers import MessageId
 from shared.message.state import DeliveryState
 from shared.ports import Clock, Lanes, Ownership
 
@@ -22,20 +23,14 @@ WAITS = "behind a barrier"  # a delivery whose tokens have not all arrived
 SHORTEST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=5)
 
-Wake = Callable[[Sequence[tuple[SessionId, DestinationId, datetime | None]]], Awaitable[None]]
-
 
 class Meeting:
-    """Brings the parts of a barrier together, each in its own lane.
+    """Brings the parts of a barrier together, each in its own lane."""
 
-    Args:
-        wake: Makes somebody look at sessions.
-    """
-
-    def __init__(self, *, clock: Clock, lanes: Lanes, wake: Wake) -> None:
+    def __init__(self, *, clock: Clock, lanes: Lanes, wakes: Wakes) -> None:
         self._clock = clock
         self._lanes = lanes
-        self._wake = wake
+        self._wakes = wakes
 
     async def come(self, row: Delivery, ownership: Ownership) -> bool:
         """Tell whether a part at the head of its lane may go on; where it may not, its row is written as waiting."""
@@ -85,7 +80,7 @@ class Meeting:
         for row in rows:
             await self._lanes.hasten(row)
         if rows:
-            await self._wake([(row.session, row.destination, None) for row in rows])
+            await self._wakes.send([(row.session, row.destination, None) for row in rows])
 
     def _waiting(self, row: Delivery, code: str) -> Delivery:
         """Return a part as it waits: as long again as it has waited, should nobody hasten it."""

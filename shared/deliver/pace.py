@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from shared.message.identifiers import SessionId
 from shared.ports import Clock
+
+if TYPE_CHECKING:
+    from shared.registry import DestinationConfig
 
 
 class Pace:
@@ -32,3 +37,21 @@ class Pace:
         self._free_at = begins + self._interval
         await clock.sleep((begins - now).total_seconds())
         return True
+
+
+class Paces:
+    """The pace of each session that has one, for as long as this process lives."""
+
+    def __init__(self) -> None:
+        self._paces: dict[SessionId, Pace] = {}
+
+    def of(self, session: SessionId, config: DestinationConfig) -> Pace | None:
+        """Return the pace of a session; None: its destination takes what comes."""
+        if config.rate_per_second is None:
+            return None
+        return self._paces.setdefault(session, Pace(config.rate_per_second, config.concurrency))
+
+    def next_send(self, session: SessionId, now: datetime) -> datetime:
+        """Return when the next send of a session may begin."""
+        pace = self._paces.get(session)
+        return now if pace is None else pace.begins(now)

@@ -17,10 +17,11 @@ from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.adapters.local.lanes import LocalLanes
 from shared.barriers import gate, hold
 from shared.barriers.hold import Hold
-from shared.deliver import outputs, stage
+from shared.deliver import drain, outputs, stage, wakes
 from shared.deliver.breaker import Breaker
 from shared.deliver.outputs import Output, Outputs
 from shared.deliver.stage import DeliverStage
+from shared.deliver.wakes import Wakes
 from shared.ingest import commit
 from shared.ingest.commit import Committer
 from shared.ingest.ordering import OrderingKeys
@@ -67,21 +68,21 @@ def complete_before_park() -> Any:
 
 def ignore_the_lane() -> Any:
     """What comes behind a delivery that waits does not wait (rule R6)."""
-    return mock.patch.object(stage, "advances", return_value=True)
+    return mock.patch.object(drain, "advances", return_value=True)
 
 
 def reuse_a_wake_id() -> Any:
     """The wakes of a session have one id, and the broker drops the second as a duplicate (rule R6)."""
 
-    async def send_wakes(self: DeliverStage, wakes: Any) -> None:
+    async def send(self: Wakes, due: Any) -> None:
         outgoing = [
-            stage.Outgoing(stage.encode_wake(stage.Wake(destination)), session, f"wake {session}", due)
-            for session, destination, due in wakes
+            wakes.Outgoing(wakes.encode_wake(wakes.Wake(destination)), session, f"wake {session}", moment)
+            for session, destination, moment in due
         ]
         if outgoing:
-            await self._queue.send(stage.DELIVER_QUEUE, outgoing)
+            await self._queue.send(wakes.DELIVER_QUEUE, outgoing)
 
-    return mock.patch.object(DeliverStage, "_send_wakes", send_wakes)
+    return mock.patch.object(Wakes, "send", send)
 
 
 def recompute_on_retry() -> Any:

@@ -60,8 +60,9 @@ class Worker:
         self._sweep = ReservationSweep(self.clock, adapters.ledger, ABANDONED_AFTER)
         self.hub = Hub(found.site.settings, adapters)
         self.hub.__dict__.update(registry=registry(), converters=releases.Converters())
-        self.hub.deliver._uniform = found.uniform
-        self.hub.deliver._destinations.update(
+        deliver = self.hub.deliver
+        deliver._uniform = deliver._drain._sender._uniform = found.uniform
+        deliver._destinations.update(
             {one.name: Line(one, self, found.steps) for one in found.receivers}  # type: ignore[misc]
         )
 

@@ -23,8 +23,10 @@ from shared.adapters.local.queue import LocalQueue, SessionLock
 from shared.adapters.local.work_thread import WorkThread
 from shared.adapters.received import Received
 from shared.barriers.unreadable import Unreadable
+from shared.deliver.limits import DeliverLimits
 from shared.deliver.outputs import Output
-from shared.deliver.stage import DELIVER_QUEUE, DeliverLimits, DeliverStage
+from shared.deliver.stage import DeliverStage
+from shared.deliver.wakes import DELIVER_QUEUE
 from shared.message.delivery import Answer, Attempt, Delivery, Verdict
 from shared.message.envelope import encode_envelope
 from shared.message.errors.base import IntegrationError

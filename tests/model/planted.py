@@ -10,9 +10,10 @@ from typing import Any
 from unittest import mock
 
 from shared.adapters.local.lanes import LocalLanes
-from shared.deliver import settle, stage
+from shared.deliver import drain, send, settle
 from shared.deliver.breaker import Breaker
 from shared.deliver.stage import DeliverStage
+from shared.deliver.wakes import Wakes
 from shared.message.delivery import Delivery
 from shared.message.state import DeliveryState
 from shared.ports import DestinationStatus, Ownership
@@ -48,12 +49,12 @@ def look_once_for_all_turns() -> Any:
 
 def ignore_the_lane() -> Any:
     """What comes behind a delivery that waits does not wait (rule R6)."""
-    return mock.patch.object(stage, "advances", return_value=True)
+    return mock.patch.object(drain, "advances", return_value=True)
 
 
 def send_again_what_may_have_arrived() -> Any:
     """A send that a worker before us did not finish is made again, whatever the receiver makes of copies (rule R3)."""
-    return mock.patch.object(stage, "may_resend", return_value=True)
+    return mock.patch.object(send, "may_resend", return_value=True)
 
 
 def forget_what_is_under_way() -> Any:
@@ -75,7 +76,7 @@ def reuse_a_wake_id() -> Any:
 
 def sleep_without_a_wake() -> Any:
     """Nobody is told when the first lane falls due: the timer will find it (rule R6)."""
-    return mock.patch.object(DeliverStage, "_ensure_wake", mock.AsyncMock())
+    return mock.patch.object(Wakes, "ensure", mock.AsyncMock())
 
 
 def complete_before_park() -> Any:
@@ -100,7 +101,7 @@ def never_give_up() -> Any:
     def settle_for_ever(row: Delivery, answer: Any, config: Any, now: Any, uniform: Any) -> Delivery:
         return settled(row._replace(offered=now), answer, config, now, uniform)._replace(offered=row.offered)
 
-    return mock.patch.object(stage, "settle", settle_for_ever)
+    return mock.patch.object(send, "settle", settle_for_ever)
 
 
 def throw_away_what_was_rejected() -> Any:
@@ -113,7 +114,7 @@ def throw_away_what_was_rejected() -> Any:
             return after._replace(state=DeliveryState.DISCARDED, holds=False)
         return after
 
-    return mock.patch.object(stage, "settle", settle_finally)
+    return mock.patch.object(send, "settle", settle_finally)
 
 
 def let_a_lane_go_when_its_head_is_reopened() -> Any:

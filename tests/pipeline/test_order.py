@@ -314,7 +314,8 @@ async def test_wake_that_comes_early_by_the_workers_clock_is_not_taken_for_one_t
         def now(self):
             return hub.clock.now() - timedelta(seconds=1)
 
-    hub.hub.deliver._clock = Behind()
+    stage = hub.hub.deliver
+    stage._clock = stage._wakes._clock = Behind()
     if not is_alone:
         await hub.take(adt("A2"))
         await hub.work_on("transform")

@@ -1,0 +1,59 @@
+"""Drains the lanes of a batch side by side, each serially from its head (promise 3, rules R7 and R9)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import groupby
+
+from shared.deliver.barrier import Meeting
+from shared.deliver.round import Round
+from shared.deliver.send import Sender
+from shared.deliver.settle import advances
+from shared.message.delivery import Delivery
+from shared.ports import Clock
+
+
+class Drain:
+    """Decides which delivery goes when, and what stops those behind it."""
+
+    def __init__(self, clock: Clock, meeting: Meeting, sender: Sender) -> None:
+        self._clock = clock
+        self._meeting = meeting
+        self._sender = sender
+
+    async def lanes(self, batch: Sequence[Delivery], work: Round) -> None:
+        """Drain lanes side by side, each serially, over as many connections as the destination allows."""
+        connections = asyncio.Semaphore(work.config.connections)
+        lanes = [list(rows) for _, rows in groupby(batch, key=lambda row: row.lane)]
+        await asyncio.gather(*(self._lane(rows, work, connections) for rows in lanes))
+
+    async def _lane(self, rows: Sequence[Delivery], work: Round, connections: asyncio.Semaphore) -> None:
+        before: list[Delivery] = []
+        for row in rows:
+            if work.is_over(row, self._clock.now()):
+                work.give_back(row)
+                continue
+            if row.item.barrier is not None and not await self._may_pass(row, work):
+                work.stopped.add(row.lane)
+                continue
+            if row.item.is_token:
+                work.add(self._meeting.passed(row), None)
+                continue
+            async with connections:
+                if work.is_over(row, self._clock.now()):  # by now: it waited for a connection
+                    work.give_back(row)
+                    continue
+                if work.pace is not None and not await work.pace.turn(self._clock, work.until):
+                    work.give_back(row)
+                    continue
+                settled, attempt = await self._sender.deliver(row, work, before)
+            work.add(settled, attempt)
+            before.append(settled)
+            if not advances(settled):
+                work.stopped.add(row.lane)
+
+    async def _may_pass(self, row: Delivery, work: Round) -> bool:
+        """Tell whether a part of a barrier may go on; what its lane has sent is on record before it says so."""
+        await work.write()
+        return await self._meeting.come(row, work.ownership)
