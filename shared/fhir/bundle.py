@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 
-from shared.fhir.exact_json import Written, noting
+from shared.fhir.exact_json import Written, fitted, noting
 
 Json = dict[str, Any]
 Leads = dict[str, str]  # the type of each resource that is referred to, by fullUrl
+
+_LONG = 256  # entries: the texts of fewer are used and gone before their size matters
 
 
 class SharedEntry(dict[str, Any]):
@@ -42,7 +44,7 @@ def put_entry(resource: Json, full_url: str) -> Json:
     return {"fullUrl": full_url, "resource": resource, "request": {"method": "PUT", "url": url}}
 
 
-def write_entries(entries: Iterable[Json]) -> Written:
+def write_entries(entries: Sequence[Json]) -> Written:
     """Return the resource of each entry as JSON; those of shared entries are written once.
 
     Raises:
@@ -50,14 +52,17 @@ def write_entries(entries: Iterable[Json]) -> Written:
     """
     decimals: list[object] = []
     note = noting(decimals)
+    is_long = len(entries) > _LONG
     texts = []
     for entry in entries:
         text = entry.text if type(entry) is SharedEntry else None
         if text is None:
             before = len(decimals)
             text = orjson.dumps(entry["resource"], note)
+            if is_long:
+                text = fitted(text)
             if type(entry) is SharedEntry and len(decimals) == before:
-                entry.text = text
+                text = entry.text = fitted(text)
         texts.append(text)
     return Written(texts, bool(decimals))
 
@@ -78,7 +83,7 @@ def _joined(entry: Json, text: bytes) -> Json | orjson.Fragment:
     if not isinstance(entry, SharedEntry) or entry.text is not text:
         return {**entry, "resource": orjson.Fragment(text)}
     if entry.whole is None:
-        entry.whole = orjson.Fragment(orjson.dumps({**entry, "resource": orjson.Fragment(text)}))
+        entry.whole = orjson.Fragment(fitted(orjson.dumps({**entry, "resource": orjson.Fragment(text)})))
     return entry.whole
 
 

@@ -145,7 +145,7 @@ def draft_of(write: Write | MetaWrite) -> Draft:
     meta = _written_meta(resource.pop("meta", {}))
     keys = _BETWEEN_KEYS.join(sorted(set(_keys(resource))))
     text, has_decimals = (write.text, False) if write.text else exact_json.dumps_telling(resource)
-    return Draft(write.reference, _next_number(write), *meta, keys, has_decimals, text if write.text else _fitted(text))
+    return Draft(write.reference, _next_number(write), *meta, keys, has_decimals, write.text or exact_json.fitted(text))
 
 
 class Writing:
@@ -253,12 +253,7 @@ def _written_meta(meta: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Return ``meta`` without what the store keeps itself, and as JSON."""
     if "versionId" in meta or "lastUpdated" in meta:
         meta = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
-    return meta, _fitted(orjson.dumps(meta))
-
-
-def _fitted(text: bytes) -> bytes:
-    """Return the same bytes in a block of their own size: orjson leaves each the 4 kB that it began to write in."""
-    return b"%b" % text
+    return meta, exact_json.fitted(orjson.dumps(meta))
 
 
 def _bound(text: bytes) -> bytes:
