@@ -91,7 +91,7 @@ class Network(pulumi.ComponentResource):
                 resource_group_name=self._place.group,
                 network_security_group_name=f"{self._place.names.of('nsg')}-{plan.name}",
                 location=self._place.stack.location,
-                security_rules=_ENDPOINT_RULES if plan.name == "endpoints" else [],
+                security_rules=_endpoint_rules() if plan.name == "endpoints" else [],
                 tags=self._place.tags,
                 opts=child(self),
             )
@@ -114,27 +114,28 @@ def _subnet(
     )
 
 
-_ENDPOINT_RULES = [
-    network.SecurityRuleArgs(
-        name="from-the-network",
-        priority=100,
-        direction="Inbound",
-        access="Allow",
-        protocol="Tcp",
-        source_address_prefix="VirtualNetwork",
-        source_port_range="*",
-        destination_address_prefix="VirtualNetwork",
-        destination_port_ranges=["443", "5671-5672"],  # HTTPS and AMQP over TLS
-    ),
-    network.SecurityRuleArgs(
-        name="nothing-else",
-        priority=4000,
-        direction="Inbound",
-        access="Deny",
-        protocol="*",
-        source_address_prefix="*",
-        source_port_range="*",
-        destination_address_prefix="*",
-        destination_port_range="*",
-    ),
-]
+def _endpoint_rules() -> list[network.SecurityRuleArgs]:
+    return [
+        network.SecurityRuleArgs(
+            name="from-the-network",
+            priority=100,
+            direction="Inbound",
+            access="Allow",
+            protocol="Tcp",
+            source_address_prefix="VirtualNetwork",
+            source_port_range="*",
+            destination_address_prefix="VirtualNetwork",
+            destination_port_ranges=["443", "5671-5672"],  # HTTPS and AMQP over TLS
+        ),
+        network.SecurityRuleArgs(
+            name="nothing-else",
+            priority=4000,
+            direction="Inbound",
+            access="Deny",
+            protocol="*",
+            source_address_prefix="*",
+            source_port_range="*",
+            destination_address_prefix="*",
+            destination_port_range="*",
+        ),
+    ]
