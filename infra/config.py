@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from ipaddress import IPv4Network
@@ -21,6 +22,8 @@ PROJECT = "caduceus"
 _STRICT = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=False, validate_by_alias=True)
 
 LISTENERS_IN_REPLICA = 16  # of a quarter of a core each: a replica on the consumption profile has four cores at most
+
+_SERVICE_TAG = re.compile(r"^[A-Z][A-Za-z0-9]+(\.[A-Za-z0-9]+)?$")  # Storage.westeurope
 
 Stage = Literal["dev", "test", "prod"]
 GatewayTier = Literal["Consumption", "Developer", "StandardV2", "PremiumV2"]
@@ -56,6 +59,32 @@ def _is_network(text: str) -> str:
     if IPv4Network(text).prefixlen > 22:
         raise ValueError("is smaller than a /22: five subnets do not fit")
     return text
+
+
+def _is_elsewhere(text: str) -> str:
+    if _SERVICE_TAG.match(text):
+        if text in ("AzureCloud", "Internet", "VirtualNetwork"):
+            raise ValueError("is everywhere")
+    elif IPv4Network(text).prefixlen < 8:
+        raise ValueError("is everywhere")
+    return text
+
+
+Elsewhere = Annotated[str, AfterValidator(_is_elsewhere)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+PlaceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,60}$")]
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Outbound:
+    """One place outside that the hub of a private stack may reach.
+
+    Attributes:
+        addresses: IPv4 networks, or service tags; none for a destination behind a connector.
+    """
+
+    addresses: tuple[Elsewhere, ...] = ()
+    ports: Annotated[tuple[PortNumber, ...], Field(min_length=1)] = (443,)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -158,6 +187,7 @@ class Stack:
         gateway_public: Whether the gateway has a public address; if not, callers come through its private endpoint.
         protect: Pulumi refuses to delete what holds data.
         event_subscribers: By destination of kind `event`: the principal that reads its queue.
+        outbound: What a private stack's hub may reach beside Azure's own services; destinations by their names.
         archive_immutable_days: The archive refuses to change or delete a payload for so long; 0: not enforced.
         monthly_budget: In the currency of the subscription; an e-mail goes out at 80 % and when 100 % is forecast.
     """
@@ -184,6 +214,7 @@ class Stack:
     fhir: Fhir = field(default_factory=Fhir)
     logs: Logs = field(default_factory=Logs)
     event_subscribers: dict[str, Guid] = field(default_factory=dict)
+    outbound: dict[PlaceName, Outbound] = field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -198,6 +229,11 @@ class Stack:
             (self.private and not is_premium, "private needs serviceBus.tier Premium"),
             (self.private and not tier.endswith("V2"), "private needs gateway.tier StandardV2 or PremiumV2"),
             (not self.private and not self.gateway_public, "gatewayPublic: false needs private: true"),
+            (not self.private and bool(self.outbound), "outbound needs private: true"),
+            (
+                self.private and self.relay.listener_image is not None and self.relay.registry is None,
+                "relay.listenerImage: a private stack pulls from relay.registry alone",
+            ),
             (self.customer_managed_keys and not is_premium, "customerManagedKeys needs serviceBus.tier Premium"),
             (self.geo_location is not None and not is_premium, "geoLocation needs serviceBus.tier Premium"),
             (self.geo_location == self.location, "geoLocation is the location itself"),

@@ -292,6 +292,19 @@ def refuse_strangers(stack: Stack, registry: Registry) -> None:
             raise StackInvalid(f"Pulumi.{stack.stage}.yaml: caduceus:{key}: nothing in interfaces/ is called {name}")
 
 
+def refuse_shut_in(stack: Stack, registry: Registry) -> None:
+    """Refuse a private stack that says of a destination neither where it is nor that it is behind a connector.
+
+    Raises:
+        StackInvalid: naming all of them: what is for them would be parked from the first message on.
+    """
+    leaving = ("https", "mllp") if stack.fhir.managed else ("https", "mllp", "fhir_store")
+    outside = {name for name, one in registry.destinations.items() if one.kind in leaving}
+    unsaid = ", ".join(sorted(outside - set(stack.outbound)))
+    if stack.private and unsaid:
+        raise StackInvalid(f"Pulumi.{stack.stage}.yaml: caduceus:outbound: says nothing of {unsaid}")
+
+
 def _place(stack: Stack) -> Place:
     names = Names(stack.prefix, stack.stage)
     tags = {"application": "caduceus", "data": "health", "managed-by": "pulumi", "stage": stack.stage}

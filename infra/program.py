@@ -12,7 +12,7 @@ from pulumi_azure_native import authorization
 from infra.config import of_project, read_stack
 from infra.deployment.package import code_digest
 from infra.deployment.resources import REPOSITORY
-from infra.hub import Hub, Occasion, refuse_strangers
+from infra.hub import Hub, Occasion, refuse_shut_in, refuse_strangers
 from shared.message.errors.base import IntegrationError
 from shared.registry import load_registry
 
@@ -23,6 +23,7 @@ def main() -> None:
         stack = read_stack(pulumi.get_stack(), of_project({**get_config_env(), **CONFIG.get()}))
         registry = load_registry(REPOSITORY / "interfaces", stack.stage)
         refuse_strangers(stack, registry)
+        refuse_shut_in(stack, registry)
     except IntegrationError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

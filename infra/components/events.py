@@ -10,8 +10,6 @@ from pulumi_azure_native import eventgrid, servicebus, storage
 from infra.components.storage import DEAD_EVENTS
 from infra.place import Place, child
 
-_OWN_IDENTITY = eventgrid.EventSubscriptionIdentityArgs(type="SystemAssigned")
-
 
 class Events(pulumi.ComponentResource):
     """The topic. Its own identity delivers to the queues, and writes what could not be delivered to a container."""
@@ -63,14 +61,14 @@ class Events(pulumi.ComponentResource):
             event_subscription_name=f"to-{name.replace('_', '-')}",
             event_delivery_schema="CloudEventSchemaV1_0",
             delivery_with_resource_identity=eventgrid.DeliveryWithResourceIdentityArgs(
-                identity=_OWN_IDENTITY,
+                identity=_own_identity(),
                 destination=eventgrid.ServiceBusQueueEventSubscriptionDestinationArgs(
                     endpoint_type="ServiceBusQueue", resource_id=queue.id
                 ),
             ),
             # Without it, what a receiver refuses (400, 413) is dropped and nobody hears of it.
             dead_letter_with_resource_identity=eventgrid.DeadLetterWithResourceIdentityArgs(
-                identity=_OWN_IDENTITY,
+                identity=_own_identity(),
                 dead_letter_destination=eventgrid.StorageBlobDeadLetterDestinationArgs(
                     endpoint_type="StorageBlob", resource_id=dead.id, blob_container_name=DEAD_EVENTS
                 ),
@@ -86,3 +84,7 @@ class Events(pulumi.ComponentResource):
             retry_policy=eventgrid.RetryPolicyArgs(max_delivery_attempts=30, event_time_to_live_in_minutes=1440),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
+
+
+def _own_identity() -> eventgrid.EventSubscriptionIdentityArgs:
+    return eventgrid.EventSubscriptionIdentityArgs(type="SystemAssigned")

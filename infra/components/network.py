@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 import pulumi
 from pulumi_azure_native import network
 
+from infra.components.outbound import rules_of
 from infra.place import Place, child
 
 
 @dataclass(frozen=True, slots=True)
 class SubnetPlan:
-    """One subnet: who may put interfaces into it, and whether it reaches the internet."""
+    """One subnet: who may put interfaces into it, whether it has a way out, and whether only to named places.
+
+    The gateway's is not fenced: it must reach what partners' authorities publish, wherever that is.
+    """
 
     name: str
     delegated_to: str | None
     has_exit: bool
+    is_fenced: bool = True
 
 
 # No underscores: Flex Consumption refuses them. The order fixes the addresses; append, never reorder.
 SUBNETS = (
     SubnetPlan("functions", "Microsoft.App/environments", has_exit=True),
-    SubnetPlan("gateway", "Microsoft.Web/serverFarms", has_exit=True),
+    SubnetPlan("gateway", "Microsoft.Web/serverFarms", has_exit=True, is_fenced=False),
     SubnetPlan("listener", "Microsoft.App/environments", has_exit=True),
     SubnetPlan("endpoints", None, has_exit=False),
 )
@@ -40,14 +46,15 @@ class Network(pulumi.ComponentResource):
         self._place = place
         whole = IPv4Network(place.stack.network)
         parts = whole.subnets(new_prefix=max(24, whole.prefixlen + 2))
-        exit_, rules = self._exit(), self._rules()
+        addresses = {plan.name: str(next(parts)) for plan in SUBNETS}
+        exit_, rules = self._exit(), self._rules(addresses)
         self.virtual_network = network.VirtualNetwork(
             "virtual-network",
             resource_group_name=place.group,
             virtual_network_name=place.names.of("vnet"),
             location=place.stack.location,
             address_space=network.AddressSpaceArgs(address_prefixes=[str(whole)]),
-            subnets=[_subnet(plan, str(next(parts)), exit_, rules[plan.name]) for plan in SUBNETS],
+            subnets=[_subnet(plan, addresses[plan.name], exit_, rules[plan.name]) for plan in SUBNETS],
             tags=place.tags,
             opts=child(self),
         )
@@ -84,19 +91,25 @@ class Network(pulumi.ComponentResource):
             opts=child(self),
         )
 
-    def _rules(self) -> dict[str, network.NetworkSecurityGroup]:
+    def _rules(self, addresses: Mapping[str, str]) -> dict[str, network.NetworkSecurityGroup]:
         return {
             plan.name: network.NetworkSecurityGroup(
                 f"rules-{plan.name}",
                 resource_group_name=self._place.group,
                 network_security_group_name=f"{self._place.names.of('nsg')}-{plan.name}",
                 location=self._place.stack.location,
-                security_rules=_ENDPOINT_RULES if plan.name == "endpoints" else [],
+                security_rules=self._rules_of(plan, addresses),
                 tags=self._place.tags,
                 opts=child(self),
             )
             for plan in SUBNETS
         }
+
+    def _rules_of(self, plan: SubnetPlan, addresses: Mapping[str, str]) -> list[network.SecurityRuleArgs]:
+        inbound = _endpoint_rules() if plan.name == "endpoints" else []
+        if not plan.is_fenced:
+            return inbound
+        return inbound + rules_of(self._place.stack, plan.name, addresses[plan.name], addresses["endpoints"])
 
 
 def _subnet(
@@ -114,27 +127,28 @@ def _subnet(
     )
 
 
-_ENDPOINT_RULES = [
-    network.SecurityRuleArgs(
-        name="from-the-network",
-        priority=100,
-        direction="Inbound",
-        access="Allow",
-        protocol="Tcp",
-        source_address_prefix="VirtualNetwork",
-        source_port_range="*",
-        destination_address_prefix="VirtualNetwork",
-        destination_port_ranges=["443", "5671-5672"],  # HTTPS and AMQP over TLS
-    ),
-    network.SecurityRuleArgs(
-        name="nothing-else",
-        priority=4000,
-        direction="Inbound",
-        access="Deny",
-        protocol="*",
-        source_address_prefix="*",
-        source_port_range="*",
-        destination_address_prefix="*",
-        destination_port_range="*",
-    ),
-]
+def _endpoint_rules() -> list[network.SecurityRuleArgs]:
+    return [
+        network.SecurityRuleArgs(
+            name="from-the-network",
+            priority=100,
+            direction="Inbound",
+            access="Allow",
+            protocol="Tcp",
+            source_address_prefix="VirtualNetwork",
+            source_port_range="*",
+            destination_address_prefix="VirtualNetwork",
+            destination_port_ranges=["443", "5671-5672"],  # HTTPS and AMQP over TLS
+        ),
+        network.SecurityRuleArgs(
+            name="nothing-else",
+            priority=4000,
+            direction="Inbound",
+            access="Deny",
+            protocol="*",
+            source_address_prefix="*",
+            source_port_range="*",
+            destination_address_prefix="*",
+            destination_port_range="*",
+        ),
+    ]

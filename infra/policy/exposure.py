@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+from infra.components.network import SUBNETS
 from infra.components.private_access import ZONES
 from infra.policy.rule import Finding, Resources, Rule, at, where
 
@@ -70,6 +72,34 @@ def _subnets(resources: Resources) -> Iterator[Finding]:
                 yield one.name, f"subnet {subnet['name']} has no rules"
 
 
+_EVERYWHERE = {"*", "Internet", "VirtualNetwork", "AzureCloud", "0.0.0.0/0"}
+
+
+def _fenced(resources: Resources) -> Iterator[Finding]:
+    """A group of rules is its subnet's by its name: Pulumi does not tell a policy pack the ids."""
+    if not resources.is_private:
+        return
+    groups = list(resources.of("network:NetworkSecurityGroup"))
+    for subnet in [plan.name for plan in SUBNETS if plan.is_fenced]:
+        own = [one for one in groups if one.inputs["networkSecurityGroupName"].endswith(f"-{subnet}")]
+        if not own:
+            yield subnet, "no rules for what leaves the subnet"
+        for one in own:
+            yield from ((one.name, what) for what in _gaps(one.inputs.get("securityRules") or []))
+
+
+def _gaps(rules: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    outbound = sorted((rule for rule in rules if rule["direction"] == "Outbound"), key=lambda rule: rule["priority"])
+    for rule in outbound:
+        to = {rule.get("destinationAddressPrefix"), *rule.get("destinationAddressPrefixes", ())}
+        if rule["access"] == "Allow" and to & _EVERYWHERE:
+            yield f"{rule['name']} lets everything leave"
+    last = outbound[-1] if outbound else {}
+    everything = ("access", "protocol", "sourceAddressPrefix", "destinationAddressPrefix", "destinationPortRange")
+    if [last.get(key) for key in everything] != ["Deny", "*", "*", "*", "*"]:
+        yield "what no rule names may leave"
+
+
 def _firewalled(resources: Resources) -> Iterator[Finding]:
     for kind, path in (("storage:StorageAccount", "networkRuleSet"), ("keyvault:Vault", "properties.networkAcls")):
         for one in resources.of(kind):
@@ -87,6 +117,7 @@ RULES = (
         joins_ids=True,
     ),
     Rule("named-privately", "A private endpoint has its zone and its entry in it.", _named_privately),
+    Rule("fenced", "In a private stack nothing leaves but to named places; the gateway's subnet is open.", _fenced),
     Rule("subnets", "Subnets have rules, and names that every service takes.", _subnets),
     Rule(
         "no-public-blobs",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 import yaml
@@ -20,7 +19,7 @@ from infra.gateway.tiers import TIERS
 from infra.names import Names
 from infra.place import Place
 from tests.infra.graph import REPOSITORY
-from tests.infra.recorder import Recorder
+from tests.infra.recorder import Recorder, print_and_leave, spare_aliases
 
 _SENDER = {"hospital_lab": ["0" * 40]}
 
@@ -33,9 +32,10 @@ def settings(pems: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "asks", {"tier": tier, "partnerCertificates": _SENDER, **told}
 
 
-def main(files: Sequence[str]) -> int:
+def main(files: Sequence[str]) -> NoReturn:
     """Print what each gateway declares, by tier, then ``plain`` or ``asks``."""
     gc.disable()  # see the recorder
+    spare_aliases()
     given = of_project(yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text("utf-8"))["config"])
     recorder, order = Recorder(), list(settings([Path(file).read_text("utf-8") for file in files]))
     pulumi.runtime.set_mocks(recorder, project="caduceus", stack="dev", preview=False)
@@ -53,9 +53,8 @@ def main(files: Sequence[str]) -> int:
     found: dict[str, dict[str, object]] = {tier: {} for tier in TIERS}
     for number, (how, gateway) in enumerate(order):
         found[gateway["tier"]][how] = asdict(declared[f"apim-try{number}-dev"])
-    print(json.dumps(found))
-    return 0
+    print_and_leave(found)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

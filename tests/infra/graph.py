@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,20 +51,13 @@ class Graph:
 
 
 def declare(*names: str) -> dict[str, Graph]:
-    """Return what these stacks of the repository declare; each in a process of its own, side by side."""
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(names, pool.map(_declare_one, names), strict=True))
-
-
-def _declare_one(name: str) -> Graph:
+    """Return what these stacks of the repository declare."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.infra.recorder", name],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
+        [sys.executable, "-m", "tests.infra.recorder", *names],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    resources = json.loads(done.stdout)
-    return Graph(read_stack_file(REPOSITORY, name), tuple(Declared(**one) for one in resources))
+    return {
+        name: Graph(read_stack_file(REPOSITORY, name), tuple(Declared(**one) for one in resources))
+        for name, resources in json.loads(done.stdout).items()
+    }

@@ -16,6 +16,8 @@ IMAGE = f"contoso.azurecr.io/caduceus-relay@sha256:{'0' * 64}"
 MANY = {f"hospital-{n}": "00000000-0000-0000-0000-000000000000" for n in range(17)}
 GATEWAY = {"publisherName": "Contoso", "publisherEmail": "it@contoso.example"}
 
+PRIVATE = {"private": True, "serviceBus": {"tier": "Premium"}, "gateway": {**GATEWAY, "tier": "StandardV2"}}
+
 
 @pytest.fixture
 def given():
@@ -61,6 +63,14 @@ def test_every_fault_is_said_at_once(given):
         ({"private": True}, "private needs serviceBus.tier Premium"),
         ({"private": True, "serviceBus": {"tier": "Premium"}}, "private needs gateway.tier"),
         ({"gatewayPublic": False}, "gatewayPublic: false needs private: true"),
+        ({"outbound": {"billing": {}}}, "outbound needs private: true"),
+        ({"outbound": {"billing": {"addresses": ["0.0.0.0/0"]}}}, "outbound.billing.addresses.0: is everywhere"),
+        ({"outbound": {"billing": {"addresses": ["Internet"]}}}, "outbound.billing.addresses.0: is everywhere"),
+        (
+            {"outbound": {"billing": {"addresses": ["billing.example"]}}},
+            "outbound.billing.addresses.0: Expected 4 octets",
+        ),
+        ({**PRIVATE, "relay": {"listenerImage": IMAGE}}, "pulls from relay.registry alone"),
         ({"customerManagedKeys": True}, "customerManagedKeys needs"),
         ({"geoLocation": "northeurope"}, "geoLocation needs"),
         ({"geoLocation": "westeurope", "serviceBus": {"tier": "Premium"}}, "geoLocation is the location itself"),

@@ -239,8 +239,8 @@ def test_every_policy_is_valid_by_microsofts_schema(validator):  # noqa: F811
         "    print(*(f'{name}: {fault}' for fault in checker.check(text, name == 'global')[0]), sep='\\n', end='')"
     )
     broken = {"broken": POLICIES["product"].replace("renewal-period", "renewal-perod")}
-    assert run_validator(validator, program, given=json.dumps(POLICIES)) == ""
-    assert run_validator(validator, program, given=json.dumps(broken)).startswith("broken: xsd")
+    said = run_validator(validator, program, given=json.dumps({**POLICIES, **broken}))
+    assert said.startswith("broken: xsd")  # the last of them, and the only one
 
 
 @needs_csharp

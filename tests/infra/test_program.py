@@ -16,7 +16,7 @@ from tests.infra.graph import REPOSITORY, SUBSCRIPTION, TENANT
 
 # In the program's own folder, which Pulumi puts first on the path; the repository is not on it.
 _AS_PULUMI = """
-import os, runpy, sys
+import gc, os, runpy, sys
 sys.path.remove({repository!r})
 import pulumi
 from pulumi.runtime.config import set_all_config
@@ -34,6 +34,7 @@ class Engine(pulumi.runtime.Mocks):
         assert args.token == "azure-native:authorization:getClientConfig"
         return {{"subscriptionId": {subscription!r}, "tenantId": {tenant!r}, "clientId": "c", "objectId": "o"}}
 
+gc.disable()  # see the recorder
 os.chdir("infra")
 pulumi.runtime.set_mocks(Engine(), project="caduceus", stack="dev", preview=False)
 set_all_config({config!r})
@@ -43,7 +44,8 @@ def program():
     runpy.run_path(".", run_name="__main__")
 
 program()
-print(len(Engine.kinds), Engine.kinds.count("azure-native:web:WebApp"))
+print(len(Engine.kinds), Engine.kinds.count("azure-native:web:WebApp"), flush=True)
+os._exit(0)  # see the recorder
 """
 
 

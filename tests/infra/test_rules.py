@@ -24,8 +24,13 @@ def broken_rules(resources: Iterable[Declared], *, is_private: bool) -> set[str]
 
 
 def changed(graph: Graph, kind: str, change: Callable[[Inputs], object]) -> list[Declared]:
-    """Return the resources with one input of the first of a type changed; without it if ``change`` returns True."""
-    first = graph.of(kind)[0]
+    """Return the resources with one input of the first of a type changed; without it if ``change`` returns True.
+
+    Args:
+        kind: The type, or the type and a name.
+    """
+    kind, _, name = kind.partition(" ")
+    first = next(one for one in graph.of(kind) if name in ("", one.name))
     inputs = copy.deepcopy(dict(first.inputs))
     is_gone = change(inputs) is True
     rest = [one for one in graph.resources if one is not first]
@@ -74,6 +79,7 @@ def gone(_: Inputs) -> bool:
 
 
 CONTRIBUTOR = "/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
+RULES_OF = "network:NetworkSecurityGroup rules"
 DEPLOYMENT = "functionAppConfig.deployment.storage"
 
 BY_RULE = [
@@ -83,6 +89,10 @@ BY_RULE = [
     ("reached-privately", "network:PrivateEndpoint", put("privateLinkServiceConnections.0.groupIds", ["queue"])),
     ("named-privately", "network:PrivateDnsZoneGroup", gone),
     ("named-privately", "privatedns:VirtualNetworkLink", gone),
+    ("fenced", f"{RULES_OF}-functions", lambda it: it["securityRules"].pop() and None),
+    ("fenced", f"{RULES_OF}-functions", lambda it: it.update(securityRules=[])),
+    ("fenced", f"{RULES_OF}-listener", put("securityRules.1.destinationAddressPrefix", "Internet")),
+    ("fenced", f"{RULES_OF}-listener", gone),
     ("subnets", "network:VirtualNetwork", put("subnets.0.name", "snet_functions")),
     ("no-public-blobs", "storage:StorageAccount", put("allowBlobPublicAccess", True)),
     ("https-only", "web:WebApp", put("httpsOnly", False)),

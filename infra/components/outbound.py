@@ -1,0 +1,87 @@
+"""What may leave a private stack's subnets: Azure's own services by their tags, destinations by their addresses.
+
+Service tags and ports are Microsoft's ("Securing a virtual network in Azure Container Apps with network security
+groups", "Virtual network service tags"); decision 0162 says which are needed, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pulumi_azure_native import network
+
+from infra.config import Stack
+
+_HTTPS = ("443",)
+_ENDPOINTS = ("443", "5671-5672")  # HTTPS, and AMQP over TLS
+_FIRST, _STEP, _LAST = 200, 10, 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One way out: its name, where it leads, and by which ports of TCP."""
+
+    name: str
+    to: tuple[str, ...]
+    ports: tuple[str, ...] = _HTTPS
+
+
+def openings(stack: Stack, subnet: str, endpoints: str) -> Iterator[Opening]:
+    """Yield the ways out of a subnet.
+
+    Args:
+        endpoints: Addresses of the subnet with the private endpoints.
+    """
+    if subnet not in ("functions", "listener"):
+        return
+    yield Opening("to-endpoints", (endpoints,), _ENDPOINTS)
+    yield Opening("to-entra", ("AzureActiveDirectory",))
+    yield Opening("to-telemetry", ("AzureMonitor",))
+    if stack.relay.connectors:
+        # The Relay has no tag of its own, and its listeners are sent on to hosts that are known when they are named.
+        yield Opening("to-relay", (f"AzureCloud.{stack.location}",))
+    yield from _destinations(stack) if subnet == "functions" else _containers(stack)
+
+
+def rules_of(stack: Stack, subnet: str, addresses: str, endpoints: str) -> list[network.SecurityRuleArgs]:
+    """Return the rules for what leaves a subnet: within it, by its openings, and nothing else."""
+    ways = [
+        _rule(opening.name, _FIRST + number * _STEP, "Tcp", addresses, opening.to, opening.ports)
+        for number, opening in enumerate(openings(stack, subnet, endpoints))
+    ]
+    within = [_rule("within", 100, "*", addresses, (addresses,), ("*",))] if ways else []
+    return [*within, *ways, _rule("nothing-else-leaves", _LAST, "*", "*", ("*",), ("*",), access="Deny")]
+
+
+def _destinations(stack: Stack) -> Iterator[Opening]:
+    for name, one in sorted(stack.outbound.items()):
+        if one.addresses:
+            yield Opening(f"to-{name}", one.addresses, tuple(map(str, one.ports)))
+
+
+def _containers(stack: Stack) -> Iterator[Opening]:
+    """Yield what Container Apps need for themselves, and for the image of ours."""
+    yield Opening("to-system-images", ("MicrosoftContainerRegistry",))
+    yield Opening("to-system-images-front", ("AzureFrontDoor.FirstParty",))
+    if stack.relay.registry is not None:
+        yield Opening("to-registry", ("AzureContainerRegistry",))
+        yield Opening("to-registry-layers", (f"Storage.{stack.location}",))
+
+
+def _rule(
+    name: str,
+    priority: int,
+    protocol: str,
+    source: str,
+    to: tuple[str, ...],
+    ports: tuple[str, ...],
+    access: str = "Allow",
+) -> network.SecurityRuleArgs:
+    # Azure wants one destination in one property, and several in another.
+    where = {"destination_address_prefix": to[0]} if len(to) == 1 else {"destination_address_prefixes": list(to)}
+    through = {"destination_port_range": ports[0]} if len(ports) == 1 else {"destination_port_ranges": list(ports)}
+    return network.SecurityRuleArgs(
+        name=name, priority=priority, direction="Outbound", access=access, protocol=protocol,
+        source_address_prefix=source, source_port_range="*", **where, **through,
+    )  # fmt: skip
