@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from shared.changes.identity_edits import MERGES
-from shared.changes.notes import IdentityEdit
+from shared.changes.notes import ChangeNotes, IdentityEdit
 from shared.hl7 import Message
 from shared.mapping.claims.claim import Claim
 from shared.mapping.claims.edits import MOVES_NUMBER
@@ -27,16 +27,33 @@ class Resolved:
         ids: By the place of the claim.
         findings: What was noticed.
         former: Whom a person's number means now, and whom it meant before a merge or a move.
+        meant: By the place of the claim: what its numbers meant before a merge or a move, where that is something else.
     """
 
     ids: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
     former: tuple[tuple[str, str], ...] = ()
+    meant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def resolve(self, kind: str, claim: Claim) -> str:
         """Return the id of the resource that the claim is about."""
         del kind  # the claim's place says its kind
         return self.ids[claim.place]
+
+    def as_noted(self, notes: ChangeNotes, claims: Sequence[Claim]) -> Resolved:
+        """Return the answers as a message found them when it was new: whom it ended has an id of its own again.
+
+        Args:
+            notes: What the message changed then.
+            claims: The message's.
+        """
+        ids = dict(self.ids)
+        for claim in claims:
+            if claim.role == "prior":
+                meant = (ids[claim.place], *self.meant.get(claim.place, ()))
+                own = (edit.prior for edit in notes.identity if _ended(edit, claim, meant))
+                ids[claim.place] = next(own, ids[claim.place])
+        return replace(self, ids=ids, former=notes.former)
 
 
 class PersonIndex:
@@ -60,12 +77,16 @@ class PersonIndex:
         return [_answer(*pair, found) for pair in zip(messages, asked, strict=True)]
 
     async def lookup(self, claims: Sequence[Claim]) -> Resolved:
-        """Return the answers to a message's claims as `resolve` would give them now; nothing is bound."""
+        """Return the answers to a message's claims as `resolve` would give them now; nothing is bound.
+
+        Raises:
+            IdentityConflict: they conflict.
+        """
         asked = [self._keys.of(claim) for claim in claims]
-        found = iter(await self._identities.lookup([key for one in asked for key in one.keys]))
-        bound = [[next(found) for _ in one.keys] for one in asked]  # every key has its answer, the best one first
-        answers = zip(claims, asked, bound, strict=True)
-        return Resolved({claim.place: next(filter(None, each), one.minted) for claim, one, each in answers})
+        answer = _answer(claims, asked, iter(await self._identities.known(asked)))
+        if isinstance(answer, IdentityConflict):
+            raise answer
+        return answer
 
     async def subject_of(self, message: Message, interface: Declares, kind: str) -> tuple[str, ...]:
         """Return the id of the first person or visit (``Patient``, ``Encounter``) of a message; nothing without one.
@@ -92,9 +113,14 @@ class PersonIndex:
         return list(dict.fromkeys(one for each in found for one in (each.resource, *each.former)))
 
     async def known_subject_of(self, message: Message, interface: Declares, kind: str) -> str | None:
-        """Return what `subject_of` would, and bind nothing."""
+        """Return the first id that `subject_of` would, and bind nothing."""
         subject = subject_claim(message, kind, claim_defaults(interface))
-        return None if subject is None else (await self.lookup([subject])).ids[subject.place]
+        return None if subject is None else await self.known_of(subject)
+
+    async def known_of(self, claim: Claim) -> str:
+        """Return the id of the person or visit of a claim, bind nothing, and do not ask whether facts contradict."""
+        [found] = await self._identities.known([self._keys.of(claim)])
+        return found.resource
 
     async def edit(self, edit: IdentityEdit, claims: Sequence[Claim]) -> None:
         """Do what a person decided: redirect a record that was merged, bind a number that moves to whom it moves to.
@@ -107,7 +133,8 @@ class PersonIndex:
         """
         if edit.event in MOVES_NUMBER:
             keys = [key for claim in claims if claim.place == edit.place for key in self._keys.of(claim).keys]
-            await self._identities.move(keys, edit.survivor)
+            if await self._identities.lookup(keys[:1]) == [edit.prior]:  # or it has moved, and may have moved on since
+                await self._identities.move(keys, edit.survivor)
             return
         is_merge = edit.event in MERGES.get(edit.kind, ()) and edit.prior != edit.survivor
         if is_merge and not await self._identities.merge(edit.prior, edit.survivor):
@@ -148,6 +175,12 @@ def _answer(
         if others:
             findings.append(Finding("identifiers_disagree", claim.place, f"{len(others)} others"))
     ids = {claim.place: resolution.resource for claim, resolution in zip(claims, resolutions, strict=True)}
-    pairs = zip(claims, resolutions, strict=True)
+    pairs = list(zip(claims, resolutions, strict=True))
+    meant = {claim.place: one.former for claim, one in pairs if one.former}
     former = {(one.resource, each): None for claim, one in pairs if claim.kind == "Patient" for each in one.former}
-    return conflict or Resolved(ids, tuple(findings), tuple(former))
+    return conflict or Resolved(ids, tuple(findings), tuple(former), meant)
+
+
+def _ended(edit: IdentityEdit, claim: Claim, meant: Container[str]) -> bool:
+    """Tell whether an edit took the numbers of a claim, given whom they mean and meant."""
+    return edit.place == claim.place if edit.place else edit.kind == claim.kind and edit.prior in meant

@@ -62,6 +62,10 @@ class Identities(Protocol):
         """
         ...
 
+    async def known(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
+        """Return what `resolve` would answer to each claim by itself, and bind and change nothing."""
+        ...
+
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         """Return the resource each key is bound to, at the end of its chain."""
         ...

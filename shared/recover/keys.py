@@ -84,5 +84,5 @@ class MovedKeys:
         if interface.fhir is None:
             return await self._persons.known_subject_of(parse(body, interface.charset), interface, kind)
         claims = claims_of(read_document(body), fhir_source(interface, claim_defaults(interface)))
-        own = [claim for claim in claims if claim.kind == kind][:1]
-        return next(iter((await self._persons.lookup(own)).ids.values()), None)
+        own = next((claim for claim in claims if claim.kind == kind), None)
+        return None if own is None else await self._persons.known_of(own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.changes.notes import ChangeNotes
 from shared.changes.rows import has_row
 from shared.fhir_in.claims import claims_of
 from shared.fhir_in.document import read_document
@@ -24,11 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A message that can be read, and who it says it is about; its long values stand apart."""
+    """A message that can be read, and who it says it is about; its long values stand apart.
+
+    Attributes:
+        noted: What a message that goes again, and edits identities, changed when it was new.
+    """
 
     item: Item
     body: SetAside
     claims: tuple[Claim, ...]
+    noted: ChangeNotes | None = None
 
     @property
     def edits_identity(self) -> bool:

@@ -16,7 +16,9 @@ from shared.fhir_in.reading import LARGE_BYTES
 from shared.hl7.long_values import put_back
 from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_id, pack, with_tokens
 from shared.message.errors.base import Disposition, IntegrationError
+from shared.message.errors.mapping import RecordUnreadable
 from shared.message.errors.pipeline import PoisonMessage
+from shared.message.errors.storage import ArchivePurged
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, MessageId, canonical_name, partition_of
 from shared.message.record import Hop, Progress
@@ -93,9 +95,8 @@ class TransformStage:
             IntegrationError: it would become none.
         """
         interface = self._registry.interfaces[item.interface]
-        reading = read_message(item, await self._archive.get(item.raw), interface)
-        answer = await self._persons.lookup(reading.claims)
-        job = Job(reading.body.short, item.interface, item.sequence, answer.ids)
+        reading = await self._remembering(read_message(item, await self._archive.get(item.raw), interface))
+        job = _job(reading, await self._persons.lookup(reading.claims))
         [result] = await self._converters.run([job])
         if isinstance(result, IntegrationError):
             raise result
@@ -124,7 +125,7 @@ class TransformStage:
                 edits = open_record(await self._archive.get(kept)).notes.identity
                 claims = (await self._reading(item)).claims if any(edit.place for edit in edits) else ()
                 return await self._edit(_Done(item, kept), edits, claims)
-            return await self._reading(item)
+            return await self._remembering(await self._reading(item))
         except IntegrationError as error:
             return _stopped(item, error)
 
@@ -135,6 +136,21 @@ class TransformStage:
         if interface.fhir is not None and len(body) > LARGE_BYTES:  # of HL7 the long values are set aside
             return await asyncio.to_thread(read_message, item, body, interface)
         return read_message(item, body, interface)
+
+    async def _remembering(self, reading: Reading) -> Reading:
+        """Return a message that goes again, and merges or moves, with what it changed when it was new.
+
+        By now both numbers of a merge mean one record, and a number that was moved is its new owner's.
+        """
+        if reading.item.run == LIVE or not reading.edits_identity:
+            return reading
+        [kept] = await self._archive.find([canonical_name(reading.item.message, LIVE)])
+        if kept is None:  # it was stopped
+            return reading
+        try:
+            return replace(reading, noted=open_record(await self._archive.get(kept)).notes)
+        except (ArchivePurged, RecordUnreadable):  # erased, or of another release
+            return reading
 
     async def _convert(self, group: Sequence[Reading | _Done]) -> list[_Done]:
         ready = await self._resolve(group)
@@ -238,8 +254,12 @@ def _answered(reading: Reading, answer: Resolved | IntegrationError) -> _Ready |
     item = reading.item
     if isinstance(answer, IntegrationError):
         return _stopped(item, answer)
-    job = Job(reading.body.short, item.interface, item.sequence, answer.ids, answer.former)
-    return _Ready(item, job, reading.claims, reading.body.values, answer.findings)
+    return _Ready(item, _job(reading, answer), reading.claims, reading.body.values, answer.findings)
+
+
+def _job(reading: Reading, answer: Resolved) -> Job:
+    found = answer if reading.noted is None else answer.as_noted(reading.noted, reading.claims)
+    return Job(reading.body.short, reading.item.interface, reading.item.sequence, found.ids, found.former)
 
 
 def _name(item: Item) -> str:

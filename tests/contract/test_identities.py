@@ -146,6 +146,23 @@ def test_a_merged_resource_resolves_to_the_end_of_its_chain(run: Run) -> None:
     run(scenario)
 
 
+def test_what_is_known_is_what_would_be_resolved_and_nothing_is_bound(run: Run) -> None:
+    """A plan of a replay asks so: it must say what the run will find, and leave no trace."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.identities.resolve([claim(f"mr-{n}", minted=str(n), family=f"family-{n}") for n in (1, 2)])
+        await hub.identities.merge("1", "2")
+        asked = [claim("mr-1", "new", family="another"), claim("mr-3", minted="3"), claim(minted="nobody")]
+
+        found = [Resolution("2", family="family-2", former=("1",)), Resolution("3"), Resolution("nobody")]
+
+        assert await hub.identities.known(asked) == found
+        assert await hub.identities.lookup(["new", "mr-3"]) == [None, None]
+        assert await hub.identities.known(asked) == await hub.identities.resolve(asked) == found
+
+    run(scenario)
+
+
 def test_a_minted_id_that_was_merged_before_it_was_bound_follows_its_chain(run: Run) -> None:
     """A merge may name a number that no message has used yet."""
 

@@ -38,6 +38,18 @@ def merge(control_id: str, *, survivor: str, prior: str) -> bytes:
     )
 
 
+def move(control_id: str, owner: str, number: str) -> bytes:
+    """Return an ADT^A43 that gives a number to whoever has the owner's."""
+    return _joined(
+        [
+            f"MSH|^~\\&|EHR|GENERAL|HUB|HUB|20260301120000+0000||ADT^A43|{control_id}|P|2.5.1",
+            "EVN|A43|20260301120000+0000",
+            f"PID|1||{owner}^^^GENERAL^MR",
+            f"MRG|{number}^^^GENERAL^MR",
+        ]
+    )
+
+
 def result(
     control_id: str,
     *,

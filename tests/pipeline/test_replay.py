@@ -11,7 +11,7 @@ from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.state import MessageState
 from shared.transform import canonical
 from tests.pipeline.hub_in_process import ACCEPTED, REFUSED, REJECTED, HubInProcess
-from tests.pipeline.messages import adt, merge
+from tests.pipeline.messages import adt, merge, move
 
 FREE = ("store", "free", "plain", "wire")
 OTHER = "70002^^^GENERAL^MR"
@@ -349,7 +349,7 @@ async def test_a_destination_that_is_down_gets_the_replay_when_it_is_back(delive
 async def test_messages_of_a_person_who_was_merged_away_are_left_out(start_hub, remap):
     """They would write the old record's facts to the survivor, whose own messages are another key's."""
     hub = await start_hub("free")
-    for message in (adt("A1"), adt("B1", number=OTHER, visit="V2")):
+    for message in (adt("A1"), adt("B1", number=OTHER, name="Exmaple^Ana", born="19800102", visit="V2")):
         await hub.take(message)
     await hub.work()
     await hub.take(merge("M1", survivor="70001", prior="70002"))
@@ -360,6 +360,59 @@ async def test_messages_of_a_person_who_was_merged_away_are_left_out(start_hub, 
 
     assert told["keys_left_out"] == 1
     assert (await taken(hub, "free"))[2:] == ["A1", "M1"]
+
+
+@pytest.mark.parametrize("event", ["A40", "A47"])
+async def test_nothing_differs_after_a_merge_that_was_made(start_hub, event):
+    """By now both numbers mean one record; the merge, and what comes under the old number, say the same as ever."""
+    hub = await start_hub(*FREE)
+    old = merge("M1", survivor="70001", prior="70002").replace(b"ADT^A40^ADT_A39", b"ADT^" + event.encode())
+    for message in (adt("A1"), adt("B1", number=OTHER, visit="V2"), old, adt("A2", "A08", number=OTHER), adt("A3")):
+        await hub.take(message)
+        await hub.work()
+
+    told = by_id(await plan(hub, interface="adt"))
+    ran = by_id(await replay(hub, interface="adt"))
+
+    assert told == {name: {"new": 0, "different": 0, "again": 0, "same": 4} for name in FREE}
+    assert ran == {name: {"skipped": 4} for name in FREE}
+
+
+async def test_a_number_that_moved_on_stays_where_it_is(start_hub):
+    """70 was moved from 1 to 2, and later to 3: what 2 got goes again, and 70 is still the third person's."""
+    hub = await start_hub("store", "free")
+    for number in ("1", "2", "3"):
+        person = {"name": f"Name{number}", "born": f"1980010{number}", "visit": f"V{number}"}
+        await hub.take(adt(f"A{number}", number=f"{number}^^^GENERAL^MR", **person))
+    await hub.take(adt("A4", "A31", number="1^^^GENERAL^MR~70^^^GENERAL^MR", name="Name1", born="19800101", visit=None))
+    for number in ("2", "3"):
+        await hub.take(move(f"M{number}", number, "70"))
+        await hub.work()
+    of_second = (await hub.record("A2")).message
+
+    told = by_id(await plan(hub, message=of_second))
+    ran = by_id(await replay(hub, message=of_second))
+
+    assert told == {name: {"new": 0, "different": 0, "again": 0, "same": 2} for name in ("store", "free")}
+    assert ran == {name: {"skipped": 2} for name in ("store", "free")}
+    await hub.take(adt("A5", "A31", number="70^^^GENERAL^MR", name="", born="", visit=None))
+    await hub.work()
+    assert (await hub.record("A5")).key == (await hub.record("A3")).key
+
+
+async def test_the_plan_counts_whom_the_run_will_not_take_for_the_stored_person(start_hub):
+    """Married, and the date corrected: A1 says neither, and an identity conflict would stop it."""
+    hub = await start_hub("free")
+    for message in (
+        adt("A1"),
+        adt("A2", "A08", name="Married^Anna"),
+        adt("A3", "A08", name="Married^Anna", born="19810101"),
+    ):
+        await hub.take(message)
+        await hub.work()
+
+    assert (await plan(hub, interface="adt"))["failing"] == {"MPI-001": 1}
+    assert (await replay(hub, interface="adt"))["stopped"] == 1
 
 
 async def test_the_same_order_twice_is_one_replay(delivered, remap):

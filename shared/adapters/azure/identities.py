@@ -70,6 +70,12 @@ class AzureIdentities:
     async def resolve(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
         return await self._resolving.ask(list(claims)) if claims else []
 
+    async def known(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
+        async with self._working:
+            await self._refresh()
+            await self._read_keys(key for claim in claims for key in claim.keys)
+            return [await self._answer(claim, _Draft(is_guess=False)) for claim in claims]
+
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         async with self._working:
             await self._refresh()

@@ -57,6 +57,9 @@ class LocalIdentities:
             self._complete.update({claim: one.resolution for claim, one in pairs if one.adds_nothing})
         return [one.resolution for one in found]
 
+    async def known(self, claims: Sequence[IdentityClaim]) -> list[Resolution]:
+        return [_known(self._database.read, claim)[0] for claim in claims]
+
     async def lookup(self, keys: Sequence[str]) -> list[str | None]:
         return [_bound(self._database.read, key) for key in keys]
 
