@@ -19,6 +19,7 @@ from shared.mapping.registry import HANDLERS
 from shared.mapping.repeated import drop_repeated
 from shared.mapping.rows import Resource
 from shared.mapping.scope import Scope, Taken
+from shared.mapping.text_lines import end_texts
 from shared.message.finding import Finding
 
 # Created when missing, never updated, by a message type that does not own them (DESIGN section 6).
@@ -63,6 +64,7 @@ def convert(
     bundle: Resource = {"resourceType": "Bundle", "id": "", "type": "transaction"}
     frame = start(root, scope, bundle)
     _walk(root, frame, scope)
+    end_texts(scope)
     drop_repeated(scope)
     bundle["entry"] = list(scope.entries.values())
     return Conversion(bundle, _changes(scope), scope.findings)

@@ -138,6 +138,10 @@ ROOT = frozenset(
     | {"RF1", "PRD", "MFI", "MFE", "ARQ"}
 )
 
+# These tell of a person or a visit: some senders put them before the PID. An order or a result never goes to a PID that
+# comes after it: its own may have been lost.
+_OF_A_PERSON = frozenset({"PD1", "ARV", "NK1", "PV1", "PV2", "DB1", "AL1", "GT1", "IN1", "ACC"})
+
 
 # Messages that nest orders another way (HL7 chapters 4.4 and 7.3): the specimen first, or the ORC after its OBR.
 _ORDERS_OF_SPECIMEN: Parents = {**PARENTS, "SPM": ("PID",), "ORC": ("SPM", "PID"), "OBR": ("ORC!", "SPM", "PID")}
@@ -180,7 +184,8 @@ _KNOWN = PARENTS.keys() | ROOT
 def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
     """Return the tree of a message, rooted at its MSH, and findings on segments out of place.
 
-    A segment whose parent is missing starts at the root. An unknown one hangs on its predecessor and closes nothing.
+    A segment whose parent is missing starts at the root; what tells of a person goes to the only PID, if that comes
+    later. An unknown segment hangs on its predecessor and closes nothing.
     """
     iterator = iter(segments)
     root = Node(next(iterator))
@@ -190,6 +195,7 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
     open_nodes = [root]
     before = ""
     findings: list[Finding] = []
+    orphans: list[Node] = []
     for segment in iterator:
         node = Node(segment)
         name = segment.name
@@ -204,10 +210,31 @@ def group(segments: Iterable[Segment]) -> tuple[Node, list[Finding]]:
         before = name
         depth = _parent_depth(open_nodes, name, wanted[name]) if name in wanted else 0
         if depth == 0 and name not in ROOT:
-            findings.append(Finding("segment_without_parent", place_of(segment), f"one of {', '.join(PARENTS[name])}"))
+            orphans.append(node)
         open_nodes[depth].children.append(node)
         open_nodes[depth + 1 :] = (node,)
+    if orphans:
+        findings += _adopted(orphans, root)
     return root, findings
+
+
+def _adopted(orphans: list[Node], root: Node) -> list[Finding]:
+    """Give what tells of a person to the only PID, if that comes later; return what to say of each orphan."""
+    persons = root.all("PID")
+    person = persons[0] if len(persons) == 1 else None
+    findings: list[Finding] = []
+    early: dict[Node, None] = {}
+    for node in orphans:
+        segment, place = node.segment, place_of(node.segment)
+        if person is not None and segment.name in _OF_A_PERSON and segment.index < person.segment.index:
+            early[node] = None
+            findings.append(Finding("segment_before_parent", place, "PID"))
+        else:
+            findings.append(Finding("segment_without_parent", place, f"one of {', '.join(PARENTS[segment.name])}"))
+    if person is not None and early:
+        root.children = [node for node in root.children if node not in early]
+        person.children[:0] = early
+    return findings
 
 
 def place_of(segment: Segment) -> str:

@@ -12,6 +12,7 @@ from shared.mapping.datatypes.coded import DATA_ABSENT, alternate, code, concept
 from shared.mapping.datatypes.identifier import ei, eip
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.datatypes.time import date_time
+from shared.mapping.datatypes.value import LINES
 from shared.mapping.document_reference import CONTENT
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
@@ -19,6 +20,7 @@ from shared.mapping.laboratory import PERFORMER_ROWS, add_performer, equipment, 
 from shared.mapping.observation_value import ABSENCE_ROWS, VALUE_ROWS, explain_absence, reference_range, set_value
 from shared.mapping.practitioner import role
 from shared.mapping.rows import KEPT, Resource, Table, Unmapped, extension, fill, first, many, one, parts_of
+from shared.mapping.text_lines import OpenText, open_text, text_before
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -147,30 +149,40 @@ RESULT = Table(
 
 
 def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
-    """OBX: one Observation; a result of its report, if it has one. Below a TXA it may be content of the document."""
+    """OBX: one Observation; a result of its report, if it has one. Below a TXA it may be content of the document.
+
+    The next line of a text belongs to the Observation of its first.
+    """
     segment = node.segment
     fields = segment.fields
+    count = len(fields)
     if frame.document is not None and segment.text(2) in CONTENT:
         return None  # the document has it
-    code_sent = fields[3] if len(fields) > 3 else ""
+    is_text = count > 2 and fields[2] in LINES
+    if is_text and (text := text_before(segment, scope)) is not None:
+        _take_line(text, segment, scope)
+        return frame.within(remarks=text.result) if node.children else None
+    code_sent = fields[3] if count > 3 else ""
     named = code_sent.split(scope.component, 1)[0] or code_sent  # a name alone tells results apart, too
-    key = (*frame.order, named, fields[4] if len(fields) > 4 else "")
+    key = (*frame.order, named, fields[4] if count > 4 else "")
     resource: Resource = {"resourceType": "Observation", "id": scope.child_id("Observation", *key)}
     if scope.code != "ORU":
         scope.note_alike(resource, code_sent)  # the groups of other messages may carry one and the same result
     elif scope.has_several_orders:
         scope.note_alike(resource, *fields[2:])  # several orders may carry one and the same result
     fill(resource, segment, RESULT, scope)
-    related = first(_RELATED, segment, scope, resource) if len(fields) > 33 else None
+    related = first(_RELATED, segment, scope, resource) if count > 33 else None
     _set_context(resource, frame, frame.specimen or related)
-    if len(fields) > 5 and fields[5]:
+    if count > 5 and fields[5]:
         set_value(resource, segment, scope)
     else:
         explain_absence(resource, segment, scope)
-    if len(fields) > 23:
+    if count > 23:
         add_performer(resource, segment, scope)
     url = scope.add(resource)
-    if len(fields) > 11 and fields[11]:
+    if is_text:
+        open_text(resource, segment, scope)
+    if count > 11 and fields[11]:
         scope.notes.setdefault(url, {})["control"] = fields[11]
         if fields[11] == "X" and (original := first(_NOT_OBTAINED, segment, scope, resource)):
             resource["_status"] = original.extension
@@ -178,6 +190,18 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         _list(url, frame, scope)
     _join(url, segment, frame)
     return frame.within(remarks=resource) if node.children else None
+
+
+def _take_line(text: OpenText, segment: Segment, scope: Scope) -> None:
+    """Add the line of an OBX to its text; for a report say that all else it repeats is where the first line has it."""
+    line: Resource = {}
+    if scope.trace is not None:
+        fill(line, segment, RESULT, scope)
+        first(_RELATED, segment, scope, line)
+        add_performer(line, segment, scope)
+    if any(segment.fields[5:6]):
+        set_value(line, segment, scope)
+    text.take(segment, line.get("valueString", ""))
 
 
 def _join(url: str, segment: Segment, frame: Frame) -> None:

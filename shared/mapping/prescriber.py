@@ -19,10 +19,10 @@ from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, fir
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
-_CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
+CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
 _CATEGORIES = {
-    "I": fixed(_CATEGORY_SYSTEM, "inpatient", "Inpatient"),
-    "O": fixed(_CATEGORY_SYSTEM, "outpatient", "Outpatient"),
+    "I": fixed(CATEGORY_SYSTEM, "inpatient", "Inpatient"),
+    "O": fixed(CATEGORY_SYSTEM, "outpatient", "Outpatient"),
 }
 _NEW = frozenset({"NW", "RO", "OP", "PY"})
 
@@ -33,7 +33,7 @@ _CONTROL = table("OrderControlCode[ServiceRequest.status]").also(
     **dict.fromkeys(("DC", "DR", "OD"), "stopped"),
     **dict.fromkeys(("OP", "DF", "FU"), "active"),
 )
-_STATE = table("OrderStatus").also(CA="cancelled", DC="stopped", RP="cancelled")
+ORDER_STATE = table("OrderStatus").also(CA="cancelled", DC="stopped", RP="cancelled")
 
 
 def _common(number: int, target: str, build: Build, guide: str) -> Row:
@@ -46,7 +46,7 @@ _ORC: Rows = {
     "placer": _common(2, "identifier", ei("PLAC", "Placer Identifier"), "9 to 11"),
     "filler": _common(3, "identifier", ei("FILL", "Filler Identifier"), "12 to 14"),
     "group": _common(4, "groupIdentifier", group_number, "15 to 23"),
-    "status": _common(5, "status", code(_STATE), "24"),
+    "status": _common(5, "status", code(ORDER_STATE), "24"),
     "parent": _common(8, "basedOn.identifier", eip("PLAC", "FILL"), ""),
     "time": _common(9, "authoredOn", date_time, "28 to 31"),
     "recorder": _common(10, "recorder", practitioner, ""),
@@ -138,7 +138,7 @@ def add_requester(resource: Resource, orc: Segment, scope: Scope) -> None:
             "telecom": values(_ORC["facility_phone"], orc, scope, resource),
         }
         complete_organization(facility["reference"], {name: one_ for name, one_ in more.items() if one_}, scope)
-    phones = values(_ORC["callback"], orc, scope, resource)
+    phones = values(_ORC["callback"], orc, scope, resource) if person else []
     if person and (facility or phones):
         resource["requester"] = role_of(person, scope, organization=facility, telecom=phones)
     elif facility:

@@ -20,6 +20,7 @@ from shared.message.finding import Finding
 if TYPE_CHECKING:
     from shared.mapping.context import MappingContext
     from shared.mapping.identity import Resolver
+    from shared.mapping.text_lines import OpenText
 
 T = TypeVar("T")
 _BY_ACTION = frozenset({"IAM", "OBX"})
@@ -46,6 +47,7 @@ class Scope(Reading):
         entries: The entries of the bundle by fullUrl.
         notes: What to note of an entry, by fullUrl and element of a ResourceChange.
         twins: The ids of resources that may say the same, by what they were made of.
+        open_texts: The texts of results, each of which further OBX may have gone on with.
         trace: What was carried, when a report is wanted.
         has_several_orders: Whether a result message (ORU) has more than one OBR.
     """
@@ -69,6 +71,7 @@ class Scope(Reading):
         "message_time",
         "mint",
         "notes",
+        "open_texts",
         "reused",
         "trace",
         "twins",
@@ -107,6 +110,7 @@ class Scope(Reading):
         self.notes: dict[str, dict[str, Any]] = {}
         self._occurrences: dict[tuple[str, ...], int] = {}
         self.twins: dict[tuple[str, ...], list[str]] = {}
+        self.open_texts: list[OpenText] = []
 
     # -- building -----------------------------------------------------------------------------------------------
 

@@ -16,12 +16,13 @@ from shared.rendering.document_events import write_document_events
 from shared.rendering.draft import escaped
 from shared.rendering.identifiers import ei, has_type, number
 from shared.rendering.people import xcn
+from shared.rendering.results import has_attachment, write_results
 from shared.rendering.rows import Implied, Resource, Row, Table, extension, fill, is_extension, taken_original
 from shared.rendering.times import hl7_time, time
+from shared.rendering.values import is_short
 
 if TYPE_CHECKING:
-    from shared.rendering.document_events import write_document_events
-from shared.rendering.draft import Draft, SegmentDraft
+    from shared.rendering.draft import Draft, SegmentDraft
 
 _GUIDE = "TXA[DocumentReference]"
 _DECIDED = "decision 0032"
@@ -96,11 +97,12 @@ DOCUMENT = Table(
 
 
 def write_document(url: str, draft: Draft) -> None:
-    """Write TXA, and an OBX for each attachment."""
+    """Write TXA, an OBX for each attachment, and one for each result that is related to the document."""
     txa = draft.segment("TXA")
     txa.set(1, "1")
     write_document_events(url, txa, draft.look({"reference": url})[1], draft)
     with draft.open(url) as resource:
+        observed = _taken_results(resource, draft)
         named = _name(resource, draft)
         contents = [one.get("attachment", {}) for one in resource.get("content", ())]
         _write_presentation(txa, contents)
@@ -112,6 +114,23 @@ def write_document(url: str, draft: Draft) -> None:
             txa.set(17, _DOCUMENTED)
         for index, attachment in enumerate(contents, 1):
             _write_content(index, attachment, named, draft)
+        write_results(observed, draft, after=len(contents))
+
+
+def _taken_results(document: Resource, draft: Draft) -> list[str]:
+    """Return the urls of the Observations that are related to a document, and take the references.
+
+    One that would be an OBX of type ED, RP or TX is left: below a TXA that is content of the document (MDM_T02 34).
+    """
+    found = []
+    subject, _ = draft.look(document.get("subject"))
+    for one in document.get("context", {}).get("related", ()):
+        url, named = draft.look(one)
+        is_result = named.get("resourceType") == "Observation" and draft.points_at(named.get("subject"), subject)
+        if is_result and is_short(named.get("valueString", "")) and not has_attachment(named):
+            found.append(url)
+            one.clear()
+    return found
 
 
 def _name(resource: Resource, draft: Draft) -> str:

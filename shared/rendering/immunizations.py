@@ -131,8 +131,6 @@ ROUTE = Table(
         Row("RXR-1", "Immunization.route", concept(table("RouteOfAdministration")), "RXR[Immunization] 3"),
         Row("RXR-2", "Immunization.site", concept(table("BodyParts")), "RXR[Immunization] 4"),
     ),
-    (),
-    {4: _OF_DRUGS, 5: _OF_DRUGS},
 )
 
 

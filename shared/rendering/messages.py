@@ -19,8 +19,9 @@ from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
 from shared.rendering.merge import has_prior, prior_of, write_merge
 from shared.rendering.notes import write_notes
-from shared.rendering.orders import write_order_alone, write_orders
+from shared.rendering.orders import write_order, write_order_alone
 from shared.rendering.patient import write_patient
+from shared.rendering.prescriptions import is_order, write_prescription
 from shared.rendering.procedures import write_procedures
 from shared.rendering.related_person import write_related
 from shared.rendering.reports import write_report
@@ -31,6 +32,7 @@ from shared.rendering.visit import write_visit
 
 if TYPE_CHECKING:
     from shared.rendering.draft import Draft
+    from shared.rendering.rows import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +127,55 @@ def _results(about: About, draft: Draft) -> None:
 
 
 def _orders(about: About, draft: Draft) -> None:
-    _write_orders(about, draft, has_specimens=True)
+    orders = _ordered(about, draft, "ServiceRequest")
+    _write_whose_orders(about, draft, has_relatives=True)
+    for url in orders:
+        write_order(url, about.patient, about.visit, draft, has_specimens=True, is_only=len(orders) == 1)
 
 
 def _old_orders(about: About, draft: Draft) -> None:
-    _write_orders(about, draft, has_specimens=False)
+    """ORM_O01 takes orders of any kind, in the order of the bundle."""
+    orders = _ordered(about, draft, "ServiceRequest", "MedicationRequest")
+    _write_whose_orders(about, draft)
+    is_only = len(orders) == 1
+    for url in orders:
+        if is_order(draft.look({"reference": url})[1]):
+            write_prescription(url, about.patient, about.visit, draft, is_old=True, is_only=is_only)
+        else:
+            write_order(url, about.patient, about.visit, draft, has_specimens=False, is_only=is_only)
 
 
-def _write_orders(about: About, draft: Draft, *, has_specimens: bool) -> None:
-    if not draft.all("ServiceRequest"):
-        raise ResourceAbsent("ServiceRequest")
+def _drug_orders(about: About, draft: Draft) -> None:
+    orders = _ordered(about, draft, "MedicationRequest")
+    _write_whose_orders(about, draft)
+    for url in orders:
+        write_prescription(url, about.patient, about.visit, draft, is_old=False, is_only=len(orders) == 1)
+
+
+def _ordered(about: About, draft: Draft, *kinds: str) -> list[str]:
+    """Return the urls of the orders of the person that a message can place.
+
+    Raises:
+        ResourceAbsent: there is none.
+    """
+    found = [(url, one) for url, one in draft.everything() if _is_placed(one) and one["resourceType"] in kinds]
+    if not found:
+        raise ResourceAbsent(" or ".join(kinds))
+    return [url for url, one in found if draft.points_at(one.get("subject"), about.patient)]
+
+
+def _is_placed(resource: Resource) -> bool:
+    return resource["resourceType"] == "ServiceRequest" or is_order(resource)
+
+
+def _write_whose_orders(about: About, draft: Draft, *, has_relatives: bool = False) -> None:
     _write_patient_with_notes(about, draft)
-    if has_specimens:
+    if has_relatives:
         write_related(about.patient, draft, leave=_named_elsewhere(draft))
     _write_visit_if_any(about, draft)
     write_coverages(about.patient, draft)
     write_guarantors(about.patient, draft)
     write_allergies(about.patient, draft)
-    write_orders(about.patient, about.visit, draft, has_specimens=has_specimens)
 
 
 def _schedule(about: About, draft: Draft) -> None:
@@ -205,6 +238,7 @@ KINDS = {
     "ORU^R01": Kind("ORU_R01", _results),
     "OML^O21": Kind("OML_O21", _orders),
     "ORM^O01": Kind("ORM_O01", _old_orders),
+    "OMP^O09": Kind("OMP_O09", _drug_orders),
     **dict.fromkeys((f"SIU^{event}" for event in EVENT_NAMES), Kind("SIU_S12", _schedule)),
     "MDM^T02": Kind("MDM_T02", _document),
     "VXU^V04": Kind("VXU_V04", _vaccinations),
@@ -217,6 +251,7 @@ _BY_CONTENT = {
     "Appointment": "SIU",
     "DocumentReference": "MDM^T02",
     "ServiceRequest": "OML^O21",
+    "MedicationRequest": "OMP^O09",
     "Encounter": "ADT^A08",
     "Patient": "ADT^A08",
 }
@@ -234,6 +269,8 @@ def type_for(draft: Draft) -> str:
             return said
     for kind, found in _BY_CONTENT.items():
         present = draft.all(kind)
+        if kind == "MedicationRequest":
+            present = [one for one in present if is_order(one[1])]
         if not present:
             continue
         if kind == "Appointment":

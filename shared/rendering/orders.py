@@ -68,7 +68,6 @@ COMMON = Table(
     {
         1: "comes back by the status of the order: RE in a result, else NW, HD, CA or SC",
         7: _TIMING,
-        8: "an order that another one is part of has its own ORC",
         22: "comes back with ORC-21: the address of the facility",
         23: "comes back with ORC-21: how the facility is reached",
         24: "comes back with ORC-12: the address of who orders",
@@ -145,16 +144,17 @@ def name_orderer(orc: SegmentDraft, obr: SegmentDraft) -> None:
         obr.fields[16] = orc.fields[12]
 
 
-def take_parents(obr: SegmentDraft, order: Resource, draft: Draft) -> None:
-    """Write the numbers of the order that this one is part of as an EIP: placer's, then filler's."""
+def parents_of(order: Resource, draft: Draft) -> str:
+    """Return the numbers of the order that this one is part of as an EIP, placer's and filler's; take them."""
     numbers: dict[str, Resource] = {"PLAC": {}, "FILL": {}}
     for one in order.get("basedOn", ()):
         kind = type_of(one.get("identifier", {}))
         if numbers.get(kind) == {}:
             numbers[kind] = one["identifier"]
             one.pop("type", None)
-    obr.set(29, entity_pair(numbers["PLAC"], numbers["FILL"], draft))
+    found = entity_pair(numbers["PLAC"], numbers["FILL"], draft)
     prune(order)
+    return found
 
 
 def write_common(url: str, order: Resource, control: str, draft: Draft) -> SegmentDraft:
@@ -163,39 +163,40 @@ def write_common(url: str, order: Resource, control: str, draft: Draft) -> Segme
     orc.set(1, control)
     fill(orc, order, ORDER_NUMBERS, draft)
     requester = order.get("requester", {})
-    if draft.look(requester)[1].get("organization") or draft.look(requester)[1].get("resourceType") == "Organization":
-        orc.set(21, xon({**requester}, draft, "XON"))
-        _write_facility(orc, requester, draft)
+    write_whence(orc, requester, draft)
     orderers = {draft.look(requester)[0], draft.look(draft.look(requester)[1].get("practitioner"))[0]}
     fill(orc, order, REQUESTER, draft)
-    _take_event_time(orc, order)
+    take_event_time(orc, order)
     fill(orc, order, COMMON, draft)
     write_order_event(url, orc, orderers, draft)
     return orc
 
 
-def _write_facility(orc: SegmentDraft, requester: Resource, draft: Draft) -> None:
-    """Write address and telecom of who orders for a facility, and of the facility."""
+def write_whence(orc: SegmentDraft, requester: Resource, draft: Draft) -> None:
+    """Write the facility that an order comes from, address and telecom of it, and the address of who orders."""
     url, target = draft.look(requester)
+    person = organization = url
     if target.get("resourceType") == "PractitionerRole":
-        person, _ = draft.look(target.get("practitioner"))
-        url, target = draft.look(target.get("organization"))
-        with draft.open_if_any(person) as practitioner:
-            _write_each(orc, 24, practitioner.get("address", []), xad, draft)
-    if target.get("resourceType") == "Organization":
-        with draft.open(url) as organization:
-            _write_each(orc, 22, organization.get("address", []), xad, draft)
-            _write_each(orc, 23, organization.get("telecom", []), xtn, draft)
+        person, organization = (draft.look(target.get(name))[0] for name in ("practitioner", "organization"))
+    if draft.look({"reference": organization})[1].get("resourceType") == "Organization":
+        orc.set(21, xon({**requester}, draft, "XON"))
+        with draft.open(organization) as facility:
+            write_each(orc, 22, facility.get("address", []), xad, draft)
+            write_each(orc, 23, facility.get("telecom", []), xtn, draft)
+    if draft.look({"reference": person})[1].get("resourceType") == "Practitioner":
+        with draft.open(person) as practitioner:
+            write_each(orc, 24, practitioner.get("address", []), xad, draft)
 
 
-def _write_each(orc: SegmentDraft, number: int, values: list[Resource], write: Write, draft: Draft) -> None:
+def write_each(orc: SegmentDraft, number: int, values: list[Resource], write: Write, draft: Draft) -> None:
+    """Write each value as a repetition of a field, as far as it has room."""
     for value in values:
         text = write(value, draft, orc.type_of(number)) if orc.has_room(number) else ""
         if text:
             orc.add(number, text)
 
 
-def _take_event_time(orc: SegmentDraft, order: Resource) -> None:
+def take_event_time(orc: SegmentDraft, order: Resource) -> None:
     """Write the time of a control event that is no new order: the mapping keeps it in an extension."""
     for one in order.get("extension", ()):
         if one.get("url") == _BUSINESS_EVENT:
@@ -207,36 +208,34 @@ def _take_event_time(orc: SegmentDraft, order: Resource) -> None:
     prune(order)
 
 
-def write_orders(patient: str, visit: str, draft: Draft, *, has_specimens: bool) -> None:
-    """Write the segments of every ServiceRequest of the person.
+def write_order(url: str, patient: str, visit: str, draft: Draft, *, has_specimens: bool, is_only: bool) -> None:
+    """Write the segments of one ServiceRequest.
 
     Args:
         has_specimens: The message structure has SPM and TQ1 (OML), or has not (ORM).
+        is_only: It is the only order of the message.
     """
-    orders = [url for url, one in draft.all("ServiceRequest") if draft.points_at(one.get("subject"), patient)]
-    is_only = len(orders) == 1
-    for url in orders:
-        with draft.open(url) as order:
-            specimens = list(order.pop("specimen", ()))
-            obr = _write_heads(url, order, draft, has_timing=has_specimens)
-            if has_specimens:
-                write_collector(obr, specimens, draft)
-            else:
-                write_in_order(obr, specimens, draft)
-            write_notes(order, draft)
-            write_contact(order, draft)
-            reasons = take_named(order, "reasonReference", "Condition", draft)
-            write_diagnoses(patient, visit, draft, only=None if is_only else reasons)
-            supporting = take_named(order, "supportingInfo", "Observation", draft)
-            answers = _answers(url, supporting, patient, draft, is_only=is_only)
-            below = specimens if has_specimens else []
-            above = [one for one in answers if not is_about(draft.look({"reference": one})[1], below, draft)]
-            write_results(above, draft)
-            if has_specimens:
-                write_specimens(specimens, draft, has_containers=True)
-            write_charges(charges_of(draft.look({"reference": url})[1], patient, draft, is_only=is_only), draft)
-            write_trials(patient, [order], draft)
-            write_billing(order, draft)
+    with draft.open(url) as order:
+        specimens = list(order.pop("specimen", ()))
+        obr = _write_heads(url, order, draft, has_timing=has_specimens)
+        if has_specimens:
+            write_collector(obr, specimens, draft)
+        else:
+            write_in_order(obr, specimens, draft)
+        write_notes(order, draft)
+        write_contact(order, draft)
+        reasons = take_named(order, "reasonReference", "Condition", draft)
+        write_diagnoses(patient, visit, draft, only=None if is_only else reasons)
+        supporting = take_named(order, "supportingInfo", "Observation", draft)
+        answers = answers_of(url, supporting, patient, draft, is_only=is_only)
+        below = specimens if has_specimens else []
+        above = [one for one in answers if not is_about(draft.look({"reference": one})[1], below, draft)]
+        write_results(above, draft)
+        if has_specimens:
+            write_specimens(specimens, draft, has_containers=True)
+        write_charges(charges_of(draft.look({"reference": url})[1], patient, draft, is_only=is_only), draft)
+        write_trials(patient, [order], draft)
+        write_billing(order, draft)
 
 
 def write_order_alone(url: str, draft: Draft) -> None:
@@ -261,7 +260,7 @@ def _write_heads(url: str, order: Resource, draft: Draft, *, has_timing: bool) -
         obr.set(11, "G")
         order.pop("intent")
     fill(obr, order, SERVICE, draft)
-    take_parents(obr, order, draft)
+    obr.set(29, parents_of(order, draft))
     name_orderer(orc, obr)
     return obr
 
@@ -278,7 +277,7 @@ def take_named(order: Resource, element: str, kind: str, draft: Draft) -> list[s
     return found
 
 
-def _answers(order: str, supporting: list[str], patient: str, draft: Draft, *, is_only: bool) -> list[str]:
+def answers_of(order: str, supporting: list[str], patient: str, draft: Draft, *, is_only: bool) -> list[str]:
     """Return the Observations of an order: those it names or that are based on it; all others if it is the only one."""
     found = []
     for url, one in draft.all("Observation"):

@@ -12,7 +12,7 @@ from shared.rendering.coded import code, concept
 from shared.rendering.identifiers import ei, has_type
 from shared.rendering.notes import write_notes
 from shared.rendering.order_context import write_contact, write_trials
-from shared.rendering.orders import SERVICE, name_orderer, take_named, take_parents, write_common
+from shared.rendering.orders import SERVICE, name_orderer, parents_of, take_named, write_common
 from shared.rendering.people import ndl
 from shared.rendering.results import write_results
 from shared.rendering.rows import Choice, Implied, Resource, Row, Table, fill, prune
@@ -126,7 +126,7 @@ def _write_heads(url: str, requested: str, order: Resource, draft: Draft) -> Non
     obr = _write_report_itself(url, draft, draft.look({"reference": requested})[1])
     order.pop("specimen", None)
     fill(obr, order, SERVICE, draft)
-    take_parents(obr, order, draft)
+    obr.set(29, parents_of(order, draft))
     name_orderer(orc, obr)
     write_notes(order, draft)
 

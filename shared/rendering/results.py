@@ -142,9 +142,9 @@ COMPONENT = Table(
 )
 
 
-def write_results(urls: Iterable[str], draft: Draft) -> None:
-    """Write an OBX, and its notes, for each Observation; further ones for its components."""
-    number = 0
+def write_results(urls: Iterable[str], draft: Draft, *, after: int = 0) -> None:
+    """Write an OBX, and its notes, for each Observation; further ones for its components; numbered after others."""
+    number = after
     for url in urls:
         with draft.open(url) as resource:
             number = _write_result(resource, number + 1, draft)
@@ -186,8 +186,7 @@ def _parted(resource: Resource) -> tuple[list[Resource], list[Resource]]:
 def _write_value(obx: SegmentDraft, holder: Resource, same: list[Resource], draft: Draft) -> None:
     """Write OBX-2, OBX-5 and OBX-6; the interpretation of a number's range goes with its unit."""
     for one in holder.get("extension", ()):
-        is_attached = one.get("url") == _ATTACHED and "valueAttachment" in one
-        found = taken_attachment(one["valueAttachment"]) if is_attached else None
+        found = taken_attachment(one["valueAttachment"]) if _is_attached(one) else None
         if found:
             one.pop("url")
             obx.set(2, found[0])
@@ -203,6 +202,15 @@ def _write_value(obx: SegmentDraft, holder: Resource, same: list[Resource], draf
         each.pop("code", None)
     prune(holder)
     del draft
+
+
+def has_attachment(observation: Resource) -> bool:
+    """Tell whether a result is a document, or refers to one."""
+    return any(map(_is_attached, observation.get("extension", ())))
+
+
+def _is_attached(one: Resource) -> bool:
+    return one.get("url") == _ATTACHED and "valueAttachment" in one
 
 
 def _was_not_asked(resource: Resource) -> bool:

@@ -57,15 +57,14 @@ TIMING = Table(
     (),
     {
         3: "comes back from the code and the frequency of the Timing",
-        9: "comes back in OBR-5: one order has one priority",
-        11: "comes back as NTE: FHIR has one list of notes",
-        12: "of a prescription, which is not written back",
         13: "comes back from duration and its unit",
     },
 )
 
 
-def _related(code: str) -> Write:
+def related(code: str) -> Write:
+    """Return the write function of an order that another one names by its number of this type."""
+
     def number(value: Resource, draft: Draft, kind: str) -> str:
         del kind
         is_its = "identifier" in value and has_type(code)(value["identifier"])
@@ -81,8 +80,8 @@ SEQUENCE = Table(
     "TQ2",
     "ServiceRequest",
     (
-        Row("TQ2-3", "ServiceRequest.supportingInfo", _related("PLAC"), "decision 0020"),
-        Row("TQ2-4", "ServiceRequest.supportingInfo", _related("FILL"), "decision 0020"),
+        Row("TQ2-3", "ServiceRequest.supportingInfo", related("PLAC"), "decision 0020"),
+        Row("TQ2-4", "ServiceRequest.supportingInfo", related("FILL"), "decision 0020"),
     ),
 )
 
@@ -90,6 +89,12 @@ SEQUENCE = Table(
 def write_timing(order: Resource, draft: Draft) -> None:
     """Write TQ1 and TQ2 of an order that says when, how often or after which other one it is wanted."""
     tq1 = draft.segment("TQ1")
+    fill_timing(tq1, order, draft)
+    end_timing(tq1, 1, order, SEQUENCE, draft)
+
+
+def fill_timing(tq1: SegmentDraft, order: Resource, draft: Draft) -> None:
+    """Write when and how often an order is wanted into a TQ1."""
     repeat = order.get("occurrenceTiming", {}).get("repeat", {})
     pattern = _taken_pattern(order)
     if pattern:
@@ -98,17 +103,29 @@ def write_timing(order: Resource, draft: Draft) -> None:
     if lasting:
         tq1.set(13, cq(lasting, draft, "CQ"))
     fill(tq1, order, TIMING, draft)
+
+
+def end_timing(tq1: SegmentDraft, number: int, order: Resource, related: Table, draft: Draft) -> None:
+    """Write the TQ2 of a TQ1, by the rows of the related orders; number both, or leave out what says nothing."""
     tq2 = draft.segment("TQ2")
-    fill(tq2, order, SEQUENCE, draft)
-    for segment in (tq2, tq1):
-        if segment.fields or (segment is tq1 and tq2.fields):
-            segment.set(1, "1")
-        else:
-            draft.segments.remove(segment)
+    fill(tq2, order, related, draft)
+    if not tq2.fields and not tq1.fields:
+        draft.segments.remove(tq1)
+    else:
+        tq1.set(1, str(number))
+    if tq2.fields:
+        tq2.set(1, "1")
+    else:
+        draft.segments.remove(tq2)
 
 
 def write_old_timing(orc: SegmentDraft, order: Resource) -> None:
     """Write the timing of an order into ORC-7, for a message that has no TQ1."""
+    orc.set(7, old_timing(order))
+
+
+def old_timing(order: Resource, priority: str = "", conjunction: str = "") -> str:
+    """Return when an order is wanted as a TQ, and take it; empty where nothing says it."""
     repeat = order.get("occurrenceTiming", {}).get("repeat", {})
     code = _taken_code(order)
     clocks = [clock(one) for one in repeat.pop("timeOfDay", ())]
@@ -117,9 +134,10 @@ def write_old_timing(orc: SegmentDraft, order: Resource) -> None:
     quantity = order.get("quantityQuantity", {})
     amount = [str(quantity.pop("value", "")), quantity.pop("unit", "")]
     asked = order.get("asNeededCodeableConcept", {}).pop("text", "")
-    parts = [amount, [code, ",".join(clocks)], _taken_letters(repeat), *ends, "", asked, "", "", "", ""]
-    orc.set(7, composed([*parts, str(repeat.pop("count", ""))]))
+    parts = [amount, [code, ",".join(clocks)], _taken_letters(repeat), *ends, priority, asked, "", conjunction, "", ""]
+    found = composed([*parts, str(repeat.pop("count", ""))])
     prune(order)
+    return found
 
 
 def _taken_letters(repeat: Resource) -> str:

@@ -55,10 +55,13 @@ def _coded(value: Resource) -> Value | None:
     return ("CWE", [text], _NO_UNIT) if text else None
 
 
+def is_short(value: str) -> bool:
+    """Tell whether a text is an ST; one of several lines, or a longer one, is a TX."""
+    return "\n" not in value and len(value) <= _LONGEST_ST
+
+
 def _string(value: str) -> Value | None:
-    lines = value.split("\n")
-    kind = "ST" if len(lines) == 1 and len(value) <= _LONGEST_ST else "TX"
-    return kind, [escaped(line) for line in lines], _NO_UNIT
+    return "ST" if is_short(value) else "TX", [escaped(line) for line in value.split("\n")], _NO_UNIT
 
 
 def _time(value: str) -> Value | None:

@@ -32,11 +32,17 @@ def identity_claims(message: Message, defaults: ClaimDefaults, sender: Sender | 
         elif name == "MRG":
             claims.append(prior_person_claim(segment, sender))
         elif name == "PV1" and names_a_visit(segment):
-            claims.append(visit_claim(segment, person, sender))
+            claims.append(visit_claim(segment, person or _only_person(message, sender), sender))
         if name in ACCOUNT_FIELDS and len(segment.fields) > ACCOUNT_FIELDS[name]:
             account = account_claim(segment, sender)
             claims += [account] if account is not None else []
     return claims
+
+
+def _only_person(message: Message, sender: Sender) -> Claim | None:
+    """Return the claim of the only PID, whose visit may come before it; None of several."""
+    pid = message.first("PID") if message.count("PID") == 1 else None
+    return None if pid is None else person_claim(pid, sender)
 
 
 def edited_claims(message: Message, defaults: ClaimDefaults) -> list[Claim]:

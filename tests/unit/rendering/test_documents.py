@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from shared.rendering import render
 from shared.rendering.rows import ALTERNATE_CODES
+from tests.unit.mapping.samples import MSH_ORU, PID, PV1, converted
 from tests.unit.rendering.samples import PATIENT, VISIT, lines, noted, rendered
 
 PRACTITIONER = {
@@ -118,3 +120,22 @@ def test_the_order_of_a_document_stands_above_it():
     names = [one.name for one in rendering.message.segments]
     assert names.index("ORC") < names.index("OBR") < names.index("TXA")
     assert (rendering.message.get("OBR-2.1"), rendering.message.get("TXA-14.1")) == ("P9", "P9")
+
+
+def test_what_was_measured_with_a_document_stands_below_it_again():
+    """MDM_T02 of 2.5.1: an OBX that is no content is a result beside the document (decision 0032), with its note."""
+    results = ("OBX|2|NM|8302-2^Height^LN||170|cm|||||F", "NTE|1||measured", "OBX|3|CWE|X^x^L||1^one^L||||||F")
+    sent = ("TXA|1|CN|TEXT|||||||||D1^EHR||||AU||AV", "OBX|1|TX|18842-5^Summary^LN||line one~line two||||||F", *results)
+    header = MSH_ORU.replace("ORU^R01", "MDM^T02")
+    rendering = render(converted(header, PID, PV1, *sent).bundle)
+    assert [line for line in lines(rendering) if line[:3] in ("OBX", "NTE")] == [sent[1], *results]
+    assert [one for one in noted(rendering) if one[0].endswith("_not_carried")] == []
+
+
+def test_a_long_text_beside_a_document_does_not_become_its_content():
+    """Below a TXA a TX is the document itself: another text is told, not mixed into it."""
+    text = {"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": "Remark"},
+            "subject": {"reference": "Patient/p1"}, "valueString": "one\ntwo"}  # fmt: skip
+    context = {**DOCUMENT.get("context", {}), "related": [{"reference": "Observation/o1"}]}
+    rendering = rendered(PATIENT, VISIT, PRACTITIONER, text, {**DOCUMENT, "context": context}, as_type="MDM^T02")
+    assert ("resource_not_carried", "Observation") in noted(rendering)
