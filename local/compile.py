@@ -1,20 +1,28 @@
-"""Makes the compiled build: ``python -m local.compile`` (`make compile`). What is compiled stands in pyproject.toml."""
+"""Makes the compiled build: ``python -m local.compile`` (`make compile`). What is compiled stands in pyproject.toml.
+
+GCC compiles twice: first with counters, for a run of the samples (`local.compile_training`), then with what that run
+counted: calls of what runs often are set in where they are made, and what hardly runs lies apart.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
+from copy import copy
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.compiled import FOLDER, GROUP, SOURCES, STAMP, sources_digest
+from shared.compiled import FOLDER, GROUP, SOURCES, STAMP, SWITCH, sources_digest
 
 if TYPE_CHECKING:
     from setuptools import Extension
@@ -25,6 +33,9 @@ GROUP_BYTES = 120_000
 OPTIMIZATION = "2"
 # A function that no other library can replace is called as it is, or set in where it is called, not looked up.
 FLAGS = ["-fvisibility=hidden"] if os.name == "posix" else []
+COUNTING = ("-fprofile-generate",)
+# What the samples never reach is compiled as without counters: other messages must not pay for it.
+COUNTED = ("-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile")
 
 
 def main() -> int:
@@ -39,11 +50,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="caduceus-compile-") as folder:
         try:
             _try_compiler(Path(folder))
-            _build(_written_in_c(sources, folder), folder)
+            library = _compiled(_written_in_c(sources, folder), folder, digest)
         except (CCompilerError, PlatformError):
             return _refuse("the compiled build needs a C compiler and Python's headers (Debian: gcc, python3-dev)")
-        Path(folder, "lib", STAMP).write_text(digest)
-        _replace(FOLDER, Path(folder, "lib"))
+        _replace(FOLDER, library)
     print(f"{FOLDER.relative_to(REPOSITORY)}: {len(sources)} modules, in {time.monotonic() - began:.0f} s")
     return 0
 
@@ -93,6 +103,30 @@ def _written_in_c(sources: list[str], folder: str) -> list[Extension]:
     return found
 
 
+def _compiled(extensions: list[Extension], folder: str, digest: str) -> Path:
+    """Return where the libraries lie, stamped with what they are made of."""
+    flags: Sequence[str] = ()
+    if _is_gcc():
+        print("compiling with counters; then the samples run, and it is compiled again: some minutes", flush=True)
+        counting = _build(extensions, folder, COUNTING)
+        (counting / STAMP).write_text(digest)
+        environment = {**os.environ, SWITCH: str(counting)}
+        subprocess.run([sys.executable, "-m", "local.compile_training"], env=environment, check=True)
+        flags = COUNTED
+    library = _build(extensions, folder, flags)
+    (library / STAMP).write_text(digest)
+    return library
+
+
+def _is_gcc() -> bool:
+    """Say whether the compiler of this Python is GCC; others count in ways of their own."""
+    compiler = os.environ.get("CC") or sysconfig.get_config_var("CC")
+    if not compiler:
+        return False
+    asked = subprocess.run([*shlex.split(compiler), "--version"], capture_output=True, text=True, check=False)  # noqa: S603
+    return "Free Software Foundation" in asked.stdout
+
+
 def _replace(old: Path, new: Path) -> None:
     """Put a folder in the place of another: whoever looks finds the one, the other or none, whole."""
     beside = old.with_name(f"{old.name}.new")
@@ -109,14 +143,24 @@ def _try_compiler(folder: Path) -> None:
     _build([Extension("probe", [str(folder / "probe.c")])], str(folder / "probe"))
 
 
-def _build(extensions: list[Extension], folder: str) -> None:
+def _build(extensions: list[Extension], folder: str, flags: Sequence[str] = ()) -> Path:
+    """Compile all of them anew, and return the folder of the libraries."""
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
 
-    command = build_ext(Distribution({"ext_modules": extensions}))
+    command = build_ext(Distribution({"ext_modules": [_with(flags, extension) for extension in extensions]}))
     command.build_temp, command.build_lib, command.parallel = folder, f"{folder}/lib", os.cpu_count()
+    command.force = True
     command.ensure_finalized()
     command.run()
+    return Path(folder, "lib")
+
+
+def _with(flags: Sequence[str], extension: Extension) -> Extension:
+    changed = copy(extension)
+    changed.extra_compile_args = [*extension.extra_compile_args, *flags]
+    changed.extra_link_args = [*extension.extra_link_args, *flags]
+    return changed
 
 
 if __name__ == "__main__":

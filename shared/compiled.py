@@ -22,11 +22,15 @@ SUFFIX: Final = EXTENSION_SUFFIXES[0]  # names Python's version and the machine:
 FOLDER: Final = SOURCES.parent / ".compiled" / SUFFIX.strip(".").partition(".")[0]
 STAMP: Final = "sources.sha256"
 GROUP: Final = "caduceus_compiled_"  # begins the names of the libraries that hold the modules
-SWITCH: Final = "CADUCEUS_COMPILED"  # "off" in the environment runs the plain source
+SWITCH: Final = "CADUCEUS_COMPILED"  # in the environment: "off" runs the plain source, a path the build that lies there
+COMPILED: Final = "the compiled build"
 
 
 class _Finder:
     """Finds the modules of the build before Python looks for their sources."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -34,28 +38,30 @@ class _Finder:
         del path, target
         if not name.startswith(("shared.", GROUP)):
             return None
-        file = FOLDER / (name.replace(".", "/") + SUFFIX)
+        file = self._folder / (name.replace(".", "/") + SUFFIX)
         return spec_from_file_location(name, file) if file.exists() else None
 
 
 def use_if_it_fits() -> str:
     """Let the build be used from here on, if it was made of these sources; return what runs, for people."""
-    if not FOLDER.is_dir():
+    said = os.environ.get(SWITCH, "")
+    folder = Path(said) if os.sep in said else FOLDER
+    if not folder.is_dir():
         return "plain Python"
-    if os.environ.get(SWITCH) == "off":
+    if said == "off":
         return f"plain Python: {SWITCH} is off"
-    made_of = FOLDER / STAMP
+    made_of = folder / STAMP
     if not made_of.exists() or made_of.read_text() != sources_digest():
         return "plain Python: the compiled build is of other sources than these; `make compile` makes it anew"
-    finder = _Finder()
+    finder = _Finder(folder)
     sys.meta_path.insert(0, finder)
     try:
-        for file in sorted(FOLDER.glob(f"{GROUP}*{SUFFIX}")):
+        for file in sorted(folder.glob(f"{GROUP}*{SUFFIX}")):
             importlib.import_module(file.name.removesuffix(SUFFIX))
     except ImportError:
         sys.meta_path.remove(finder)
         return "plain Python: the compiled build cannot be loaded on this machine; `make compile` makes one that can"
-    return "the compiled build"
+    return COMPILED
 
 
 def sources_digest() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import shared
+from local.compile import _is_gcc
 from shared import compiled
 from tests.conftest import REPOSITORY
 
@@ -21,6 +22,15 @@ from shared.fhir import place
 print(shared.RUNNING)
 print(place.__file__)
 print(place.write_place(place.extend_place((None, "Patient", None), ["telecom", 0])))
+"""
+
+
+# What the counters count in a repository of one module.
+TRAINING = """
+from pathlib import Path
+from shared.fhir import place
+[place.write_place((None, "Patient", None)) for _ in range(1000)]
+Path("trained").write_text(place.__file__)
 """
 
 
@@ -104,6 +114,9 @@ def test_what_is_compiled_says_the_same_until_its_source_says_otherwise(tmp_path
     copy = small_copy(tmp_path)
     made = run(copy, "-m", "local.compile")
     assert made.returncode == 0, made.stderr
+    trained = copy / "trained"
+    assert trained.exists() == _is_gcc()
+    assert not trained.exists() or not Path(trained.read_text()).exists(), "the build with counters is gone"
     state, file, said = run(copy, "-c", ASKED).stdout.splitlines()
     assert (state, Path(file).suffix) == ("the compiled build", Path(compiled.SUFFIX).suffix)
     assert run(copy, "-c", ASKED, CADUCEUS_COMPILED="off").stdout.splitlines()[2] == said == "Patient.telecom[0]"
@@ -135,6 +148,7 @@ def small_copy(folder):
         shutil.copy(REPOSITORY / name, folder / name)
     for package in ("local", "shared/fhir"):
         (folder / package / "__init__.py").touch()
+    (folder / "local" / "compile_training.py").write_text(TRAINING)
     (folder / "pyproject.toml").write_text('[tool.caduceus]\ncompiled = ["shared/fhir"]\nplain = []\n')
     return folder
 
