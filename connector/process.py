@@ -42,7 +42,9 @@ class In(Protocol):
     """A way in."""
 
     table: ListenTable
-    port: int
+
+    @property
+    def port(self) -> int: ...
 
     async def start(self, port: int | None = None) -> None: ...
 
@@ -208,6 +210,7 @@ class Connector:
         return {
             "name": name, "kind": intake.table.kind, "port": listener.port if listener else 0,
             "connections": len(listener.connections) if isinstance(listener, MllpListener) else 0,
+            "turned_away": listener.door.turned_away if isinstance(listener, MllpListener | HttpListener) else 0,
             "taken": intake.taken, "refused": intake.refused, "waiting": backlog.count,
             "oldest": _when(backlog.oldest), "confirmed": control_id, "confirmed_at": _when(at),
         }  # fmt: skip

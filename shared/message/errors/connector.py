@@ -109,6 +109,16 @@ class StreamNotYours(IntegrationError):
     next_step = "give each connector its own name; where it has a new identity, `caduceus connectors --forget NAME`"
 
 
+class SenderNotAllowed(IntegrationError):
+    """A connection came from an address that is not on the listener's list; nothing of it was read."""
+
+    code = "CONNECTOR-014"
+    what = "an address that is not on the list wanted to connect"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = "add the address to `allow` if it is one of yours, then reload; if not, find out whose it is"
+
+
 class MirrorLost(IntegrationError):
     """The second copy of a spool does not take what is written; by setting, the spool waits for it or goes on alone."""
 
