@@ -78,7 +78,7 @@ class RefusedAfterAcknowledgement(IntegrationError):
 
     code = "CONNECTOR-008"
     what = "the hub refused a message that was acknowledged on premises"
-    next_step = "correct the interface, then let the source send it again; the kept copy is the proof"
+    next_step = "correct the interface, then send it again with `connector refused --again ID`"
 
 
 class ConnectorSilent(IntegrationError):
