@@ -1,4 +1,4 @@
-"""``python -m connector run|check|status|recover --config connector.toml``."""
+"""``python -m connector run|check|status|recover|refused --config connector.toml``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Sequence
@@ -18,25 +19,28 @@ from typing import Any
 import orjson
 
 from connector import VERSION
+from connector.again import order_again
 from connector.check import print_findings
 from connector.config import Config
 from connector.config_file import read_config
 from connector.log import log, log_failure
-from connector.process import Connector
+from connector.process import Connector, cipher_of
 from connector.recover import last_confirmed, newest_copy
+from connector.refused import payload_in, refused_in, taken_since, write_payload
 from connector.status import ADDRESS, needs_a_look
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import ConnectorConfigInvalid
 
 # The thread that waits for the disk needs the interpreter for microseconds, and soon: senders wait for it.
 _SWITCH_SECONDS = 0.00005
+_ORDER_LOOKS, _ORDER_LOOK_SECONDS = 40, 0.25  # a running connector looks for orders every two seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what goes wrong is one sentence on standard error."""
     given = _parser().parse_args(arguments)
     try:
-        return int(given.command(given.config))
+        return int(given.command(given))
     except ConnectorConfigInvalid as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         print(f"connector: {error}", file=sys.stderr)
@@ -45,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def run(file: Path) -> int:
+def run(given: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    config = read_config(file)
+    config = read_config(given.config)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    _run_on_a_loop(_run(config, file))
+    _run_on_a_loop(_run(config, given.config))
     return 0
 
 
@@ -91,14 +95,14 @@ async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Pat
             log_failure("not_reloaded", error)  # what runs goes on as it is
 
 
-def check(file: Path) -> int:
+def check(given: argparse.Namespace) -> int:
     """Print what was looked at; 1 where anything is not as it must be."""
-    return 0 if asyncio.run(print_findings(read_config(file))) else 1
+    return 0 if asyncio.run(print_findings(read_config(given.config))) else 1
 
 
-def status(file: Path) -> int:
+def status(given: argparse.Namespace) -> int:
     """Print what the running connector says of itself."""
-    config = read_config(file)
+    config = read_config(given.config)
     if config.status is None:
         print("connector: the configuration has no [status]", file=sys.stderr)
         return 1
@@ -112,9 +116,9 @@ def status(file: Path) -> int:
     return 2 if needs_a_look(report, has_relay=config.relay is not None) else 0
 
 
-def recover(file: Path) -> int:
+def recover(given: argparse.Namespace) -> int:
     """Print, for each listener, the last message that the hub has: its sender sends again what came after it."""
-    config = read_config(file)
+    config = read_config(given.config)
     copy = newest_copy(config.connector.folder, config.spool.mirror)
     print(f"from {copy}", file=sys.stderr)
     for one in last_confirmed(copy):
@@ -123,15 +127,74 @@ def recover(file: Path) -> int:
     return 0
 
 
+def refused(given: argparse.Namespace) -> int:
+    """Print what was acknowledged here and then refused by the hub; or write one to a file, or send it again."""
+    config = read_config(given.config)
+    copy = newest_copy(config.connector.folder, config.spool.mirror)
+    if given.export is not None:
+        return _export(copy, config, *given.export)
+    if given.again is not None:
+        return _send_again(copy, config, given.again, allow_stale=given.allow_stale)
+    found = refused_in(copy)
+    if given.json:
+        print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        return 0
+    for one in found:
+        at = datetime.fromtimestamp(one.received, UTC).isoformat(timespec="seconds")
+        print(f"{one.id}\t{at}\t{one.stream}\t{one.code}\tMSH-10 {one.control_id or '(none)'}\t{one.size} bytes")
+    return 0
+
+
+def _export(copy: Path, config: Config, id: str, to: str) -> int:
+    payload = payload_in(copy, int(id), cipher_of(config)) if id.isdecimal() else None
+    if payload is None:
+        return _no(f"no refused message has the id {id}")
+    try:
+        write_payload(Path(to), payload)
+    except OSError as error:
+        return _no(f"{to}: {type(error).__name__}")
+    print(f"{to}: {len(payload)} bytes; they are about a patient")
+    return 0
+
+
+def _send_again(copy: Path, config: Config, id: int, *, allow_stale: bool) -> int:
+    if id not in [one.id for one in refused_in(copy)]:
+        return _no(f"no refused message has the id {id}")
+    since = taken_since(copy, id)
+    if since and not allow_stale:
+        return _no(
+            f"{since} messages came after it: if one of them is about the same patient, this one would set it back;"
+            " look, then give --allow-stale"
+        )
+    order = order_again(config.connector.folder, id)
+    for _ in range(_ORDER_LOOKS):
+        if not order.exists():
+            print("sent again; if the hub refuses it once more, it is on this list again")
+            return 0
+        time.sleep(_ORDER_LOOK_SECONDS)
+    print("ordered: it is sent when the connector runs", file=sys.stderr)
+    return 2
+
+
+def _no(why: str) -> int:
+    print(f"connector: {why}", file=sys.stderr)
+    return 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m connector", description="The Caduceus connector")
     parser.add_argument("--version", action="version", version=VERSION)
-    commands = parser.add_subparsers(required=True, metavar="run|check|status|recover")
-    for command in (run, check, status, recover):
+    commands = parser.add_subparsers(required=True, metavar="run|check|status|recover|refused")
+    for command in (run, check, status, recover, refused):
         assert command.__doc__ is not None, "its help"
         one = commands.add_parser(command.__name__, help=command.__doc__.splitlines()[0])
         one.add_argument("--config", type=Path, default=Path("connector.toml"))
         one.set_defaults(command=command)
+    ways = one.add_mutually_exclusive_group()  # of the last one, `refused`
+    ways.add_argument("--json", action="store_true", help="print it for a program")
+    ways.add_argument("--export", nargs=2, metavar=("ID", "FILE"), help="write one, byte for byte, to a new file")
+    ways.add_argument("--again", type=int, metavar="ID", help="send one again, after the cause was mended")
+    one.add_argument("--allow-stale", action="store_true", help="with --again: though newer messages have gone up")
     return parser
 
 

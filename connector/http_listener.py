@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from connector.config import ListenTable
+from connector.door import Door
 from connector.header import is_taken
 from connector.log import log
 from connector.mllp_listener import Answerer, listener_tls
@@ -18,15 +19,20 @@ class HttpListener:
 
     Attributes:
         table: What it allows.
-        port: The one it listens on.
+        door: Where connections come in.
     """
 
     def __init__(self, table: ListenTable, answerer: Answerer) -> None:
         self.table = table
-        self.port = 0
         self.answerer = answerer
-        self._tls = listener_tls(table)
-        self._runner: web.ServerRunner | None = None
+        self.tls = listener_tls(table)
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None, keepalive_timeout=60))
+        self.door = Door(self, self._connection)
+
+    @property
+    def port(self) -> int:
+        """The one it listens on."""
+        return self.door.port
 
     async def start(self, port: int | None = None) -> None:
         """Listen.
@@ -34,23 +40,23 @@ class HttpListener:
         Args:
             port: Instead of the table's; 0 takes a free one.
         """
-        server = web.Server(self._handle, access_log=None, keepalive_timeout=60)
-        self._runner = web.ServerRunner(server)
         await self._runner.setup()
-        wanted = self.table.port if port is None else port
-        await web.TCPSite(self._runner, self.table.address, wanted, ssl_context=self._tls).start()
-        self.port = self._runner.addresses[0][1]
+        await self.door.open(port)
 
     async def stop(self, seconds: float = 10.0) -> None:
         """Stop listening, answer what is at work, and close."""
-        if self._runner is not None:
-            await self._runner.shutdown()
-            await self._runner.cleanup()
+        await self.door.close()
+        await self._runner.shutdown()
+        await self._runner.cleanup()
+
+    def _connection(self) -> asyncio.BaseProtocol:
+        assert self._runner.server is not None, "set up before the door opens"
+        return self._runner.server()
 
     def renew_certificate(self) -> None:
         """Read the certificate again, for new connections."""
-        if self._tls is not None and self.table.tls is not None and self.table.tls.certificate is not None:
-            self._tls.load_cert_chain(self.table.tls.certificate, self.table.tls.key)
+        if self.tls is not None and self.table.tls is not None and self.table.tls.certificate is not None:
+            self.tls.load_cert_chain(self.table.tls.certificate, self.table.tls.key)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if not is_allowed(request.remote or "", self.table.allow):

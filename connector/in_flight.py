@@ -25,7 +25,7 @@ from the spool once `hybrid_seconds` have passed or the line is known to be down
 hub's answer, or AE: then the message is **withdrawn** here, for its sender will send it again.
 
 What was acknowledged by the spool and then refused by the hub is kept in the spool, and counted on the status page,
-until a person has looked.
+until a person has looked and sent it again (`connector refused`).
 
 A spool with a mirror outlives a disk. Without one, what was **spooled** is **gone** with it, and `connector recover`
 has nothing to read: whoever had heard AA sends again what the hub has not (`caduceus trace` knows it by MSH-10).

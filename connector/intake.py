@@ -177,6 +177,21 @@ class Intake:
             return not await self.queues[0].withdraw(id)
         return True
 
+    async def send_again(self, raw: bytes) -> None:
+        """Keep a message that was refused under a new number: it goes up after all that came before.
+
+        Raises:
+            StorageFull, StorageFailed, SpoolFull: it is not kept.
+        """
+        header = read_header(raw)
+        lane = header.lane(len(self.queues))
+        await self._add(header, lane, is_promised=True, waiter=None)
+        self._forwarders[lane].wake.set()
+
+    def has_stream(self, name: str) -> bool:
+        """Tell whether a stream is one of its lanes."""
+        return any(queue.name == name for queue in self.queues)
+
     def backlog(self) -> Backlog:
         """Return what waits in all of its lanes."""
         lanes = [queue.backlog() for queue in self.queues]

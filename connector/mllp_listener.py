@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from connector.config import ListenTable
+from connector.door import Door
 from connector.log import log, log_failure
 from connector.senders import admit
 from shared.message.errors.base import IntegrationError
@@ -21,8 +22,6 @@ from shared.mllp import FrameDecoder, encode_frame
 
 _PIPELINED = 64  # messages of one connection that share commits; more wait in the socket
 _KEEPALIVE_SECONDS = 60
-_BACKLOG = 1024
-_HANDSHAKE_SECONDS = 10.0  # until then nobody counts a connection
 
 # Told the acknowledgement of a message; empty: nobody can be answered, and the connection closes.
 Reply = Callable[[bytes], None]
@@ -45,7 +44,7 @@ class MllpListener:
 
     Attributes:
         table: What it allows; a reload puts another one in its place, and connections go on.
-        port: The one it listens on.
+        door: Where connections come in.
     """
 
     def __init__(self, table: ListenTable, answerer: Answerer) -> None:
@@ -53,10 +52,14 @@ class MllpListener:
         self.answerer = answerer
         self.connections: set[Connection] = set()
         self.by_sender: defaultdict[str, set[Connection]] = defaultdict(set)
-        self.port = 0
         self.tls: ssl.SSLContext | None = listener_tls(table)
+        self.door = Door(self, lambda: Connection(self))
         self._answered: list[Connection] = []
-        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The one it listens on."""
+        return self.door.port
 
     async def start(self, port: int | None = None) -> None:
         """Listen.
@@ -64,22 +67,11 @@ class MllpListener:
         Args:
             port: Instead of the table's; 0 takes a free one.
         """
-        wanted = self.table.port if port is None else port
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self),
-            self.table.address,
-            wanted,
-            ssl=self.tls,
-            backlog=_BACKLOG,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self.tls else None,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self.door.open(port)
 
     async def stop(self, seconds: float = 10.0) -> None:
         """Stop listening, answer what is at work, and close."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        await self.door.close()
         working = [connection.finish() for connection in set(self.connections)]
         if working:
             await asyncio.wait(working, timeout=seconds)
@@ -149,10 +141,8 @@ class Connection(asyncio.Protocol):
         self.sender = name[0] if isinstance(name, tuple) else ""
         table = self._listener.table
         reason, superseded = admit(
-            self.sender,
             self._listener.by_sender.get(self.sender, ()),
             len(self._listener.connections),
-            table.allow,
             table.connections,
             table.connections_per_sender,
         )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from connector import VERSION
+from connector.again import carry_out
 from connector.certificates import WARN_DAYS, certificates
 from connector.cipher import Cipher, Clear, Sealed
 from connector.config import Config, ListenTable
@@ -42,7 +43,9 @@ class In(Protocol):
     """A way in."""
 
     table: ListenTable
-    port: int
+
+    @property
+    def port(self) -> int: ...
 
     async def start(self, port: int | None = None) -> None: ...
 
@@ -104,7 +107,8 @@ class Connector:
         for table in config.listen:
             await self._open(table)
         self._stack.push_async_callback(self._stop_listeners)
-        self._tasks = [asyncio.create_task(self._tend())]
+        orders = carry_out(config.connector.folder, self.spool, self.intakes)
+        self._tasks = [asyncio.create_task(self._tend()), asyncio.create_task(orders)]
         if self.heartbeat is not None:
             self._tasks.append(asyncio.create_task(self.heartbeat.run()))
         self._stack.push_async_callback(self._stop_tasks)
@@ -208,6 +212,7 @@ class Connector:
         return {
             "name": name, "kind": intake.table.kind, "port": listener.port if listener else 0,
             "connections": len(listener.connections) if isinstance(listener, MllpListener) else 0,
+            "turned_away": listener.door.turned_away if isinstance(listener, MllpListener | HttpListener) else 0,
             "taken": intake.taken, "refused": intake.refused, "waiting": backlog.count,
             "oldest": _when(backlog.oldest), "confirmed": control_id, "confirmed_at": _when(at),
         }  # fmt: skip
@@ -301,12 +306,16 @@ class Connector:
             await asyncio.sleep(_TEND_SECONDS)
 
 
+def cipher_of(config: Config) -> Cipher:
+    """Return what a configuration's payloads are sealed with."""
+    return Sealed(read_secret(config.spool.key)) if config.spool.key else Clear()
+
+
 def open_spool(config: Config) -> Spool:
     """Return the spool of a configuration."""
-    cipher: Cipher = Sealed(read_secret(config.spool.key)) if config.spool.key else Clear()
     return Spool(
         config.connector.folder,
-        cipher,
+        cipher_of(config),
         config.spool.limit_megabytes * 1024 * 1024,
         mirror=config.spool.mirror,
         may_fall_behind=config.spool.on_mirror_lost == "degrade",

@@ -48,7 +48,7 @@ def last_confirmed(file: Path) -> list[Confirmed]:
         SpoolUnreadable: it is damaged.
     """
     try:
-        with closing(_open(file)) as connection:
+        with closing(open_copy(file)) as connection:
             rows = connection.execute(
                 "SELECT name, confirmed, confirmed_at, (SELECT COUNT(*) FROM up WHERE up.stream = stream.id)"
                 " FROM stream ORDER BY name"
@@ -62,11 +62,12 @@ def _stamp(file: Path) -> Stamp | None:
     if not file.exists():
         return None
     try:
-        with closing(_open(file)) as connection:
+        with closing(open_copy(file)) as connection:
             return found_in(connection).stamp
     except sqlite3.Error:
         return None
 
 
-def _open(file: Path) -> sqlite3.Connection:
+def open_copy(file: Path) -> sqlite3.Connection:
+    """Return a connection that only reads; the connector may be running."""
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)

@@ -17,22 +17,16 @@ class Connected(Protocol):
 C = TypeVar("C", bound=Connected)
 
 
-def admit(
-    sender: str, own: Collection[C], connected: int, allow: Iterable[str], limit: int, limit_per_sender: int
-) -> tuple[str, C | None]:
+def admit(own: Collection[C], connected: int, limit: int, limit_per_sender: int) -> tuple[str, C | None]:
     """Return why a sender is not let in (empty: it is), and the connection of its own that makes room for the new one.
 
     A sender that reconnects has lost its old connection, even where we do not know yet: the quietest of its own goes.
 
     Args:
-        sender: Its address.
         own: The connections that it has.
         connected: How many everybody has.
-        allow: Addresses and networks; none: everybody.
         limit: Connections of everybody together.
     """
-    if not is_allowed(sender, allow):
-        return "not_allowed", None
     if len(own) >= limit_per_sender:
         return "", min(own, key=lambda one: one.last_heard)
     return ("too_many_connections", None) if connected >= limit else ("", None)

@@ -1,4 +1,4 @@
-"""The four commands, as they are typed; and the release, unpacked where there is nothing else."""
+"""The commands, as they are typed; and the release, unpacked where there is nothing else."""
 
 from __future__ import annotations
 

@@ -83,9 +83,9 @@ def test_the_quietest_connection_of_a_sender_makes_room():
             self.last_heard = last_heard
 
     mine = [One(3.0), One(1.0), One(2.0)]
-    assert admit("a", mine, 4, (), 10, 3) == ("", mine[1])
-    assert admit("a", mine, 4, (), 4, 9) == ("too_many_connections", None)
-    assert admit("c", [], 4, (), 10, 3) == ("", None)
+    assert admit(mine, 4, 10, 3) == ("", mine[1])
+    assert admit(mine, 4, 4, 9) == ("too_many_connections", None)
+    assert admit([], 4, 10, 3) == ("", None)
 
 
 @pytest.mark.parametrize(

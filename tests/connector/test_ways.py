@@ -12,7 +12,7 @@ from contextlib import suppress
 import aiohttp
 import pytest
 
-from connector import mllp_listener
+from connector import door
 from relay import HybridConnection, Listener, NoTokens, SasTokens
 from relay.bridge import Bridge
 from relay.local_access import Access, Key
@@ -110,7 +110,7 @@ async def test_a_listener_with_tls_lets_in_who_has_a_certificate(hospital, autho
 
 async def test_a_connection_that_never_shakes_hands_is_let_go_of(hospital, authority, monkeypatch):
     """Before the handshake nobody counts it: ten thousand of them would take every file that a process may open."""
-    monkeypatch.setattr(mllp_listener, "_HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(door, "_HANDSHAKE_SECONDS", 0.2)
     ours = authority.issue("connector")
     connector = await hospital.connector({"tls": {"certificate": str(ours.certificate), "key": str(ours.key)}})
     reader, writer = await asyncio.open_connection("127.0.0.1", connector.listeners["adt"].port)

@@ -78,7 +78,7 @@ class RefusedAfterAcknowledgement(IntegrationError):
 
     code = "CONNECTOR-008"
     what = "the hub refused a message that was acknowledged on premises"
-    next_step = "correct the interface, then let the source send it again; the kept copy is the proof"
+    next_step = "correct the interface, then send it again with `connector refused --again ID`"
 
 
 class ConnectorSilent(IntegrationError):
@@ -107,6 +107,16 @@ class StreamNotYours(IntegrationError):
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE
     next_step = "give each connector its own name; where it has a new identity, `caduceus connectors --forget NAME`"
+
+
+class SenderNotAllowed(IntegrationError):
+    """A connection came from an address that is not on the listener's list; nothing of it was read."""
+
+    code = "CONNECTOR-014"
+    what = "an address that is not on the list wanted to connect"
+    disposition = Disposition.RETRY
+    acknowledgement = Acknowledgement.NONE
+    next_step = "add the address to `allow` if it is one of yours, then reload; if not, find out whose it is"
 
 
 class MirrorLost(IntegrationError):
