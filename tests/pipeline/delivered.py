@@ -19,7 +19,7 @@ from shared.message.state import DeliveryState, MessageState
 from tests.pipeline.hub_in_process import BATCH, HubInProcess
 from tests.pipeline.messages import batch
 
-SENT_TOGETHER = 500
+SENT_TOGETHER = 5_000  # each write then holds much, and the disk is waited for seldom
 
 
 async def write_delivered(home: Path, interfaces: Path, destination: str, messages: Sequence[bytes]) -> None:
