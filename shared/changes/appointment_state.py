@@ -50,7 +50,7 @@ ROWS: dict[str, Row] = {
     "S26": Row(to(NO_SHOW, (ABSENT, *_WAITING, BOOKED, NO_SHOW)), "10.4.14 patient did not show up"),
 }
 
-# Without a row: S25 (a query, not an SIU event).
+# Without a row: S25 (a query, not an SIU event: decision 0145).
 
 # What is asked of the filler (SRM): a new request is kept as proposed; a request about an appointment that is there
 # changes nothing of it: whether it is granted, the SIU says.

@@ -25,7 +25,7 @@ from shared.mapping.organization import coded_organization
 from shared.mapping.practitioner import practitioner, role
 from shared.mapping.query import name_source
 from shared.mapping.route import vaccine_route
-from shared.mapping.rows import Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
+from shared.mapping.rows import KEPT, Resource, Row, Table, Unmapped, fill, first, many, one, parts_of, values
 from shared.mapping.vaccine_facts import add_facts
 
 if TYPE_CHECKING:
@@ -108,10 +108,11 @@ COMMON = Table(
         *_ORC.values(),
         many("ORC-28", "Immunization.meta.security", coding(table("ConfidentialityCode")), "ORC[Immunization] 37"),
         many("ORC-33", "Immunization.identifier", cx("PLAC"), "decision 0021"),
+        many("ORC-38", "Immunization.identifier", ei("FGN"), "decision 0021", part=KEPT),
     ),
 )
-# What an ORC says of orders alone: who entered and verified it, and where.
-_OF_ORDERS = (5, 10, 11, 13, 14, *range(16, 25))
+# What an ORC says of orders alone: when it is wanted, who entered and verified it, and where.
+_OF_ORDERS = (5, 7, 10, 11, 13, 14, *range(16, 25), 29)
 
 
 def administered(node: Node, frame: Frame, scope: Scope) -> Frame:

@@ -9,8 +9,9 @@ import pytest
 from shared.changes.notes import ListMode
 from shared.fhir.validate import validate_bundle
 from shared.mapping import Conversion
+from shared.mapping.report import Outcome, mapping_report
 from tests.unit.mapping.medication_samples import FACTS, FORECAST, MSH, ORC_VACCINE, RXA, RXR_VACCINE
-from tests.unit.mapping.samples import PID, PV1, codes, converted, notes, only, resources
+from tests.unit.mapping.samples import PID, PV1, codes, context, converted, message, notes, only, resources
 
 VXU = MSH.format(event="VXU^V04")
 PLAIN = "RXA|0|1|20240310||08^Hep B^CVX|0.5|mL^mL^UCUM"
@@ -171,6 +172,18 @@ def test_an_order_with_a_timing_is_told_beside_its_vaccination():
     conversion = vaccinated("ORC|RE|P1^EHR|F1^EHR", "TQ1|1||QD|||||||||", rxa())
     assert notes(conversion, only(conversion, "ServiceRequest")).provisional is True
     assert resources(vaccinated("ORC|RE|P1^EHR|F1^EHR", rxa()), "ServiceRequest") == []
+
+
+def test_every_field_of_the_order_of_a_vaccination_is_accounted_for():
+    """ORC[Immunization] maps nine fields; of the others the report says why nothing is carried, and none is lost."""
+    numbers = {2: "P200^EHR", 3: "F200^EHR", 4: "G2^EHR", 9: "20240310", 12: "4777^Attend", 28: "R", 33: "A2^^^EHR"}
+    fields = [numbers.get(number, "1") for number in range(2, 38)]
+    sent = message(VXU, PID, "|".join(("ORC", "RE", *fields, "FG1^RX")), RXA)
+    report = mapping_report(sent, context())
+    fates = [fate for fate in report.fates if fate.place.startswith("ORC")]
+    assert [fate.place for fate in fates if fate.outcome is Outcome.LOST] == []
+    kinds = [one["type"]["coding"][0]["code"] for one in only(report.conversion, "Immunization")["identifier"]]
+    assert kinds == ["PLAC", "FILL", "PGN", "PLAC", "FGN"]
 
 
 def test_a_participation_of_the_order_performs_the_vaccination():
