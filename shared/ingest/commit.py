@@ -15,7 +15,7 @@ from shared.message.envelope import ArchiveRef, Item, encode_envelope, envelope_
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotForThisStage
 from shared.message.finding import Finding
-from shared.message.identifiers import LIVE, OrderingKey, new_message_id, partition_for, partition_of
+from shared.message.identifiers import OrderingKey, new_message_id, partition_for, partition_of
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import UNSENT, MessageState
@@ -233,7 +233,7 @@ class Committer:
 
     def _item(self, taken: Taken) -> Item:
         record = taken.record
-        item = item_of(record, taken.body if len(taken.body) <= self._inline_limit else None)
+        item = record.item(body=taken.body if len(taken.body) <= self._inline_limit else None)
         if not taken.others:
             return item
         return item._replace(barrier=barrier_of(record.message, (record.key, *taken.others), self._partitions))
@@ -286,21 +286,6 @@ def _settle(group: Sequence[_Request], failure: BaseException | None) -> None:
             request.committed.cancel()
         else:
             request.committed.set_exception(failure)
-
-
-def item_of(record: MessageRecord, body: bytes | None) -> Item:
-    """Return the queue item of a recorded message, live run."""
-    return Item(
-        message=record.message,
-        interface=record.interface,
-        sequence=record.sequence,
-        key=record.key,
-        run=LIVE,
-        type=record.type,
-        mapping=record.mapping,
-        raw=record.raw,
-        body=body,
-    )
 
 
 def _runs(taken: Sequence[Taken | None]) -> Iterator[tuple[int, int]]:

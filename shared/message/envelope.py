@@ -187,6 +187,22 @@ def decode_envelope(body: bytes) -> tuple[Item, ...] | Wake:
         raise EnvelopeUnreadable(type(error).__name__) from None
 
 
+def encode_reference(item: Item) -> bytes:
+    """Return one item without its body, as a table keeps it; `decode_reference` reads it."""
+    return encode_envelope([item.by_reference()])
+
+
+def decode_reference(body: bytes) -> Item:
+    """Return the item that `encode_reference` wrote.
+
+    Raises:
+        EnvelopeUnreadable: not written by a version known here.
+    """
+    content = decode_envelope(body)
+    assert isinstance(content, tuple)
+    return content[0]
+
+
 def named_in(body: bytes) -> tuple[list[MessageId], list[Barrier]]:
     """Return the messages and barriers that a queue message names, as far as one that cannot be read still does.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from shared.message.envelope import ArchiveRef
+from shared.message.envelope import ArchiveRef, Item
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey, RunId, Sequence
 from shared.message.state import MessageState
@@ -47,6 +47,20 @@ class MessageRecord(NamedTuple):
     received: datetime
     state: MessageState
     code: str = ""  # of the error that stopped it
+
+    def item(self, run: RunId = LIVE, body: bytes | None = None) -> Item:
+        """Return the message as it enters the queue `transform`; without a body it travels by its reference."""
+        return Item(
+            message=self.message,
+            interface=self.interface,
+            sequence=self.sequence,
+            key=self.key,
+            run=run,
+            type=self.type,
+            mapping=self.mapping,
+            raw=self.raw,
+            body=body,
+        )
 
 
 class Reservation(NamedTuple):

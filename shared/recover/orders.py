@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.message.delivery import Delivery
-from shared.message.envelope import Item, encode_envelope, with_tokens
+from shared.message.envelope import encode_envelope, with_tokens
 from shared.message.errors.pipeline import NotFound, NotStopped
-from shared.message.identifiers import LIVE, DestinationId, MessageId, partition_of
+from shared.message.identifiers import DestinationId, MessageId, partition_of
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Selection
 from shared.message.state import DeliveryState, MessageState
@@ -114,16 +114,7 @@ class Orders:
     async def _restart(self, record: MessageRecord, hop: Hop) -> None:
         await self._ledger.reopen(record.message, MessageState.QUEUED, hop)
         barrier = await self._barriers.reopen(record.message)
-        item = barrier or Item(
-            message=record.message,
-            interface=record.interface,
-            sequence=record.sequence,
-            key=record.key,
-            run=LIVE,
-            type=record.type,
-            mapping=record.mapping,
-            raw=record.raw,
-        )
+        item = barrier or record.item()
         # The time makes the ids new, here and in the stages behind: the broker must not take what a person resends for
         # the copy that came to grief a moment ago.
         item = item._replace(again=f" resend {hop.at.timestamp():.3f}")

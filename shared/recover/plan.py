@@ -151,7 +151,7 @@ class Planner:
     async def _compare(self, record: MessageRecord, replay: Replay, tally: _Tally, changed: set[DestinationId]) -> None:
         """Count what each destination would get of a message; ``changed``: it got something older by then."""
         tally.compared += 1
-        item, rows = _item(record, replay), await self._lanes.deliveries(record.message)
+        item, rows = record.item(replay.run), await self._lanes.deliveries(record.message)
         tally.in_review += sum(row.state is DeliveryState.REVIEW for row in rows)
         try:
             canonical = await self._previews.record(item)
@@ -196,19 +196,6 @@ class Planner:
             "left_out": [{"id": one, "why": why} for one, why in order.left_out.items()],
             "sets_back": dict(tally.sets_back),
         }
-
-
-def _item(record: MessageRecord, replay: Replay) -> Item:
-    return Item(
-        message=record.message,
-        interface=record.interface,
-        sequence=record.sequence,
-        key=record.key,
-        run=replay.run,
-        type=record.type,
-        mapping=record.mapping,
-        raw=record.raw,
-    )
 
 
 def _delivery(item: Item, destination: DestinationId) -> Delivery:

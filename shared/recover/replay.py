@@ -172,16 +172,7 @@ class Replayer:
         ]
 
     def _item(self, record: MessageRecord, run: RunId) -> Item:
-        return Item(
-            message=record.message,
-            interface=record.interface,
-            sequence=record.sequence,
-            key=record.key,
-            run=run,
-            type=record.type,
-            mapping=self._registry.interfaces[record.interface].mapping.version,
-            raw=record.raw,
-        )
+        return record.item(run)._replace(mapping=self._registry.interfaces[record.interface].mapping.version)
 
     async def _give_way(self, replay: Replay, records: Sequence[MessageRecord]) -> None:
         """Discard what of these messages is in quarantine: the replay brings it, and their lanes move again."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from local.laptop import Laptop, LaptopOptions
+from local.laptop import Laptop
 from local.seed import find_samples, send_samples
 from tests.browser.chromium import PROGRAM, Page, chromium
+from tests.doubles.laptop import own_laptop
 from tests.pipeline.messages import adt
 
 pytestmark = pytest.mark.skipif(
@@ -43,9 +44,7 @@ class Desk:
 
 @pytest.fixture
 async def laptop(tmp_path, monkeypatch) -> AsyncIterator[Laptop]:
-    for variable in ("CADUCEUS_ADAPTERS", "CADUCEUS_STAGE", "CADUCEUS_HOME", "CADUCEUS_ADDRESSES"):
-        monkeypatch.setenv(variable, "set by the laptop")
-    running = Laptop(LaptopOptions(home=tmp_path / "home", http_port=0, mllp_port=0, has_free_ports=True))
+    running = Laptop(own_laptop(tmp_path, monkeypatch))
     await running.start()
     yield running
     await running.stop()

@@ -12,9 +12,10 @@ import pytest
 from cli import smoke as command
 from cli.failure import CommandFailed
 from cli.smoke import INTERFACE, gateway_headers
-from local.laptop import Laptop, LaptopOptions
+from local.laptop import Laptop
 from shared.hl7 import parse
 from shared.registry import load_registry
+from tests.doubles.laptop import own_laptop
 
 INTERFACES = Path(__file__).parents[2] / "interfaces"
 ACK = b"MSH|^~\\&|HUB|HERE|||20260101||ACK|A1|T|2.5.1\rMSA|%s|%s\r"
@@ -112,12 +113,11 @@ def test_the_message_is_the_sample_of_its_interface():
 @pytest.fixture
 def laptop(tmp_path, monkeypatch) -> Iterator[str]:
     """The URL of a hub that really runs, beside the test."""
-    for variable in ("CADUCEUS_ADAPTERS", "CADUCEUS_STAGE", "CADUCEUS_HOME", "CADUCEUS_ADDRESSES"):
-        monkeypatch.setenv(variable, "set by the laptop")
+    options = own_laptop(tmp_path, monkeypatch)
     running, ending, places = threading.Event(), threading.Event(), []
 
     async def serve() -> None:
-        laptop = Laptop(LaptopOptions(home=tmp_path / "home", http_port=0, mllp_port=0, has_free_ports=True))
+        laptop = Laptop(options)
         await laptop.start()
         try:
             places.append(f"http://127.0.0.1:{laptop.host.port}")

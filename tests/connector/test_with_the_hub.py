@@ -8,24 +8,16 @@ import aiohttp
 import pytest
 
 from connector import VERSION
-from local.laptop import Laptop, LaptopOptions
+from local.laptop import Laptop
 from tests.connector.conftest import free_port
+from tests.doubles.laptop import own_laptop, ward_admission
 from tests.doubles.waiting import until
-
-ADMISSION = (
-    "MSH|^~\\&|WARDVIEW|NORTHGATE|CADUCEUS|NORTHGATE|20260301120000+0000||ADT^A01^ADT_A01|{id}|P|2.5.1\r"
-    "EVN|A01|20260301120000+0000\r"
-    "PID|1||{patient}^^^NORTHGATE^MR||Example^Edda||19800101|F\r"
-    "PV1|1|I|W7^12^A^NORTHGATE||||||||||||||||V{patient}^^^NORTHGATE^VN\r"
-)
 
 
 @pytest.fixture
 def options(tmp_path, monkeypatch):
-    """A home of its own; the environment is as before when the test is over."""
-    for variable in ("CADUCEUS_ADAPTERS", "CADUCEUS_STAGE", "CADUCEUS_HOME", "CADUCEUS_ADDRESSES"):
-        monkeypatch.setenv(variable, "set by the laptop")
-    return LaptopOptions(home=tmp_path / "home", http_port=free_port(), mllp_port=free_port())
+    """A laptop that comes back under its old address."""
+    return own_laptop(tmp_path, monkeypatch, http_port=free_port(), mllp_port=free_port())
 
 
 async def control_ids(port: int) -> list[str]:
@@ -44,7 +36,7 @@ async def connectors(port: int) -> list[dict[str, Any]]:
 
 
 def admission(number: int) -> bytes:
-    return ADMISSION.format(id=f"C{number:03}", patient=4000 + number % 5).encode()
+    return ward_admission(f"C{number:03}", 4000 + number % 5)
 
 
 @pytest.mark.slow

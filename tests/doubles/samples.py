@@ -63,14 +63,13 @@ def step(number: int, state: MessageState, **changes: Any) -> Progress:
     return Progress(message_id(number), state, hop(number, state))._replace(**changes)
 
 
-def delivery(number: int, lane: str = "key", session: SessionId = SESSION, **changes: Any) -> Delivery:
-    """Return a delivery as it is offered to its session."""
-    destination = DestinationId(session.rpartition(".")[0])
-    item = Item(
+def item(number: int, key: str = "key", destination: DestinationId = ARCHIVE, **changes: Any) -> Item:
+    """Return a message on its way to a destination."""
+    sent = Item(
         message=message_id(number),
         interface=LAB,
         sequence=Sequence("lab", 1, number),
-        key=OrderingKey(lane),
+        key=OrderingKey(key),
         run=LIVE,
         type="ADT^A01",
         mapping="1",
@@ -78,11 +77,17 @@ def delivery(number: int, lane: str = "key", session: SessionId = SESSION, **cha
         canonical=ref_of(b"canonical"),
         destination=destination,
     )
+    return sent._replace(**changes)
+
+
+def delivery(number: int, lane: str = "key", session: SessionId = SESSION, **changes: Any) -> Delivery:
+    """Return a delivery as it is offered to its session."""
+    destination = DestinationId(session.rpartition(".")[0])
     offered = Delivery(
-        id=delivery_id(item.message, destination, LIVE),
+        id=delivery_id(message_id(number), destination, LIVE),
         session=session,
         lane=lane,
-        item=item,
+        item=item(number, lane, destination),
         state=DeliveryState.PARKED,
         offered=NOON,
     )

@@ -13,22 +13,14 @@ import pytest
 from local.laptop import Laptop, LaptopOptions
 from shared.message.errors.configuration import PortInUse
 from shared.message.errors.storage import HomeInUse
+from tests.doubles.laptop import own_laptop, ward_admission
 
 INTERFACES = Path(__file__).parents[2] / "interfaces"
-ADMISSION = (
-    "MSH|^~\\&|WARDVIEW|NORTHGATE|CADUCEUS|NORTHGATE|20260301120000+0000||ADT^A01^ADT_A01|{id}|P|2.5.1\r"
-    "EVN|A01|20260301120000+0000\r"
-    "PID|1||{patient}^^^NORTHGATE^MR||Example^Edda||19800101|F\r"
-    "PV1|1|I|W7^12^A^NORTHGATE||||||||||||||||V{patient}^^^NORTHGATE^VN\r"
-)
 
 
 @pytest.fixture
 def options(tmp_path, monkeypatch):
-    """A home of its own on free ports; the environment is as before when the test is over."""
-    for variable in ("CADUCEUS_ADAPTERS", "CADUCEUS_STAGE", "CADUCEUS_HOME", "CADUCEUS_ADDRESSES"):
-        monkeypatch.setenv(variable, "set by the laptop")
-    return LaptopOptions(home=tmp_path / "home", http_port=0, mllp_port=0, has_free_ports=True)
+    return own_laptop(tmp_path, monkeypatch)
 
 
 @asynccontextmanager
@@ -51,7 +43,7 @@ async def running(options):
 async def send(laptop, control_id, patient="4711"):
     """Send one admission over MLLP; return MSA-1 of its acknowledgement."""
     reader, writer = await asyncio.open_connection("127.0.0.1", laptop.listener.port)
-    writer.write(b"\x0b" + ADMISSION.format(id=control_id, patient=patient).encode() + b"\x1c\r")
+    writer.write(b"\x0b" + ward_admission(control_id, patient) + b"\x1c\r")
     answer = await reader.readuntil(b"\x1c\r")
     writer.close()
     return answer.partition(b"MSA|")[2][:2].decode()

@@ -44,18 +44,24 @@ shape = "hl7"
 LAB = 'title = "Laboratory"\nkind = "mllp"\norder = "key"\naddress = {{ laptop = "{address}" }}\n'
 
 
-@pytest.fixture
-def hub(tmp_path, receiver):
-    """A hub with one sender, a store and a laboratory; nothing of it is left after the test."""
-    folder = tmp_path / "interfaces"
+def write_ward(home, receiver):
+    """Write one sender, a store and a laboratory; return the folder of interfaces."""
+    folder = home / "interfaces"
     (folder / "ward" / "samples").mkdir(parents=True)
     (folder / "ward" / "samples" / "01-admission.hl7").write_bytes(admission(0))
     (folder / "ward" / "interface.toml").write_text(INTERFACE, encoding="utf-8")
     (folder / "destinations").mkdir()
     (folder / "destinations" / "store.toml").write_text('title = "Store"\nkind = "fhir_store"\n', encoding="utf-8")
     (folder / "destinations" / "lab.toml").write_text(LAB.format(address=receiver.address), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path, receiver):
+    """A hub with one sender, a store and a laboratory; nothing of it is left after the test."""
     # What a killed worker may have been sending is left alone so long; the shorter, the more kills fit into the test.
-    process = HubProcess(tmp_path, folder, {"CADUCEUS_SEND_TIMEOUT_SECONDS": "1", "CADUCEUS_CLOCK_SKEW_SECONDS": "0"})
+    limits = {"CADUCEUS_SEND_TIMEOUT_SECONDS": "1", "CADUCEUS_CLOCK_SKEW_SECONDS": "0"}
+    process = HubProcess(tmp_path, write_ward(tmp_path, receiver), limits)
     yield process
     process.close()
 

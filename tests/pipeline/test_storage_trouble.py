@@ -16,7 +16,7 @@ import pytest
 
 from tests.pipeline.hub_process import HubProcess, wait_until
 from tests.pipeline.mllp_source import Source, admission
-from tests.pipeline.test_kill import INTERFACE, LAB, field, is_settled
+from tests.pipeline.test_kill import field, is_settled, write_ward
 
 pytestmark = pytest.mark.slow
 
@@ -36,14 +36,7 @@ def start_hub(tmp_path, receiver):
     started = []
 
     def start(*, on_small_disk):
-        folder = tmp_path / "interfaces"
-        (folder / "ward" / "samples").mkdir(parents=True)
-        (folder / "ward" / "samples" / "01-admission.hl7").write_bytes(admission(0))
-        (folder / "ward" / "interface.toml").write_text(INTERFACE, encoding="utf-8")
-        (folder / "destinations").mkdir()
-        (folder / "destinations" / "store.toml").write_text('title = "Store"\nkind = "fhir_store"\n', encoding="utf-8")
-        (folder / "destinations" / "lab.toml").write_text(LAB.format(address=receiver.address), encoding="utf-8")
-        hub = HubProcess(tmp_path, folder)
+        hub = HubProcess(tmp_path, write_ward(tmp_path, receiver))
         started.append(hub)
         hub.start((*SMALL_DISK, MOUNT, str(hub.home)) if on_small_disk else ())
         hub.wait_ready()

@@ -24,9 +24,9 @@ from shared.adapters.azure.lane_rows import END
 from shared.adapters.azure.table import GROUP_LIMIT, Row, RowConflict, Step, Table, key, tag_of
 from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.message.barrier import Barrier
-from shared.message.envelope import Item, decode_envelope, encode_envelope
+from shared.message.envelope import Item, decode_reference, encode_reference
 from shared.message.errors.storage import AzureUnavailable
-from shared.message.identifiers import MessageId, partition_of
+from shared.message.identifiers import MessageId, RunId, partition_of
 from shared.ports import Clock, Line, Opened
 
 PARTITION = "barriers"
@@ -58,7 +58,7 @@ class AzureBarriers:
             row = await self._table.get(PARTITION, _barrier_row(message))
             if row is None or not row["stopped"]:
                 return None
-            item = _unpack(row["item"])
+            item = decode_reference(row["item"].encode())
             if await self._number(Step("update", _barrier_row(message), self._fresh(item), tag_of(row))):
                 return item
             await asyncio.sleep(_PAUSE_SECONDS * attempt)
@@ -69,29 +69,18 @@ class AzureBarriers:
             return
         line = stage, partition_of(items[0].message)
         await self.expect(*line)
-        for attempt in range(_TRIES):
-            rows = await self._parked(line)
-            known = {(item.message, item.run) for item in map(_item_of, rows)}
-            new = [item for item in items if (item.message, item.run) not in known]
-            first = int(rows[-1]["RowKey"]) + 1 if rows else 0
-            steps = [Step("create", _position(first + place), {"item": _pack(item)}) for place, item in enumerate(new)]
-            try:
-                for start in range(0, len(steps), GROUP_LIMIT):
-                    await self._table.transact(line_partition(*line), steps[start : start + GROUP_LIMIT])
-            except RowConflict:
-                await asyncio.sleep(_PAUSE_SECONDS * attempt)
-            else:
-                return
-        raise AzureUnavailable("barriers, park")
+        await self._rewrite(line, "park", lambda rows: _added(rows, items))
 
     async def unpark(self, stage: str, items: Sequence[Item]) -> None:
         if not items:
             return
-        line = stage, partition_of(items[0].message)
         gone = {(item.message, item.run) for item in items}
+        await self._rewrite((stage, partition_of(items[0].message)), "unpark", lambda rows: _taken_out(rows, gone))
+
+    async def _rewrite(self, line: tuple[str, int], doing: str, steps_of: Callable[[list[Row]], list[Step]]) -> None:
+        """Write what follows from the rows of a line; where somebody else was faster, from what is there then."""
         for attempt in range(_TRIES):
-            rows = [(row, _item_of(row)) for row in await self._parked(line)]
-            steps = [Step("delete", row["RowKey"], {}) for row, item in rows if (item.message, item.run) in gone]
+            steps = steps_of(await self._parked(line))
             try:
                 for start in range(0, len(steps), GROUP_LIMIT):
                     await self._table.transact(line_partition(*line), steps[start : start + GROUP_LIMIT])
@@ -99,7 +88,7 @@ class AzureBarriers:
                 await asyncio.sleep(_PAUSE_SECONDS * attempt)
             else:
                 return
-        raise AzureUnavailable("barriers, unpark")
+        raise AzureUnavailable(f"barriers, {doing}")
 
     async def waits(self, stage: str, partition: int, *, is_told: bool) -> bool:
         line, now = (stage, partition), time.monotonic()
@@ -146,7 +135,7 @@ class AzureBarriers:
                 return item
             row = await self._table.get(PARTITION, _barrier_row(item.message))
             if row is not None:
-                return _unpack(row["item"])
+                return decode_reference(row["item"].encode())
             await asyncio.sleep(_PAUSE_SECONDS * attempt)
         raise AzureUnavailable("barriers, open")
 
@@ -197,7 +186,7 @@ class AzureBarriers:
 
     def _fresh(self, item: Item) -> Row:
         now = str(to_microseconds(self._clock.now()))
-        return {"item": _pack(item), "opened": now, "steps": "[]", "stopped": False}
+        return {"item": encode_reference(item).decode(), "opened": now, "steps": "[]", "stopped": False}
 
 
 def _barrier_row(message: MessageId) -> str:
@@ -226,22 +215,29 @@ def _opened_of(row: Row) -> Opened:
     steps: Steps = orjson.loads(row["steps"])
     return Opened(
         number=int(row["number"]),
-        item=_unpack(row["item"]),
+        item=decode_reference(row["item"].encode()),
         opened=from_microseconds(int(row["opened"])),
         arrived=frozenset((stage, MessageId(part)) for stage, part in steps if part),
         passed=frozenset(stage for stage, part in steps if not part),
     )
 
 
+def _added(rows: list[Row], items: Sequence[Item]) -> list[Step]:
+    """Return how to put items behind the rows of a line; one that is there already stays where it is."""
+    known = {(item.message, item.run) for item in map(_item_of, rows)}
+    new = [item for item in items if (item.message, item.run) not in known]
+    first = int(rows[-1]["RowKey"]) + 1 if rows else 0
+    return [
+        Step("create", _position(first + place), {"item": encode_reference(item).decode()})
+        for place, item in enumerate(new)
+    ]
+
+
+def _taken_out(rows: list[Row], gone: set[tuple[MessageId, RunId]]) -> list[Step]:
+    """Return how to take items out of a line."""
+    found = ((row, _item_of(row)) for row in rows)
+    return [Step("delete", row["RowKey"], {}) for row, item in found if (item.message, item.run) in gone]
+
+
 def _item_of(row: Row) -> Item:
-    return _unpack(row["item"])
-
-
-def _pack(item: Item) -> str:
-    return encode_envelope([item.by_reference()]).decode()
-
-
-def _unpack(packed: str) -> Item:
-    content = decode_envelope(packed.encode())
-    assert isinstance(content, tuple)
-    return content[0]
+    return decode_reference(row["item"].encode())

@@ -23,7 +23,7 @@ from shared.adapters.azure.barriers import line_partition
 from shared.adapters.azure.lane_rows import END
 from shared.adapters.azure.ledger_rows import digest
 from shared.adapters.azure.table import Row, RowConflict, Step, Table, key, parts_of, tag_of
-from shared.message.envelope import Item, decode_envelope, encode_envelope
+from shared.message.envelope import Item, decode_reference, encode_reference
 from shared.message.errors.storage import AzureUnavailable
 from shared.message.identifiers import InterfaceId, OrderingKey, partition_of
 from shared.ports import Held
@@ -92,7 +92,9 @@ class AzureHolds:
         # The lowest key above a key is that with a character more.
         first = f"{after} " if after else "h!"
         rows = await self._table.scan(line_partition(stage, partition), first, f"h!{END}", limit=limit)
-        return [Held(row["RowKey"], _unpack(row["item"]), InterfaceId(row["because"])) for row in rows]
+        return [
+            Held(row["RowKey"], decode_reference(row["item"].encode()), InterfaceId(row["because"])) for row in rows
+        ]
 
     async def release(self, stage: str, held: Sequence[Held]) -> None:
         if not held:
@@ -125,7 +127,7 @@ class AzureHolds:
         steps = [_state_step(state, first + len(new), counts)]
         for place, (item, because) in enumerate(new, first):
             row = f"{_of_key(item.key)}{place:020}"
-            steps.append(Step("create", row, {"item": _pack(item), "because": because}))
+            steps.append(Step("create", row, {"item": encode_reference(item).decode(), "because": because}))
             steps.append(Step("create", _mark(item), {}))
         return steps
 
@@ -158,13 +160,3 @@ def _of_key(ordering_key: OrderingKey) -> str:
 
 def _mark(item: Item) -> str:
     return f"m!{key(item.message)}!{key(item.run)}"
-
-
-def _pack(item: Item) -> str:
-    return encode_envelope([item.by_reference()]).decode()
-
-
-def _unpack(packed: str) -> Item:
-    content = decode_envelope(packed.encode())
-    assert isinstance(content, tuple)
-    return content[0]

@@ -12,7 +12,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.holds import LocalHolds
 from shared.adapters.local.tally import Tally
 from shared.message.barrier import Barrier
-from shared.message.envelope import Item, decode_envelope, encode_envelope
+from shared.message.envelope import Item, decode_reference, encode_reference
 from shared.message.identifiers import MessageId, partition_of
 from shared.ports import Clock, Line, Opened
 
@@ -56,14 +56,14 @@ class LocalBarriers:
 
     async def open(self, items: Sequence[Item]) -> list[Item]:
         now = to_microseconds(self._clock.now())
-        rows = [(item.message, _pack(item), now) for item in items]
+        rows = [(item.message, encode_reference(item), now) for item in items]
 
         def work(connection: sqlite3.Connection) -> list[Any]:
             connection.executemany(_OPEN, rows)
             return [connection.execute(_ITEM, (item.message,)).fetchone()[0] for item in items]
 
         first = await self._database.write(work)
-        return [item._replace(barrier=_unpack(row).barrier) for item, row in zip(items, first, strict=True)]
+        return [item._replace(barrier=decode_reference(row).barrier) for item, row in zip(items, first, strict=True)]
 
     async def reopen(self, message: MessageId) -> Item | None:
         now = to_microseconds(self._clock.now())
@@ -76,10 +76,10 @@ class LocalBarriers:
             return row
 
         row = await self._database.write(work)
-        return None if row is None else _unpack(row[0])
+        return None if row is None else decode_reference(row[0])
 
     async def park(self, stage: str, items: Sequence[Item]) -> None:
-        rows = [(stage, partition_of(item.message), item.message, item.run, _pack(item)) for item in items]
+        rows = [(stage, partition_of(item.message), item.message, item.run, encode_reference(item)) for item in items]
 
         def work(connection: sqlite3.Connection) -> list[int]:
             return [connection.execute(_PARK, row).rowcount for row in rows]
@@ -101,7 +101,7 @@ class LocalBarriers:
         parked = self._database.read(_PARKED, (stage, partition))
         if not parked:
             return Line((), ())
-        return Line(tuple(_unpack(row[0]) for row in parked), tuple(self._opened(_EVER)))
+        return Line(tuple(decode_reference(row[0]) for row in parked), tuple(self._opened(_EVER)))
 
     async def arrive(self, stage: str, barrier: Barrier, part: MessageId) -> None:
         await self._database.write(lambda connection: connection.execute(_STEP, (stage, part, barrier.message)))
@@ -128,7 +128,7 @@ class LocalBarriers:
     def _opened(self, before: int) -> list[Opened]:
         found: dict[int, Opened] = {}
         for number, item, opened, stage, part in self._database.read(_OPENED, (before,)):
-            one = found.get(number) or Opened(number, _unpack(item), from_microseconds(opened))
+            one = found.get(number) or Opened(number, decode_reference(item), from_microseconds(opened))
             if part == _THROUGH:
                 one = one._replace(passed=one.passed | {stage})
             elif part is not None:
@@ -144,13 +144,3 @@ def _place(stage: str, item: Item) -> tuple[str, int]:
 def _forget(connection: sqlite3.Connection, message: MessageId) -> None:
     connection.execute("DELETE FROM barrier WHERE message = ?", (message,))
     connection.execute("DELETE FROM barrier_step WHERE message = ?", (message,))
-
-
-def _pack(item: Item) -> bytes:
-    return encode_envelope([item.by_reference()])
-
-
-def _unpack(packed: bytes) -> Item:
-    content = decode_envelope(packed)
-    assert isinstance(content, tuple)
-    return content[0]

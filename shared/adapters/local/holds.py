@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from shared.adapters.local.database import Database
 from shared.adapters.local.tally import Tally
-from shared.message.envelope import Item, decode_envelope, encode_envelope
+from shared.message.envelope import Item, decode_reference, encode_reference
 from shared.message.identifiers import InterfaceId, OrderingKey, partition_of
 from shared.ports import Held
 
@@ -49,7 +49,7 @@ class LocalHolds:
 
     async def hold(self, stage: str, items: Sequence[tuple[Item, InterfaceId]]) -> None:
         rows = [
-            (stage, partition_of(item.message), item.message, item.run, item.key, because, _pack(item))
+            (stage, partition_of(item.message), item.message, item.run, item.key, because, encode_reference(item))
             for item, because in items
         ]
 
@@ -72,7 +72,7 @@ class LocalHolds:
 
     async def held(self, stage: str, partition: int, after: str, limit: int) -> list[Held]:
         rows = self._database.read(_PAGE, (stage, partition, int(after or 0), limit))
-        return [Held(str(place), _unpack(item), InterfaceId(because)) for place, item, because in rows]
+        return [Held(str(place), decode_reference(item), InterfaceId(because)) for place, item, because in rows]
 
     async def release(self, stage: str, held: Sequence[Held]) -> None:
         def work(connection: sqlite3.Connection) -> list[int]:
@@ -93,13 +93,3 @@ class LocalHolds:
 
 def _place(stage: str, item: Item, because: InterfaceId) -> tuple[str, int, InterfaceId]:
     return stage, partition_of(item.message), because
-
-
-def _pack(item: Item) -> bytes:
-    return encode_envelope([item.by_reference()])
-
-
-def _unpack(packed: bytes) -> Item:
-    content = decode_envelope(packed)
-    assert isinstance(content, tuple)
-    return content[0]

@@ -151,33 +151,37 @@ def coded(path: str) -> Rule:
 def split(path: str, concept: str = "", reference: str = "") -> Rule:
     """Part CodeableReferences into concepts and references, under their own names; ``""``: R4 has no such element."""
 
-    def change(holder: Json, leaf: str) -> None:
-        found = holder.pop(leaf)
-        parts = found if isinstance(found, list) else [found]
-        for name, kind in ((concept, "concept"), (reference, "reference")):
-            taken = [part.pop(kind) for part in parts if name and isinstance(part, dict) and kind in part]
-            if taken:
-                holder[name] = [*_listed(holder.get(name)), *taken]
-        left = [part for part in parts if part]
-        if left:
-            holder.setdefault(leaf if leaf not in (concept, reference) else f"{leaf}Left", left)
+    def take(holder: Json, parts: list[Any], kind: str, name: str) -> None:
+        taken = [part.pop(kind) for part in parts if isinstance(part, dict) and kind in part]
+        if taken:
+            holder[name] = [*_listed(holder.get(name)), *taken]
 
-    return _at(path, change)
+    return _part(path, {"concept": concept, "reference": reference}, take)
 
 
 def split_one(path: str, concept: str = "", reference: str = "") -> Rule:
     """Part the first CodeableReference into the one concept and reference that R4 has."""
 
+    def take(holder: Json, parts: list[Any], kind: str, name: str) -> None:
+        first = parts[0] if parts and isinstance(parts[0], dict) else {}
+        if kind in first:
+            holder[name] = first.pop(kind)
+
+    return _part(path, {"concept": concept, "reference": reference}, take)
+
+
+def _part(path: str, names: Mapping[str, str], take: Callable[[Json, list[Any], str, str], None]) -> Rule:
+    """Return a rule that takes each kind out of CodeableReferences to its name; what is left of them stays."""
+
     def change(holder: Json, leaf: str) -> None:
         found = holder.pop(leaf)
         parts = found if isinstance(found, list) else [found]
-        first = parts[0] if parts and isinstance(parts[0], dict) else {}
-        for name, kind in ((concept, "concept"), (reference, "reference")):
-            if name and kind in first:
-                holder[name] = first.pop(kind)
+        for kind, name in names.items():
+            if name:
+                take(holder, parts, kind, name)
         left = [part for part in parts if part]
         if left:
-            holder.setdefault(leaf if leaf not in (concept, reference) else f"{leaf}Left", left)
+            holder.setdefault(f"{leaf}Left" if leaf in names.values() else leaf, left)
 
     return _at(path, change)
 

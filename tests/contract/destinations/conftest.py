@@ -1,38 +1,23 @@
-"""What every destination's suite needs: a clock that real sockets keep to, and a delivery."""
+"""What every destination's suite needs: receivers, a clock that real sockets keep to, and a delivery."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import uvloop
 
+from shared.adapters.local.clock import SystemClock
 from shared.message.delivery import Delivery
-from shared.message.envelope import ArchiveRef, Item
-from shared.message.identifiers import (
-    LIVE,
-    DestinationId,
-    InterfaceId,
-    MessageId,
-    OrderingKey,
-    Sequence,
-    SessionId,
-    delivery_id,
-)
+from shared.message.identifiers import SessionId
 from shared.message.state import DeliveryState
+from tests.contract.destinations.receiver import Receiver
+from tests.doubles import samples
 
-
-class WallClock:
-    """The system's time: deadlines are kept against real sockets."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+Meet = Callable[[Receiver, Callable[[int], Any]], Awaitable[tuple[Receiver, Any]]]
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], Any]]:
@@ -41,28 +26,26 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
 
 
 @pytest.fixture
-def clock() -> WallClock:
-    return WallClock()
+def clock() -> SystemClock:
+    """The system's time: deadlines are kept against real sockets."""
+    return SystemClock()
+
+
+@pytest.fixture
+async def meet() -> AsyncIterator[Meet]:
+    """Brings a receiver up and opens the destination that speaks to its port; closes both, the destination first."""
+    async with AsyncExitStack() as stack:
+
+        async def meet(receiver: Receiver, open_destination: Callable[[int], Any]) -> tuple[Receiver, Any]:
+            await receiver.up()
+            stack.push_async_callback(receiver.down)
+            destination = open_destination(receiver.port)
+            stack.push_async_callback(destination.close)
+            return receiver, destination
+
+        yield meet
 
 
 @pytest.fixture
 def delivery() -> Delivery:
-    message, destination = MessageId("0-0190aaaa"), DestinationId("lab")
-    return Delivery(
-        id=delivery_id(message, destination, LIVE),
-        session=SessionId("lab.0"),
-        lane="feed",
-        item=Item(
-            message=message,
-            interface=InterfaceId("hospital_adt"),
-            sequence=Sequence("hospital_adt", 1, 1),
-            key=OrderingKey("k"),
-            run=LIVE,
-            mapping="1",
-            type="ADT^A08",
-            raw=ArchiveRef("0" * 64, 1, ""),
-            destination=destination,
-        ),
-        state=DeliveryState.INTENT,
-        offered=datetime(2026, 3, 1, tzinfo=UTC),
-    )
+    return samples.delivery(1, session=SessionId("lab.0"), state=DeliveryState.INTENT)

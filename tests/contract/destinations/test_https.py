@@ -34,19 +34,16 @@ def header_of(request: bytes, name: str) -> str:
 
 
 @pytest.fixture
-async def app(clock):
-    """Opens receivers and destinations, and closes what it opened."""
-    opened = []
+def app(meet, clock):
+    """Opens a receiver that behaves so, and the destination that sends to it."""
 
     async def start(*behaviours, connections=4):
-        receiver = await Receiver(read_request, *behaviours).up()
-        destination = HttpsDestination(f"http://127.0.0.1:{receiver.port}/in?key=s3cret", connections, clock)
-        opened.extend((destination.close, receiver.down))
-        return receiver, destination
+        return await meet(
+            Receiver(read_request, *behaviours),
+            lambda port: HttpsDestination(f"http://127.0.0.1:{port}/in?key=s3cret", connections, clock),
+        )
 
-    yield start
-    for close in opened:
-        await close()
+    return start
 
 
 @pytest.fixture

@@ -34,19 +34,16 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes:
 
 
 @pytest.fixture
-async def lab(clock):
-    """Opens receivers and destinations, and closes what it opened."""
-    opened = []
+def lab(meet, clock):
+    """Opens a receiver that behaves so, and the destination that sends to it."""
 
     async def start(*behaviours, connections=1):
-        receiver = await Receiver(read_frame, *behaviours).up()
-        destination = MllpDestination(f"mllp://127.0.0.1:{receiver.port}", connections, clock)
-        opened.extend((destination.close, receiver.down))
-        return receiver, destination
+        return await meet(
+            Receiver(read_frame, *behaviours),
+            lambda port: MllpDestination(f"mllp://127.0.0.1:{port}", connections, clock),
+        )
 
-    yield start
-    for close in opened:
-        await close()
+    return start
 
 
 @pytest.fixture

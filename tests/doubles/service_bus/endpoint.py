@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from types import TracebackType
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from shared.adapters.local.clock import SystemClock
 from shared.ports import Clock
+from tests.doubles.in_thread import InThread
 from tests.doubles.service_bus.broker import Broker
 from tests.doubles.service_bus.connection import Connection
 from tests.doubles.service_bus.entities import EntityRules
@@ -20,7 +22,7 @@ from tests.doubles.service_bus.entities import EntityRules
 TICK_SECONDS = 0.01
 
 
-class ServiceBusEndpoint:
+class ServiceBusEndpoint(InThread):
     """A namespace; use it in a ``with``.
 
     Args:
@@ -29,14 +31,12 @@ class ServiceBusEndpoint:
     """
 
     def __init__(self, clock: Clock | None = None, defaults: EntityRules | None = None) -> None:
+        super().__init__()
         self._clock = clock or SystemClock()
         self.broker = Broker(self._clock, defaults)
         self.claims: Counter[str] = Counter()
         self.port = 0
         self._connections: list[Connection] = []
-        self._loop = asyncio.new_event_loop()
-        self._is_ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="service-bus-double", daemon=True)
 
     @property
     def connection_string(self) -> str:
@@ -64,31 +64,18 @@ class ServiceBusEndpoint:
         self._loop.call_soon_threadsafe(drop)
         done.wait(5)
 
-    def __enter__(self) -> ServiceBusEndpoint:
-        self._thread.start()
-        assert self._is_ready.wait(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(self._loop.create_server(self._connect, "127.0.0.1", 0))
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        server = await self._loop.create_server(self._connect, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         ticking = self._loop.create_task(self._tick())
-        self._is_ready.set()
-        self._loop.run_forever()
+        yield
         ticking.cancel()
         for connection in self._connections:
             connection.close()
         server.close()
-        self._loop.run_until_complete(asyncio.gather(ticking, return_exceptions=True))
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        await asyncio.gather(ticking, return_exceptions=True)
+        await asyncio.sleep(0)
 
     def _connect(self) -> Connection:
         connection = Connection(self.broker, self._clock, self.claims)

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from shared.deliver.settle import advances, settle
 from shared.message.delivery import Answer, Delivery, Verdict
-from shared.message.envelope import ArchiveRef, Item
 from shared.message.errors.pipeline import RetryBudgetSpent
-from shared.message.identifiers import (
-    LIVE,
-    DeliveryId,
-    DestinationId,
-    InterfaceId,
-    MessageId,
-    OrderingKey,
-    Sequence,
-    SessionId,
-)
+from shared.message.identifiers import SessionId
 from shared.message.state import DeliveryState
 from shared.registry import DestinationConfig
+from tests.doubles.clock import NOON as NOW
+from tests.doubles.samples import delivery
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ITEM = Item(
-    message=MessageId("1-0"),
-    interface=InterfaceId("ward"),
-    sequence=Sequence("ward", 1, 1),
-    key=OrderingKey("Patient/1"),
-    run=LIVE,
-    type="ADT^A01",
-    mapping="1",
-    raw=ArchiveRef("a" * 64, 1, "x@0"),
-    destination=DestinationId("lab"),
-)
-SENT = Delivery(
-    id=DeliveryId("1-0"),
+SENT = delivery(
+    1,
     session=SessionId("lab.0"),
-    lane="Patient/1",
-    item=ITEM,
     state=DeliveryState.INTENT,
     offered=NOW - timedelta(minutes=5),
     attempts=2,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,42 +10,17 @@ import pytest
 from shared.deliver.outputs import in_short
 from shared.deliver.shape import control_id_of, media_type_of, shape
 from shared.hl7 import parse
-from shared.message.delivery import Delivery
-from shared.message.envelope import ArchiveRef, Item
 from shared.message.errors.hl7 import SegmentAbsent, TextNotEncodable
 from shared.message.errors.mapping import ShapeFailed
 from shared.message.finding import Finding
-from shared.message.identifiers import (
-    LIVE,
-    DeliveryId,
-    DestinationId,
-    InterfaceId,
-    MessageId,
-    OrderingKey,
-    Sequence,
-    SessionId,
-)
-from shared.message.state import DeliveryState
+from shared.message.identifiers import DeliveryId, DestinationId, InterfaceId, MessageId
 from shared.registry.interface import Interface, Route
+from tests.doubles.samples import delivery, item
 
-ITEM = Item(
-    message=MessageId("3-0195"),
-    interface=InterfaceId("ward"),
-    sequence=Sequence("ward", 1, 1),
-    key=OrderingKey("Patient/p1"),
-    run=LIVE,
-    type="ADT^A01",
-    mapping="1",
-    raw=ArchiveRef("", 0, ""),
-    destination=DestinationId("app"),
-)
-ROW = Delivery(
+ROW = delivery(
+    1,
     id=DeliveryId("3-00112233445566778899aabbccddeeff"),
-    session=SessionId("lab.0"),
-    lane="lab",
-    item=ITEM,
-    state=DeliveryState.INTENT,
-    offered=datetime(2025, 3, 10, 8, 15, tzinfo=UTC),
+    item=item(1, "Patient/p1", DestinationId("app"), message=MessageId("3-0195"), interface=InterfaceId("ward")),
 )
 RAW = (
     "MSH|^~\\&|WARD|HERE|HUB|HERE|20250310081502+0000||ADT^A01^ADT_A01|W1|P|2.5.1||||||UNICODE UTF-8\n"
