@@ -14,7 +14,7 @@ import typer
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
 from cli.files import Paths, find_files
 from cli.naming import output_names
-from cli.options import Json
+from cli.options import Interface, Interfaces, Json
 from cli.screen import console, print_json
 
 if TYPE_CHECKING:
@@ -29,12 +29,8 @@ def convert(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Processes; left out: as many as are worth starting.")
     ] = None,
-    interfaces: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of interfaces.", show_default=False)
-    ] = None,
-    interface: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of FHIR: whose it is; left out: by the folder of the file.")
-    ] = None,
+    interfaces: Interfaces = None,
+    interface: Interface = None,
     as_json: Json = False,
 ) -> None:
     """Convert HL7 v2 or FHIR files to FHIR R4 bundles, without a hub.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
 from cli.files import Paths, find_files, read_messages
-from cli.options import Json
+from cli.options import Interface, Interfaces, Json
 from cli.screen import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -23,12 +22,8 @@ def explain(
     only: Annotated[
         str | None, typer.Option(metavar="OUTCOME", help="Only these values: mapped, ignored or lost.")
     ] = None,
-    interfaces: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of interfaces.", show_default=False)
-    ] = None,
-    interface: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of FHIR: whose it is; left out: by the folder of the file.")
-    ] = None,
+    interfaces: Interfaces = None,
+    interface: Interface = None,
     as_json: Json = False,
 ) -> None:
     """Line up each value of HL7 v2 messages with its FHIR element and the row of HL7's guide it came from.

@@ -2,6 +2,15 @@
 
 Nothing is built at import: an exception there shows in Azure as "no functions found", and every cold start would pay
 for what it may not need.
+
+One name, one place: ``hub().replays`` is a property of that name in `recovery` (what people order and what keeps the
+hub honest), ``hub().deliver`` one in `stages` (what messages pass through, and its sweeps), ``hub().registry`` one in
+`parts` (what they share), and what answers questions is below. The four are one object on purpose. Nearly everything
+here needs something of another file: replays preview with transform and route, quarantine asks ingest, the console
+knows the pauses. As objects inside one another they would pass all of that on, each name would begin with the file
+it happens to stand in, for every caller too, and nothing would be hidden by it. As a line of classes none overrides
+anything of another, each is wiring and nothing else, and mypy sees to it that a file uses only what stands before it:
+parts, stages, recovery, then the `Hub` below.
 """
 
 from __future__ import annotations

@@ -23,11 +23,12 @@ from shared.deliver.outputs import Outputs
 from shared.deliver.pace import Paces
 from shared.deliver.round import Round
 from shared.deliver.send import Sender
-from shared.deliver.wakes import DELIVER_QUEUE, Wakes
+from shared.deliver.wakes import Wakes
 from shared.message.delivery import Delivery
 from shared.message.envelope import Item
 from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import DestinationId, SessionId, delivery_id
+from shared.message.queues import DELIVER_QUEUE
 from shared.message.state import DeliveryState
 from shared.message.work import BATCH_BYTES, Offer, batches_by_size, contents_of
 from shared.observe.log import log

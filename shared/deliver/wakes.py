@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from shared.deliver.pace import Paces
 from shared.message.envelope import Wake, encode_wake
 from shared.message.identifiers import DestinationId, SessionId
+from shared.message.queues import DELIVER_QUEUE
 from shared.ports import Clock, DestinationStatus, Lanes, Outgoing, Queue, Turn
-
-DELIVER_QUEUE = "deliver"
 
 
 class Wakes:

@@ -17,6 +17,7 @@ from shared.message.errors.pipeline import NotForThisStage
 from shared.message.finding import Finding
 from shared.message.identifiers import OrderingKey, new_message_id, partition_for, partition_of
 from shared.message.identifiers import Sequence as SourceSequence
+from shared.message.queues import TRANSFORM_QUEUE
 from shared.message.record import Arrival, Hop, MessageRecord, Progress, Reservation
 from shared.message.state import UNSENT, MessageState
 from shared.observe.log import log_failure
@@ -24,8 +25,6 @@ from shared.ports import Archive, Barriers, Clock, Intake, Ledger, Outgoing, Par
 
 if TYPE_CHECKING:
     from shared.registry import Interface
-
-TRANSFORM_QUEUE = "transform"
 
 # While some wait for the disk others are made ready; more would only make the groups smaller.
 GROUPS_UNDER_WAY = 4

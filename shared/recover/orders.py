@@ -10,6 +10,7 @@ from shared.message.delivery import Delivery
 from shared.message.envelope import encode_envelope, with_tokens
 from shared.message.errors.pipeline import NotFound, NotStopped
 from shared.message.identifiers import DestinationId, MessageId, partition_of
+from shared.message.queues import TRANSFORM_QUEUE
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Selection
 from shared.message.state import DeliveryState, MessageState
@@ -19,7 +20,6 @@ from shared.recover.request import read_json, read_reason
 if TYPE_CHECKING:
     from shared.registry import Registry
 
-TRANSFORM_QUEUE = "transform"
 _LATER = 1000  # messages of a key that are looked at
 
 

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from shared.message.envelope import Item, encode_envelope, pack
 from shared.message.errors.pipeline import NotFound
 from shared.message.identifiers import DestinationId, MessageId, OrderingKey, RunId, partition_of
+from shared.message.queues import TRANSFORM_QUEUE
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Numbered, OpenKey, Passed, Replay, ReplayCounts, ReplayState
 from shared.message.state import UNSENT, DeliveryState, MessageState
 from shared.observe.log import log
 from shared.ports import Clock, History, Lanes, Ledger, Outgoing, Queue, Replays
 from shared.recover.keys import MovedKeys
-from shared.recover.orders import TRANSFORM_QUEUE, Sessions
+from shared.recover.orders import Sessions
 
 if TYPE_CHECKING:
     from shared.registry import Registry

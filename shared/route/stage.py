@@ -13,6 +13,7 @@ from shared.hl7 import parse
 from shared.message.envelope import Item, encode_envelope, envelope_id, pack, with_tokens
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.identifiers import LIVE, DestinationId, SessionId, deliver_session, partition_of
+from shared.message.queues import DELIVER_QUEUE
 from shared.message.record import Hop, Progress
 from shared.message.replay import Passed
 from shared.message.state import MessageState
@@ -23,8 +24,6 @@ from shared.route.select import Decision, looks_inside, select_routes
 
 if TYPE_CHECKING:
     from shared.registry import Registry
-
-DELIVER_QUEUE = "deliver"
 
 
 class RouteStage:

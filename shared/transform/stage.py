@@ -21,6 +21,7 @@ from shared.message.errors.pipeline import PoisonMessage
 from shared.message.errors.storage import ArchivePurged
 from shared.message.finding import Finding
 from shared.message.identifiers import LIVE, MessageId, canonical_name, partition_of
+from shared.message.queues import ROUTE_QUEUE
 from shared.message.record import Hop, Progress
 from shared.message.replay import Passed
 from shared.message.state import MessageState
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from shared.mapping.claims.claim import Claim
     from shared.mpi import PersonIndex, Resolved
     from shared.registry import Registry
-
-ROUTE_QUEUE = "route"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,13 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer
 
+from cli.main import app
 from local.functions import HTTP, load_functions
 from shared.settings import REQUIRED, ROWS, Setting
 
@@ -72,20 +75,44 @@ def test_every_link_of_a_page_leads_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_every_command_of_a_runbook_exists():
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_exists(page):
     """Nobody debugs the runbook."""
-    named = set()
-    for page in [*(DOCS / "runbooks").glob("*.md"), REPOSITORY / "README.md"]:
-        named |= set(re.findall(r"caduceus ((?:destination|interfaces|quarantine) [a-z]+|[a-z]+)\b", _code(page)))
-    known = set(re.findall(r"caduceus ([a-z]+(?: [a-z]+)?)", (DOCS / "cli.md").read_text("utf-8")))
-    known |= {"destination pause", "destination resume", "interfaces list", "receiver billing"}
-    assert {command for command in named if command not in known and command.split()[0] not in known} == set()
+    named = re.findall(r"caduceus ([a-z]+)(?: ([a-z]+))?", _code(page))
+    assert [one for one in named if not _is_command(*one)] == []
+    targets = re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)) <= set(targets)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_source_file_and_module_of_a_page_exists(page):
+    """A page that leads to where the code once was costs a newcomer the trust in all the others."""
+    text, sources = page.read_text("utf-8"), _sources()
+    files = re.findall(r"`((?:[\w-]+/)*[\w-]+\.py)`", text)
+    assert [one for one in files if not any(f"/{source}".endswith(f"/{one}") for source in sources)] == []
+    known = {source.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for source in sources}
+    ours = {one.partition(".")[0] for one in known}
+    modules = re.findall(r"python -m ([\w.]*\w)", text)
+    assert [one for one in modules if one.partition(".")[0] in ours and one not in known] == []
 
 
 def test_the_repository_holds_nothing_that_is_made_anew():
     """Built files in a commit hide what changed."""
     tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     assert [name for name in tracked.splitlines() if re.search(r"\.(pyc|db|log)$|egg-info|^\.venv", name)] == []
+
+
+def _is_command(name: str, sub: str) -> bool:
+    """Tell whether the command line has a command, and of a group of commands this one."""
+    command = typer.main.get_command(app).commands.get(name)
+    return command is not None and (not sub or sub in getattr(command, "commands", {sub}))
+
+
+@cache
+def _sources() -> list[str]:
+    return subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout.split()
 
 
 def literal_findings() -> set[str]:

@@ -30,6 +30,7 @@ from shared.message import work
 from shared.message.errors.pipeline import NotForThisStage
 from shared.message.errors.storage import OwnershipLost
 from shared.message.identifiers import DeliveryId
+from shared.message.queues import DELIVER_QUEUE
 from shared.message.state import MessageState
 from shared.message.work import items_of
 from shared.ports import MetaWrite, Ownership, Stored, Write
@@ -80,7 +81,7 @@ def reuse_a_wake_id() -> Any:
             for session, destination, moment in due
         ]
         if outgoing:
-            await self._queue.send(wakes.DELIVER_QUEUE, outgoing)
+            await self._queue.send(DELIVER_QUEUE, outgoing)
 
     return mock.patch.object(Wakes, "send", send)
 

@@ -26,11 +26,11 @@ from shared.barriers.unreadable import Unreadable
 from shared.deliver.limits import DeliverLimits
 from shared.deliver.outputs import Output
 from shared.deliver.stage import DeliverStage
-from shared.deliver.wakes import DELIVER_QUEUE
 from shared.message.delivery import Answer, Attempt, Delivery, Verdict
 from shared.message.envelope import encode_envelope
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import DestinationId, SessionId, delivery_id
+from shared.message.queues import DELIVER_QUEUE
 from shared.message.state import DeliveryState
 from shared.message.work import Offer
 from shared.ports import DestinationStatus, Outgoing, Ownership
