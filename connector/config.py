@@ -32,6 +32,13 @@ def _hub(text: str) -> str:
     return text.rstrip("/")
 
 
+def _proxy(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "http" or not parts.hostname or parts.port is None or parts.path.strip("/") or parts.username:
+        raise ValueError("expected http://<host>:<port>, without a password in it")
+    return text.rstrip("/")
+
+
 def _network(text: str) -> str:
     ip_network(text)  # says itself what is wrong
     return text
@@ -94,6 +101,10 @@ class HubTable(Table):
     key_name: str | None = Field(default=None, description="key: name of the relay's key that may send")
     key: Secret | None = Field(default=None, description="key: where it is")
     authority: Path | None = Field(default=None, description="PEM of the authority that signs the hub's certificate")
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(
+        default=None,
+        description="https: a proxy that tunnels (CONNECT), http://host:port; sign-in goes through it, too",
+    )
     answer_seconds: Seconds = Field(default=30, description="A request without an answer by then is sent again")
     batch_messages: int = Field(default=200, ge=1, le=500, description="In one request at most, all of one stream")
     linger_seconds: float = Field(
@@ -115,6 +126,8 @@ class HubTable(Table):
             raise ValueError(f"needs {', '.join(f'`{name}`' for name in missing)}")
         if self.authentication == "certificate" and self.transport == "relay":
             raise ValueError("a relay takes `entra` or `key`")
+        if self.proxy is not None and self.transport == "relay":
+            raise ValueError("`proxy` is for https: a relay is reached straight")
         if self.authentication == "key" and self.transport == "https":
             raise ValueError("`key` is for a relay")
         return self

@@ -53,7 +53,10 @@ class HttpsLink:
         self._url = table.url
         self._seconds = table.answer_seconds
         self._tls = hub_tls(table)
-        self._tokens: Tokens = EntraTokens(scope=table.scope or "") if table.authentication == "entra" else NoTokens()
+        self._proxy = table.proxy
+        self._tokens: Tokens = NoTokens()
+        if table.authentication == "entra":
+            self._tokens = EntraTokens(scope=table.scope or "", proxy=table.proxy)
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> LinkAnswer:
@@ -69,7 +72,9 @@ class HttpsLink:
                 token = (await self._tokens.token()).text
                 sent = {**headers, "Authorization": token} if token else headers
                 data = body if len(body) < STREAM_FROM_BYTES else BytesIO(body)
-                request = self._session.post(f"{self._url}{path}", data=data, headers=sent, allow_redirects=False)
+                request = self._session.post(
+                    f"{self._url}{path}", data=data, headers=sent, allow_redirects=False, proxy=self._proxy
+                )
                 async with request as response:
                     return LinkAnswer(response.status, response.headers, await _bounded(response))
         except TimeoutError:

@@ -65,17 +65,21 @@ class EntraTokens:
 
     Args:
         credential: One of ``azure.identity.aio``; without it, the default chain.
+        proxy: Through which the default chain reaches Entra; a managed identity on this machine is asked straight.
     """
 
-    def __init__(self, credential: Any = None, scope: str = ENTRA_SCOPE) -> None:  # any credential of the Azure SDK
+    def __init__(
+        self, credential: Any = None, scope: str = ENTRA_SCOPE, proxy: str | None = None
+    ) -> None:  # any credential of the Azure SDK
         self._credential: DefaultAzureCredential | Any = credential
         self._scope = scope
+        self._proxies = {"proxies": {"https": proxy}} if proxy else {}
 
     async def token(self) -> Token:
         if self._credential is None:
             from azure.identity.aio import DefaultAzureCredential
 
-            self._credential = DefaultAzureCredential()
+            self._credential = DefaultAzureCredential(**self._proxies)
         found = await self._credential.get_token(self._scope)
         return Token(f"Bearer {found.token}", float(found.expires_on))
 

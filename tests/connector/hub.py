@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections import defaultdict
 from datetime import UTC, datetime
 
@@ -55,10 +56,10 @@ class Hub:
         """MSH-10 of everything taken; in order within a stream."""
         return [control_id for stream in self.taken.values() for _, _, control_id in stream]
 
-    async def start(self, port: int = 0) -> None:
+    async def start(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port or self.port).start()
+        await web.TCPSite(self._runner, "127.0.0.1", port or self.port, ssl_context=tls).start()
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
