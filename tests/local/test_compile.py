@@ -141,6 +141,16 @@ def test_both_convert_every_message_to_the_same_bytes(tmp_path, shared_dir):
     assert found[:2] == found[2:]
 
 
+@pytest.mark.skipif(shutil.which("cc") is None or not _is_gcc(), reason="needs GCC")
+def test_samples_that_do_not_go_through_cost_speed_and_not_the_build(tmp_path):
+    """Somebody's folder of interfaces may hold a mistake, and they may want to compile all the same."""
+    copy = small_copy(tmp_path)
+    (copy / "local" / "compile_training.py").write_text("raise SystemExit(1)\n")
+    made = run(copy, "-m", "local.compile")
+    assert (made.returncode, "without what they would tell" in made.stderr) == (0, True)
+    assert run(copy, "-c", ASKED).stdout.startswith("the compiled build\n")
+
+
 def small_copy(folder):
     """Return a repository with one module of the library to compile."""
     for name in ("shared/__init__.py", "shared/compiled.py", "shared/fhir/place.py", "local/compile.py"):
