@@ -110,8 +110,9 @@ def _compiled(extensions: list[Extension], folder: str, digest: str) -> Path:
         print("compiling with counters; then the samples run, and it is compiled again: some minutes", flush=True)
         counting = _build(extensions, folder, COUNTING)
         (counting / STAMP).write_text(digest)
-        training = [sys.executable, "-m", "local.compile_training"]
-        if subprocess.run(training, env={**os.environ, SWITCH: str(counting)}, check=False).returncode == 0:
+        environment = {**os.environ, SWITCH: str(counting)}
+        done = subprocess.run([sys.executable, "-m", "local.compile_training"], env=environment, check=False)
+        if done.returncode == 0:
             flags = COUNTED
         else:
             print("the samples did not go through, so it is compiled without what they would tell", file=sys.stderr)
