@@ -929,7 +929,7 @@ def test_vaccinations_come_back(data):
     orc = draw(segment("ORC", {number: ORC[number] for number in (2, 3, 12, 28)}, f1="RE"))
     rxa = draw(segment("RXA", RXA, needed={3, 5, 6, 9}, f1="0", f2="1", f20="CP", f21="A"))
     rxa[1][4] = rxa[1][3]
-    sent = [draw(segment("PID", PID)), orc, rxa, draw(segment("RXR", WAY, needed={1}))]
+    sent = [draw(segment("PID", PID)), orc, rxa, draw(segment("RXR", RXR, needed={1}))]
     differing, rendering = came_back(sent, "VXU^V04^VXU_V04")
     assert differing == []
     assert rendering.findings == ()
