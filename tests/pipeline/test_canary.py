@@ -343,7 +343,7 @@ def test_commands_print_nothing_of_the_patient(hub, folder):
     printed = []
     for command in commands:
         ended = subprocess.run(
-            [sys.executable, "-c", COMMAND, *command], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", COMMAND, *command], cwd=REPOSITORY, capture_output=True, text=True, timeout=240
         )
         assert ended.stdout + ended.stderr, command
         printed += [f"{command[0]}: {line}" for line in (ended.stdout + ended.stderr).splitlines()]
