@@ -88,6 +88,7 @@ def test_killed_process_loses_nothing_acknowledged_and_keeps_the_order(hub, sour
     acknowledged = len(source.acknowledged)
     wait_until(lambda: len(source.acknowledged) > acknowledged, 20, "the last life takes messages")
     source.stop()
+    wait_until(lambda: numbers_in(receiver) >= source.acknowledged, RECORD_SECONDS, "the laboratory has everything")
     wait_until(partial(is_settled, hub), RECORD_SECONDS, "everything is settled")
     assert hub.terminate(10) == 0
 
@@ -113,6 +114,11 @@ def kill_again_and_again(hub, source, chance):
         hub.kill()
         kills += 1
     return kills
+
+
+def numbers_in(receiver):
+    """Return the MSH-10 of what the laboratory has: what is in the queue `deliver` still, no summary counts."""
+    return {f"T{int(field(message, b'PV1', 19).split(b'^')[0][1:]):08d}" for message in receiver.received}
 
 
 def is_settled(hub):
@@ -169,6 +175,7 @@ def test_process_that_is_asked_to_stop_ends_soon_and_the_next_one_continues(hub,
     before = len(source.acknowledged)
     wait_until(lambda: len(source.acknowledged) > before + 100, 30, "the second life is at work")
     source.stop()
+    wait_until(lambda: numbers_in(receiver) >= source.acknowledged, RECORD_SECONDS, "the laboratory has everything")
     wait_until(partial(is_settled, hub), RECORD_SECONDS, "everything is settled")
     hub.terminate(30)
 

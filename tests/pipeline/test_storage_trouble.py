@@ -16,7 +16,7 @@ import pytest
 
 from tests.pipeline.hub_process import HubProcess, wait_until
 from tests.pipeline.mllp_source import Source, admission
-from tests.pipeline.test_kill import field, is_settled, write_ward
+from tests.pipeline.test_kill import field, is_settled, numbers_in, write_ward
 
 pytestmark = pytest.mark.slow
 
@@ -156,6 +156,7 @@ def check_that_it_goes_on(hub, source, receiver):
     acknowledged = len(source.acknowledged)
     wait_until(lambda: len(source.acknowledged) > acknowledged + 50, SECONDS, "the hub takes messages again")
     source.stop()
+    wait_until(lambda: numbers_in(receiver) >= source.acknowledged, SECONDS, "the laboratory has everything")
     wait_until(partial(is_settled, hub), SECONDS, "everything is settled")
 
     assert hub.ask("/health")["status"] == "pass"
