@@ -10,6 +10,7 @@ import pulumi
 from pulumi_azure_native import network
 
 from infra.components.outbound import rules_of
+from infra.components.security_rule import ENDPOINT_PORTS, security_rule
 from infra.place import Place, child
 
 
@@ -128,27 +129,8 @@ def _subnet(
 
 
 def _endpoint_rules() -> list[network.SecurityRuleArgs]:
+    inside = "VirtualNetwork"
     return [
-        network.SecurityRuleArgs(
-            name="from-the-network",
-            priority=100,
-            direction="Inbound",
-            access="Allow",
-            protocol="Tcp",
-            source_address_prefix="VirtualNetwork",
-            source_port_range="*",
-            destination_address_prefix="VirtualNetwork",
-            destination_port_ranges=["443", "5671-5672"],  # HTTPS and AMQP over TLS
-        ),
-        network.SecurityRuleArgs(
-            name="nothing-else",
-            priority=4000,
-            direction="Inbound",
-            access="Deny",
-            protocol="*",
-            source_address_prefix="*",
-            source_port_range="*",
-            destination_address_prefix="*",
-            destination_port_range="*",
-        ),
+        security_rule("Inbound", "from-the-network", 100, "Tcp", inside, (inside,), ENDPOINT_PORTS),
+        security_rule("Inbound", "nothing-else", 4000, "*", "*", ("*",), ("*",), access="Deny"),
     ]

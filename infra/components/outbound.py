@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from pulumi_azure_native import network
 
+from infra.components.security_rule import ENDPOINT_PORTS, security_rule
 from infra.config import Stack
 
 _HTTPS = ("443",)
-_ENDPOINTS = ("443", "5671-5672")  # HTTPS, and AMQP over TLS
 _FIRST, _STEP, _LAST = 200, 10, 4000
 
 
@@ -35,7 +35,7 @@ def openings(stack: Stack, subnet: str, endpoints: str) -> Iterator[Opening]:
     """
     if subnet not in ("functions", "listener"):
         return
-    yield Opening("to-endpoints", (endpoints,), _ENDPOINTS)
+    yield Opening("to-endpoints", (endpoints,), ENDPOINT_PORTS)
     yield Opening("to-entra", ("AzureActiveDirectory",))
     yield Opening("to-telemetry", ("AzureMonitor",))
     if stack.relay.connectors:
@@ -47,11 +47,15 @@ def openings(stack: Stack, subnet: str, endpoints: str) -> Iterator[Opening]:
 def rules_of(stack: Stack, subnet: str, addresses: str, endpoints: str) -> list[network.SecurityRuleArgs]:
     """Return the rules for what leaves a subnet: within it, by its openings, and nothing else."""
     ways = [
-        _rule(opening.name, _FIRST + number * _STEP, "Tcp", addresses, opening.to, opening.ports)
+        security_rule("Outbound", opening.name, _FIRST + number * _STEP, "Tcp", addresses, opening.to, opening.ports)
         for number, opening in enumerate(openings(stack, subnet, endpoints))
     ]
-    within = [_rule("within", 100, "*", addresses, (addresses,), ("*",))] if ways else []
-    return [*within, *ways, _rule("nothing-else-leaves", _LAST, "*", "*", ("*",), ("*",), access="Deny")]
+    within = [security_rule("Outbound", "within", 100, "*", addresses, (addresses,), ("*",))] if ways else []
+    return [
+        *within,
+        *ways,
+        security_rule("Outbound", "nothing-else-leaves", _LAST, "*", "*", ("*",), ("*",), access="Deny"),
+    ]
 
 
 def _destinations(stack: Stack) -> Iterator[Opening]:
@@ -67,21 +71,3 @@ def _containers(stack: Stack) -> Iterator[Opening]:
     if stack.relay.registry is not None:
         yield Opening("to-registry", ("AzureContainerRegistry",))
         yield Opening("to-registry-layers", (f"Storage.{stack.location}",))
-
-
-def _rule(
-    name: str,
-    priority: int,
-    protocol: str,
-    source: str,
-    to: tuple[str, ...],
-    ports: tuple[str, ...],
-    access: str = "Allow",
-) -> network.SecurityRuleArgs:
-    # Azure wants one destination in one property, and several in another.
-    where = {"destination_address_prefix": to[0]} if len(to) == 1 else {"destination_address_prefixes": list(to)}
-    through = {"destination_port_range": ports[0]} if len(ports) == 1 else {"destination_port_ranges": list(ports)}
-    return network.SecurityRuleArgs(
-        name=name, priority=priority, direction="Outbound", access=access, protocol=protocol,
-        source_address_prefix=source, source_port_range="*", **where, **through,
-    )  # fmt: skip
