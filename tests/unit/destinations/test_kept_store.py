@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import pytest
 from shared.adapters.destinations.fhir_store import FhirStoreDestination
 from shared.adapters.destinations.kept_store import KeptStoreDestination
 from shared.adapters.inline_workers import InlineWorkers
-from shared.adapters.local import fhir_table
-from shared.adapters.local.database import Database
+from shared.adapters.local import fhir_table, store_keeper
+from shared.adapters.local.database import Database, connect
 from shared.adapters.local.fhir_store import LocalFhirStore
 from shared.adapters.local.store_keeper import StoreKeeper, Submission, Taken
 from shared.changes.record import CanonicalRecord, encode_record
@@ -27,6 +28,21 @@ from tests.doubles.samples import delivery
 from tests.unit.changes.samples import patient, record, visit
 
 SEGMENT = "ehr/output/00000001"
+
+
+@pytest.fixture(autouse=True)
+def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A keeper's connection ends with its process; here it ends with the test, as Python 3.13 wants it."""
+    opened: list[sqlite3.Connection] = []
+
+    def connect_and_note(path: Path) -> sqlite3.Connection:
+        opened.append(connect(path))
+        return opened[-1]
+
+    monkeypatch.setattr(store_keeper, "connect", connect_and_note)
+    yield
+    for one in opened:
+        one.close()
 
 
 class Kept:
