@@ -34,8 +34,12 @@ _SETTINGS = {"inpatient": "I", "outpatient": "O"}
 
 
 def is_order(resource: Resource) -> bool:
-    """Tell whether a MedicationRequest is an order as it was written: what a pharmacy made of one is no RXO."""
-    return resource.get("resourceType") == "MedicationRequest" and resource.get("intent", "order") in _ORDERS
+    """Tell whether a MedicationRequest is an order as it was written: what a pharmacy made of one is no RXO.
+
+    Nor is a draft: R4 calls it not yet actionable, and whoever receives an ORC-1 of NW acts on it.
+    """
+    is_medication = resource.get("resourceType") == "MedicationRequest" and resource.get("status") != "draft"
+    return is_medication and resource.get("intent", "order") in _ORDERS
 
 
 def category(value: Resource, draft: Draft, kind: str) -> str:

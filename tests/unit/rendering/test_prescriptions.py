@@ -168,6 +168,15 @@ def test_what_a_pharmacy_made_of_an_order_is_no_rxo():
     assert told(both) == [("resource_not_carried", "MedicationRequest")]
 
 
+def test_a_draft_is_no_order():
+    """Whoever receives NW gives the drug; R4 says of a draft that it is not yet actionable."""
+    draft = {**ORDER, "status": "draft"}
+    with pytest.raises(ResourceAbsent):
+        rendered(PATIENT, draft, as_type="OMP^O09")
+    both = rendered(PATIENT, ORDER, {**draft, "id": "m2"}, as_type="ORM^O01")
+    assert told(both) == [("resource_not_carried", "MedicationRequest")]
+
+
 @pytest.mark.parametrize(
     ("status", "control", "said"),
     [("active", "NW", "IP"), ("on-hold", "HD", "HD"), ("cancelled", "CA", "CA"), ("stopped", "DC", "DC"),
