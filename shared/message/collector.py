@@ -7,8 +7,7 @@ collector for the process, so whoever comes first turns it off, and whoever goes
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 
 
@@ -20,14 +19,14 @@ class _Pause:
         self._holders = 0
         self._was_enabled = False
 
-    def begin(self) -> None:
+    def __enter__(self) -> None:
         with self._lock:
             self._holders += 1
             if self._holders == 1:
                 self._was_enabled = gc.isenabled()
                 gc.disable()
 
-    def end(self) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._holders -= 1
             if self._holders == 0 and self._was_enabled:
@@ -35,16 +34,9 @@ class _Pause:
 
 
 _PAUSE = _Pause()
+_LEFT_ALONE = nullcontext()
 
 
-@contextmanager
-def collector_paused(*, when: bool) -> Iterator[None]:
-    """Keep the collector off within the block, where ``when`` says that it is worth it."""
-    if not when:
-        yield
-        return
-    _PAUSE.begin()
-    try:
-        yield
-    finally:
-        _PAUSE.end()
+def collector_paused(*, when: bool) -> AbstractContextManager[None]:
+    """Return what keeps the collector off within the block, where ``when`` says that it is worth it."""
+    return _PAUSE if when else _LEFT_ALONE
