@@ -8,8 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import orjson
 
 from bench.measure import Row
+from shared.fhir.exact_json import Written
 from shared.fhir.validate import write_and_validate
 from shared.hl7 import parse
 from shared.mapping import ClaimDefaults, MappingContext, MemoryResolver, Minter, convert
@@ -70,18 +74,25 @@ def slowest() -> list[Row]:
     ]
 
 
+class Cost(NamedTuple):
+    """CPU seconds for each byte: of a message to convert it, of its JSON to read that."""
+
+    converting: float
+    reading: float
+
+
 def _growth(segment: str, head: str, line: Callable[[int], str]) -> Row:
     small, large = (_grown(head, line, size) for size in (SMALL_BYTES, LARGE_BYTES))
-    _seconds(small, 1)
-    per_byte = {len(raw): _seconds(raw, rounds) / len(raw) for raw, rounds in ((small, ROUNDS * 3), (large, 1))}
-    ours, against = per_byte[len(large)], per_byte[len(small)]
+    _cost(small, 1)
+    few, many = _cost(small, ROUNDS * 3), _cost(large, 1)
+    ours, yardstick = many.converting / few.converting, many.reading / few.reading
     return Row(
-        f"a message of 10 MB of {segment}, to validated FHIR JSON",
-        f"{ours * 1e6:.2f} s/MB CPU",
-        f"{against * 1e6:.2f} s/MB, the same of 100 kB",
-        ours / against,
-        f"at most {MOST_GROWTH}x",
-        ours <= MOST_GROWTH * against,
+        f"a byte of 10 MB of {segment}, to validated FHIR JSON, against one of 100 kB",
+        f"{ours:.1f}x: {many.converting * 1e6:.2f} and {few.converting * 1e6:.2f} s/MB CPU",
+        f"{yardstick:.1f}x: reading that JSON with orjson",
+        ours / yardstick,
+        f"at most {MOST_GROWTH}x as much",
+        ours <= MOST_GROWTH * yardstick,
     )
 
 
@@ -107,16 +118,31 @@ def _messages() -> Iterator[tuple[str, bytes]]:
         yield file, raw
 
 
+def _cost(raw: bytes, rounds: int) -> Cost:
+    """Return what a byte costs at least: of the message, and of the JSON it becomes, which is certainly linear.
+
+    What fits no cache costs more a byte than what does, on some machines four times as much: so the two are compared.
+    """
+    text = orjson.dumps([orjson.Fragment(text) for text in _written(raw).texts])
+    reading = min(_cpu_seconds(lambda: orjson.loads(text)) for _ in range(rounds))
+    return Cost(_seconds(raw, rounds) / len(raw), reading / len(text))
+
+
 def _seconds(raw: bytes, rounds: int) -> float:
     """Return the least CPU seconds of some conversions of a message, each with nothing to reuse."""
-    return min(_once(raw) for _ in range(rounds))
+    return min(_cpu_seconds(lambda: _written(raw)) for _ in range(rounds))
 
 
-def _once(raw: bytes) -> float:
+def _written(raw: bytes) -> Written:
     mint = Minter(b"bench" * 8)
     context = MappingContext(mint, MemoryResolver(mint), ClaimDefaults())
-    gc.collect()  # what was left by others is not this message's
-    began = time.process_time()
     with collector_paused(when=len(raw) > canonical.LARGE_BYTES):  # as conversion does
-        write_and_validate(convert(parse(raw), context).bundle, is_closed=True)
-    return time.process_time() - began
+        return write_and_validate(convert(parse(raw), context).bundle, is_closed=True)[0]
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    gc.collect()  # what was left by others is not this one's
+    with collector_paused(when=True):
+        began = time.process_time()
+        work()
+        return time.process_time() - began

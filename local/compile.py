@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from setuptools import Extension
 
 REPOSITORY = SOURCES.parent
-# Each group is one file of C: few enough bytes that every core has one, enough that most calls stay within.
-GROUP_BYTES = 120_000
+# Each group is one file of C, and a call from one to another is dear: as few as there are cores on a small machine.
+GROUP_BYTES = 500_000
 OPTIMIZATION = "2"
 # A function that no other library can replace is called as it is, or set in where it is called, not looked up.
 FLAGS = ["-fvisibility=hidden"] if os.name == "posix" else []
