@@ -13,6 +13,8 @@ from connector.log import log
 from connector.mllp_listener import Answerer, listener_tls
 from connector.senders import is_allowed
 
+_LEAST_SECONDS = 0.01
+
 
 class HttpListener:
     """Listens between `start` and `stop`.
@@ -26,8 +28,8 @@ class HttpListener:
         self.table = table
         self.answerer = answerer
         self.tls = listener_tls(table)
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None, keepalive_timeout=60))
-        self.door = Door(self, self._connection)
+        self._server = web.Server(self._handle, access_log=None, keepalive_timeout=60)
+        self.door = Door(self, self._server)
 
     @property
     def port(self) -> int:
@@ -40,18 +42,15 @@ class HttpListener:
         Args:
             port: Instead of the table's; 0 takes a free one.
         """
-        await self._runner.setup()
         await self.door.open(port)
 
     async def stop(self, seconds: float = 10.0) -> None:
         """Stop listening, answer what is at work, and close."""
         await self.door.close()
-        await self._runner.shutdown()
-        await self._runner.cleanup()
-
-    def _connection(self) -> asyncio.BaseProtocol:
-        assert self._runner.server is not None, "set up before the door opens"
-        return self._runner.server()
+        await asyncio.sleep(0)  # who came in last begins to be answered
+        self._server.pre_shutdown()
+        # aiohttp waits so long for an answer, and as long again for one that it broke off; 0 would be without an end.
+        await self._server.shutdown(max(seconds / 2, _LEAST_SECONDS))
 
     def renew_certificate(self) -> None:
         """Read the certificate again, for new connections."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.app.parts import Parts
 
 if TYPE_CHECKING:
+    from shared.barriers.gate import Gate, Stage
     from shared.barriers.sweep import BarrierSweep
     from shared.deliver.stage import DeliverStage
     from shared.ingest.receive import Ingest
@@ -65,8 +66,7 @@ class Stages(Parts):
             persons=self.persons,
             converters=self.converters,
             replays=self.adapters.replays,
-            barriers=self.adapters.barriers,
-            holds=self.adapters.holds,
+            gate=self._gate_of,
         )
 
     @cached_property
@@ -81,8 +81,23 @@ class Stages(Parts):
             queue=self.adapters.queue,
             registry=self.registry,
             replays=self.adapters.replays,
+            gate=self._gate_of,
+        )
+
+    def _gate_of(self, stage: Stage) -> Gate:
+        """Return what stands before a stage: the hold of paused interfaces, then the line of barriers."""
+        from shared.barriers.gate import Gate
+        from shared.barriers.hold import Hold
+
+        ledger, queue, paused = self.adapters.ledger, self.adapters.queue, self.registry.paused_interfaces
+        clock, holds = self.adapters.clock, self.adapters.holds
+        return Gate(
+            stage,
+            hold=Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=paused),
+            unreadable=self.unreadable,
             barriers=self.adapters.barriers,
-            holds=self.adapters.holds,
+            ledger=ledger,
+            queue=queue,
         )
 
     @cached_property

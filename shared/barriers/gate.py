@@ -157,3 +157,6 @@ class Gate:
 
     async def _finish(self, message: MessageId) -> None:
         await self._ledger.finish_attempt([message], self._name)
+
+
+MakeGate = Callable[[Stage], Gate]  # a stage is what its gate lets messages into, so it is there first

@@ -146,7 +146,7 @@ def _wait_seconds(retry_after: str, now: datetime) -> float | None:
         return min(float(text[:9]), LONGEST_WAIT_SECONDS)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # what no calendar has, and what no integer holds
         return None
     # A date without a zone is UTC (RFC 9110, 5.6.7).
     until = until if until.tzinfo else until.replace(tzinfo=now.tzinfo)

@@ -31,7 +31,8 @@ def settle(row: Delivery, answer: Answer, config: DestinationConfig, now: dateti
             return _stopped(row, DeliveryState.QUARANTINED, answer.code, now, holds=config.on_reject != "continue")
         case Verdict.AMBIGUOUS if not may_resend(config):
             return _stopped(row, DeliveryState.REVIEW, answer.code, now, holds=config.on_quarantine == "hold_key")
-    if now - row.offered > timedelta(hours=config.retry.budget_hours):
+    since = max(row.offered, row.settled or row.offered)  # a person may have sent again what was stopped
+    if now - since > timedelta(hours=config.retry.budget_hours):
         holds = config.on_quarantine == "hold_key"
         return _stopped(row, DeliveryState.QUARANTINED, RetryBudgetSpent.code, now, holds=holds)
     wait = max(backoff_seconds(row.attempts, config.retry, uniform), answer.retry_after_seconds or 0.0)

@@ -12,6 +12,7 @@ from shared.deliver.shape import Shaped, shape
 from shared.hl7 import parse
 from shared.message.collector import collector_paused
 from shared.message.delivery import Delivery
+from shared.message.errors.mapping import RouteGone
 
 if TYPE_CHECKING:
     from shared.registry import Registry, Route
@@ -42,16 +43,24 @@ class Shaper:
         """Return what the destination of a delivery gets.
 
         Raises:
-            IntegrationError: it cannot be shaped: see `shape`.
+            IntegrationError: it cannot be shaped: see `route_of` and `shape`.
         """
         with collector_paused(when=len(job.raw or b"") > _LARGE_BYTES):
+            route = route_of(self._registry, job.row)
             interface = self._registry.interfaces[job.row.item.interface]
             bundle = None if job.record is None else decode_record(job.record).bundle
             message = None if job.raw is None else parse(job.raw, interface.charset)
-            return shape(route_of(self._registry, job.row), interface, bundle, message, job.row)
+            return shape(route, interface, bundle, message, job.row)
 
 
 def route_of(registry: Registry, row: Delivery) -> Route:
-    """Return the route that a delivery came by."""
-    routes = registry.interfaces[row.item.interface].routes
-    return next(route for route in routes if route.to == row.destination and route.takes(row.item.type))
+    """Return the route that a delivery came by.
+
+    Raises:
+        RouteGone: the files were changed while it waited.
+    """
+    interface = registry.interfaces.get(row.item.interface)
+    for route in () if interface is None else interface.routes:
+        if route.to == row.destination and route.takes(row.item.type):
+            return route
+    raise RouteGone(f"{row.item.interface} to {row.destination}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import DATA_ABSENT, code, concept, fixed
-from shared.mapping.datatypes.identifier import ei
+from shared.mapping.datatypes.identifier import ei, owned_number
 from shared.mapping.datatypes.number import Number, decimal
 from shared.mapping.datatypes.time import instant
 from shared.mapping.frame import Frame, Handler
@@ -147,8 +147,8 @@ SCHEDULE = Table(
     "SCH",
     "Appointment",
     (
-        many("SCH-1", "Appointment.identifier", ei("PLAC", "Placer Identifier"), "SCH[Appointment] 3"),
-        many("SCH-2", "Appointment.identifier", ei("FILL", "Filler Identifier"), "SCH[Appointment] 4"),
+        many("SCH-1", "Appointment.identifier", ei("PLAC", "Placer Identifier"), "SCH[Appointment] 3", part="PLAC"),
+        many("SCH-2", "Appointment.identifier", ei("FILL", "Filler Identifier"), "SCH[Appointment] 4", part="FILL"),
         many("SCH-7", "Appointment.reasonCode", _REASON, "SCH[Appointment] 9", when=_is_reason, reuse=True),
         one("SCH-7", "Appointment.appointmentType", _TYPE, "SCH[Appointment] 10", when=_is_type, reuse=True),
         one("SCH-8", "Appointment.appointmentType", _TYPE, "SCH[Appointment] 11", reuse=True),
@@ -172,10 +172,9 @@ GROUP = Table(
 def schedule(node: Node, frame: Frame, scope: Scope) -> None:
     """SCH: the Appointment; whatever follows in the message takes part in it."""
     segment = node.segment
-    ids = tuple(segment.text(number) for number in (2, 1))
-    kind, number = ("filler", 2) if ids[0] else ("placer", 1)
-    owner = segment.text(number, 3) or segment.text(number, 2) or scope.assigner
-    key = (kind, owner, ids[0] or ids[1]) if any(ids) else (scope.assigner, scope.message.control_id)
+    fillers, placers = owned_number(segment, 2, scope), owned_number(segment, 1, scope)
+    number = ("filler", *fillers) if fillers else ("placer", *placers) if placers else None
+    key = number or (scope.assigner, scope.message.control_id)
     resource: Resource = {
         "resourceType": "Appointment",
         "id": scope.child_id("Appointment", *key),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.mapping.appointment import ORDER_NUMBERS, add_participant, length_in_minutes, nobody_yet, standing
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import concept, fixed, text
-from shared.mapping.datatypes.identifier import ei
+from shared.mapping.datatypes.identifier import ei, owned_number
 from shared.mapping.datatypes.number import decimal, integer
 from shared.mapping.datatypes.time import period
 from shared.mapping.frame import Frame, Handler
@@ -35,8 +35,8 @@ REQUEST = Table(
     "ARQ",
     "Appointment",
     (
-        many("ARQ-1", "Appointment.identifier", ei("PLAC", "Placer Identifier"), DECIDED),
-        many("ARQ-2", "Appointment.identifier", ei("FILL", "Filler Identifier"), DECIDED),
+        many("ARQ-1", "Appointment.identifier", ei("PLAC", "Placer Identifier"), DECIDED, part="PLAC"),
+        many("ARQ-2", "Appointment.identifier", ei("FILL", "Filler Identifier"), DECIDED, part="FILL"),
         many("ARQ-7", "Appointment.reasonCode", concept(table("AppointmentReasonCodes")), DECIDED, reuse=True),
         one("ARQ-8", "Appointment.appointmentType", concept(table("AppointmentTypeCodes")), DECIDED, reuse=True),
         _LENGTH,
@@ -57,10 +57,9 @@ REQUEST = Table(
 def request(node: Node, frame: Frame, scope: Scope) -> None:
     """ARQ: a proposed Appointment; whoever is named has yet to answer."""
     segment = node.segment
-    own = 1 if segment.text(1) else 2
-    owner = segment.text(own, 3) or segment.text(own, 2) or scope.assigner
-    kind = "placer" if own == 1 else "filler"
-    key = (kind, owner, segment.text(own)) if segment.text(own) else (scope.assigner, scope.message.control_id)
+    placers, fillers = owned_number(segment, 1, scope), owned_number(segment, 2, scope)
+    number = ("placer", *placers) if placers else ("filler", *fillers) if fillers else None
+    key = number or (scope.assigner, scope.message.control_id)
     resource: Resource = {
         "resourceType": "Appointment",
         "id": scope.child_id("Appointment", *key),

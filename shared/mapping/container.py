@@ -51,7 +51,7 @@ CONTAINER = Table(
     "SAC",
     "Specimen",
     (
-        many("SAC-1", "Specimen.identifier", ei("ACSN", "Accession ID"), DECIDED),
+        many("SAC-1", "Specimen.identifier", ei("ACSN", "Accession ID"), DECIDED, part="ACSN"),
         one("SAC-2", "Specimen.accessionIdentifier", ei(), DECIDED),
         *(*_NUMBERS, _KIND, _CAPACITY, *_HELD, _UNIT, _ADDITIVE),
         extension(

@@ -79,7 +79,7 @@ COMMON = Table(
     "ORC",
     "DiagnosticReport",
     (
-        many("ORC-4", "DiagnosticReport.identifier", group_number, "ORC[DiagnosticReport] 11, 12"),
+        many("ORC-4", "DiagnosticReport.identifier", group_number, "ORC[DiagnosticReport] 11, 12", part="PGN"),
         extension(
             "ORC-16",
             "DiagnosticReport.extension",

@@ -107,7 +107,7 @@ COMMON = Table(
     (
         *_ORC.values(),
         many("ORC-28", "Immunization.meta.security", coding(table("ConfidentialityCode")), "ORC[Immunization] 37"),
-        many("ORC-33", "Immunization.identifier", cx("PLAC"), "decision 0021"),
+        many("ORC-33", "Immunization.identifier", cx("PLAC"), "decision 0021", part="PLAC"),
         many("ORC-38", "Immunization.identifier", ei("FGN"), "decision 0021", part=KEPT),
     ),
 )

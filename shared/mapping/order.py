@@ -103,7 +103,7 @@ COMMON = Table(
         many(
             "ORC-29", "ServiceRequest.locationCode", concept(table("OrderType")), "ORC[ServiceRequest] 54", reuse=True
         ),
-        many("ORC-33", "ServiceRequest.identifier", cx("PLAC"), "ORC[ServiceRequest] 58 to 60"),
+        many("ORC-33", "ServiceRequest.identifier", cx("PLAC"), "ORC[ServiceRequest] 58 to 60", part="PLAC"),
         many("ORC-38", "ServiceRequest.identifier", ei("FGN"), "ORC[ServiceRequest] 65 to 67", part=KEPT),
     ),
     {
@@ -155,7 +155,7 @@ SERVICE = Table(
         many("OBR-31", "ServiceRequest.reasonCode", concept(), "OBR[ServiceRequest] 48", reuse=True),
         many("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63", reuse=True),
         many("OBR-47", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 64", reuse=True),
-        many("OBR-53", "ServiceRequest.identifier", cx("PLAC"), "OBR[ServiceRequest] 70 to 72"),
+        many("OBR-53", "ServiceRequest.identifier", cx("PLAC"), "OBR[ServiceRequest] 70 to 72", part="PLAC"),
     ),
     {
         1: "set id: position only",

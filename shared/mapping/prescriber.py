@@ -66,8 +66,8 @@ COMMON = Table(
         *_ORC.values(),
         one("ORC-16", "MedicationRequest.statusReason", concept(), "ORC[ServiceRequest] 39, 40"),
         many("ORC-28", "MedicationRequest.meta.security", _SECURITY, "ORC[ServiceRequest] 53"),
-        many("ORC-33", "MedicationRequest.identifier", cx("PLAC"), "ORC[ServiceRequest] 58 to 60"),
-        many("ORC-38", "MedicationRequest.identifier", ei("FGN"), "ORC[ServiceRequest] 65 to 67"),
+        many("ORC-33", "MedicationRequest.identifier", cx("PLAC"), "ORC[ServiceRequest] 58 to 60", part="PLAC"),
+        many("ORC-38", "MedicationRequest.identifier", ei("FGN"), "ORC[ServiceRequest] 65 to 67", part="FGN"),
     ),
     dict.fromkeys((11, 17, 18, 19), "who verified, entered and acted: the guide has it in a Provenance of the order")
     | dict.fromkeys((15, 20, 25), "the guide gives it no FHIR element"),

@@ -17,7 +17,7 @@ from shared.mapping.datatypes.coded import (
     text,
     text_concept,
 )
-from shared.mapping.datatypes.identifier import ei, number_of
+from shared.mapping.datatypes.identifier import ei, number_of, owned_number
 from shared.mapping.datatypes.money import price
 from shared.mapping.datatypes.number import quantity
 from shared.mapping.datatypes.time import date_time, ordered
@@ -55,11 +55,11 @@ REFERRAL = Table(
         many("RF1-3", "ServiceRequest.category", concept(bare_table("0281", "ReferralType")), DECIDED, reuse=True),
         many("RF1-4", "ServiceRequest.orderDetail", concept(bare_table("0282", "")), DECIDED, reuse=True),
         many("RF1-5", "ServiceRequest.category", concept(bare_table("0284", "")), DECIDED, reuse=True),
-        many("RF1-6", "ServiceRequest.identifier", ei("PLAC", "Placer Identifier"), DECIDED),
+        many("RF1-6", "ServiceRequest.identifier", ei("PLAC", "Placer Identifier"), DECIDED, part="PLAC"),
         *_PERIOD,
         one("RF1-9", "ServiceRequest.authoredOn", date_time, DECIDED),
         many("RF1-10", "ServiceRequest.reasonCode", concept(bare_table("0336", "")), DECIDED, reuse=True),
-        many("RF1-11", "ServiceRequest.identifier", ei("FILL", "Filler Identifier"), DECIDED),
+        many("RF1-11", "ServiceRequest.identifier", ei("FILL", "Filler Identifier"), DECIDED, part="FILL"),
         many("RF1-14", "ServiceRequest.reasonCode", text_concept, DECIDED),
         one("RF1-15", "ServiceRequest.quantityQuantity", quantity, DECIDED),
         many("RF1-19", "ServiceRequest.performer", organization, DECIDED, reuse=True),
@@ -76,10 +76,8 @@ REFERRAL = Table(
 def referral(node: Node, frame: Frame, scope: Scope) -> Frame:
     """RF1: the ServiceRequest of a referral; the PRD below say who refers to whom."""
     segment = node.segment
-    number = segment.text(6) or segment.text(11)
-    own = 6 if segment.text(6) else 11
-    owner = segment.text(own, 3) or segment.text(own, 2) or scope.assigner
-    key = (owner, number) if number else (scope.assigner, scope.message.control_id, scope.message_time)
+    number = owned_number(segment, 6, scope) or owned_number(segment, 11, scope)
+    key = number or (scope.assigner, scope.message.control_id, scope.message_time)
     resource: Resource = {
         "resourceType": "ServiceRequest",
         "id": scope.child_id("ServiceRequest", "referral", *key),

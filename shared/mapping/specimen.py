@@ -14,7 +14,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.note import remark
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Table, fill, first, many, one, parts_of, values
+from shared.mapping.rows import KEPT, Resource, Table, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -80,8 +80,8 @@ SPECIMEN = Table(
         many("SPM-24", "Specimen.condition", concept(table("SpecimenCondition")), "SPM[Specimen] 29", reuse=True),
         _CONTAINER,
         one("SPM-30", "Specimen.accessionIdentifier", cx(), "SPM[Specimen] 35"),
-        many("SPM-31", "Specimen.identifier", cx(), "SPM[Specimen] 36"),
-        many("SPM-32", "Specimen.identifier", ei(), "SPM[Specimen] 37"),
+        many("SPM-31", "Specimen.identifier", cx(), "SPM[Specimen] 36", part=KEPT),
+        many("SPM-32", "Specimen.identifier", ei(), "SPM[Specimen] 37", part=KEPT),
     ),
     {
         1: "set id: position only",

@@ -16,7 +16,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.master_file import DECIDED, add_entry, settle
 from shared.mapping.organization import coded_organization
-from shared.mapping.rows import Resource, Table, fill, first, many, one, parts_of, same_parts, values
+from shared.mapping.rows import KEPT, Resource, Table, fill, first, many, one, parts_of, same_parts, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -67,7 +67,7 @@ STAFF = Table(
     "Practitioner",
     (
         _KEY,
-        many("STF-2", "Practitioner.identifier", staff_number, DECIDED),
+        many("STF-2", "Practitioner.identifier", staff_number, DECIDED, part=KEPT),
         many("STF-3", "Practitioner.name", human_name(), DECIDED),
         one("STF-5", "Practitioner.gender", code(table("AdministrativeSex")), DECIDED, reuse=True),
         one("STF-6", "Practitioner.birthDate", date, DECIDED),
@@ -75,7 +75,7 @@ STAFF = Table(
         many("STF-10", "Practitioner.telecom", contact_point(), DECIDED),
         many("STF-11", "Practitioner.address", address, DECIDED),
         many("STF-15", "Practitioner.telecom", email, DECIDED),
-        many("STF-22", "Practitioner.identifier", drivers_license, DECIDED),
+        many("STF-22", "Practitioner.identifier", drivers_license, DECIDED, part="DL"),
     ),
     {
         **dict.fromkeys((14, 16, 17, 20, 21, *range(23, 31), *range(33, 42)), _PRIVATE),

@@ -51,6 +51,8 @@ class Delivery(NamedTuple):
         holds: A row in review or quarantine keeps its place, and its lane waits (``hold_key``).
         code: The last answer's code, or the code of the error.
         output: Digest of the shaped bytes that were sent.
+        settled: When it came to where it is, or was stopped; of one that a person sent again, when that was: its retry
+            budget counts from then.
     """
 
     id: DeliveryId

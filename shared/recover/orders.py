@@ -131,7 +131,7 @@ class Orders:
     async def _release(self, stopped: Sequence[Delivery], hop: Hop) -> list[DestinationId]:
         destinations = list(dict.fromkeys(row.destination for row in stopped))
         for row in stopped:
-            await self._lanes.reopen(row, DeliveryState.PARKED)
+            await self._lanes.reopen(row._replace(settled=hop.at), DeliveryState.PARKED)
         await self._ledger.note([hop])
         for destination in destinations:
             await self._sessions.wake_sessions(destination)

@@ -10,6 +10,7 @@ from shared.message.finding import Finding
 from shared.rendering.coded import concept, text
 from shared.rendering.codes import inverse_code
 from shared.rendering.draft import composed
+from shared.rendering.header import said_types
 from shared.rendering.identifiers import ei, has_type
 from shared.rendering.notes import write_notes
 from shared.rendering.people import xcn
@@ -34,6 +35,14 @@ EVENT_NAMES = {
     "S17": "Notification of appointment deletion",
     "S26": "Notification that patient did not show up for scheduled appointment",
 }
+
+
+def is_appointed(resource: Resource, draft: Draft) -> bool:
+    """Tell whether an appointment was made: a proposal has no code in SCH-25, and who receives an SIU books it.
+
+    What came as an SIU was made: the mapping calls it proposed where it has no time (R4 app-3).
+    """
+    return resource.get("status") != "proposed" or any(said.startswith("SIU^") for said in said_types(draft))
 
 
 def _has_role(name: str) -> Choice:

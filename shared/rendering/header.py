@@ -99,6 +99,12 @@ def write_header(bundle: Resource, message_type: str, structure: str, draft: Dra
     msh.set(18, _UTF_8)
 
 
+def said_types(draft: Draft) -> list[str]:
+    """Return what MessageHeaders say that the bundle came as, or is to go as: ``SIU^S12``."""
+    said = (header.get("eventCoding", {}).get("display", "") for _, header in draft.all("MessageHeader"))
+    return ["^".join(one.split("^")[:2]) for one in said]
+
+
 def newest(draft: Draft) -> str:
     """Return the newest time a server gave to what the message is of, as a TS; empty where no resource has one."""
     stamps = [one.get("meta", {}).get("lastUpdated", "") for _, one in draft.everything()]

@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING
 
 from shared.message.errors.mapping import MessageNotWritten, ResourceAbsent, ResourceAmbiguous
 from shared.rendering.allergies import write_adverse_reactions, write_allergies
-from shared.rendering.appointments import EVENT_NAMES, EVENT_OF_STATUS, OTHER_EVENT, write_resources, write_schedule
+from shared.rendering.appointments import (
+    EVENT_NAMES,
+    EVENT_OF_STATUS,
+    OTHER_EVENT,
+    is_appointed,
+    write_resources,
+    write_schedule,
+)
 from shared.rendering.conditions import write_diagnoses
 from shared.rendering.demographics import is_will
 from shared.rendering.documents import write_document
 from shared.rendering.guarantor import guarantors, write_guarantors
-from shared.rendering.header import write_event
+from shared.rendering.header import said_types, write_event
 from shared.rendering.immunizations import write_immunizations
 from shared.rendering.insurance import write_coverages
 from shared.rendering.merge import has_prior, prior_of, write_merge
 from shared.rendering.notes import write_notes
-from shared.rendering.orders import write_order, write_order_alone
+from shared.rendering.orders import is_service_order, write_order, write_order_alone
 from shared.rendering.patient import write_patient
-from shared.rendering.prescriptions import is_order, write_prescription
+from shared.rendering.prescriptions import is_drug_order, write_prescription
 from shared.rendering.procedures import write_procedures
 from shared.rendering.related_person import write_related
 from shared.rendering.reports import write_report
@@ -139,7 +146,7 @@ def _old_orders(about: About, draft: Draft) -> None:
     _write_whose_orders(about, draft)
     is_only = len(orders) == 1
     for url in orders:
-        if is_order(draft.look({"reference": url})[1]):
+        if is_drug_order(draft.look({"reference": url})[1]):
             write_prescription(url, about.patient, about.visit, draft, is_old=True, is_only=is_only)
         else:
             write_order(url, about.patient, about.visit, draft, has_specimens=False, is_only=is_only)
@@ -158,14 +165,23 @@ def _ordered(about: About, draft: Draft, *kinds: str) -> list[str]:
     Raises:
         ResourceAbsent: there is none.
     """
-    found = [(url, one) for url, one in draft.everything() if _is_placed(one) and one["resourceType"] in kinds]
+    found = [(url, one) for url, one in draft.everything() if one["resourceType"] in kinds and _is_given(one, draft)]
     if not found:
         raise ResourceAbsent(" or ".join(kinds))
     return [url for url, one in found if draft.points_at(one.get("subject"), about.patient)]
 
 
-def _is_placed(resource: Resource) -> bool:
-    return resource["resourceType"] == "ServiceRequest" or is_order(resource)
+def _is_given(resource: Resource, draft: Draft) -> bool:
+    """Tell whether an order was given, and an appointment made: a receiver acts on what a message says of either."""
+    is_given = _GIVEN.get(resource["resourceType"])
+    return is_given is None or is_given(resource, draft)
+
+
+_GIVEN: dict[str, Callable[[Resource, Draft], bool]] = {
+    "Appointment": is_appointed,
+    "MedicationRequest": lambda resource, _: is_drug_order(resource),
+    "ServiceRequest": lambda resource, _: is_service_order(resource),
+}
 
 
 def _write_whose_orders(about: About, draft: Draft, *, has_relatives: bool = False) -> None:
@@ -195,7 +211,7 @@ def _document(about: About, draft: Draft) -> None:
     write_visit(about.visit, about.patient, draft)
     for reference in draft.look({"reference": document})[1].get("context", {}).get("related", ()):
         url, order = draft.look(reference)
-        if order.get("resourceType") == "ServiceRequest":
+        if is_service_order(order):
             write_order_alone(url, draft)
     write_document(document, draft)
 
@@ -263,14 +279,11 @@ def type_for(draft: Draft) -> str:
     Raises:
         MessageNotWritten: nothing in it has a message of its own.
     """
-    for _, header in draft.all("MessageHeader"):
-        said = "^".join(header.get("eventCoding", {}).get("display", "").split("^")[:2])
+    for said in said_types(draft):
         if said in KINDS:
             return said
     for kind, found in _BY_CONTENT.items():
-        present = draft.all(kind)
-        if kind == "MedicationRequest":
-            present = [one for one in present if is_order(one[1])]
+        present = [one for one in draft.all(kind) if _is_given(one[1], draft)]
         if not present:
             continue
         if kind == "Appointment":
@@ -302,7 +315,7 @@ def about(event: str, draft: Draft) -> About:
 
 
 def _only(kind: str, draft: Draft) -> str:
-    found = draft.all(kind)
+    found = [one for one in draft.all(kind) if _is_given(one[1], draft)]
     if not found:
         raise ResourceAbsent(kind)
     if len(found) > 1:

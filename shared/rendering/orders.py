@@ -32,6 +32,7 @@ _ABOUT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.s
 # help: it gives one status to many control codes.
 _CONTROL = {"on-hold": "HD", "revoked": "CA", "completed": "SC", "entered-in-error": "CA"}
 _NEW_ORDER = "NW"
+_ORDERS = frozenset({"order", "original-order", "reflex-order"})
 _LATER = "not in 2.5.1"
 _TIMING = "comes back as TQ1, in a message without it as ORC-7"
 
@@ -93,6 +94,15 @@ REQUESTER = Table(
         Row("ORC-21", "ServiceRequest.requester", xon, "ORC[ServiceRequest] 46"),
     ),
 )
+
+
+def is_service_order(resource: Resource) -> bool:
+    """Tell whether a ServiceRequest is an order that somebody gave (decision 0173).
+
+    A draft, a proposal or a plan is none, and whoever receives an ORC-1 of NW acts on it.
+    """
+    is_request = resource.get("resourceType") == "ServiceRequest" and resource.get("status") != "draft"
+    return is_request and resource.get("intent", "order") in _ORDERS
 
 
 def information(value: Resource, draft: Draft, kind: str) -> str:

@@ -33,7 +33,7 @@ _ORDER_TYPE = table("OrderType")
 _SETTINGS = {"inpatient": "I", "outpatient": "O"}
 
 
-def is_order(resource: Resource) -> bool:
+def is_drug_order(resource: Resource) -> bool:
     """Tell whether a MedicationRequest is an order as it was written: what a pharmacy made of one is no RXO.
 
     Nor is a draft: R4 calls it not yet actionable, and whoever receives an ORC-1 of NW acts on it.

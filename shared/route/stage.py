@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from shared.barriers.gate import Gate, Stage
-from shared.barriers.hold import Hold
-from shared.barriers.unreadable import Unreadable
+from shared.barriers.gate import MakeGate, Stage
 from shared.changes.record import KeptRecord, open_record
 from shared.hl7 import parse
 from shared.message.envelope import Item, encode_envelope, envelope_id, pack, with_tokens
@@ -18,7 +16,7 @@ from shared.message.record import Hop, Progress
 from shared.message.replay import Passed
 from shared.message.state import MessageState
 from shared.message.work import Offer
-from shared.ports import Archive, Barriers, Clock, Holds, Ledger, Outgoing, Queue, Replays
+from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Replays
 from shared.route.originals import Originals, reports_results
 from shared.route.select import Decision, looks_inside, select_routes
 
@@ -38,8 +36,7 @@ class RouteStage:
         queue: Queue,
         registry: Registry,
         replays: Replays,
-        barriers: Barriers,
-        holds: Holds,
+        gate: MakeGate,
     ) -> None:
         self._clock = clock
         self._archive = archive
@@ -48,10 +45,7 @@ class RouteStage:
         self._registry = registry
         self._replays = replays
         self._originals = Originals(archive)
-        stage = Stage("route", self._process, self._give_up)
-        hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
-        unreadable = Unreadable(clock=clock, archive=archive, ledger=ledger, barriers=barriers)
-        self._gate = Gate(stage, hold=hold, unreadable=unreadable, barriers=barriers, ledger=ledger, queue=queue)
+        self._gate = gate(Stage("route", self._process, self._give_up))
 
     async def run(self, offers: Sequence[Offer]) -> None:
         """Route every message of these envelopes."""

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from shared.barriers.gate import Gate, Stage
-from shared.barriers.hold import Hold
-from shared.barriers.unreadable import Unreadable
+from shared.barriers.gate import MakeGate, Stage
 from shared.changes.notes import IdentityEdit
 from shared.changes.record import open_record
 from shared.fhir_in.reading import LARGE_BYTES
@@ -27,7 +25,7 @@ from shared.message.replay import Passed
 from shared.message.state import MessageState
 from shared.message.work import BATCH_BYTES, Offer, batches_by_size
 from shared.observe.log import log
-from shared.ports import Archive, Barriers, Clock, Holds, Ledger, Outgoing, Queue, Replays, Workers
+from shared.ports import Archive, Clock, Ledger, Outgoing, Queue, Replays, Workers
 from shared.transform.canonical import Converted, Job
 from shared.transform.reading import Reading, read_message
 
@@ -71,8 +69,7 @@ class TransformStage:
         persons: PersonIndex,
         converters: Workers[Job, Converted],
         replays: Replays,
-        barriers: Barriers,
-        holds: Holds,
+        gate: MakeGate,
     ) -> None:
         self._clock = clock
         self._archive = archive
@@ -82,10 +79,7 @@ class TransformStage:
         self._persons = persons
         self._converters = converters
         self._replays = replays
-        stage = Stage("transform", self._process, self._give_up)
-        hold = Hold(stage.name, clock=clock, holds=holds, ledger=ledger, queue=queue, paused=registry.paused_interfaces)
-        unreadable = Unreadable(clock=clock, archive=archive, ledger=ledger, barriers=barriers)
-        self._gate = Gate(stage, hold=hold, unreadable=unreadable, barriers=barriers, ledger=ledger, queue=queue)
+        self._gate = gate(Stage("transform", self._process, self._give_up))
 
     async def preview(self, item: Item) -> bytes:
         """Return the record that the message would become now; nothing is kept, bound or merged.

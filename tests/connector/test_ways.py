@@ -13,6 +13,8 @@ import aiohttp
 import pytest
 
 from connector import door
+from connector.config import ListenTable
+from connector.http_listener import HttpListener
 from relay import HybridConnection, Listener, NoTokens, SasTokens
 from relay.bridge import Bridge
 from relay.local_access import Access, Key
@@ -44,6 +46,49 @@ async def test_a_system_that_posts_hl7_hears_its_acknowledgement(hospital):
         async with session.get(url) as answer:
             assert answer.status == 405
     assert hospital.hub.control_ids == ["M1", "M3", "M4"]
+
+
+async def test_a_listener_stops_within_the_time_it_is_given():
+    """Who is told to stop is killed when it takes too long: a hub that does not answer must not keep it."""
+    began = asyncio.Event()
+
+    class Silent:
+        async def answer(self, body: bytes) -> bytes:
+            began.set()
+            await asyncio.sleep(3600)
+            return body
+
+    listener = HttpListener(ListenTable(name="adt", kind="http", port=1), Silent())
+    await listener.start(port=0)
+    async with aiohttp.ClientSession() as session:
+        posting = asyncio.create_task(session.post(f"http://127.0.0.1:{listener.port}/", data=admission("M1")))
+        await began.wait()
+        async with asyncio.timeout(20):  # without the argument it was a minute, twice
+            await listener.stop(0.2)
+        with pytest.raises(aiohttp.ClientError):
+            await posting
+
+
+async def test_a_listener_that_stops_answers_what_is_at_work():
+    """A sender that hears nothing sends again: the message would come twice."""
+    began, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def answer(self, body: bytes) -> bytes:
+            began.set()
+            await answered.wait()
+            return b"MSH|^~\\&|\rMSA|AA|M1\r"
+
+    listener = HttpListener(ListenTable(name="adt", kind="http", port=1), Slow())
+    await listener.start(port=0)
+    async with aiohttp.ClientSession() as session:
+        posting = asyncio.create_task(session.post(f"http://127.0.0.1:{listener.port}/", data=admission("M1")))
+        await began.wait()
+        stopping = asyncio.create_task(listener.stop(60))
+        await asyncio.sleep(0)
+        answered.set()
+        assert (await posting).status == 200
+        await stopping
 
 
 async def test_a_post_that_does_not_end_or_is_too_large_is_refused(hospital):

@@ -262,6 +262,7 @@ class Hub:
 
     def decide(self, row: Delivery, state: DeliveryState) -> None:
         """Let a person look at a stopped delivery: it goes again, or it is given up."""
+        row = row._replace(settled=self.clock.now())
         self.do(self.lanes.reopen(row, state))
         self.promises.reopened(row, state)
         self.do(self._stages[0].wake_sessions(self.config.id))

@@ -31,6 +31,7 @@ class Letter:
         holds: Recorded as stopped, and its lane waits for a person.
         may_be_there: The destination may have it, and no person has looked since.
         reopened: When a person let it go again, in steps of the walk.
+        again: From when its retry budget counts since then.
     """
 
     id: DeliveryId
@@ -42,6 +43,7 @@ class Letter:
     holds: bool = False
     may_be_there: bool = False
     reopened: int = 0
+    again: datetime | None = None
 
     @property
     def is_stopped(self) -> bool:
@@ -129,6 +131,7 @@ class Promises:
         """Note what a person decided: it did not arrive and goes again, or nobody waits for it any more."""
         letter = self.letters[delivery.id]
         letter.state, letter.holds, letter.may_be_there, letter.reopened = state, False, False, self.step
+        letter.again = delivery.settled
 
     def _outcome(self, letter: Letter, verdict: Verdict, now: datetime) -> Outcome:
         holds = self.config.on_quarantine == "hold_key"
@@ -140,7 +143,7 @@ class Promises:
             case Verdict.AMBIGUOUS if not self._may_go_twice():
                 return S.REVIEW, holds
         assert letter.offered is not None
-        if now > letter.offered + timedelta(hours=self.config.retry.budget_hours):
+        if now > (letter.again or letter.offered) + timedelta(hours=self.config.retry.budget_hours):
             return S.QUARANTINED, holds
         return S.PARKED, False
 

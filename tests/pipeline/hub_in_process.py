@@ -204,6 +204,7 @@ class HubInProcess:
     """A hub over a folder, between `start` and `stop` or `crash`; it may be started again.
 
     Attributes:
+        interfaces: The folder of its files.
         receivers: The destinations of its interfaces, but for the FHIR store, which is real.
 
     Args:
@@ -215,6 +216,7 @@ class HubInProcess:
 
     def __init__(self, home: Path, interfaces: Path, *, is_in_two_steps: bool = False) -> None:
         self._is_in_two_steps = is_in_two_steps
+        self.interfaces = interfaces
         self.clock = _ShortSleeps()
         self.faults = Faults()
         self.receivers: dict[str, Receiver] = {

@@ -327,3 +327,51 @@ async def test_wake_that_comes_early_by_the_workers_clock_is_not_taken_for_one_t
     await hub.pass_time(4, step=1)
 
     assert await control_ids(hub, feed) == (["A1"] if is_alone else ["A1", "A2"])
+
+
+@pytest.mark.parametrize("change", ["types", "interface"])
+async def test_a_delivery_whose_route_is_gone_stops_alone(start_hub, change):
+    """Files change while a destination is down: what has no route any more waits for a person, and stops nobody else."""
+    folder = None
+
+    def take_away():
+        if change == "interface":
+            (folder / "adt").rename(folder / "renamed")
+            return
+        file = folder / "adt" / "interface.toml"
+        text = file.read_text("utf-8").replace('shape = "fhir"', 'shape = "fhir"\ntypes = ["ADT^A04"]')
+        file.write_text(text, "utf-8")
+
+    hub = await start_hub("keyed")
+    keyed, folder = hub.receivers["keyed"], hub.interfaces
+    keyed.answers(REFUSED)
+    await send(hub, "A1")
+    await hub.crash()
+    take_away()
+    await hub.start()
+
+    await hub.pass_time(60)
+    await hub.take(adt("B1", "A04", number=BERT, visit=None))
+    await hub.work()
+
+    (stopped,) = (await hub.deliveries("A1")).values()
+    assert (stopped.state, stopped.code) == ("quarantined", "DELIVER-022")
+    assert await control_ids(hub, keyed) == ["B1"]
+
+
+async def test_what_a_person_sends_again_has_its_retry_budget_again(start_hub):
+    """It was stopped because the budget was spent: one more refusal must not stop it at once."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answer = lambda delivery, body: REFUSED
+    await send(hub, "A1")
+    await hub.pass_time(74 * 3600, step=1800)
+    assert set((await hub.states("A1")).values()) == {"quarantined"}
+
+    await hub.hub.orders.resend((await hub.record("A1")).message, b'{"reason": "it is back"}')
+    await hub.work()
+    assert set((await hub.states("A1")).values()) == {"parked"}
+    await hub.pass_time(71 * 3600, step=1800)
+    assert set((await hub.states("A1")).values()) == {"parked"}
+    await hub.pass_time(3 * 3600, step=1800)
+    assert set((await hub.states("A1")).values()) == {"quarantined"}

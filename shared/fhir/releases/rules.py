@@ -174,6 +174,8 @@ def _part(path: str, names: Mapping[str, str], take: Callable[[Json, list[Any], 
     """Return a rule that takes each kind out of CodeableReferences to its name; what is left of them stays."""
 
     def change(holder: Json, leaf: str) -> None:
+        if leaf not in holder:  # its extensions alone: R4 has no such element, and that is told
+            return
         found = holder.pop(leaf)
         parts = found if isinstance(found, list) else [found]
         for kind, name in names.items():

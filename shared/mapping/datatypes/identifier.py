@@ -13,9 +13,10 @@ from shared.mapping.codes.tables import V2, table
 from shared.mapping.datatypes.check_digit import add_check_digit
 from shared.mapping.datatypes.time import between
 from shared.mapping.organization import assigner
-from shared.mapping.rows import Build, Resource, parts_of
+from shared.mapping.rows import NULL, Build, Resource, parts_of
 
 if TYPE_CHECKING:
+    from shared.hl7 import Segment
     from shared.mapping.scope import Scope
 
 _TYPES = table("IdentifierType").targets
@@ -93,6 +94,14 @@ def eip(placer_type: str, filler_type: str) -> Build:
         return [one for one in found if one]
 
     return identifiers
+
+
+def owned_number(segment: Segment, field: int, scope: Scope) -> tuple[str, str] | None:
+    """Return owner and value of an EI that a resource is known by; None where there is none: a null is no number."""
+    number = segment.text(field)
+    if number in ("", NULL):
+        return None
+    return segment.text(field, 3) or segment.text(field, 2) or scope.assigner, number
 
 
 @parts_of({1: "value", 2: "system", 3: "system"}, {4: "the kind of EI.3: its form says it"})

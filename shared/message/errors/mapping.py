@@ -70,6 +70,15 @@ class ShapeFailed(IntegrationError):
     next_step = "mend the function in the interface's steps.py, then resend"
 
 
+class RouteGone(IntegrationError):
+    """The interface of a delivery, or its route to the destination, is no longer there."""
+
+    code = "DELIVER-022"
+    what = "its interface no longer has a route to this destination"
+    disposition = Disposition.QUARANTINE
+    next_step = "bring the route back and resend, or discard the delivery"
+
+
 class MessageNotWritten(IntegrationError):
     """No HL7 message of this type is written from FHIR, or nothing in the bundle has a message of its own."""
 

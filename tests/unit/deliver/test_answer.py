@@ -246,6 +246,8 @@ def test_warnings_do_not_undo_an_acceptance():
         ("-5", None),
         ("1.5", None),
         ("²", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
+        ("1 Jan 99999999999999999999 00:00:00", None),
         ("", None),
     ],
 )

@@ -433,6 +433,30 @@ def test_a_type_that_r4_does_not_have_is_told():
     assert [(one.code, one.place) for one in converted.findings] == [("resource_without_home", "ReferralRequest")]
 
 
+@pytest.mark.parametrize(
+    ("release", "kind", "element"),
+    [
+        ("R5", "Encounter", "serviceType"),
+        ("R5", "ServiceRequest", "supportingInfo"),
+        ("R5", "Procedure", "reason"),
+        ("R5", "Appointment", "cancellationReason"),
+        ("R5", "Encounter", "plannedStartDate"),
+        ("STU3", "Observation", "comment"),
+        ("STU3", "Procedure", "notDone"),
+    ],
+)
+def test_an_element_that_is_there_as_extensions_alone_refuses_nothing(release, kind, element):
+    """FHIR JSON: a value without one, as `_x`; what R4 has no home for is told, and the rest goes on."""
+    masked = {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]
+    }
+    converted = to_r4({"resourceType": kind, "id": "a", f"_{element}": masked}, release)
+    new = {"cancellationReason": "cancelationReason"}.get(element, element)
+    assert converted.resource == {"resourceType": kind, "id": "a"}
+    assert {one.code for one in converted.findings} == {"element_without_home"}
+    assert {one.place.split(".")[:2][1] for one in converted.findings} == {f"_{new}"}
+
+
 @pytest.mark.parametrize("reason", ["text", [7], [{"value": "text"}], {"a": 1}])
 def test_what_has_not_the_form_of_its_release_is_a_typed_error_or_has_no_home(reason):
     """Every input is hostile: a list that is a text must not end a worker."""

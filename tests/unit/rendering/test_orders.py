@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.message.errors.mapping import ResourceAbsent
 from tests.unit.rendering.samples import ABOUT, PATIENT, lines, noted, rendered
 
 ORDER = {
@@ -131,3 +132,35 @@ def test_a_charge_stands_below_the_order_it_names():
     assert rendering.message.get("ORC(2)-2.1") == "P2"
     assert names.count("FT1") == 1
     assert ("resource_not_carried", "ChargeItem") in noted(rendering)
+
+
+@pytest.mark.parametrize(
+    "said", [{"status": "draft"}, {"intent": "proposal"}, {"intent": "plan"}, {"intent": "filler-order"}]
+)
+def test_what_nobody_has_ordered_is_no_order(said):
+    """Whoever receives NW does it; R4 calls a draft not actionable, and says that a plan authorizes nobody."""
+    thought_of = {**ORDER, **said}
+    for as_type in ("OML^O21", "ORM^O01"):
+        with pytest.raises(ResourceAbsent):
+            rendered(PATIENT, thought_of, as_type=as_type)
+        both = rendered(PATIENT, ORDER, {**thought_of, "id": "s2"}, as_type=as_type)
+        assert [line[:6] for line in lines(both) if line.startswith("ORC")] == ["ORC|NW"]
+        assert [one for one in noted(both) if one[0] != "field_missing"] == [("resource_not_carried", "ServiceRequest")]
+    assert rendered(PATIENT, thought_of).message.type == "ADT^A08"
+
+
+def test_a_document_of_a_draft_names_its_number_and_does_not_order_it():
+    """The ORC above a TXA is read as any other: NW would order what is only thought of."""
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d1",
+        "status": "current",
+        "type": {"text": "Letter"},
+        "content": [{"attachment": {"contentType": "text/plain", "data": "SGk="}}],
+        "context": {"related": [{"reference": "ServiceRequest/s1"}]},
+        **ABOUT,
+    }
+    rendering = rendered(PATIENT, {**ORDER, "status": "draft"}, document, as_type="MDM^T02")
+    assert [line for line in lines(rendering) if line[:3] in ("ORC", "OBR")] == []
+    assert ("resource_not_carried", "ServiceRequest") in noted(rendering)
+    assert rendering.message.get("TXA-14.1") == "P1"

@@ -148,13 +148,36 @@ def test_a_code_of_fhir_becomes_the_code_of_the_hl7_table():
 
 
 def test_a_required_code_that_hl7_does_not_know_is_left_out_and_said():
-    """OrderStatus has no draft: an order that is not placed must not look placed."""
-    order = {"resourceType": "ServiceRequest", "id": "s1", "status": "draft", "intent": "plan", **ABOUT}
-    rendering = rendered(PATIENT, {**order, "code": {"text": "X-ray"}})
-    assert rendering.message.get("ORC-5") is None
-    assert ("code_without_inverse", "HL7 table 0038") in noted(rendering)
-    assert ("element_not_carried", "ServiceRequest.status") in noted(rendering)
-    assert ("element_not_carried", "ServiceRequest.intent") in noted(rendering)
+    """HL7 table 0278 has no word for who arrived: the nearest one would say something else."""
+    appointment = {"resourceType": "Appointment", "id": "a1", "status": "arrived", "participant": []}
+    rendering = rendered(PATIENT, appointment)
+    assert rendering.message.get("SCH-25") is None
+    assert ("code_without_inverse", "HL7 table 0278") in noted(rendering)
+    assert ("element_not_carried", "Appointment.status") in noted(rendering)
+
+
+def test_a_proposed_appointment_is_not_booked():
+    """SCH-25 has no code for it, and our own mapping, as any receiver, reads an SIU without one as booked."""
+    proposed = {"resourceType": "Appointment", "id": "a1", "status": "proposed", "participant": []}
+    with pytest.raises(ResourceAbsent, match="Appointment"):
+        rendered(PATIENT, proposed, as_type="SIU^S12")
+    rendering = rendered(PATIENT, VISIT, proposed)
+    assert rendering.message.type == "ADT^A08"
+    assert ("resource_not_carried", "Appointment") in noted(rendering)
+    booked = {**proposed, "id": "a2", "status": "booked"}
+    assert ("resource_not_carried", "Appointment") in noted(rendered(PATIENT, proposed, booked))
+
+
+def test_an_appointment_that_came_as_booked_goes_as_booked():
+    """R4 app-3 has the mapping call it proposed until it has a time; its sender said S12."""
+    proposed = {"resourceType": "Appointment", "id": "a1", "status": "proposed", "participant": []}
+    header = {
+        "resourceType": "MessageHeader",
+        "id": "h",
+        "eventCoding": {"code": "S12", "display": "SIU^S12^SIU_S12"},
+        "source": {"name": "APP"},
+    }
+    assert rendered(header, PATIENT, proposed).message.type == "SIU^S12"
 
 
 def test_race_comes_back_with_its_omb_category_and_further_ones_are_said():
