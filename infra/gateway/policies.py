@@ -78,7 +78,8 @@ def _sign_in(entra: Entra, claim: str, values: Sequence[str]) -> str:
     """Return the check of a token; the gateway wants at least one claim named."""
     listed = "\n".join(f"          <value>{_text(value)}</value>" for value in values)
     claims = _CLAIM.format(name=claim, values=listed)
-    return _fill("sign_in", tenant_id=_text(entra.tenant_id), audience=_text(entra.audience), claims=claims)
+    application = {"client_id": _text(entra.client_id), "audience": _text(entra.audience)}
+    return _fill("sign_in", tenant_id=_text(entra.tenant_id), **application, claims=claims)
 
 
 def _backend(entra: Entra) -> str:
