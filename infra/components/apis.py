@@ -44,7 +44,8 @@ class Apis(pulumi.ComponentResource):
         self._place, self._gateway, self._after = place, gateway, after
         entra, config = place.stack.entra, place.stack.gateway
         for one in interfaces:
-            policy = ingest_policy(entra, one.id, config.partner_certificates.get(one.id, ()))
+            thumbprints = config.partner_certificates.get(one.id, ())
+            policy = ingest_policy(entra, one.id, thumbprints, is_pinned=config.partner_certificates_pinned)
             api = self._api(f"ingest-{_id(one.id)}", one.title, f"ingest/{one.id}", [INGEST], policy)
             self._product(f"partner-{_id(one.id)}", one.title, api, *calls_allowed(one), is_approved_by_hand=True)
         if connectors:

@@ -27,13 +27,18 @@ def global_policy() -> str:
     return _fill("global", limit_bytes=BODY_LIMIT_BYTES)
 
 
-def ingest_policy(entra: Entra, interface: str, thumbprints: Sequence[str]) -> str:
-    """Return what a sender of one interface must show; with thumbprints, one of these certificates too."""
+def ingest_policy(entra: Entra, interface: str, thumbprints: Sequence[str], *, is_pinned: bool = False) -> str:
+    """Return what a sender of one interface must show; with thumbprints, one of these certificates too.
+
+    Args:
+        is_pinned: Whoever issued it: the gateway cannot be told of the authority, so it does not ask who it was.
+    """
+    is_chained = "false" if is_pinned else "true"
     identities = "\n".join(f'        <identity thumbprint="{_text(one.upper())}" />' for one in thumbprints)
     return _fill(
         "ingest",
         interface=_text(interface),
-        mutual_tls=_fill("mutual_tls", identities=identities) if thumbprints else "",
+        mutual_tls=_fill("mutual_tls", identities=identities, is_chained=is_chained) if thumbprints else "",
         sign_in=_sign_in(entra, "roles", ["Hub.Ingest"]),
         backend=_backend(entra),
     )

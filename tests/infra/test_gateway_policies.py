@@ -31,6 +31,7 @@ POLICIES = {
     "global": global_policy(),
     "ingest": ingest_policy(ENTRA, "hospital_adt", ()),
     "ingest with certificate": ingest_policy(ENTRA, "hospital_lab", ["a" * 40]),
+    "ingest with pinned certificate": ingest_policy(ENTRA, "hospital_lab", ["a" * 40], is_pinned=True),
     "connector": connector_policy(ENTRA, ["55555555-5555-5555-5555-555555555555"]),
     "fhir": fhir_policy(ENTRA, None),
     "fhir deprecated": fhir_policy(ENTRA, SUNSET),
@@ -77,8 +78,8 @@ def test_a_sender_is_known_by_entra_before_anything_reaches_the_hub():
 def test_a_token_of_either_version_is_for_the_hub(name):
     """In a v2.0 token `aud` is always the application's id (Microsoft Learn, "Access token claims reference").
 
-    It is asked for by its name, and the registration is set to give v2.0 tokens: with the name alone in the policy every
-    call of every caller would end with 401.
+    It is asked for by its name, and the registration gives v2.0 tokens: with the name alone in the policy every call of
+    every caller would end with 401.
     """
     [token] = ElementTree.fromstring(POLICIES[name]).iter("validate-azure-ad-token")
     assert {one.text for one in token.iter("audience")} == {ENTRA.client_id, "api://caduceus-prod"}
@@ -164,6 +165,16 @@ def test_a_certificate_is_checked_before_the_token_and_cannot_be_passed_over():
     }  # fmt: skip
     assert [one.get("thumbprint") for one in check.iter("identity")] == ["A" * 40]
     assert [step.tag for step in steps].index("validate-client-certificate") == 1
+
+
+def test_a_pinned_certificate_is_known_by_its_thumbprint_and_its_dates():
+    """A V2 gateway cannot be told of a hospital's own authority: it would refuse all that one has issued."""
+    [check] = ElementTree.fromstring(POLICIES["ingest with pinned certificate"]).iter("validate-client-certificate")
+    assert check.attrib == {
+        "validate-revocation": "false", "validate-trust": "false", "validate-not-before": "true",
+        "validate-not-after": "true", "ignore-error": "false",
+    }  # fmt: skip
+    assert [one.get("thumbprint") for one in check.iter("identity")] == ["A" * 40]
 
 
 def test_a_caller_cannot_hand_in_the_gateways_own_headers():

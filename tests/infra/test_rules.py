@@ -92,6 +92,7 @@ BY_RULE = [
     ("fenced", f"{RULES_OF}-functions", lambda it: it["securityRules"].pop() and None),
     ("fenced", f"{RULES_OF}-functions", lambda it: it.update(securityRules=[])),
     ("fenced", f"{RULES_OF}-listener", put("securityRules.1.destinationAddressPrefix", "Internet")),
+    ("fenced", f"{RULES_OF}-listener", put("securityRules.1.destinationAddressPrefixes", ["10.1.0.0/16", "Storage"])),
     ("fenced", f"{RULES_OF}-listener", gone),
     ("subnets", "network:VirtualNetwork", put("subnets.0.name", "snet_functions")),
     ("no-public-blobs", "storage:StorageAccount", put("allowBlobPublicAccess", True)),
