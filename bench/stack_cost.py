@@ -15,6 +15,7 @@ from infra.config import Stack, read_stack_file
 REPOSITORY = Path(__file__).parents[1]
 MONTH_SECONDS = 730 * 3600
 _QUERY_RULES, _METRIC_RULES = 9, 5  # three interfaces that expect traffic, and the hub's own
+OTHER_FUNCTIONS = 7  # that scale by themselves beside the stages: three dead-letter queues, four timers
 
 
 class Line(NamedTuple):
@@ -53,10 +54,13 @@ def _broker(stack: Stack) -> Iterator[Line]:
 
 
 def _functions(stack: Stack) -> Iterator[Line]:
-    ready = stack.functions.always_ready_ingest + stack.functions.always_ready_stages * len(STAGE_QUEUES)
-    gigabytes = stack.functions.memory_mb / 1024
-    dollars = ready * gigabytes * MONTH_SECONDS * price("functions.ready_gb_second")
-    yield Line("functions that are ready", dollars, f"{ready} instances of {stack.functions.memory_mb} MB")
+    scale, in_zones = stack.functions, stack.zone_redundant
+    asked = [scale.always_ready_ingest, *[scale.always_ready_stages] * len(STAGE_QUEUES), *[0] * OTHER_FUNCTIONS]
+    # In zones Azure keeps two of each ready and bills them, asked or not ("Reliability in Azure Functions").
+    ready = sum(max(count, 2 if in_zones else 0) for count in asked)
+    dollars = ready * scale.memory_mb / 1024 * MONTH_SECONDS * price("functions.ready_gb_second")
+    why = ": two of each function, by `zoneRedundant`" if in_zones else ""
+    yield Line("functions that are ready", dollars, f"{ready} instances of {scale.memory_mb} MB{why}")
 
 
 def _network(stack: Stack) -> Iterator[Line]:

@@ -13,10 +13,10 @@ from pydantic.alias_generators import to_camel
 from bench import scale
 from bench.prices import prices
 from bench.scale import GOAL, RECORDED, SIZES, Size, bill, envelope, instances, load
-from bench.stack_cost import fixed_costs, stack_of, table
+from bench.stack_cost import OTHER_FUNCTIONS, fixed_costs, stack_of, table
 from bench.telemetry import CALL, HEARD, LINE, LINE_AGAIN, weight
 from infra import config
-from local.functions import TIMER, load_functions
+from local.functions import HTTP, TIMER, load_functions
 from local.ncrontab import parse_schedule
 from shared.observe.log import log
 from tests.infra.graph import REPOSITORY
@@ -53,6 +53,16 @@ def test_what_is_counted_in_the_bill_is_what_is_declared(prod):
     counts = (len(prod.of("network:PrivateEndpoint")), len(prod.of("privatedns:PrivateZone")))
     assert drivers["private endpoints and names"].startswith("{} endpoints, {} zones".format(*counts))
     assert (len(prod.of("monitor:ScheduledQueryRule")), len(prod.of("monitor:MetricAlert"))) == (9, 5)
+
+
+def test_in_zones_two_of_each_function_are_ready_and_paid(prod):
+    """HTTP functions are one group, each other function scales by itself: the three stages, and what is counted here.
+
+    By hand: three for HTTP as the stack asks, two for each of ten others, at 2 GB for 730 hours and 0.000004 a second.
+    """
+    assert sum(one.kind != HTTP for one in FUNCTIONS) == 3 + OTHER_FUNCTIONS
+    [ready] = [line for line in fixed_costs(prod.stack) if line.what == "functions that are ready"]
+    assert ready.dollars == pytest.approx(23 * 2 * 730 * 3600 * 0.000004)
 
 
 def keys_of(model, prefix=""):
