@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,9 @@ from shared.message.errors.configuration import DeploymentFailed
 SECRETS_VERSION = "api-version=2023-07-01"  # Microsoft.KeyVault
 SITES_VERSION = "api-version=2024-04-01"  # Microsoft.Web
 GATEWAY_VERSION = "api-version=2024-05-01"  # Microsoft.ApiManagement
+
+# "Role assignments can take up to 10 minutes" (Microsoft Learn, "Troubleshoot Azure RBAC"); most are heeded after two.
+ROLES_SPREAD_SECONDS = 300
 
 HUB_KEY, HUB_KEY_BYTES = "hub-key", 32  # as `shared.adapters.local.secrets` makes it on a laptop
 
@@ -56,6 +60,11 @@ def close_door(props: Mapping[str, Any]) -> None:
         raise DeploymentFailed("the gateway is not there")
 
 
+def let_roles_spread(_props: Mapping[str, Any]) -> None:
+    """Wait for roles that were just given: Azure lists them at once, heeds them later, and never says when."""
+    time.sleep(ROLES_SPREAD_SECONDS)
+
+
 def _management(props: Mapping[str, Any]) -> Azure:
     return Azure(props.get("management", MANAGEMENT), credential_here())
 
@@ -71,4 +80,5 @@ ACTIONS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "make-hub-key": make_hub_key,
     "make-access-key": make_access_key,
     "close-door": close_door,
+    "let-roles-spread": let_roles_spread,
 }
