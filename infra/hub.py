@@ -40,12 +40,14 @@ class Occasion:
     Attributes:
         code: Digest of the code; another one sends it.
         month: Where a new budget begins.
+        gateway_has_endpoint: Whether callers can reach it privately already, so that it can be closed.
     """
 
     subscription: str
     tenant: str
     code: str
     month: str
+    gateway_has_endpoint: bool = False
 
 
 class Hub:
@@ -117,6 +119,7 @@ class Hub:
             hub_url=self.app.url,
             insights=self.observability.insights,
             subnet=self._subnet("gateway"),
+            is_closed=not self.stack.gateway_public and self.occasion.gateway_has_endpoint,
         )
         self.listener_identity = self._identity("listener") if self.stack.relay.listener_image else None
         self.app.admit([self.gateway.principal])
@@ -170,7 +173,7 @@ class Hub:
         }
 
     def _declare_private_access(self) -> list[pulumi.Resource]:
-        """Return the endpoints, and their names: none in a stack that is not private."""
+        """Return the endpoints, their names, and the closed door: none in a stack that is not private."""
         if self.network is None:
             return []
         targets = [
@@ -186,11 +189,10 @@ class Hub:
         if self.fhir is not None:
             targets.append(Target("fhir", self.fhir.workspace, "healthcareworkspace"))
         access = PrivateAccess(self.place, self.network, targets, [self.app.app, self.gateway.service])
+        doors = [*access.endpoints.values(), *access.names]
         if not self.stack.gateway_public:
-            # Whatever is changed in the service, Pulumi writes it whole and so opens it: its new etag closes it again.
-            service = {"service_id": self.gateway.service.id, "etag": self.gateway.service.etag}
-            self._act("close-door", service, [access.endpoints["gateway"]])
-        return [*access.endpoints.values(), *access.names]
+            return [*doors, self._act("close-door", {"service_id": self.gateway.service.id}, doors)]
+        return doors
 
     def _bring_to_life(self, ready: list[pulumi.Resource], doors: list[pulumi.Resource]) -> None:
         """Send the code once everything it needs is there; then let callers in."""
@@ -203,9 +205,8 @@ class Hub:
         key_url = pulumi.Output.concat(self.vault.url, "secrets/", ACCESS_KEY)
         may_read = self.grants.give(role_grants.WITH_ACCESS_KEY, self._principals(), self._scopes(), [made])
         spread = self._act("let-roles-spread", {"of": self.gateway.principal}, may_read, name="gateway-roles")
-        named = self.gateway.read_key(key_url, [spread])
-        self.gateway.guard(named)
-        Apis(self.place, self.gateway, self.interfaces, self._connector_principals(), [named])
+        guarded = self.gateway.guard(self.gateway.read_key(key_url, [spread]))
+        Apis(self.place, self.gateway, self.interfaces, self._connector_principals(), [guarded])
         # Both need roles that were given long ago by now, and the listener's environment joins the network.
         self.events.deliver(self.messaging.events, self.storage.data, [*ready, alive])
         self._listen([*ready, alive])

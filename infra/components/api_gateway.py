@@ -11,6 +11,7 @@ from pulumi_azure_native import apimanagement, applicationinsights
 
 from infra.gateway.policies import global_policy
 from infra.gateway.tiers import TIERS
+from infra.names import Names
 from infra.place import Place, child
 
 BACKEND, ACCESS_KEY = "hub", "hub-access"
@@ -29,11 +30,12 @@ class ApiGateway(pulumi.ComponentResource):
         hub_url: pulumi.Input[str],
         insights: applicationinsights.Component,
         subnet: pulumi.Input[str] | None,
+        is_closed: bool = False,
     ) -> None:
         super().__init__("caduceus:ApiGateway", "api-gateway")
         self._place = place
         self.tier = TIERS[place.stack.gateway.tier]
-        self.service = self._service(subnet)
+        self.service = self._service(subnet, is_closed=is_closed)
         self.backend = self._backend(hub_url)
         self._log(insights)
         self.register_outputs({})
@@ -69,7 +71,7 @@ class ApiGateway(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
         )
 
-    def _service(self, subnet: pulumi.Input[str] | None) -> apimanagement.ApiManagementService:
+    def _service(self, subnet: pulumi.Input[str] | None, *, is_closed: bool) -> apimanagement.ApiManagementService:
         place, gateway = self._place, self._place.stack.gateway
         is_consumption = gateway.tier == "Consumption"
         asks = bool(gateway.partner_certificates)
@@ -92,14 +94,11 @@ class ApiGateway(pulumi.ComponentResource):
             virtual_network_configuration=apimanagement.VirtualNetworkConfigurationArgs(subnet_resource_id=subnet)
             if subnet is not None
             else None,
-            # Azure refuses to create it closed. `close_door` does it once its private endpoint is there.
-            public_network_access="Enabled",
+            # Azure refuses to create it closed. `close_door` does it once its private endpoint is there; from then on
+            # it is declared closed, for Pulumi writes a service whole, whatever is changed in it.
+            public_network_access="Disabled" if is_closed else "Enabled",
             tags=place.tags,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=place.stack.protect,
-                ignore_changes=[] if place.stack.gateway_public else ["publicNetworkAccess"],
-            ),
+            opts=child(self, protect=place.stack.protect),
         )
 
     def _backend(self, hub_url: pulumi.Input[str]) -> apimanagement.Backend:
@@ -161,6 +160,23 @@ class ApiGateway(pulumi.ComponentResource):
                 backend=silent,
                 opts=child(self),
             )
+
+
+def has_endpoint(names: Names) -> bool:
+    """Return whether the gateway is there and can be reached privately.
+
+    Raises:
+        Exception: Azure did not say. To take that for a no would open a gateway that is closed.
+    """
+    try:
+        found = apimanagement.get_api_management_service(
+            resource_group_name=names.of("rg"), service_name=names.of("apim")
+        )
+    except Exception as error:  # Pulumi has no class for it; the service's code is in the text
+        if "NotFound" not in str(error):
+            raise
+        return False
+    return bool(found.private_endpoint_connections)
 
 
 def _asking(place: Place) -> apimanagement.HostnameConfigurationArgs:

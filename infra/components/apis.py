@@ -93,7 +93,7 @@ class Apis(pulumi.ComponentResource):
                 header="Ocp-Apim-Subscription-Key",
                 query="subscription-key-in-header-only",  # a key in an URL ends in logs
             ),
-            opts=child(self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._gateway.backend, *self._after]),
         )
         for operation in operations:
             self._operation(name, api, operation)
@@ -105,7 +105,7 @@ class Apis(pulumi.ComponentResource):
             policy_id="policy",
             format="rawxml",
             value=policy,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._gateway.backend, *self._after]),
+            opts=child(self),
         )
         return api
 

@@ -130,11 +130,7 @@ def _outputs(args: MockResourceArgs, name: str) -> dict[str, Any]:
         case "applicationinsights:Component":
             return {"connectionString": f"InstrumentationKey=00000000;IngestionEndpoint=https://{name}"}
         case "apimanagement:ApiManagementService":
-            return {
-                "identity": {**args.inputs["identity"], **own},
-                "gatewayUrl": f"https://{name}.azure-api.net",
-                "etag": f"etag of {args.name}",
-            }
+            return {"identity": {**args.inputs["identity"], **own}, "gatewayUrl": f"https://{name}.azure-api.net"}
         case _:
             return {}
 
