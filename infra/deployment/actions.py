@@ -53,6 +53,20 @@ def make_access_key(props: Mapping[str, Any]) -> None:
     _put_secret(azure, path, made["properties"]["value"], "a key of the Function App")
 
 
+def prepare_gateway(props: Mapping[str, Any]) -> None:
+    """Bring a new gateway into the one form that Pulumi takes for new.
+
+    Azure gives it a policy for all, whose text changes with time; azure-native creates one only where it finds none, or
+    the very text it knows. The log of the gateway's own calls may be there already or not, by tier and age.
+    """
+    azure, service = _management(props), props["service_id"]
+    if props["log"]:
+        log = {"properties": {"loggerType": "azureMonitor", "isBuffered": True}}
+        if azure.ask("PUT", f"{service}/loggers/{props['log']}?{GATEWAY_VERSION}", log) is None:
+            raise DeploymentFailed("the gateway is not there")
+    azure.ask("DELETE", f"{service}/policies/policy?{GATEWAY_VERSION}", headers={"If-Match": "*"})
+
+
 def close_door(props: Mapping[str, Any]) -> None:
     """Close the gateway's public address; Azure lets nobody create it closed."""
     path = f"{props['service_id']}?{GATEWAY_VERSION}"
@@ -79,6 +93,7 @@ ACTIONS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "send-code": send_hub_code,
     "make-hub-key": make_hub_key,
     "make-access-key": make_access_key,
+    "prepare-gateway": prepare_gateway,
     "close-door": close_door,
     "let-roles-spread": let_roles_spread,
 }

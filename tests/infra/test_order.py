@@ -83,3 +83,9 @@ def test_the_gateways_door_is_closed_when_there_is_another_one(prod):
     assert "network:PrivateEndpoint endpoint-gateway" in prod.before(close)
     for one in prod.of("apimanagement:Api"):
         assert f"{close.kind} {close.name}" in prod.before(one)
+
+
+def test_what_azure_gave_the_gateway_is_put_right_before_ours_comes(graph):
+    """A policy that Azure made cannot be created, and a diagnostic needs its logger."""
+    for one in (*graph.of("apimanagement:Policy"), *graph.of("apimanagement:Diagnostic")):
+        assert "pulumi-python:dynamic/caduceus:Action prepare-gateway" in graph.before(one)

@@ -126,6 +126,7 @@ BY_RULE = [
     ("silent", "apimanagement:Diagnostic", put("backend.request.dataMasking.queryParams", [])),
     ("fits-tier", "apimanagement:ProductPolicy", rewrite("<quota ", "<quota-by-key ")),
     ("fits-tier", "apimanagement:ApiManagementService", put("sku.name", "Consumption")),
+    ("fits-tier", "apimanagement:Diagnostic logs-azuremonitor", put("operationNameFormat", "Name")),
     ("asked", "apimanagement:ApiManagementService", put("hostnameConfigurations.0.negotiateClientCertificate", False)),
     ("asked", "apimanagement:ApiManagementService", put("hostnameConfigurations", [])),
     ("limited", "apimanagement:ProductPolicy", gone),
