@@ -87,7 +87,7 @@ class Declared(Exception):
 
 @pytest.mark.parametrize(("stack", "has"), [("prod", True), ("test", False)])
 def test_a_closed_gateway_is_looked_for_before_it_is_declared(monkeypatch, stack, has):
-    """A stack whose callers come privately asks Azure for the gateway's endpoint; one with a public gateway need not."""
+    """A stack whose callers come privately asks Azure for the gateway's endpoint; one with a public door need not."""
     written = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text("utf-8"))["config"]
 
     def put_together(stack, registry, occasion):
