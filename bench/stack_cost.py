@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from bench.prices import price
+from bench.scale import MONTH_DAYS, RECORDED, SIZES, bill
 from bench.telemetry import broker_metrics_bytes_a_month
 from infra.components.messaging import STAGE_QUEUES
 from infra.components.private_access import ZONES
@@ -15,6 +17,7 @@ from infra.config import Stack, read_stack_file
 REPOSITORY = Path(__file__).parents[1]
 MONTH_SECONDS = 730 * 3600
 _QUERY_RULES, _METRIC_RULES = 9, 5  # three interfaces that expect traffic, and the hub's own
+OTHER_FUNCTIONS = 7  # that scale by themselves beside the stages: three dead-letter queues, four timers
 
 
 class Line(NamedTuple):
@@ -53,10 +56,13 @@ def _broker(stack: Stack) -> Iterator[Line]:
 
 
 def _functions(stack: Stack) -> Iterator[Line]:
-    ready = stack.functions.always_ready_ingest + stack.functions.always_ready_stages * len(STAGE_QUEUES)
-    gigabytes = stack.functions.memory_mb / 1024
-    dollars = ready * gigabytes * MONTH_SECONDS * price("functions.ready_gb_second")
-    yield Line("functions that are ready", dollars, f"{ready} instances of {stack.functions.memory_mb} MB")
+    scale, in_zones = stack.functions, stack.zone_redundant
+    asked = [scale.always_ready_ingest, *[scale.always_ready_stages] * len(STAGE_QUEUES), *[0] * OTHER_FUNCTIONS]
+    # In zones Azure keeps two of each ready and bills them, asked or not ("Reliability in Azure Functions").
+    ready = sum(max(count, 2 if in_zones else 0) for count in asked)
+    dollars = ready * scale.memory_mb / 1024 * MONTH_SECONDS * price("functions.ready_gb_second")
+    why = ": two of each function, by `zoneRedundant`" if in_zones else ""
+    yield Line("functions that are ready", dollars, f"{ready} instances of {scale.memory_mb} MB{why}")
 
 
 def _network(stack: Stack) -> Iterator[Line]:
@@ -106,5 +112,27 @@ def table() -> str:
     return "\n".join(rows)
 
 
+def region_table() -> str:
+    """Return what a region pays, as hubs side by side, as a table in Markdown: stacks of both kinds, and their fees."""
+    region = SIZES[-1]
+    kinds = {name: stack_of(name) for name in ("test", "prod")}
+    stacks = [region.hubs * sum(line.dollars for line in fixed_costs(stack)) for stack in kinds.values()]
+    sizes = [replace(region, memory_mb=stack.functions.memory_mb) for stack in kinds.values()]
+    fees = [bill(size, RECORDED).total for size in sizes]
+    millions = region.messages_a_day * MONTH_DAYS / 1e6
+    head = " | ".join(f"{region.hubs} as `{name}` is" for name in kinds)
+    return "\n".join(
+        [
+            f"| a month, in US dollars | {head} |",
+            "|---|---:|---:|",
+            f"| {region.hubs} stacks | {stacks[0]:,.0f} | {stacks[1]:,.0f} |",
+            f"| fees, with their memory | {fees[0]:,.0f} | {fees[1]:,.0f} |",
+            "| **for a million messages** | "
+            + " | ".join(f"**{(one + fee) / millions:,.2f}**" for one, fee in zip(stacks, fees, strict=True))
+            + " |",
+        ]
+    )
+
+
 if __name__ == "__main__":
-    print(table())
+    print(f"{table()}\n\n{region_table()}")

@@ -61,8 +61,13 @@ def _is_network(text: str) -> str:
     return text
 
 
+def is_service_tag(text: str) -> bool:
+    """Return whether an address is a name of Azure's for many: ``Storage.westeurope``."""
+    return _SERVICE_TAG.match(text) is not None
+
+
 def _is_elsewhere(text: str) -> str:
-    if _SERVICE_TAG.match(text):
+    if is_service_tag(text):
         if text in ("AzureCloud", "Internet", "VirtualNetwork"):
             raise ValueError("is everywhere")
     elif IPv4Network(text).prefixlen < 8:
@@ -135,6 +140,7 @@ class Gateway:
     Attributes:
         partner_certificates: By interface: who sends to it must show one of these certificates too.
         partner_authorities: Who issued them, as PEM, where that is none of the public authorities.
+        partner_certificates_pinned: The thumbprint and the dates alone decide, whoever issued it.
     """
 
     publisher_name: Text
@@ -143,6 +149,7 @@ class Gateway:
     units: Annotated[int, Field(ge=1, le=10)] = 1
     partner_certificates: dict[str, Thumbprints] = field(default_factory=dict)
     partner_authorities: tuple[Pem, ...] = ()
+    partner_certificates_pinned: bool = False
     deprecations: dict[Literal["fhir", "hub"], Deprecation] = field(default_factory=dict)
 
 
@@ -239,8 +246,12 @@ class Stack:
             (self.geo_location == self.location, "geoLocation is the location itself"),
             (self._is_crowded(), f"relay.listenerImage: one replica holds {LISTENERS_IN_REPLICA} connectors at most"),
             (
-                tier == "Consumption" and bool(self.gateway.partner_authorities),
-                "gateway.partnerAuthorities: Consumption knows public authorities only",
+                tier != "Developer" and bool(self.gateway.partner_authorities),
+                f"gateway.partnerAuthorities: {tier} knows public authorities only",
+            ),
+            (
+                self.zone_redundant and not self.private and self.relay.listener_image is not None,
+                "zoneRedundant: a listener stands in zones only in a network: it needs private: true",
             ),
             (self.fhir.managed == (self.fhir.url is not None), "fhir needs either managed: true or an url"),
         )  # fmt: skip

@@ -40,12 +40,14 @@ class Occasion:
     Attributes:
         code: Digest of the code; another one sends it.
         month: Where a new budget begins.
+        gateway_has_endpoint: Whether callers can reach it privately already, so that it can be closed.
     """
 
     subscription: str
     tenant: str
     code: str
     month: str
+    gateway_has_endpoint: bool = False
 
 
 class Hub:
@@ -78,7 +80,8 @@ class Hub:
             may_use = self.grants.give(
                 role_grants.WITH_OWN_KEY, {"encryption": owner.principal_id}, {"vault": self.vault.vault.id}
             )
-            self.encryption = Encryption(self.vault.vault, owner, [*self.vault.keys, *may_use])
+            spread = self._act("let-roles-spread", {"of": owner.principal_id}, may_use, name="encryption-roles")
+            self.encryption = Encryption(self.vault.vault, owner, [*self.vault.keys, spread])
 
     def _declare_data(self) -> None:
         """Everything a message passes through or rests in."""
@@ -116,6 +119,7 @@ class Hub:
             hub_url=self.app.url,
             insights=self.observability.insights,
             subnet=self._subnet("gateway"),
+            is_closed=not self.stack.gateway_public and self.occasion.gateway_has_endpoint,
         )
         self.listener_identity = self._identity("listener") if self.stack.relay.listener_image else None
         self.app.admit([self.gateway.principal])
@@ -169,7 +173,7 @@ class Hub:
         }
 
     def _declare_private_access(self) -> list[pulumi.Resource]:
-        """Return the endpoints, and their names: none in a stack that is not private."""
+        """Return the endpoints, their names, and the closed door: none in a stack that is not private."""
         if self.network is None:
             return []
         targets = [
@@ -184,10 +188,11 @@ class Hub:
         ]
         if self.fhir is not None:
             targets.append(Target("fhir", self.fhir.workspace, "healthcareworkspace"))
-        access = PrivateAccess(self.place, self.network, targets)
+        access = PrivateAccess(self.place, self.network, targets, [self.app.app, self.gateway.service])
+        doors = [*access.endpoints.values(), *access.names]
         if not self.stack.gateway_public:
-            self._act("close-door", {"service_id": self.gateway.service.id}, [access.endpoints["gateway"]])
-        return [*access.endpoints.values(), *access.names]
+            return [*doors, self._act("close-door", {"service_id": self.gateway.service.id}, doors)]
+        return doors
 
     def _bring_to_life(self, ready: list[pulumi.Resource], doors: list[pulumi.Resource]) -> None:
         """Send the code once everything it needs is there; then let callers in."""
@@ -199,11 +204,12 @@ class Hub:
         made = self._act("make-access-key", access, [alive])
         key_url = pulumi.Output.concat(self.vault.url, "secrets/", ACCESS_KEY)
         may_read = self.grants.give(role_grants.WITH_ACCESS_KEY, self._principals(), self._scopes(), [made])
-        named = self.gateway.read_key(key_url, may_read)
-        self.gateway.guard(named)
-        Apis(self.place, self.gateway, self.interfaces, self._connector_principals(), [named])
-        self.events.deliver(self.messaging.events, self.storage.data, ready)
-        self._listen(ready)
+        spread = self._act("let-roles-spread", {"of": self.gateway.principal}, may_read, name="gateway-roles")
+        guarded = self.gateway.guard(self.gateway.read_key(key_url, [spread]))
+        Apis(self.place, self.gateway, self.interfaces, self._connector_principals(), [guarded])
+        # Both need roles that were given long ago by now, and the listener's environment joins the network.
+        self.events.deliver(self.messaging.events, self.storage.data, [*ready, alive])
+        self._listen([*ready, alive])
 
     def _connector_principals(self) -> list[pulumi.Input[str]]:
         """Return who sends for connectors: they themselves over HTTPS, and the listener for what comes by Relay."""
@@ -232,14 +238,14 @@ class Hub:
             "topic": self.events.topic,
             "vault": self.vault.vault,
             "relay": self.relay.namespace,
-            "gateway": self.gateway.service,
             "hub": self.app.app,
         }
+        if self.gateway.tier.has_logs:
+            watched["gateway"] = self.gateway.service
         if self.fhir is not None:
             watched["fhir"] = self.fhir.service
         for name, resource in watched.items():
-            has_logs = name != "gateway" or self.gateway.tier.has_logs
-            self.observability.diagnose(name, resource, has_logs=has_logs, has_metrics=name == "broker" or not has_logs)
+            self.observability.diagnose(name, resource, has_metrics=name == "broker")
         alerts = Alerts(self.place, self.observability)
         events = [event_queue(name) for name in self.messaging.events]
         alerts.watch_broker(self.messaging.namespace, list(self.messaging.stages), events)
@@ -262,9 +268,14 @@ class Hub:
         return self.network.subnets[name] if self.network else None
 
     def _act(
-        self, action: str, props: Mapping[str, pulumi.Input[str]], after: list[pulumi.Resource], revision: str = "1"
+        self,
+        action: str,
+        props: Mapping[str, pulumi.Input[str]],
+        after: list[pulumi.Resource],
+        revision: str = "1",
+        name: str = "",
     ) -> Action:
-        return Action(action, action, revision, props, pulumi.ResourceOptions(depends_on=after))
+        return Action(name or action, action, revision, props, pulumi.ResourceOptions(depends_on=after))
 
 
 def interfaces_of(registry: Registry) -> list[Interface]:

@@ -9,10 +9,12 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 from pulumi_azure_native import authorization
 
+from infra.components.api_gateway import has_endpoint
 from infra.config import of_project, read_stack
 from infra.deployment.package import code_digest
 from infra.deployment.resources import REPOSITORY
 from infra.hub import Hub, Occasion, refuse_shut_in, refuse_strangers
+from infra.names import Names
 from shared.message.errors.base import IntegrationError
 from shared.registry import load_registry
 
@@ -33,6 +35,7 @@ def main() -> None:
         tenant=client.tenant_id,
         code=code_digest(REPOSITORY),
         month=_first_of_month(datetime.now(UTC).date()),
+        gateway_has_endpoint=not stack.gateway_public and has_endpoint(Names(stack.prefix, stack.stage)),
     )
     hub = Hub(stack, registry, occasion)
     pulumi.export("gateway", hub.gateway.service.gateway_url)

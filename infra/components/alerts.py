@@ -169,6 +169,8 @@ class Alerts(pulumi.ComponentResource):
             criteria=monitor.ScheduledQueryRuleCriteriaArgs(all_of=[condition]),
             actions=monitor.ActionsArgs(action_groups=[self.group.id]),
             auto_mitigate=True,
+            # A new workspace has no table until something is written into it, and the rule would be refused.
+            skip_query_validation=True,
             tags=self._place.tags,
             opts=child(self),
         )

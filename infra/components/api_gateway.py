@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 
 import pulumi
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 from pulumi_azure_native import apimanagement, applicationinsights
 
+from infra.deployment.resources import Action
 from infra.gateway.policies import global_policy
 from infra.gateway.tiers import TIERS
+from infra.names import Names
 from infra.place import Place, child
 
 BACKEND, ACCESS_KEY = "hub", "hub-access"
+_OWN_LOG = "azuremonitor"  # the word Azure has for the log of a gateway's own calls
 
 
 class ApiGateway(pulumi.ComponentResource):
@@ -29,12 +33,14 @@ class ApiGateway(pulumi.ComponentResource):
         hub_url: pulumi.Input[str],
         insights: applicationinsights.Component,
         subnet: pulumi.Input[str] | None,
+        is_closed: bool = False,
     ) -> None:
         super().__init__("caduceus:ApiGateway", "api-gateway")
         self._place = place
         self.tier = TIERS[place.stack.gateway.tier]
-        self.service = self._service(subnet)
+        self.service = self._service(subnet, is_closed=is_closed)
         self.backend = self._backend(hub_url)
+        self._prepared = self._prepare()
         self._log(insights)
         self.register_outputs({})
 
@@ -66,10 +72,10 @@ class ApiGateway(pulumi.ComponentResource):
             policy_id="policy",
             format="rawxml",
             value=global_policy(),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[after, self._prepared]),
         )
 
-    def _service(self, subnet: pulumi.Input[str] | None) -> apimanagement.ApiManagementService:
+    def _service(self, subnet: pulumi.Input[str] | None, *, is_closed: bool) -> apimanagement.ApiManagementService:
         place, gateway = self._place, self._place.stack.gateway
         is_consumption = gateway.tier == "Consumption"
         asks = bool(gateway.partner_certificates)
@@ -92,14 +98,11 @@ class ApiGateway(pulumi.ComponentResource):
             virtual_network_configuration=apimanagement.VirtualNetworkConfigurationArgs(subnet_resource_id=subnet)
             if subnet is not None
             else None,
-            # Azure refuses to create it closed. `close_door` does it once its private endpoint is there.
-            public_network_access="Enabled",
+            # Azure refuses to create it closed. `close_door` does it once its private endpoint is there; from then on
+            # it is declared closed, for Pulumi writes a service whole, whatever is changed in it.
+            public_network_access="Disabled" if is_closed else "Enabled",
             tags=place.tags,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=place.stack.protect,
-                ignore_changes=[] if place.stack.gateway_public else ["publicNetworkAccess"],
-            ),
+            opts=child(self, protect=place.stack.protect),
         )
 
     def _backend(self, hub_url: pulumi.Input[str]) -> apimanagement.Backend:
@@ -126,6 +129,10 @@ class ApiGateway(pulumi.ComponentResource):
             opts=child(self),
         )
 
+    def _prepare(self) -> Action:
+        props = {"service_id": self.service.id, "log": _OWN_LOG if self.tier.has_logs else ""}
+        return Action("prepare-gateway", "prepare-gateway", "1", props, child(self))
+
     def _log(self, insights: applicationinsights.Component) -> None:
         """Log calls by operation: no body, no header, no query, no address of a caller.
 
@@ -141,26 +148,48 @@ class ApiGateway(pulumi.ComponentResource):
             credentials={"connectionString": insights.connection_string, "identityClientId": "SystemAssigned"},
             opts=child(self),
         )
+        # How calls are named and joined is for Application Insights alone: Azure refuses it for the other log.
+        named = {"operation_name_format": "Name", "http_correlation_protocol": "W3C"}
+        self._diagnose("applicationinsights", logger.id, 0 if self.tier.has_logs else 100, named)
+        if self.tier.has_logs:
+            self._diagnose(_OWN_LOG, pulumi.Output.concat(self.service.id, "/loggers/", _OWN_LOG), 100, {})
+
+    def _diagnose(
+        self, name: str, logger: pulumi.Input[str], percentage: float, named: Mapping[str, pulumi.Input[str]]
+    ) -> None:
         silent = apimanagement.PipelineDiagnosticSettingsArgs(request=_nothing_of(), response=_nothing_of())
-        for name in ("applicationinsights", *(["azuremonitor"] if self.tier.has_logs else [])):
-            apimanagement.Diagnostic(
-                f"logs-{name}",
-                resource_group_name=self._place.group,
-                service_name=self.service.name,
-                diagnostic_id=name,
-                logger_id=logger.id if name == "applicationinsights" else _built_in(self.service, "azuremonitor"),
-                always_log="allErrors",
-                log_client_ip=False,
-                verbosity="error",
-                operation_name_format="Name",
-                http_correlation_protocol="W3C",
-                sampling=apimanagement.SamplingSettingsArgs(
-                    sampling_type="fixed", percentage=100 if name == "azuremonitor" or not self.tier.has_logs else 0
-                ),
-                frontend=silent,
-                backend=silent,
-                opts=child(self),
-            )
+        apimanagement.Diagnostic(
+            f"logs-{name}",
+            resource_group_name=self._place.group,
+            service_name=self.service.name,
+            diagnostic_id=name,
+            logger_id=logger,
+            always_log="allErrors",
+            log_client_ip=False,
+            verbosity="error",
+            sampling=apimanagement.SamplingSettingsArgs(sampling_type="fixed", percentage=percentage),
+            frontend=silent,
+            backend=silent,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._prepared]),
+            **named,
+        )
+
+
+def has_endpoint(names: Names) -> bool:
+    """Return whether the gateway is there and can be reached privately.
+
+    Raises:
+        Exception: Azure did not say. To take that for a no would open a gateway that is closed.
+    """
+    try:
+        found = apimanagement.get_api_management_service(
+            resource_group_name=names.of("rg"), service_name=names.of("apim")
+        )
+    except Exception as error:  # Pulumi has no class for it; the service's code is in the text
+        if "NotFound" not in str(error):
+            raise
+        return False
+    return bool(found.private_endpoint_connections)
 
 
 def _asking(place: Place) -> apimanagement.HostnameConfigurationArgs:
@@ -195,7 +224,3 @@ def _nothing_of() -> apimanagement.HttpMessageDiagnosticArgs:
         headers=[],
         data_masking=apimanagement.DataMaskingArgs(headers=[hidden], query_params=[hidden]),
     )
-
-
-def _built_in(service: apimanagement.ApiManagementService, logger: str) -> pulumi.Output[str]:
-    return pulumi.Output.concat(service.id, "/loggers/", logger)

@@ -44,7 +44,8 @@ class Apis(pulumi.ComponentResource):
         self._place, self._gateway, self._after = place, gateway, after
         entra, config = place.stack.entra, place.stack.gateway
         for one in interfaces:
-            policy = ingest_policy(entra, one.id, config.partner_certificates.get(one.id, ()))
+            thumbprints = config.partner_certificates.get(one.id, ())
+            policy = ingest_policy(entra, one.id, thumbprints, is_pinned=config.partner_certificates_pinned)
             api = self._api(f"ingest-{_id(one.id)}", one.title, f"ingest/{one.id}", [INGEST], policy)
             self._product(f"partner-{_id(one.id)}", one.title, api, *calls_allowed(one), is_approved_by_hand=True)
         if connectors:
@@ -92,7 +93,7 @@ class Apis(pulumi.ComponentResource):
                 header="Ocp-Apim-Subscription-Key",
                 query="subscription-key-in-header-only",  # a key in an URL ends in logs
             ),
-            opts=child(self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._gateway.backend, *self._after]),
         )
         for operation in operations:
             self._operation(name, api, operation)
@@ -104,7 +105,7 @@ class Apis(pulumi.ComponentResource):
             policy_id="policy",
             format="rawxml",
             value=policy,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._gateway.backend, *self._after]),
+            opts=child(self),
         )
         return api
 

@@ -94,7 +94,7 @@ class FunctionApp(pulumi.ComponentResource):
                         open_id_issuer=f"https://login.microsoftonline.com/{entra.tenant_id}/v2.0",
                     ),
                     validation=web.AzureActiveDirectoryValidationArgs(
-                        allowed_audiences=[entra.audience],
+                        allowed_audiences=[entra.client_id, entra.audience],  # as in a v2.0 and a v1.0 token
                         default_authorization_policy=web.DefaultAuthorizationPolicyArgs(
                             allowed_principals=web.AllowedPrincipalsArgs(identities=list(principals))
                         ),

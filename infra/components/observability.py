@@ -44,9 +44,7 @@ class Observability(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def diagnose(
-        self, name: str, resource: pulumi.CustomResource, *, has_logs: bool = True, has_metrics: bool = False
-    ) -> None:
+    def diagnose(self, name: str, resource: pulumi.CustomResource, *, has_metrics: bool = False) -> None:
         """Send what a service logs to the workspace; its metrics where a page reads them there, for each is paid.
 
         Azure keeps metrics for three months by itself.
@@ -57,7 +55,7 @@ class Observability(pulumi.ComponentResource):
             name="to-workspace",
             workspace_id=self.workspace.id,
             log_analytics_destination_type="Dedicated",
-            logs=[monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)] if has_logs else [],
+            logs=[monitor.DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)],
             metrics=[monitor.DiagnosticsMetricSettingsArgs(category="AllMetrics", enabled=True)] if has_metrics else [],
             opts=child(self),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pulumi_azure_native import network
 
 from infra.components.security_rule import ENDPOINT_PORTS, security_rule
-from infra.config import Stack
+from infra.config import Stack, is_service_tag
 
 _HTTPS = ("443",)
 _FIRST, _STEP, _LAST = 200, 10, 4000
@@ -60,8 +60,14 @@ def rules_of(stack: Stack, subnet: str, addresses: str, endpoints: str) -> list[
 
 def _destinations(stack: Stack) -> Iterator[Opening]:
     for name, one in sorted(stack.outbound.items()):
-        if one.addresses:
-            yield Opening(f"to-{name}", one.addresses, tuple(map(str, one.ports)))
+        ports = tuple(map(str, one.ports))
+        networks = tuple(address for address in one.addresses if not is_service_tag(address))
+        if networks:
+            yield Opening(f"to-{name}", networks, ports)
+        # A rule has a list of networks, or one tag: Azure refuses a tag in a list.
+        for tag in one.addresses:
+            if is_service_tag(tag):
+                yield Opening(f"to-{name}-{tag}", (tag,), ports)
 
 
 def _containers(stack: Stack) -> Iterator[Opening]:

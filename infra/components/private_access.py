@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -37,14 +37,25 @@ class Target:
 
 
 class PrivateAccess(pulumi.ComponentResource):
-    """Endpoints, zones, and the entries that make a service's public name lead to its private address."""
+    """Endpoints, zones, and the entries that make a service's public name lead to its private address.
+
+    One after the other: an account takes one change at a time ("StorageAccountOperationInProgress"), and so does a
+    network ("RetryableError"); of several at once, some fail in most runs (hashicorp/terraform-provider-azurerm#21293).
+    """
 
     endpoints: dict[str, network.PrivateEndpoint]
     names: list[pulumi.Resource]
 
-    def __init__(self, place: Place, where: Network, targets: Iterable[Target]) -> None:
+    def __init__(
+        self, place: Place, where: Network, targets: Iterable[Target], after: Sequence[pulumi.Resource]
+    ) -> None:
+        """Declare them.
+
+        Args:
+            after: What joins the network, too, and must have done so.
+        """
         super().__init__("caduceus:PrivateAccess", "private-access")
-        self._place, self._where = place, where
+        self._place, self._where, self._ahead = place, where, list(after)
         self.names = []
         self._zones: dict[str, privatedns.PrivateZone] = {}
         self.endpoints = {target.name: self._endpoint(target) for target in targets}
@@ -64,7 +75,7 @@ class PrivateAccess(pulumi.ComponentResource):
                 )
             ],
             tags=place.tags,
-            opts=child(self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._ahead),
         )
         group = network.PrivateDnsZoneGroup(
             f"names-{target.name}",
@@ -78,6 +89,7 @@ class PrivateAccess(pulumi.ComponentResource):
             opts=child(self),
         )
         self.names.append(group)
+        self._ahead = [group]
         return endpoint
 
     def _zone(self, name: str) -> privatedns.PrivateZone:

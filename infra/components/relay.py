@@ -94,7 +94,7 @@ class Listener(pulumi.ComponentResource):
             workload_profiles=[{"name": "Consumption", "workload_profile_type": "Consumption"}],
             zone_redundant=stack.zone_redundant,
             tags=place.tags,
-            opts=child(self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )
         observability.diagnose("listener", self.environment)
         replicas = stack.relay.listener_replicas

@@ -37,7 +37,7 @@ class Grant:
 
     @property
     def name(self) -> str:
-        """Name of the resource in Pulumi; Azure's own name is derived from it and never changes."""
+        """Name of the resource in Pulumi; Azure's own name is derived from it."""
         return f"{self.identity} as {self.role} of {self.scope}"
 
 
@@ -118,12 +118,16 @@ class RoleGrants(pulumi.ComponentResource):
         self, grant: Grant, principal: pulumi.Input[str], scope: pulumi.Input[str], after: list[pulumi.Resource]
     ) -> authorization.RoleAssignment:
         where = pulumi.Output.from_input(scope)
+        # Whose it is, is part of the name: Azure refuses to hand an assignment on to an identity that was made anew.
+        named_by = pulumi.Output.all(where, principal)
         return authorization.RoleAssignment(
             grant.name,
             scope=where,
             principal_id=principal,
             principal_type="ServicePrincipal",
             role_definition_id=f"{self._definitions}/{ROLES[grant.role]}",
-            role_assignment_name=where.apply(lambda at: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{at}#{grant.name}"))),
+            role_assignment_name=named_by.apply(
+                lambda by: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{by[0]}#{grant.name}#{by[1]}"))
+            ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,9 @@ from shared.message.errors.configuration import DeploymentFailed
 SECRETS_VERSION = "api-version=2023-07-01"  # Microsoft.KeyVault
 SITES_VERSION = "api-version=2024-04-01"  # Microsoft.Web
 GATEWAY_VERSION = "api-version=2024-05-01"  # Microsoft.ApiManagement
+
+# "Role assignments can take up to 10 minutes" (Microsoft Learn, "Troubleshoot Azure RBAC"); most are heeded after two.
+ROLES_SPREAD_SECONDS = 300
 
 HUB_KEY, HUB_KEY_BYTES = "hub-key", 32  # as `shared.adapters.local.secrets` makes it on a laptop
 
@@ -49,11 +53,30 @@ def make_access_key(props: Mapping[str, Any]) -> None:
     _put_secret(azure, path, made["properties"]["value"], "a key of the Function App")
 
 
+def prepare_gateway(props: Mapping[str, Any]) -> None:
+    """Bring a new gateway into the one form that Pulumi takes for new.
+
+    Azure gives it a policy for all, whose text changes with time; azure-native creates one only where it finds none, or
+    the very text it knows. The log of the gateway's own calls may be there already or not, by tier and age.
+    """
+    azure, service = _management(props), props["service_id"]
+    if props["log"]:
+        log = {"properties": {"loggerType": "azureMonitor", "isBuffered": True}}
+        if azure.ask("PUT", f"{service}/loggers/{props['log']}?{GATEWAY_VERSION}", log) is None:
+            raise DeploymentFailed("the gateway is not there")
+    azure.ask("DELETE", f"{service}/policies/policy?{GATEWAY_VERSION}", headers={"If-Match": "*"})
+
+
 def close_door(props: Mapping[str, Any]) -> None:
     """Close the gateway's public address; Azure lets nobody create it closed."""
     path = f"{props['service_id']}?{GATEWAY_VERSION}"
     if _management(props).ask("PATCH", path, {"properties": {"publicNetworkAccess": "Disabled"}}) is None:
         raise DeploymentFailed("the gateway is not there")
+
+
+def let_roles_spread(_props: Mapping[str, Any]) -> None:
+    """Wait for roles that were just given: Azure lists them at once, heeds them later, and never says when."""
+    time.sleep(ROLES_SPREAD_SECONDS)
 
 
 def _management(props: Mapping[str, Any]) -> Azure:
@@ -70,5 +93,7 @@ ACTIONS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
     "send-code": send_hub_code,
     "make-hub-key": make_hub_key,
     "make-access-key": make_access_key,
+    "prepare-gateway": prepare_gateway,
     "close-door": close_door,
+    "let-roles-spread": let_roles_spread,
 }

@@ -45,13 +45,13 @@ class Azure:
         except AzureError as error:
             raise DeploymentFailed(f"{method} {path.partition('?')[0]}: {type(error).__name__}") from None
 
-    def ask(self, method: str, path: str, body: object = None) -> Any:
+    def ask(self, method: str, path: str, body: object = None, **options: Any) -> Any:
         """Return the JSON of the answer, None for 404.
 
         Raises:
             DeploymentFailed: the status is another one above 299.
         """
-        answer = self.call(method, path, body)
+        answer = self.call(method, path, body, **options)
         if answer.status_code == 404:
             return None
         if answer.status_code >= 300:

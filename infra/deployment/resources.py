@@ -26,7 +26,7 @@ class Action(Resource, module="caduceus", name="Action"):
         props: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        inputs = {**props, "revision": revision, "repository": str(REPOSITORY)}
+        inputs = {**props, "action": action, "revision": revision, "repository": str(REPOSITORY)}
         super().__init__(provider_of(action), name, inputs, opts)
 
 

@@ -27,13 +27,18 @@ def global_policy() -> str:
     return _fill("global", limit_bytes=BODY_LIMIT_BYTES)
 
 
-def ingest_policy(entra: Entra, interface: str, thumbprints: Sequence[str]) -> str:
-    """Return what a sender of one interface must show; with thumbprints, one of these certificates too."""
+def ingest_policy(entra: Entra, interface: str, thumbprints: Sequence[str], *, is_pinned: bool = False) -> str:
+    """Return what a sender of one interface must show; with thumbprints, one of these certificates too.
+
+    Args:
+        is_pinned: Whoever issued it: the gateway cannot be told of the authority, so it does not ask who it was.
+    """
+    is_chained = "false" if is_pinned else "true"
     identities = "\n".join(f'        <identity thumbprint="{_text(one.upper())}" />' for one in thumbprints)
     return _fill(
         "ingest",
         interface=_text(interface),
-        mutual_tls=_fill("mutual_tls", identities=identities) if thumbprints else "",
+        mutual_tls=_fill("mutual_tls", identities=identities, is_chained=is_chained) if thumbprints else "",
         sign_in=_sign_in(entra, "roles", ["Hub.Ingest"]),
         backend=_backend(entra),
     )
@@ -78,7 +83,8 @@ def _sign_in(entra: Entra, claim: str, values: Sequence[str]) -> str:
     """Return the check of a token; the gateway wants at least one claim named."""
     listed = "\n".join(f"          <value>{_text(value)}</value>" for value in values)
     claims = _CLAIM.format(name=claim, values=listed)
-    return _fill("sign_in", tenant_id=_text(entra.tenant_id), audience=_text(entra.audience), claims=claims)
+    application = {"client_id": _text(entra.client_id), "audience": _text(entra.audience)}
+    return _fill("sign_in", tenant_id=_text(entra.tenant_id), **application, claims=claims)
 
 
 def _backend(entra: Entra) -> str:

@@ -17,7 +17,7 @@ class Tier:
         has_logs: It writes resource logs; Consumption has Application Insights only.
         has_network: It can reach into a virtual network and have a private endpoint.
         asks_by_host: Whether a host name asks for certificates; else the whole service does, of every caller.
-        has_authorities: It can be told of authorities that are not public.
+        has_authorities: It can be told of authorities that are not public: the classic tiers alone.
     """
 
     has_cache: bool
@@ -28,11 +28,11 @@ class Tier:
     has_authorities: bool
 
 
-_PAID = {"has_cache": True, "has_breaker": True, "has_logs": True, "asks_by_host": True, "has_authorities": True}
+_PAID = {"has_cache": True, "has_breaker": True, "has_logs": True, "asks_by_host": True}
 
 TIERS: dict[GatewayTier, Tier] = {
-    "Consumption": Tier(**dict.fromkeys(_PAID, False), has_network=False),
-    "Developer": Tier(**_PAID, has_network=False),
-    "StandardV2": Tier(**_PAID, has_network=True),
-    "PremiumV2": Tier(**_PAID, has_network=True),
+    "Consumption": Tier(**dict.fromkeys(_PAID, False), has_network=False, has_authorities=False),
+    "Developer": Tier(**_PAID, has_network=False, has_authorities=True),
+    "StandardV2": Tier(**_PAID, has_network=True, has_authorities=False),
+    "PremiumV2": Tier(**_PAID, has_network=True, has_authorities=False),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.components.network import SUBNETS
 from infra.components.private_access import ZONES
+from infra.config import is_service_tag
 from infra.policy.rule import Finding, Resources, Rule, at, where
 
 # Where each service says whether it has a public address. The Relay is meant to have one; the gateway is closed later.
@@ -94,6 +95,8 @@ def _gaps(rules: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         to = {rule.get("destinationAddressPrefix"), *rule.get("destinationAddressPrefixes", ())}
         if rule["access"] == "Allow" and to & _EVERYWHERE:
             yield f"{rule['name']} lets everything leave"
+        if any(map(is_service_tag, rule.get("destinationAddressPrefixes", ()))):
+            yield f"{rule['name']} has a service tag in a list: Azure refuses it"
     last = outbound[-1] if outbound else {}
     everything = ("access", "protocol", "sourceAddressPrefix", "destinationAddressPrefix", "destinationPortRange")
     if [last.get(key) for key in everything] != ["Deny", "*", "*", "*", "*"]:

@@ -81,6 +81,10 @@ def _fits_tier(resources: Resources) -> Iterator[Finding]:
         for one in resources.of("apimanagement:Backend"):
             if one.inputs.get("circuitBreaker") and not tier.has_breaker:
                 yield one.name, "this tier has no circuit breaker"
+        for one in resources.of("apimanagement:Diagnostic"):
+            if one.inputs["diagnosticId"] != "applicationinsights":
+                for key in sorted({"operationNameFormat", "httpCorrelationProtocol"} & set(one.inputs)):
+                    yield one.name, f"{key} is for Application Insights alone"
 
 
 def _limited(resources: Resources) -> Iterator[Finding]:

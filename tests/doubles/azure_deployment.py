@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,17 +55,19 @@ class AzureDouble:
     packages: list[list[str]] = field(default_factory=list)
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def answer(self, method: str, path: str, body: bytes, token: str, kind: str) -> tuple[int, Any]:
+    def answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
         """Return status and JSON for a call."""
         self.calls.append(f"{method} {path}")
         if path == "/health":
             return _next(self.health), {}
-        if token != f"Bearer {TOKEN}":
+        if headers.get("Authorization") != f"Bearer {TOKEN}":
             return 401, {"error": "sign in"}
         if path.startswith("/api/publish"):
-            return self._publish(path, body, kind)
+            return self._publish(path, body, headers.get("Content-Type", ""))
         if re.fullmatch(r"/api/deployments/[\w-]+", path):
             return 200, {"status": _next(self.statuses)}
+        if method == "DELETE":
+            return self._delete(path.partition("?")[0], headers.get("If-Match"))
         return self._manage(method, path.partition("?")[0], body)
 
     def _publish(self, path: str, body: bytes, kind: str) -> tuple[int, Any]:
@@ -76,6 +78,12 @@ class AzureDouble:
         assert "RemoteBuild=false" in path
         self.packages.append(zipfile.ZipFile(io.BytesIO(body)).namelist())
         return 202, f"deployment-{len(self.packages)}"
+
+    def _delete(self, path: str, match: str | None) -> tuple[int, Any]:
+        """API Management demands ``If-Match``, and a policy that is gone is not found."""
+        if match != "*":
+            return 400, {"error": "ValidationError"}
+        return (200, {}) if self.resources.pop(path, None) is not None else (404, {})
 
     def _manage(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         known = self.resources.get(path)
@@ -102,8 +110,7 @@ def azure_double() -> Iterator[AzureDouble]:
 
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            token, kind = self.headers.get("Authorization", ""), self.headers.get("Content-Type", "")
-            status, answer = double.answer(self.command, self.path, body, token, kind)
+            status, answer = double.answer(self.command, self.path, body, self.headers)
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -111,7 +118,7 @@ def azure_double() -> Iterator[AzureDouble]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_PATCH = _reply  # noqa: N815  # the names http.server looks for
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _reply  # noqa: N815  # the names http.server looks for
 
         def log_message(self, *_: object) -> None:
             pass

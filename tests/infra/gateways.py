@@ -25,15 +25,16 @@ _SENDER = {"hospital_lab": ["0" * 40]}
 
 
 def settings(pems: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the gateway of each tier, as a stack's file has it: ``plain``, then one that ``asks``."""
+    """Yield the gateway of each tier, as a stack's file has it: ``plain``, ``closed``, then one that ``asks``."""
     for tier, can in TIERS.items():
         yield "plain", {"tier": tier}
+        yield "closed", {"tier": tier}
         told = {"partnerAuthorities": list(pems)} if can.has_authorities else {}
         yield "asks", {"tier": tier, "partnerCertificates": _SENDER, **told}
 
 
 def main(files: Sequence[str]) -> NoReturn:
-    """Print what each gateway declares, by tier, then ``plain`` or ``asks``."""
+    """Print what each gateway declares, by tier, then as `settings` says."""
     gc.disable()  # see the recorder
     spare_aliases()
     given = of_project(yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text("utf-8"))["config"])
@@ -43,10 +44,10 @@ def main(files: Sequence[str]) -> NoReturn:
     @pulumi.runtime.test
     def program() -> None:
         insights = applicationinsights.Component("i", resource_group_name="rg", kind="web", application_type="web")
-        for number, (_, gateway) in enumerate(order):
+        for number, (how, gateway) in enumerate(order):
             stack = read_stack("dev", {**given, "prefix": f"try{number}", "gateway": {**given["gateway"], **gateway}})
             place = Place(stack, Names(stack.prefix, "dev"), pulumi.Output.from_input("rg"), {})
-            ApiGateway(place, hub_url="https://hub", insights=insights, subnet=None)
+            ApiGateway(place, hub_url="https://hub", insights=insights, subnet=None, is_closed=how == "closed")
 
     program()
     declared = {one.inputs["serviceName"]: one for one in recorder.declared if one.kind.endswith("ManagementService")}

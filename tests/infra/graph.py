@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,19 @@ STACKS = ("dev", "test", "prod")
 
 @dataclass(frozen=True)
 class Declared:
-    """One resource: its Pulumi type and name, its inputs, and the id Azure would give it."""
+    """One resource.
+
+    Attributes:
+        token: Its Pulumi type.
+        id: What Azure would call it.
+        after: What it waits for: type and name of each, without what these wait for.
+    """
 
     token: str
     name: str
     inputs: Mapping[str, Any]
     id: str
+    after: Sequence[str] = ()
 
     @property
     def kind(self) -> str:
@@ -47,6 +54,18 @@ class Graph:
     def one(self, kind: str, name: str = "") -> Declared:
         """Return the only resource of a type, or the one with a name."""
         [found] = [one for one in self.of(kind) if not name or one.name == name]
+        return found
+
+    def before(self, resource: Declared) -> set[str]:
+        """Return type and name of all that is there before a resource is begun."""
+        waits = {f"{one.kind} {one.name}": one.after for one in self.resources}
+        found: set[str] = set()
+        ahead = list(resource.after)
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found.add(name)
+                ahead += waits.get(name, ())
         return found
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from types import ModuleType
 from typing import Any, NoReturn
@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import pulumi
 import pulumi.resource
 from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
+from pulumi.runtime.mocks import MockMonitor
 
 from infra.config import read_stack_file
 from infra.hub import Hub, Occasion
@@ -49,6 +50,7 @@ def record(name: str) -> list[Declared]:
     """Return what the stack of a file declares."""
     recorder, stack = Recorder(), read_stack_file(REPOSITORY, name)
     pulumi.runtime.set_mocks(recorder, project="caduceus", stack=name, preview=False)
+    waits = _watch_order()
     occasion = Occasion(SUBSCRIPTION, TENANT, "c0de", "2026-01-01T00:00:00Z")
 
     @pulumi.runtime.test
@@ -56,7 +58,29 @@ def record(name: str) -> list[Declared]:
         Hub(stack, load_registry(REPOSITORY / "interfaces", name), occasion)
 
     program()
-    return sorted(recorder.declared, key=lambda one: (one.token, one.name))
+    declared = (replace(one, after=waits[one.token, one.name]) for one in recorder.declared)
+    return sorted(declared, key=lambda one: (one.token, one.name))
+
+
+def _watch_order() -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return what each resource, by type and name, waits for: filled while the program runs.
+
+    The engine is told so with every resource, by its dependencies and its inputs; Pulumi's mocks drop it.
+    """
+    waits: dict[tuple[str, str], tuple[str, ...]] = {}
+    register = MockMonitor.RegisterResource
+
+    def keep(self: MockMonitor, request: Any) -> Any:
+        waits[request.type, request.name] = tuple(sorted(map(_type_and_name, request.dependencies)))
+        return register(self, request)
+
+    MockMonitor.RegisterResource = keep  # type: ignore[method-assign]
+    return waits
+
+
+def _type_and_name(urn: str) -> str:
+    *_, types, name = urn.split("::")
+    return f"{types.rpartition('$')[2].removeprefix('azure-native:')} {name}"
 
 
 def _arm_id(args: MockResourceArgs) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 from infra.deployment import actions
-from infra.deployment.actions import ACTIONS, close_door, make_access_key, make_hub_key
+from infra.deployment.actions import ACTIONS, close_door, make_access_key, make_hub_key, prepare_gateway
 from infra.deployment.resources import provider_of
 from shared.message.errors.configuration import DeploymentFailed
 from tests.doubles.azure_deployment import Credential, azure_double
@@ -59,6 +59,25 @@ def test_another_revision_is_another_key(azure):
     assert secret(azure, "hub-access") != first
 
 
+def test_a_new_gateway_loses_the_policy_that_azure_gave_it(azure):
+    """azure-native creates the policy for all where there is none or a text it knows, and Azure's text is another one
+    each year: `cannot create already existing subresource` (pulumi/pulumi-azure-native#1729)."""
+    azure.resources[f"{GATEWAY}/policies/policy"] = {"properties": {"value": "<policies />"}}
+    props = {"management": azure.url, "service_id": GATEWAY, "log": ""}
+    prepare_gateway(props)
+    prepare_gateway(props)  # nothing to take away is no fault
+    assert f"{GATEWAY}/policies/policy" not in azure.resources
+    assert f"{GATEWAY}/loggers/azuremonitor" not in azure.resources  # Consumption has no log of its own
+
+
+def test_a_new_gateway_has_a_log_of_its_own_whether_azure_made_it_or_not(azure):
+    """Old tiers have it from the start; what a diagnostic refers to must be there."""
+    props = {"management": azure.url, "service_id": GATEWAY, "log": "azuremonitor"}
+    prepare_gateway(props)
+    prepare_gateway(props)
+    assert azure.resources[f"{GATEWAY}/loggers/azuremonitor"]["properties"]["loggerType"] == "azureMonitor"
+
+
 def test_the_door_of_the_gateway_is_closed_and_the_rest_left_as_it_is(azure):
     """A patch, not a put: nothing else of the service may change."""
     azure.resources[GATEWAY] = {"properties": {"publisherName": "Contoso", "publicNetworkAccess": "Enabled"}}
@@ -70,6 +89,14 @@ def test_a_door_that_is_not_there_is_an_error(azure):
     """An open gateway must not count as closed."""
     with pytest.raises(DeploymentFailed, match="the gateway is not there"):
         close_door({"management": azure.url, "service_id": GATEWAY})
+
+
+def test_roles_are_given_time_to_be_heeded(monkeypatch):
+    """Azure says "up to 10 minutes" and offers nothing to ask; what comes next would fail in a stack's first run."""
+    waited: list[float] = []
+    monkeypatch.setattr(actions.time, "sleep", waited.append)
+    ACTIONS["let-roles-spread"]({"of": "somebody"})
+    assert waited == [actions.ROLES_SPREAD_SECONDS]
 
 
 def test_a_key_never_enters_pulumis_state(azure):
@@ -111,7 +138,7 @@ def test_a_provider_runs_in_a_process_that_knows_nothing_of_this_repository(tmp_
 
 def test_every_action_that_is_declared_exists(prod):
     """A word in a file and a function in another."""
-    declared = {one.name for one in prod.resources if one.token.startswith("pulumi-python:dynamic")}
+    declared = {one.inputs["action"] for one in prod.resources if one.token.startswith("pulumi-python:dynamic")}
     assert declared == set(ACTIONS)
 
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from infra.config import of_project, read_stack, read_stack_file
+from infra.gateway.tiers import TIERS
 from infra.hub import refuse_strangers
 from shared.message.errors.configuration import StackInvalid
 from shared.registry import load_registry
@@ -71,6 +72,7 @@ def test_every_fault_is_said_at_once(given):
             "outbound.billing.addresses.0: Expected 4 octets",
         ),
         ({**PRIVATE, "relay": {"listenerImage": IMAGE}}, "pulls from relay.registry alone"),
+        ({"zoneRedundant": True, "relay": {"listenerImage": IMAGE}}, "a listener stands in zones only in a network"),
         ({"customerManagedKeys": True}, "customerManagedKeys needs"),
         ({"geoLocation": "northeurope"}, "geoLocation needs"),
         ({"geoLocation": "westeurope", "serviceBus": {"tier": "Premium"}}, "geoLocation is the location itself"),
@@ -91,11 +93,12 @@ def test_what_cannot_be_together_is_refused(given, changed, said):
         read_stack("dev", {**given, **changed})
 
 
-def test_an_authority_that_is_not_public_needs_a_tier_that_can_be_told_of_it(given, tmp_path):
-    """Microsoft Learn, "API gateway in Azure API Management": CA certificates are in every tier but Consumption."""
+@pytest.mark.parametrize("tier", [tier for tier, can in TIERS.items() if not can.has_authorities])
+def test_an_authority_that_is_not_public_needs_a_tier_that_can_be_told_of_it(given, tmp_path, tier):
+    """CA certificates: not in V2 tiers (MicrosoftDocs/azure-docs#122943) and not on Consumption."""
     pem = Authority(tmp_path).certificate.read_text("utf-8")
-    with pytest.raises(StackInvalid, match="Consumption knows public authorities only"):
-        read_stack("dev", {**given, "gateway": {**GATEWAY, "partnerAuthorities": [pem]}})
+    with pytest.raises(StackInvalid, match=f"{tier} knows public authorities only"):
+        read_stack("dev", {**given, "gateway": {**GATEWAY, "tier": tier, "partnerAuthorities": [pem]}})
     told = read_stack("dev", {**given, "gateway": {**GATEWAY, "tier": "Developer", "partnerAuthorities": [pem]}})
     assert told.gateway.partner_authorities == (pem,)
 

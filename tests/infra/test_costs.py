@@ -13,10 +13,10 @@ from pydantic.alias_generators import to_camel
 from bench import scale
 from bench.prices import prices
 from bench.scale import GOAL, RECORDED, SIZES, Size, bill, envelope, instances, load
-from bench.stack_cost import fixed_costs, stack_of, table
+from bench.stack_cost import OTHER_FUNCTIONS, fixed_costs, region_table, stack_of, table
 from bench.telemetry import CALL, HEARD, LINE, LINE_AGAIN, weight
 from infra import config
-from local.functions import TIMER, load_functions
+from local.functions import HTTP, TIMER, load_functions
 from local.ncrontab import parse_schedule
 from shared.observe.log import log
 from tests.infra.graph import REPOSITORY
@@ -31,7 +31,24 @@ def test_the_pages_have_the_tables_that_the_prices_give():
     assert table() in DEPLOY
     assert scale.cost_table(RECORDED) in SCALE
     assert scale.load_table(RECORDED) in SCALE
+    assert region_table() in SCALE
     assert f"dated {prices()['as_of'].isoformat()}" in DEPLOY
+
+
+def test_what_a_page_says_beside_its_tables_is_what_they_give():
+    """A figure in a sentence goes out of date as one in a table does, and nobody looks there."""
+    stacks = {
+        name: round(sum(line.dollars for line in fixed_costs(stack_of(name)))) for name in ("dev", "test", "prod")
+    }
+    network = bill(SIZES[1], RECORDED)
+    for said in (
+        f"{stacks['dev']}, {stacks['test']:,} or {stacks['prod']:,} dollars for each hub",
+        f"Fees of ${network.total:.0f} beside ${stacks['prod']:,} for the stack",
+        f"Flex Consumption charges ${network.compute:.0f} where one container of a quarter core would do for"
+        f" ${scale.container_compute(SIZES[1], RECORDED):.0f}",
+        f"is met, by little: ${scale.at_fifty(RECORDED):.2f}",
+    ):
+        assert said in SCALE
 
 
 def test_the_readme_has_the_totals():
@@ -53,6 +70,16 @@ def test_what_is_counted_in_the_bill_is_what_is_declared(prod):
     counts = (len(prod.of("network:PrivateEndpoint")), len(prod.of("privatedns:PrivateZone")))
     assert drivers["private endpoints and names"].startswith("{} endpoints, {} zones".format(*counts))
     assert (len(prod.of("monitor:ScheduledQueryRule")), len(prod.of("monitor:MetricAlert"))) == (9, 5)
+
+
+def test_in_zones_two_of_each_function_are_ready_and_paid(prod):
+    """HTTP functions are one group, each other function scales by itself: the three stages, and what is counted here.
+
+    By hand: three for HTTP as the stack asks, two for each of ten others, at 2 GB for 730 hours and 0.000004 a second.
+    """
+    assert sum(one.kind != HTTP for one in FUNCTIONS) == 3 + OTHER_FUNCTIONS
+    [ready] = [line for line in fixed_costs(prod.stack) if line.what == "functions that are ready"]
+    assert ready.dollars == pytest.approx(23 * 2 * 730 * 3600 * 0.000004)
 
 
 def keys_of(model, prefix=""):

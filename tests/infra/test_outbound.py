@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from infra.components.outbound import openings
 from infra.config import of_project, read_stack
 from infra.hub import refuse_shut_in
 from shared.message.errors.configuration import StackInvalid
@@ -62,6 +63,18 @@ def test_the_listener_reaches_what_container_apps_need_and_no_destination(prod):
         ("to-system-images-front", "AzureFrontDoor.FirstParty", "Tcp", "443"),
         ("to-registry", "AzureContainerRegistry", "Tcp", "443"),
         ("to-registry-layers", "Storage.westeurope", "Tcp", "443"),
+    ]
+
+
+def test_a_service_tag_has_a_rule_of_its_own(prod):
+    """Azure takes a list of networks or one tag, and refuses a tag in a list."""
+    given = of_project(yaml.safe_load((REPOSITORY / "Pulumi.prod.yaml").read_text("utf-8"))["config"])
+    both = ["192.0.2.10/32", "AzureFrontDoor.Frontend", "192.0.2.11/32"]
+    stack = read_stack("prod", {**given, "outbound": {"billing": {"addresses": both}}})
+    ways = [(way.name, way.to) for way in openings(stack, "functions", "10.0.0.0/24") if "billing" in way.name]
+    assert ways == [
+        ("to-billing", ("192.0.2.10/32", "192.0.2.11/32")),
+        ("to-billing-AzureFrontDoor.Frontend", ("AzureFrontDoor.Frontend",)),
     ]
 
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from infra import program
 from infra.policy import RULES
 from tests.infra.graph import REPOSITORY, SUBSCRIPTION, TENANT
 
@@ -78,6 +79,31 @@ def test_a_wrong_file_is_one_sentence_and_declares_nothing(config):
     assert done.returncode != 0
     assert "INFRA-001" in done.stderr
     assert "Pulumi.dev.yaml: caduceus:locaton: unknown key" in done.stderr
+
+
+class Declared(Exception):
+    """The hub was put together."""
+
+
+@pytest.mark.parametrize(("stack", "has"), [("prod", True), ("test", False)])
+def test_a_closed_gateway_is_looked_for_before_it_is_declared(monkeypatch, stack, has):
+    """A stack whose callers come privately asks Azure for the gateway's endpoint; one with a public door need not."""
+    written = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text("utf-8"))["config"]
+
+    def put_together(stack, registry, occasion):
+        raise Declared(occasion)
+
+    monkeypatch.setattr(program, "Hub", put_together)
+    monkeypatch.setattr(program, "get_config_env", lambda: written)
+    monkeypatch.setattr(program, "has_endpoint", lambda names: names.of("apim") == "apim-contoso-prod")
+    monkeypatch.setattr(program, "code_digest", lambda repository: "c0de")
+    monkeypatch.setattr(program.pulumi, "get_stack", lambda: stack)
+    client = SimpleNamespace(subscription_id=SUBSCRIPTION, tenant_id=TENANT)
+    monkeypatch.setattr(program.authorization, "get_client_config", lambda: client)
+    with pytest.raises(Declared) as caught:
+        program.main()
+    [occasion] = caught.value.args
+    assert occasion.gateway_has_endpoint is has
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Partners who show a certificate: every tier of the gateway asks for one, in its own way."""
+"""The gateway itself, in every tier: partners who show a certificate, and a door that is closed to the public."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.x509 import load_der_x509_certificate
+from pulumi_azure_native import apimanagement
 
+from infra.components.api_gateway import has_endpoint
 from infra.gateway.tiers import TIERS
+from infra.names import Names
 from tests.connector.certificate_authority import Authority
 from tests.infra.graph import REPOSITORY, Declared, Graph
 from tests.infra.model_check import check
@@ -84,6 +87,47 @@ def test_gateways_that_ask_are_of_their_schema(gateways, validator, dev):  # noq
     assert [one for one in faults if not one[4].startswith("'PremiumV2' is not a documented")] == []
 
 
-def _bytes(certificate):
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_gateway_is_created_open_and_stays_closed_once_it_has_another_door(gateways, tier):
+    """Azure creates none closed, and Pulumi writes a service whole: declared open, each change would open it again."""
+    assert gateways[tier].plain.inputs["publicNetworkAccess"] == "Enabled"
+    assert gateways[tier].closed.inputs["publicNetworkAccess"] == "Disabled"
 
+
+@pytest.mark.parametrize(("endpoints", "has"), [([object()], True), ([], False), (None, False)])
+def test_azure_is_asked_whether_there_is_another_door(monkeypatch, endpoints, has):
+    """The names are those of the stack: nothing else is known before it is declared."""
+    asked = {}
+
+    def get(**names):
+        asked.update(names)
+        return SimpleNamespace(private_endpoint_connections=endpoints)
+
+    monkeypatch.setattr(apimanagement, "get_api_management_service", get)
+    assert has_endpoint(Names("contoso", "prod")) is has
+    assert asked == {"resource_group_name": "rg-contoso-prod", "service_name": "apim-contoso-prod"}
+
+
+def test_a_gateway_that_is_not_there_yet_has_no_door(monkeypatch):
+    """The first run: Azure says 404, for the service or for the whole group."""
+
+    def get(**_):
+        raise Exception('invoke failed: Status=404 Code="ResourceGroupNotFound"')
+
+    monkeypatch.setattr(apimanagement, "get_api_management_service", get)
+    assert has_endpoint(Names("contoso", "prod")) is False
+
+
+def test_an_azure_that_does_not_answer_is_not_taken_for_a_gateway_without_a_door(monkeypatch):
+    """It would be opened by the run that could not look."""
+
+    def get(**_):
+        raise Exception("invoke failed: Status=403 AuthorizationFailed")
+
+    monkeypatch.setattr(apimanagement, "get_api_management_service", get)
+    with pytest.raises(Exception, match="AuthorizationFailed"):
+        has_endpoint(Names("contoso", "prod"))
+
+
+def _bytes(certificate):
     return b64decode(certificate["encodedCertificate"])
