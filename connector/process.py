@@ -23,13 +23,13 @@ from connector.heartbeat import Heartbeat
 from connector.http_listener import HttpListener
 from connector.intake import Intake
 from connector.keys import read_secret
-from connector.link import Link, open_link, relay_tokens
+from connector.link import Link, open_link, open_listener
 from connector.log import log, log_failure
 from connector.mllp_listener import Answerer, MllpListener
 from connector.spool import Spool
 from connector.states import HOLDING, Down
 from connector.status import StatusPage
-from relay import HybridConnection, Listener
+from relay import Listener
 from shared.message.beat import Beat, MirrorState
 from shared.message.beat import Certificate as LapsingCertificate
 from shared.message.errors.base import IntegrationError
@@ -126,7 +126,7 @@ class Connector:
         """
         needs_restart = [
             name
-            for name in ("connector", "spool", "hub", "relay", "deliver", "status", "heartbeat")
+            for name in ("connector", "spool", "proxy", "hub", "relay", "deliver", "status", "heartbeat")
             if getattr(config, name) != getattr(self.config, name)
         ]
         before = {table.name: table for table in self.config.listen}
@@ -229,7 +229,7 @@ class Connector:
         hub = self.config.hub
         if hub is None:
             return
-        link = self._link = self._link or open_link(hub)
+        link = self._link = self._link or open_link(hub, self.config.proxy)
         self._stack.push_async_callback(link.close)
         self._stack.push_async_callback(self._stop_intakes)
         beat = self.config.heartbeat
@@ -256,10 +256,9 @@ class Connector:
         relay = self.config.relay
         if relay is None:
             return
-        place = HybridConnection.parse(relay.url)
         downlink = Downlink(self._down, self.deliverers, self.report, lambda: self.spool.is_full)
-        self.relay = Listener(
-            place, relay_tokens(place, relay.key_name, relay.key), on_request=downlink.handle,
+        self.relay = open_listener(
+            relay, self.config.proxy, on_request=downlink.handle,
             on_error=lambda error: log_failure("relay_error", error), channels=relay.channels,
         )  # fmt: skip
         await self.relay.start()
