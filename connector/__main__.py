@@ -1,4 +1,4 @@
-"""``python -m connector run|check|status|recover|refused --config connector.toml``."""
+"""``python -m connector run|reload|check|status|recover|refused --config connector.toml``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ from shared.message.errors.connector import ConnectorConfigInvalid
 
 # The thread that waits for the disk needs the interpreter for microseconds, and soon: senders wait for it.
 _SWITCH_SECONDS = 0.00005
-_ORDER_LOOKS, _ORDER_LOOK_SECONDS = 40, 0.25  # a running connector looks for orders every two seconds
+_ORDER_SECONDS = 2.0  # a running connector looks for orders so often
+_ORDER_LOOKS, _ORDER_LOOK_SECONDS = 40, 0.25
+_RELOAD = "reload"  # an order in the spool's folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,12 +78,25 @@ async def _run(config: Config, file: Path) -> None:
         loop.add_signal_handler(signal.SIGTERM, stopping.set)
         loop.add_signal_handler(signal.SIGINT, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, reloading.set)
-    reloader = asyncio.create_task(_reload_when(reloading, connector, file))
+    helpers = [
+        asyncio.create_task(_reload_when(reloading, connector, file)),
+        asyncio.create_task(_look_for_orders(reloading, config.connector.folder / _RELOAD)),
+    ]
     try:
         await stopping.wait()
     finally:
-        reloader.cancel()
+        for helper in helpers:
+            helper.cancel()
         await connector.stop()
+
+
+async def _look_for_orders(reloading: asyncio.Event, order: Path) -> None:
+    """Wait for `connector reload`: a file, where there are no signals."""
+    while True:
+        with suppress(OSError):
+            order.unlink()  # noqa: ASYNC240  # of the spool's own folder
+            reloading.set()
+        await asyncio.sleep(_ORDER_SECONDS)
 
 
 async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Path) -> None:
@@ -93,6 +108,20 @@ async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Pat
                 log("needs_restart", file=table)
         except IntegrationError as error:
             log_failure("not_reloaded", error)  # what runs goes on as it is
+
+
+def reload(given: argparse.Namespace) -> int:
+    """Let the running connector read the configuration again; its log says what it took."""
+    order = read_config(given.config).connector.folder / _RELOAD
+    if not order.parent.is_dir():
+        return _no(f"{order.parent} is not there")
+    order.touch(mode=0o600)
+    for _ in range(_ORDER_LOOKS):
+        if not order.exists():
+            return 0
+        time.sleep(_ORDER_LOOK_SECONDS)
+    order.unlink(missing_ok=True)
+    return _no("it does not run, or does not answer")
 
 
 def check(given: argparse.Namespace) -> int:
@@ -184,8 +213,8 @@ def _no(why: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m connector", description="The Caduceus connector")
     parser.add_argument("--version", action="version", version=VERSION)
-    commands = parser.add_subparsers(required=True, metavar="run|check|status|recover|refused")
-    for command in (run, check, status, recover, refused):
+    commands = parser.add_subparsers(required=True, metavar="run|reload|check|status|recover|refused")
+    for command in (run, reload, check, status, recover, refused):
         assert command.__doc__ is not None, "its help"
         one = commands.add_parser(command.__name__, help=command.__doc__.splitlines()[0])
         one.add_argument("--config", type=Path, default=Path("connector.toml"))

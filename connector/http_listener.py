@@ -53,11 +53,6 @@ class HttpListener:
         assert self._runner.server is not None, "set up before the door opens"
         return self._runner.server()
 
-    def renew_certificate(self) -> None:
-        """Read the certificate again, for new connections."""
-        if self.tls is not None and self.table.tls is not None and self.table.tls.certificate is not None:
-            self.tls.load_cert_chain(self.table.tls.certificate, self.table.tls.key)
-
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if not is_allowed(request.remote or "", self.table.allow):
             log("not_allowed", listener=self.table.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -122,6 +123,39 @@ class RelayLink:
     async def close(self) -> None:
         """Close every connection."""
         await self._sender.close()
+
+
+class ReplaceableLink:
+    """A link that another one may take the place of: what is under way ends on the one on which it began."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._under_way: Counter[Link] = Counter()
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> LinkAnswer:
+        link = self._link
+        self._under_way[link] += 1
+        try:
+            return await link.post(path, headers, body)
+        finally:
+            self._under_way[link] -= 1
+            if link is not self._link:
+                await self._let_go(link)
+
+    async def replace(self, link: Link) -> None:
+        """Send everything that begins from now on over another link."""
+        before, self._link = self._link, link
+        await self._let_go(before)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for link in {self._link, *self._under_way}:
+            await link.close()
+
+    async def _let_go(self, link: Link) -> None:
+        if not self._under_way[link]:
+            del self._under_way[link]
+            await link.close()
 
 
 def open_link(table: HubTable, proxy: ProxyTable | None = None) -> Link:

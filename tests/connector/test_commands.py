@@ -65,6 +65,11 @@ async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
             log += await process.stderr.readline()
     assert (await source.ask(admission("M2"))).code == "AA"
     await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
+    said = await asyncio.to_thread(run, "reload", "--config", file)  # as where there are no signals
+    assert said.returncode == 0
+    while log.count(b'"reloaded"') < 2:
+        async with asyncio.timeout(20):
+            log += await process.stderr.readline()
     await source.close()
     process.terminate()
     async with asyncio.timeout(30):
@@ -90,6 +95,7 @@ def test_status_and_recover_without_a_connector_say_so(tmp_path, capsys):
     file, _ = write(tmp_path, 1)
     assert main(["status", "--config", str(file)]) == 1
     assert main(["recover", "--config", str(file)]) == 1
+    assert main(["reload", "--config", str(file)]) == 1
     assert "CONNECTOR-003" in capsys.readouterr().err
 
 
