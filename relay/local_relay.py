@@ -310,14 +310,15 @@ def _host(headers: Mapping[str, str]) -> str:
 
 async def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m relay.local_relay", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="without TLS: any other for tests alone")
     parser.add_argument("--port", type=int, default=9443)
     parser.add_argument("--path", action="append", required=True, help="a hybrid connection; may be repeated")
     parser.add_argument("--key", action="append", required=True, help="NAME=KEY, with every right; may be repeated")
     given = parser.parse_args()
     keys = {name: Key(secret) for name, _, secret in (one.partition("=") for one in given.key)}
     relay = LocalRelay(dict.fromkeys(given.path, True), Access(keys))
-    await relay.start(given.port)
-    print(f"relay on 127.0.0.1:{relay.port}", flush=True)
+    await relay.start(given.port, given.host)
+    print(f"relay on {given.host}:{relay.port}", flush=True)
     await asyncio.Event().wait()
 
 

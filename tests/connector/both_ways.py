@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from tests.connector.conftest import free_port
 from tests.connector.hub import Hub
 from tests.connector.peers import Source, System, admission
 from tests.doubles.tcp_line import TcpLine
+from tests.doubles.two_hosts import TwoHosts
 from tests.doubles.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -36,19 +37,40 @@ async def cut(folder: Path, generator: random.Random, seconds: float = 200.0) ->
     """The one line out is cut under load: first in silence, then with a reset for everybody who tries. Senders hear AA
     all the while; afterwards everything has gone both ways, once and in order."""
     it = BothWays(folder, pause_seconds=0.05)
+
+    def refuse() -> None:
+        it.line.refuse()
+        it.line.thaw()
+
+    return await _cut(it, seconds, it.line.freeze, refuse, lambda: it.line.refuse(False))
+
+
+async def hosts(folder: Path, generator: random.Random, seconds: float = 200.0) -> str:
+    """The same between two hosts: the connector has a network of its own, with one line to its senders and one out."""
+    two = TwoHosts()
+    try:
+        two.start()
+        it = BothWays(folder, pause_seconds=0.05, hosts=two)
+        return await _cut(it, seconds, two.cut, two.refuse, two.mend)
+    finally:
+        two.stop()
+
+
+async def _cut(
+    it: BothWays, seconds: float, silence: Callable[[], None], refuse: Callable[[], None], mend: Callable[[], None]
+) -> str:
     try:
         await it.start()
         async with it.under_load():
             await until(lambda: len(it.hub.control_ids) > 20 and len(it.laboratory.accepted) > 5, 120)
             began, before = time.monotonic(), it.acknowledged
-            it.line.freeze()
+            silence()
             await asyncio.sleep(seconds / 2)
-            it.line.refuse()
-            it.line.thaw()
+            refuse()
             await asyncio.sleep(seconds / 2)
             meanwhile, waiting = it.acknowledged - before, it.acknowledged - len(set(it.hub.control_ids))
             away = time.monotonic() - began
-            it.line.refuse(False)
+            mend()
             began = time.monotonic()
             await until(lambda: len(set(it.hub.control_ids)) > before + meanwhile, 300)
             took = time.monotonic() - began
@@ -101,6 +123,7 @@ class BothWays:
     """The hub's and the hospital's side of one connector.
 
     Attributes:
+        hosts: The connector is on the other one; without it everything is on 127.0.0.1.
         promised: By sender, MSH-10 of what heard AA, in order.
         sent_down: Ids of deliveries that the connector has committed, in order.
         slowest: Seconds for the slowest AA.
@@ -113,6 +136,7 @@ class BothWays:
     laboratory: System = field(default_factory=System)
     relay_port: int = field(default_factory=free_port)
     port: int = field(default_factory=free_port)
+    hosts: TwoHosts | None = None
     promised: dict[int, list[str]] = field(default_factory=lambda: {number: [] for number in range(SENDERS)})
     sent_down: list[str] = field(default_factory=list)
     slowest: float = 0.0
@@ -121,13 +145,17 @@ class BothWays:
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.near, self.out = self.hosts.here if self.hosts else ("127.0.0.1", "127.0.0.1")
+        self.machine = self.hosts.there[0] if self.hosts else "127.0.0.1"
+        self.line = TcpLine(self.relay_port)
+
     async def start(self) -> None:
         await self.hub.start()
         self.laboratory.delay_seconds = _ANSWER_SECONDS
-        await self.laboratory.start()
-        self.line = TcpLine(self.relay_port)
+        await self.laboratory.start(host=self.near)
         await self.line.start()
-        place = HybridConnection.parse(f"http://127.0.0.1:{self.relay_port}/down")
+        place = HybridConnection.parse(f"http://{self.out}:{self.relay_port}/down")
         self.sender = Sender(place, SasTokens(place.resource, "root", "k"))
         (self.folder / "key").write_text("k")
         self._configure()
@@ -179,12 +207,12 @@ class BothWays:
     def commands(self) -> dict[str, list[str]]:
         """Return each process and how it is started."""
         bridge = [
-            "relay.bridge", "--relay", f"http://127.0.0.1:{self.relay_port}/up", "--hub", f"http://127.0.0.1:{self.hub.port}",
+            "relay.bridge", "--relay", f"http://{self.out}:{self.relay_port}/up", "--hub", f"http://127.0.0.1:{self.hub.port}",
             "--key-name", "root", "--key-file", str(self.folder / "key"), "--channels", "1",
         ]  # fmt: skip
         paths = ["--path", "up", "--path", "down", "--key", "root=k"]
         return {
-            "relay": ["relay.local_relay", "--port", str(self.relay_port), *paths],
+            "relay": ["relay.local_relay", "--host", self.out, "--port", str(self.relay_port), *paths],
             "bridge": bridge,
             "second bridge": bridge,
             "connector": ["connector", "run", "--config", str(self.folder / "connector.toml")],
@@ -193,7 +221,8 @@ class BothWays:
     def begin(self, name: str) -> None:
         """Start one process."""
         with (self.folder / "log").open("ab") as log:
-            command = [sys.executable, "-m", *self.commands()[name]]
+            there = self.hosts.run if self.hosts and name == "connector" else []
+            command = [*there, sys.executable, "-m", *self.commands()[name]]
             self.processes[name] = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
 
     async def kill(self, name: str) -> None:
@@ -209,22 +238,23 @@ class BothWays:
         return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
     def _configure(self) -> None:
-        at, key = f"http://127.0.0.1:{self.line.port}", f'key_name = "root"\nkey = "file:{self.folder / "key"}"\n'
+        port = self.relay_port if self.hosts else self.line.port
+        at, key = f"http://{self.out}:{port}", f'key_name = "root"\nkey = "file:{self.folder / "key"}"\n'
         (self.folder / "connector.toml").write_text(
             f'[connector]\nname = "north"\nfolder = "{self.folder / "spool"}"\n'
             f'[hub]\ntransport = "relay"\nrelay = "{at}/up"\nauthentication = "key"\n{key}'
             "answer_seconds = 5\nretry_base_seconds = 0.1\nretry_cap_seconds = 1\n"
             f'[relay]\nurl = "{at}/down"\n{key}'
-            f'[[deliver]]\nname = "lab"\naddress = "mllp://127.0.0.1:{self.laboratory.port}"\n'
+            f'[[deliver]]\nname = "lab"\naddress = "mllp://{self.near}:{self.laboratory.port}"\n'
             'on_ambiguous = "review"\nanswer_seconds = 5\nretry_base_seconds = 0.1\nretry_cap_seconds = 1\n'
-            f'[[listen]]\nname = "adt"\nport = {self.port}\n',
+            f'[[listen]]\nname = "adt"\naddress = "{self.machine}"\nport = {self.port}\n',
             "utf-8",
         )
 
     async def _lets_in(self) -> bool:
         assert self.processes["connector"].poll() is None, (self.folder / "log").read_text("utf-8")[-2000:]
         with suppress(OSError):
-            await (await Source.connect(self.port)).close()
+            await (await Source.connect(self.port, host=self.machine)).close()
             return True
         return False
 
@@ -240,7 +270,7 @@ class BothWays:
         own = self.promised[number]
         while not self.is_over.is_set():
             with suppress(OSError, TimeoutError):
-                source = await Source.connect(self.port)
+                source = await Source.connect(self.port, host=self.machine)
                 try:
                     await self._send_on(source, number, own)
                 finally:

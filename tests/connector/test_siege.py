@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="many addresses 
         (siege.disorder, 60),
         (siege.disks, 1),
         (siege.cut, 1.0),
-        (siege.kill, 2),
+        (siege.kill, 1),
     ],
 )
 async def test_an_attack_loses_and_repeats_nothing_and_harms_nobody_else(tmp_path, attack, size):
