@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
 import time
@@ -23,7 +22,7 @@ from connector.again import order_again
 from connector.check import print_findings
 from connector.config import Config
 from connector.config_file import read_config
-from connector.log import log, log_failure
+from connector.log import begin_log, log, log_failure
 from connector.process import Connector, cipher_of
 from connector.recover import last_confirmed, newest_copy
 from connector.refused import payload_in, refused_in, taken_since, write_payload
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(given: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    begin_log()
     config = read_config(given.config)
     sys.setswitchinterval(_SWITCH_SECONDS)
     _run_on_a_loop(_run(config, given.config))
