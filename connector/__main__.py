@@ -105,8 +105,8 @@ async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Pat
         try:
             for table in await connector.reload(read_config(file)):
                 log("needs_restart", file=table)
-        except IntegrationError as error:
-            log_failure("not_reloaded", error)  # what runs goes on as it is
+        except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next order is heard
+            log_failure("not_reloaded", error)
 
 
 def reload(given: argparse.Namespace) -> int:

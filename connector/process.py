@@ -305,8 +305,8 @@ class Connector:
     async def _renew(self) -> None:
         try:
             await self.reload(self.config)
-        except IntegrationError as error:
-            log_failure("not_reloaded", error)  # what runs goes on as it is
+        except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next hour tries again
+            log_failure("not_reloaded", error)
 
 
 def cipher_of(config: Config) -> Cipher:

@@ -64,7 +64,9 @@ async def reload(connector: Connector, wanted: Config) -> list[str]:
 def _changeable(before: Config, wanted: Config) -> tuple[Config, list[str]]:
     """Return what of a configuration can be taken while the connector runs, and the names of what cannot."""
     fixed = [name for name in _RESTART if getattr(wanted, name) != getattr(before, name)]
-    fixed += ["hub"] * ((before.hub is None) is not (wanted.hub is None))
+    if (before.hub is None) is not (wanted.hub is None):  # the way up is opened at the start, its listeners after it
+        fixed.append("hub")
+        wanted = wanted.model_copy(update={"listen": before.listen})
     kept: dict[str, object] = {name: getattr(before, name) for name in fixed}
     had = {table.name: table for table in before.listen}
     listen = []

@@ -78,6 +78,17 @@ async def test_destinations_come_and_go_and_what_waited_is_delivered(hospital, t
     assert relay.listeners("down") == 1
 
 
+async def test_a_way_up_that_was_not_there_needs_a_restart(hospital):
+    """Its spool's streams are opened at the start; a connector that only delivers goes on doing so."""
+    system = await hospital.system()
+    lab = {"name": "lab", "address": f"mllp://127.0.0.1:{system.port}"}
+    relay = {"url": f"http://127.0.0.1:{free_port()}/down"}
+    after = hospital.config({}, deliver=(lab,), relay=relay)
+    connector = await hospital.start(after.model_copy(update={"hub": None, "listen": ()}))
+    assert await connector.reload(after) == ["hub"]
+    assert (connector.listeners, connector.config.hub, list(connector.deliverers)) == ({}, None, ["lab"])
+
+
 async def test_what_cannot_be_used_changes_nothing(hospital, authority):
     """A certificate that is not there, a port that somebody has: said by table; the next reload is as good as ever."""
     connector = await hospital.connector({}, {"name": "oru"})
