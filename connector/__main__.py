@@ -1,10 +1,9 @@
-"""``python -m connector run|check|status|recover|refused --config connector.toml``."""
+"""``python -m connector run|reload|check|status|recover|refused --config connector.toml``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
 import time
@@ -23,7 +22,7 @@ from connector.again import order_again
 from connector.check import print_findings
 from connector.config import Config
 from connector.config_file import read_config
-from connector.log import log, log_failure
+from connector.log import begin_log, log, log_failure
 from connector.process import Connector, cipher_of
 from connector.recover import last_confirmed, newest_copy
 from connector.refused import payload_in, refused_in, taken_since, write_payload
@@ -33,7 +32,9 @@ from shared.message.errors.connector import ConnectorConfigInvalid
 
 # The thread that waits for the disk needs the interpreter for microseconds, and soon: senders wait for it.
 _SWITCH_SECONDS = 0.00005
-_ORDER_LOOKS, _ORDER_LOOK_SECONDS = 40, 0.25  # a running connector looks for orders every two seconds
+_ORDER_SECONDS = 2.0  # a running connector looks for orders so often
+_ORDER_LOOKS, _ORDER_LOOK_SECONDS = 40, 0.25
+_RELOAD = "reload"  # an order in the spool's folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(given: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    begin_log()
     config = read_config(given.config)
     sys.setswitchinterval(_SWITCH_SECONDS)
     _run_on_a_loop(_run(config, given.config))
@@ -76,12 +77,25 @@ async def _run(config: Config, file: Path) -> None:
         loop.add_signal_handler(signal.SIGTERM, stopping.set)
         loop.add_signal_handler(signal.SIGINT, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, reloading.set)
-    reloader = asyncio.create_task(_reload_when(reloading, connector, file))
+    helpers = [
+        asyncio.create_task(_reload_when(reloading, connector, file)),
+        asyncio.create_task(_look_for_orders(reloading, config.connector.folder / _RELOAD)),
+    ]
     try:
         await stopping.wait()
     finally:
-        reloader.cancel()
+        for helper in helpers:
+            helper.cancel()
         await connector.stop()
+
+
+async def _look_for_orders(reloading: asyncio.Event, order: Path) -> None:
+    """Wait for `connector reload`: a file, where there are no signals."""
+    while True:
+        with suppress(OSError):
+            order.unlink()  # noqa: ASYNC240  # of the spool's own folder
+            reloading.set()
+        await asyncio.sleep(_ORDER_SECONDS)
 
 
 async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Path) -> None:
@@ -91,8 +105,22 @@ async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Pat
         try:
             for table in await connector.reload(read_config(file)):
                 log("needs_restart", file=table)
-        except IntegrationError as error:
-            log_failure("not_reloaded", error)  # what runs goes on as it is
+        except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next order is heard
+            log_failure("not_reloaded", error)
+
+
+def reload(given: argparse.Namespace) -> int:
+    """Let the running connector read the configuration again; its log says what it took."""
+    order = read_config(given.config).connector.folder / _RELOAD
+    if not order.parent.is_dir():
+        return _no(f"{order.parent} is not there")
+    order.touch(mode=0o600)
+    for _ in range(_ORDER_LOOKS):
+        if not order.exists():
+            return 0
+        time.sleep(_ORDER_LOOK_SECONDS)
+    order.unlink(missing_ok=True)
+    return _no("it does not run, or does not answer")
 
 
 def check(given: argparse.Namespace) -> int:
@@ -184,8 +212,8 @@ def _no(why: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m connector", description="The Caduceus connector")
     parser.add_argument("--version", action="version", version=VERSION)
-    commands = parser.add_subparsers(required=True, metavar="run|check|status|recover|refused")
-    for command in (run, check, status, recover, refused):
+    commands = parser.add_subparsers(required=True, metavar="run|reload|check|status|recover|refused")
+    for command in (run, reload, check, status, recover, refused):
         assert command.__doc__ is not None, "its help"
         one = commands.add_parser(command.__name__, help=command.__doc__.splitlines()[0])
         one.add_argument("--config", type=Path, default=Path("connector.toml"))

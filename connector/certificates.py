@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from cryptography import x509
 from connector.config import Config, DeliverTable, ListenTable
 
 WARN_DAYS = 30
+IDENTITY = "AZURE_CLIENT_CERTIFICATE_PATH"  # what the Azure SDK shows to Entra
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,17 @@ def certificates(config: Config) -> list[Certificate]:
 def _files(config: Config) -> Iterator[tuple[str, Path]]:
     if config.hub is not None and config.hub.certificate is not None:
         yield "hub", config.hub.certificate
+    if IDENTITY in os.environ and _asks_entra(config):
+        yield "identity", Path(os.environ[IDENTITY])
     tables: list[ListenTable | DeliverTable] = [*config.listen, *config.deliver]
     for table in tables:
         if table.tls is not None and table.tls.certificate is not None:
             yield table.name, table.tls.certificate
+
+
+def _asks_entra(config: Config) -> bool:
+    is_asked_up = config.hub is not None and config.hub.authentication == "entra"
+    return is_asked_up or (config.relay is not None and config.relay.key is None)
 
 
 def _lapses(file: Path) -> datetime | None:

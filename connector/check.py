@@ -18,9 +18,9 @@ from connector.certificates import WARN_DAYS, certificates
 from connector.config import Config, ListenTable
 from connector.exchange import connect, destination_tls
 from connector.keys import read_secret
-from connector.link import open_link, relay_tokens
+from connector.link import SIGN_IN, open_link, open_listener, proxy_to
 from connector.mllp_listener import listener_tls
-from relay import HybridConnection, Listener
+from relay.proxy import ask_for_tunnel
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import HubUnreachable
 from shared.mllp.line import MllpLine
@@ -46,6 +46,8 @@ async def look_at(config: Config) -> AsyncIterator[Finding]:
     """Yield a finding for each thing; nothing is changed, and no message is sent."""
     for finding in (*_secrets(config), *_spool(config), *_ports(config), *_certificates(config)):
         yield finding
+    async for finding in _tunnels(config):
+        yield finding
     if config.hub is not None:
         async for finding in _hub(config):
             yield finding
@@ -61,7 +63,8 @@ async def look_at(config: Config) -> AsyncIterator[Finding]:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    places = {config.spool.key, config.hub.key if config.hub else None, config.relay.key if config.relay else None}
+    keys = (table.key for table in (config.spool, config.hub, config.relay) if table is not None)
+    places = {*keys, config.proxy.password if config.proxy else None}
     for place in sorted(one for one in places if one is not None):
         try:
             read_secret(place)
@@ -123,15 +126,35 @@ def _certificates(config: Config) -> Iterator[Finding]:
         yield Finding(days is not None and days > WARN_DAYS, f"certificate of {one.of}", said)
 
 
+async def _tunnels(config: Config) -> AsyncIterator[Finding]:
+    """Ask the proxy for each place that has to be reached through it."""
+    for url in _places(config):
+        parts = urlsplit(url)
+        try:
+            proxy = proxy_to(url, config.proxy)
+        except IntegrationError:  # its password: `_secrets` has said so
+            continue
+        if proxy is not None:
+            refused = await ask_for_tunnel(proxy, parts.hostname or "", parts.port or 443, _WAIT_SECONDS)
+            yield Finding(refused is None, f"proxy to {parts.hostname}", str(refused) if refused else "")
+
+
+def _places(config: Config) -> Iterator[str]:
+    ways = (config.hub and config.hub.way, config.relay and config.relay.url)
+    yield from dict.fromkeys(url for url in ways if url)
+    if "AZURE_TENANT_ID" in os.environ:  # else it is a managed identity's, which is asked on this machine
+        yield SIGN_IN
+
+
 async def _hub(config: Config) -> AsyncIterator[Finding]:
     """Ask the hub something that it refuses: an empty request; the way, the name and the clocks are seen by that."""
     assert config.hub is not None, "asked for where there is one"
     try:
-        link = open_link(config.hub)
+        link = open_link(config.hub, config.proxy)
     except (IntegrationError, OSError) as error:
         yield Finding(False, "hub", type(error).__name__)
         return
-    place = urlsplit(config.hub.url or config.hub.relay or "").hostname
+    place = urlsplit(config.hub.way).hostname
     try:
         answer = await link.post("/ingest", {"Content-Type": "application/hl7-v2"}, b"")
         yield Finding(answer.status == 400, f"hub {place}", f"HTTP {answer.status}")
@@ -152,19 +175,25 @@ def _skew(date: str | None) -> Finding:
 async def _relay(config: Config) -> Finding:
     """Open a control channel for a moment."""
     assert config.relay is not None, "asked for where there is one"
+    settled = asyncio.Event()
     try:
-        place = HybridConnection.parse(config.relay.url)
-        listener = Listener(place, relay_tokens(place, config.relay.key_name, config.relay.key))
+        listener = open_listener(config.relay, config.proxy, on_error=lambda error: settled.set())
     except IntegrationError as error:
         return Finding(False, "relay", error.code)
+    except OSError as error:
+        return Finding(False, "relay", type(error).__name__)
+    what = f"relay {listener.place.host}/{listener.place.path}"
     await listener.start()
+    ends = [asyncio.create_task(settled.wait()), asyncio.create_task(listener.wait_online(_WAIT_SECONDS))]
     try:
-        await listener.wait_online(_WAIT_SECONDS)
-        return Finding(True, f"relay {place.host}/{place.path}")
-    except IntegrationError as error:
-        return Finding(False, f"relay {place.host}/{place.path}", str(error))
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        is_online = listener.online > 0
     finally:
         await listener.stop()
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
+    return Finding(is_online, what, "" if is_online else str(listener.last_error or "no answer in time"))
 
 
 async def print_findings(config: Config) -> bool:

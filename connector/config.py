@@ -35,7 +35,7 @@ def _hub(text: str) -> str:
 def _proxy(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "http" or not parts.hostname or parts.port is None or parts.path.strip("/") or parts.username:
-        raise ValueError("expected http://<host>:<port>, without a password in it")
+        raise ValueError("expected http://<host>:<port>; user and password have keys of their own")
     return text.rstrip("/")
 
 
@@ -56,6 +56,8 @@ Secret = Annotated[str, AfterValidator(_secret)]
 RelayUrl = Annotated[str, AfterValidator(_relay)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
+User = Annotated[str, Field(pattern=r"^[^:\x00-\x1f]+$")]
 Network = Annotated[str, AfterValidator(_network)]
 
 
@@ -86,6 +88,25 @@ class SpoolTable(Table):
     keep_outcomes_days: float = Field(default=30, gt=0, description="Outcomes of deliveries can be asked for so long")
 
 
+class ProxyTable(Table):
+    """The only way out, where there is one: for the hub, for the relay in both directions, and for signing in."""
+
+    url: Annotated[str, AfterValidator(_proxy)] = Field(
+        description="http://host:port; it opens tunnels (CONNECT), and TLS stays between us and the other end"
+    )
+    user: User | None = Field(default=None, description="Who we are to it (Basic); without it, it knows this machine")
+    password: Secret | None = Field(default=None, description="Where the password is")
+    straight: tuple[Host, ...] = Field(
+        default=(), description="Names that are reached without it; `.example.org` is all below it"
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.user is None) is not (self.password is None):
+            raise ValueError("`user` and `password` come together")
+        return self
+
+
 class HubTable(Table):
     """The way up."""
 
@@ -101,10 +122,6 @@ class HubTable(Table):
     key_name: str | None = Field(default=None, description="key: name of the relay's key that may send")
     key: Secret | None = Field(default=None, description="key: where it is")
     authority: Path | None = Field(default=None, description="PEM of the authority that signs the hub's certificate")
-    proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(
-        default=None,
-        description="https: a proxy that tunnels (CONNECT), http://host:port; sign-in goes through it, too",
-    )
     answer_seconds: Seconds = Field(default=30, description="A request without an answer by then is sent again")
     batch_messages: int = Field(default=200, ge=1, le=500, description="In one request at most, all of one stream")
     linger_seconds: float = Field(
@@ -112,6 +129,11 @@ class HubTable(Table):
     )
     retry_base_seconds: Seconds = Field(default=1, description="Upper end of the first wait; it doubles every time")
     retry_cap_seconds: Seconds = Field(default=60, description="No wait is longer")
+
+    @property
+    def way(self) -> str:
+        """Where messages are sent to."""
+        return (self.relay if self.transport == "relay" else self.url) or ""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -126,8 +148,6 @@ class HubTable(Table):
             raise ValueError(f"needs {', '.join(f'`{name}`' for name in missing)}")
         if self.authentication == "certificate" and self.transport == "relay":
             raise ValueError("a relay takes `entra` or `key`")
-        if self.proxy is not None and self.transport == "relay":
-            raise ValueError("`proxy` is for https: a relay is reached straight")
         if self.authentication == "key" and self.transport == "https":
             raise ValueError("`key` is for a relay")
         return self
@@ -189,6 +209,7 @@ class RelayTable(Table):
     key_name: str | None = Field(default=None, description="With `key`; without them Entra is asked")
     key: Secret | None = Field(default=None, description="Where the key is that may listen")
     channels: int = Field(default=1, ge=1, le=25, description="Control channels of this process")
+    authority: Path | None = Field(default=None, description="PEM of the authority that signs the relay's certificate")
 
 
 class DeliverTable(Table):
@@ -232,6 +253,7 @@ class Config(Table):
 
     connector: ConnectorTable
     spool: SpoolTable = SpoolTable()
+    proxy: ProxyTable | None = None
     hub: HubTable | None = None
     listen: tuple[ListenTable, ...] = ()
     relay: RelayTable | None = None

@@ -7,6 +7,7 @@ A file is taken when it has not changed for a while, or at once when it was move
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class FolderListener:
 
     Attributes:
         port: 0; it has none.
+        tls: None; nor has it this.
     """
 
     def __init__(self, table: ListenTable, answerer: Answerer, quiet_seconds: float = QUIET_SECONDS) -> None:
@@ -32,6 +34,7 @@ class FolderListener:
         self.table = table
         self.answerer = answerer
         self.port = 0
+        self.tls: ssl.SSLContext | None = None
         self._folder = table.folder
         self._quiet = quiet_seconds
         self._task: asyncio.Task[None] | None = None
@@ -47,9 +50,6 @@ class FolderListener:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    def renew_certificate(self) -> None:
-        """A folder has none."""
 
     async def _watch(self) -> None:
         while True:

@@ -52,11 +52,6 @@ class HttpListener:
         # aiohttp waits so long for an answer, and as long again for one that it broke off; 0 would be without an end.
         await self._server.shutdown(max(seconds / 2, _LEAST_SECONDS))
 
-    def renew_certificate(self) -> None:
-        """Read the certificate again, for new connections."""
-        if self.tls is not None and self.table.tls is not None and self.table.tls.certificate is not None:
-            self.tls.load_cert_chain(self.table.tls.certificate, self.table.tls.key)
-
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if not is_allowed(request.remote or "", self.table.allow):
             log("not_allowed", listener=self.table.name)

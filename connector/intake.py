@@ -74,6 +74,11 @@ class Intake:
         queues = [await UpQueue.open(spool, name) for name in stream_names(connector, table)]
         return cls(table, hub, spool, link, line, queues)
 
+    def take_hub(self, table: HubTable) -> None:
+        """Forward as another table says, from the next request on."""
+        for forwarder in self._forwarders:
+            forwarder.table = table
+
     def start(self) -> None:
         """Begin to forward what is in the spool."""
         self._tasks = [asyncio.create_task(forwarder.run()) for forwarder in self._forwarders]

@@ -33,8 +33,12 @@ def _from_file(name: str) -> str | None:
 def _from_keyring(name: str) -> str | None:
     try:
         import keyring
+        from keyring.errors import KeyringError
     except ImportError:
         raise SecretMissing("the package `keyring` is not installed") from None
     service, _, user = name.partition("/")
-    found: str | None = keyring.get_password(service, user)
+    try:
+        found: str | None = keyring.get_password(service, user)
+    except KeyringError as error:  # no keyring on this system, or it is locked
+        raise SecretMissing(f"keyring:{name}: {type(error).__name__}") from None
     return found

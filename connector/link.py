@@ -1,24 +1,29 @@
-"""The way up: one request to the hub's ingest, straight over HTTPS or through a relay."""
+"""The way up: one request to the hub's ingest, straight over HTTPS or through a relay; and the door of the way down."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from connector import VERSION
-from connector.config import HubTable
+from connector.config import HubTable, ProxyTable, RelayTable
 from connector.keys import read_secret
-from relay import EntraTokens, HybridConnection, NoTokens, SasTokens, Sender, Tokens
+from relay import EntraTokens, HybridConnection, Listener, NoTokens, Proxy, SasTokens, Sender, Tokens
+from relay.proxy import failure_of, request_options
 from relay.sender import STREAM_FROM_BYTES
 from shared.message.errors.connector import HubUnreachable
 from shared.message.errors.relay import RelayError
 
+SIGN_IN = "https://login.microsoftonline.com"
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024  # acknowledgements of a whole batch
 
 
@@ -48,15 +53,15 @@ class Link(Protocol):
 class HttpsLink:
     """Straight to API Management, or to a hub on this machine."""
 
-    def __init__(self, table: HubTable) -> None:
+    def __init__(self, table: HubTable, proxy: ProxyTable | None = None) -> None:
         assert table.url is not None, "checked with the file"
         self._url = table.url
         self._seconds = table.answer_seconds
         self._tls = hub_tls(table)
-        self._proxy = table.proxy
+        self._through = request_options(proxy_to(self._url, proxy))
         self._tokens: Tokens = NoTokens()
         if table.authentication == "entra":
-            self._tokens = EntraTokens(scope=table.scope or "", proxy=table.proxy)
+            self._tokens = EntraTokens(scope=table.scope or "", proxy=proxy_to(SIGN_IN, proxy))
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> LinkAnswer:
@@ -73,13 +78,15 @@ class HttpsLink:
                 sent = {**headers, "Authorization": token} if token else headers
                 data = body if len(body) < STREAM_FROM_BYTES else BytesIO(body)
                 request = self._session.post(
-                    f"{self._url}{path}", data=data, headers=sent, allow_redirects=False, proxy=self._proxy
+                    f"{self._url}{path}", data=data, headers=sent, allow_redirects=False, **self._through
                 )
                 async with request as response:
                     return LinkAnswer(response.status, response.headers, await _bounded(response))
         except TimeoutError:
             raise HubUnreachable("no answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except aiohttp.ClientError as error:
+            raise HubUnreachable(_where(failure_of(error))) from None
+        except OSError as error:
             raise HubUnreachable(type(error).__name__) from None
         except Exception as error:  # noqa: BLE001  # a credential may fail in any way; what it says may hold a secret
             raise HubUnreachable(f"token: {type(error).__name__}") from None
@@ -94,11 +101,12 @@ class HttpsLink:
 class RelayLink:
     """Through a hybrid connection, on which `relay.bridge` listens beside the hub."""
 
-    def __init__(self, table: HubTable) -> None:
+    def __init__(self, table: HubTable, proxy: ProxyTable | None = None) -> None:
         assert table.relay is not None, "checked with the file"
         place = HybridConnection.parse(table.relay)
         self._seconds = table.answer_seconds
-        self._sender = Sender(place, relay_tokens(place, table.key_name, table.key), tls=hub_tls(table))
+        tokens = relay_tokens(place, table.key_name, table.key, proxy)
+        self._sender = Sender(place, tokens, tls=hub_tls(table), proxy=proxy_to(table.relay, proxy))
 
     async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> LinkAnswer:
         try:
@@ -108,7 +116,7 @@ class RelayLink:
         except TimeoutError:
             raise HubUnreachable("no answer in time") from None
         except RelayError as error:
-            raise HubUnreachable(f"{error.code} {error.where}") from None
+            raise HubUnreachable(_where(error)) from None
         except Exception as error:  # noqa: BLE001  # a credential may fail in any way; what it says may hold a secret
             raise HubUnreachable(f"token: {type(error).__name__}") from None
 
@@ -117,26 +125,101 @@ class RelayLink:
         await self._sender.close()
 
 
-def open_link(table: HubTable) -> Link:
+class ReplaceableLink:
+    """A link that another one may take the place of: what is under way ends on the one on which it began."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._under_way: Counter[Link] = Counter()
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> LinkAnswer:
+        link = self._link
+        self._under_way[link] += 1
+        try:
+            return await link.post(path, headers, body)
+        finally:
+            self._under_way[link] -= 1
+            if link is not self._link:
+                await self._let_go(link)
+
+    async def replace(self, link: Link) -> None:
+        """Send everything that begins from now on over another link."""
+        before, self._link = self._link, link
+        await self._let_go(before)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for link in {self._link, *self._under_way}:
+            await link.close()
+
+    async def _let_go(self, link: Link) -> None:
+        if not self._under_way[link]:
+            del self._under_way[link]
+            await link.close()
+
+
+def open_link(table: HubTable, proxy: ProxyTable | None = None) -> Link:
     """Return the way up that the configuration names."""
-    return RelayLink(table) if table.transport == "relay" else HttpsLink(table)
+    return RelayLink(table, proxy) if table.transport == "relay" else HttpsLink(table, proxy)
 
 
-def relay_tokens(place: HybridConnection, key_name: str | None, key: str | None) -> Tokens:
-    """Return what is shown to a relay: a key where there is one, else Entra."""
+def open_listener(table: RelayTable, proxy: ProxyTable | None, **options: Any) -> Listener:
+    """Return who listens for the hub's deliveries; it has not started.
+
+    Args:
+        options: What it does with them: see `Listener`.
+    """
+    place = HybridConnection.parse(table.url)
+    tokens = relay_tokens(place, table.key_name, table.key, proxy)
+    return Listener(place, tokens, tls=trust(table.authority), proxy=proxy_to(table.url, proxy), **options)
+
+
+def proxy_to(url: str, table: ProxyTable | None) -> Proxy | None:
+    """Return the proxy on the way to ``url``; None: it is reached straight, as is everything without TLS (a laptop's).
+
+    Raises:
+        SecretMissing: its password is not where it should be.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if table is None or parts.scheme in ("http", "ws") or any(_covers(one.lower(), host) for one in table.straight):
+        return None
+    at = urlsplit(table.url)
+    assert at.hostname is not None, "checked with the file"
+    assert at.port is not None, "checked with the file"
+    password = read_secret(table.password) if table.password else ""
+    return Proxy(at.hostname, at.port, table.user or "", password)
+
+
+def _covers(name: str, host: str) -> bool:
+    return host.endswith(name) if name.startswith(".") else host == name
+
+
+def relay_tokens(
+    place: HybridConnection, key_name: str | None, key: str | None, proxy: ProxyTable | None = None
+) -> Tokens:
+    """Return what is shown to a relay: a key where there is one, else Entra, asked through the proxy."""
     if key_name is not None and key is not None:
         return SasTokens(place.resource, key_name, read_secret(key))
-    return EntraTokens()
+    return EntraTokens(proxy=proxy_to(SIGN_IN, proxy))
 
 
 def hub_tls(table: HubTable) -> ssl.SSLContext | None:
     """Return how the hub's certificate is checked, and ours shown; None: as the system trusts, and none."""
-    if table.authority is None and table.certificate is None:
-        return None
-    context = ssl.create_default_context(cafile=str(table.authority) if table.authority else None)
-    if table.certificate is not None:
-        context.load_cert_chain(table.certificate, table.certificate_key)
+    if table.certificate is None:
+        return trust(table.authority)
+    context = ssl.create_default_context(cafile=table.authority)
+    context.load_cert_chain(table.certificate, table.certificate_key)
     return context
+
+
+def trust(authority: Path | None) -> ssl.SSLContext | None:
+    """Return how a certificate that this authority signed is checked; None: as the system trusts."""
+    return None if authority is None else ssl.create_default_context(cafile=authority)
+
+
+def _where(error: RelayError) -> str:
+    return f"{error.code} {error.where}"
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

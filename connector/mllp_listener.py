@@ -106,11 +106,6 @@ class MllpListener:
         if not own:
             self.by_sender.pop(connection.sender, None)
 
-    def renew_certificate(self) -> None:
-        """Read the certificate again: new connections get it, those that stand keep theirs."""
-        if self.tls is not None and self.table.tls is not None and self.table.tls.certificate is not None:
-            self.tls.load_cert_chain(self.table.tls.certificate, self.table.tls.key)
-
 
 class Connection(asyncio.Protocol):
     """One sender.

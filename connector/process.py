@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from connector import VERSION
 from connector.again import carry_out
 from connector.certificates import WARN_DAYS, certificates
 from connector.cipher import Cipher, Clear, Sealed
-from connector.config import Config, ListenTable
+from connector.config import Config, DeliverTable, ListenTable
 from connector.deliverer import Deliverer
 from connector.down_queue import DownQueue
 from connector.downlink import Downlink
@@ -23,13 +24,14 @@ from connector.heartbeat import Heartbeat
 from connector.http_listener import HttpListener
 from connector.intake import Intake
 from connector.keys import read_secret
-from connector.link import Link, open_link, relay_tokens
+from connector.link import Link, ReplaceableLink, open_link, open_listener
 from connector.log import log, log_failure
 from connector.mllp_listener import Answerer, MllpListener
+from connector.reload import reload
 from connector.spool import Spool
 from connector.states import HOLDING, Down
 from connector.status import StatusPage
-from relay import HybridConnection, Listener
+from relay import Listener
 from shared.message.beat import Beat, MirrorState
 from shared.message.beat import Certificate as LapsingCertificate
 from shared.message.errors.base import IntegrationError
@@ -43,6 +45,7 @@ class In(Protocol):
     """A way in."""
 
     table: ListenTable
+    tls: ssl.SSLContext | None
 
     @property
     def port(self) -> int: ...
@@ -50,8 +53,6 @@ class In(Protocol):
     async def start(self, port: int | None = None) -> None: ...
 
     async def stop(self, seconds: float = 10.0) -> None: ...
-
-    def renew_certificate(self) -> None: ...
 
 
 _KINDS: dict[str, Callable[[ListenTable, Answerer], In]] = {
@@ -79,6 +80,7 @@ class Connector:
         self.relay: Listener | None = None
         self.heartbeat: Heartbeat | None = None
         self._link = link
+        self._reloading = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -96,6 +98,7 @@ class Connector:
 
     async def _start(self) -> None:
         config = self.config
+        self._certificates = certificates(config)  # as they are about to be read
         self.spool = open_spool(config)
         self._stack.push_async_callback(self.spool.close)
         await self._start_up()
@@ -105,7 +108,7 @@ class Connector:
             await self.status_page.start()
             self._stack.push_async_callback(self.status_page.stop)
         for table in config.listen:
-            await self._open(table)
+            self.listeners[table.name] = await self.open_listener(table)
         self._stack.push_async_callback(self._stop_listeners)
         orders = carry_out(config.connector.folder, self.spool, self.intakes)
         self._tasks = [asyncio.create_task(self._tend()), asyncio.create_task(orders)]
@@ -122,31 +125,14 @@ class Connector:
     async def reload(self, config: Config) -> list[str]:
         """Take what can be changed while connections stand; return the tables that need a restart.
 
-        Listeners come, go, and take new limits; certificates are read again.
+        Raises:
+            ConnectorConfigInvalid: something of it cannot be used; everything goes on as it was.
         """
-        needs_restart = [
-            name
-            for name in ("connector", "spool", "hub", "relay", "deliver", "status", "heartbeat")
-            if getattr(config, name) != getattr(self.config, name)
-        ]
-        before = {table.name: table for table in self.config.listen}
-        after = {table.name: table for table in config.listen}
-        for name in before.keys() - after.keys():
-            await self._shut(name)
-        for name, table in after.items():
-            if name in before and not _is_same_stream(before[name], table):
-                needs_restart.append(f"listen {name}")
-            elif name in before and _is_same_place(before[name], table):
-                self.listeners[name].table = self.intakes[name].table = table
-                self.listeners[name].renew_certificate()
-            else:
-                await self._shut(name)
-                await self._open(table)
-        kept = {name: before[name] for name in after if f"listen {name}" in needs_restart}
-        listen = tuple(kept.get(table.name, table) for table in config.listen)
-        self.config = self.config.model_copy(update={"listen": listen})
-        log("reloaded", count=len(after))
-        return needs_restart
+        async with self._reloading:
+            read = certificates(config)
+            needs_restart = await reload(self, config)
+            self._certificates = read
+            return needs_restart
 
     def report(self) -> dict[str, Any]:  # JSON
         """Return what there is to know, for the page, for metrics and for the hub."""
@@ -229,8 +215,8 @@ class Connector:
         hub = self.config.hub
         if hub is None:
             return
-        link = self._link = self._link or open_link(hub)
-        self._stack.push_async_callback(link.close)
+        self.link = ReplaceableLink(self._link or open_link(hub, self.config.proxy))
+        self._stack.push_async_callback(self.link.close)
         self._stack.push_async_callback(self._stop_intakes)
         beat = self.config.heartbeat
         for table in self.config.listen:
@@ -241,46 +227,55 @@ class Connector:
 
     async def _add_intake(self, table: ListenTable) -> None:
         assert self.config.hub is not None, "checked with the file"
-        assert self._link is not None, "opened before"
         name = self.config.connector.name
-        intake = await Intake.open(name, table, self.config.hub, self.spool, self._link, self.line)
+        intake = await Intake.open(name, table, self.config.hub, self.spool, self.link, self.line)
         intake.start()
         self.intakes[table.name] = intake
 
     async def _start_down(self) -> None:
         self._down = DownQueue(self.spool)
+        self._downlink = Downlink(self._down, self.deliverers, self.report, lambda: self.spool.is_full)
+        self._stack.push_async_callback(self._stop_down)
         for table in self.config.deliver:
-            deliverer = self.deliverers[table.name] = Deliverer(table, self._down, self.spool.clock)
+            deliverer = self.deliverers[table.name] = self.new_deliverer(table)
             await deliverer.start()
-            self._stack.push_async_callback(deliverer.stop)
-        relay = self.config.relay
-        if relay is None:
-            return
-        place = HybridConnection.parse(relay.url)
-        downlink = Downlink(self._down, self.deliverers, self.report, lambda: self.spool.is_full)
-        self.relay = Listener(
-            place, relay_tokens(place, relay.key_name, relay.key), on_request=downlink.handle,
-            on_error=lambda error: log_failure("relay_error", error), channels=relay.channels,
-        )  # fmt: skip
-        await self.relay.start()
-        self._stack.push_async_callback(self.relay.stop)
+        self.relay = self.new_relay(self.config)
+        if self.relay is not None:
+            await self.relay.start()
 
-    async def _open(self, table: ListenTable) -> None:
+    def new_deliverer(self, table: DeliverTable) -> Deliverer:
+        """Return who delivers to a destination; it has not started."""
+        return Deliverer(table, self._down, self.spool.clock)
+
+    def new_relay(self, config: Config) -> Listener | None:
+        """Return who listens for the hub's deliveries; it has not started."""
+        table = config.relay
+        if table is None:
+            return None
+        return open_listener(
+            table, config.proxy, on_request=self._downlink.handle,
+            on_error=lambda error: log_failure("relay_error", error), channels=table.channels,
+        )  # fmt: skip
+
+    async def open_listener(self, table: ListenTable) -> In:
+        """Return a way in that lets senders in; its messages go up.
+
+        Raises:
+            ConnectorConfigInvalid: it cannot listen there.
+        """
         if table.name not in self.intakes:
             await self._add_intake(table)
-        self.intakes[table.name].table = table
         listener = _KINDS[table.kind](table, self.intakes[table.name])
         try:
             await listener.start()
         except OSError as error:
             raise ConnectorConfigInvalid([f"[[listen]] {table.name}: cannot listen: {type(error).__name__}"]) from None
-        self.listeners[table.name] = listener
+        return listener
 
-    async def _shut(self, name: str) -> None:
-        """Stop a listener; what it took goes up all the same."""
-        listener = self.listeners.pop(name, None)
-        if listener is not None:
-            await listener.stop()
+    async def _stop_down(self) -> None:
+        if self.relay is not None:
+            await self.relay.stop()
+        await asyncio.gather(*(deliverer.stop() for deliverer in self.deliverers.values()))
 
     async def _stop_listeners(self) -> None:
         await asyncio.gather(*(listener.stop() for listener in self.listeners.values()))
@@ -294,8 +289,10 @@ class Connector:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _tend(self) -> None:
-        """Forget old outcomes, and warn of certificates, once an hour."""
+        """Forget old outcomes, take certificates that were renewed, and warn of others, once an hour."""
         while True:
+            if certificates(self.config) != self._certificates:
+                await self._renew()
             for one in certificates(self.config):
                 days = one.days(datetime.now(UTC))
                 if days is None or days < WARN_DAYS:
@@ -304,6 +301,12 @@ class Connector:
             with suppress(IntegrationError):  # a full disk: the next hour will do
                 await self._down.forget(self.spool.clock() - self.config.spool.keep_outcomes_days * _DAY_SECONDS)
             await asyncio.sleep(_TEND_SECONDS)
+
+    async def _renew(self) -> None:
+        try:
+            await self.reload(self.config)
+        except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next hour tries again
+            log_failure("not_reloaded", error)
 
 
 def cipher_of(config: Config) -> Cipher:
@@ -320,17 +323,6 @@ def open_spool(config: Config) -> Spool:
         mirror=config.spool.mirror,
         may_fall_behind=config.spool.on_mirror_lost == "degrade",
     )
-
-
-def _is_same_place(before: ListenTable, after: ListenTable) -> bool:
-    """Tell whether a listener can stay as it is, and only hear of new limits."""
-    names = ("kind", "address", "port", "folder", "pattern", "tls")
-    return all(getattr(before, name) == getattr(after, name) for name in names)
-
-
-def _is_same_stream(before: ListenTable, after: ListenTable) -> bool:
-    """Tell whether what a listener takes goes the same way up; a stream is opened at the start."""
-    return (before.interface, before.lanes, before.lane_key) == (after.interface, after.lanes, after.lane_key)
 
 
 def _when(at: float | None) -> str | None:

@@ -5,6 +5,7 @@ from relay.control import Accept, RequestHead, ResponseHead
 from relay.limits import Limits
 from relay.listener import Listener
 from relay.offer import Offer
+from relay.proxy import Proxy
 from relay.requests import RelayedRequest, RelayedResponse
 from relay.sender import Sender
 from relay.socket import RelaySocket
@@ -18,6 +19,7 @@ __all__ = [
     "Listener",
     "NoTokens",
     "Offer",
+    "Proxy",
     "RelaySocket",
     "RelayedRequest",
     "RelayedResponse",

@@ -26,6 +26,7 @@ from relay.control import (
 )
 from relay.limits import LISTENERS, Limits
 from relay.offer import Offer
+from relay.proxy import Proxy
 from relay.rendezvous import send_response, serve_requests
 from relay.requests import Body, RelayedRequest, RelayedResponse, RequestHandler
 from relay.socket import HandshakeRefused, RelaySocket, open_socket
@@ -56,6 +57,7 @@ class Listener:
         on_request: Answers HTTP requests; without it they hear 501.
         on_offer: Takes or rejects WebSockets; without it they are rejected.
         on_error: Hears of what went wrong; the listener goes on by itself.
+        proxy: Through which everything goes out; nothing else is reached then.
         channels: Control channels, each a listener of its own to the relay: 1 to 25.
         backoff: Makes the waits between attempts to connect.
 
@@ -74,6 +76,7 @@ class Listener:
         limits: Limits | None = None,
         channels: int = 1,
         tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
         backoff: Callable[[], Backoff] = lambda: Backoff(_RECONNECT_BASE_SECONDS, _RECONNECT_CAP_SECONDS),
     ) -> None:
         if not 1 <= channels <= LISTENERS:
@@ -87,6 +90,7 @@ class Listener:
         self._on_error = on_error or (lambda error: None)
         self._channels = channels
         self._tls = tls
+        self._proxy = proxy
         self._backoff = backoff
         self._asked = 0  # requests at work or waiting
         self._turns = asyncio.Semaphore(self.limits.concurrent_requests)
@@ -174,7 +178,7 @@ class Listener:
         headers = {"ServiceBusAuthorization": token.text} if token.text else {}
         url = self.place.listen_url(secrets.token_hex(16))
         try:
-            return await open_socket(url, self.limits, headers=headers, tls=self._tls)
+            return await open_socket(url, self.limits, headers=headers, tls=self._tls, proxy=self._proxy)
         except HandshakeRefused as refused:
             raise error_of(refused.status, refused.reason) from None
 
@@ -234,7 +238,7 @@ class Listener:
             self._on_error(error)
 
     async def _offer(self, message: Accept) -> None:
-        offer = Offer(message, self.place, self.limits, self._tls)
+        offer = Offer(message, self.place, self.limits, self._tls, self._proxy)
         try:
             if self._on_offer is not None:
                 await self._on_offer(offer)
@@ -294,7 +298,7 @@ class Listener:
 
     async def _open_rendezvous(self, address: str) -> RelaySocket:
         try:
-            return await open_socket(address, self.limits, tls=self._tls)
+            return await open_socket(address, self.limits, tls=self._tls, proxy=self._proxy)
         except HandshakeRefused as refused:
             raise RendezvousMissed(f"HTTP {refused.status}") from None
 

@@ -2,7 +2,7 @@
 
     python -m relay.local_relay --port 9443 --path hospital --key root=c2VjcmV0
 
-It keeps nothing: no queue, no history. It listens on 127.0.0.1 alone, without TLS.
+It keeps nothing: no queue, no history. It listens on 127.0.0.1 alone, from the command line without TLS.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import random
 import secrets
+import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -54,6 +55,7 @@ class LocalRelay:
 
     def __init__(self, paths: Mapping[str, bool], access: Access, limits: Limits | None = None) -> None:
         self.port = 0
+        self._scheme = "ws"
         self.limits = limits or Limits()
         self._paths = {name.lower(): needs for name, needs in paths.items()}
         self._access = access
@@ -65,12 +67,13 @@ class LocalRelay:
         self._http: web.Server | None = None
         self._open: set[RelaySocket] = set()
 
-    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        """Serve; port 0 takes a free one."""
+    async def start(self, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        """Serve; port 0 takes a free one. With ``tls`` as the service does, for ``https`` and ``wss``."""
+        self._scheme = "wss" if tls else "ws"
         loop = asyncio.get_running_loop()
         http = self._http = web.Server(self._request, access_log=None)
         self._server = await loop.create_server(
-            lambda: Front(self.limits, self._knock, http, self._sender_gone), host, port, backlog=1024
+            lambda: Front(self.limits, self._knock, http, self._sender_gone), host, port, backlog=1024, ssl=tls
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -187,7 +190,7 @@ class LocalRelay:
         kept = [*without_reserved(parse_qsl(knock.query, keep_blank_values=True))]
         kept += [("sb-hc-action", "accept"), ("sb-hc-id", key)]
         headers = {name: value for name, value in knock.headers.items() if name.lower() != "servicebusauthorization"}
-        return Accept(f"ws://{host}{knock.path}?{urlencode(kept)}", query.get("sb-hc-id") or key, headers)
+        return Accept(f"{self._scheme}://{host}{knock.path}?{urlencode(kept)}", query.get("sb-hc-id") or key, headers)
 
     async def _join(self, knock: Knock, taker: Knock) -> None:
         said = dict(parse_qsl(taker.query))
@@ -244,7 +247,7 @@ class LocalRelay:
         if chosen is None:
             return web.Response(status=502, reason="no listener is connected")
         key = secrets.token_hex(16)
-        address = f"ws://{chosen.host}/$hc/{quote(path)}?sb-hc-action=request&sb-hc-id={key}"
+        address = f"{self._scheme}://{chosen.host}/$hc/{quote(path)}?sb-hc-action=request&sb-hc-id={key}"
         sent = Sent(head_of(request, address, key, drop), request, self.limits)
         exchange = self._exchanges[key] = Exchange()
         try:
@@ -307,14 +310,15 @@ def _host(headers: Mapping[str, str]) -> str:
 
 async def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m relay.local_relay", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="without TLS: any other for tests alone")
     parser.add_argument("--port", type=int, default=9443)
     parser.add_argument("--path", action="append", required=True, help="a hybrid connection; may be repeated")
     parser.add_argument("--key", action="append", required=True, help="NAME=KEY, with every right; may be repeated")
     given = parser.parse_args()
     keys = {name: Key(secret) for name, _, secret in (one.partition("=") for one in given.key)}
     relay = LocalRelay(dict.fromkeys(given.path, True), Access(keys))
-    await relay.start(given.port)
-    print(f"relay on 127.0.0.1:{relay.port}", flush=True)
+    await relay.start(given.port, given.host)
+    print(f"relay on {given.host}:{relay.port}", flush=True)
     await asyncio.Event().wait()
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from relay.control import Accept, Headers
 from relay.limits import Limits
+from relay.proxy import Proxy
 from relay.socket import HandshakeRefused, RelaySocket, open_socket
 from shared.message.errors.relay import RendezvousMissed
 
@@ -31,6 +32,7 @@ class Offer:
     place: HybridConnection
     limits: Limits
     tls: ssl.SSLContext | None
+    proxy: Proxy | None = None
     is_settled: bool = False
 
     @property
@@ -56,7 +58,9 @@ class Offer:
         self.is_settled = True
         wanted = (subprotocol,) if subprotocol else ()
         try:
-            return await open_socket(self.message.address, self.limits, subprotocols=wanted, tls=self.tls)
+            return await open_socket(
+                self.message.address, self.limits, subprotocols=wanted, tls=self.tls, proxy=self.proxy
+            )
         except HandshakeRefused as refused:
             raise RendezvousMissed(f"HTTP {refused.status}") from None
 
@@ -69,7 +73,7 @@ class Offer:
         self.is_settled = True
         said = f"&sb-hc-statusCode={status}&sb-hc-statusDescription={quote(reason)}"
         try:
-            opened = await open_socket(self.message.address + said, self.limits, tls=self.tls)
+            opened = await open_socket(self.message.address + said, self.limits, tls=self.tls, proxy=self.proxy)
         except HandshakeRefused as refused:
             if refused.status != _REJECTED:
                 raise RendezvousMissed(f"HTTP {refused.status}") from None

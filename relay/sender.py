@@ -14,9 +14,10 @@ from relay.address import HybridConnection
 from relay.control import check_headers
 from relay.limits import Limits
 from relay.listener import error_of
+from relay.proxy import Proxy, failure_of, request_options
 from relay.socket import HandshakeRefused, RelaySocket, open_socket
 from relay.tokens import Tokens
-from shared.message.errors.relay import NoRelayListener, RelayAnswerLate, RelayError, RelayRejected, RelayUnreachable
+from shared.message.errors.relay import NoRelayListener, RelayAnswerLate, RelayError, RelayRejected
 
 STREAM_FROM_BYTES = 1024 * 1024  # aiohttp copies a larger body in one go, and the loop stands still
 _CONNECTIONS = 64
@@ -33,12 +34,14 @@ class Sender:
         *,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
         connections: int = _CONNECTIONS,
     ) -> None:
         self.place = place
         self.limits = limits or Limits()
         self._tokens = tokens
         self._tls = tls
+        self._proxy = proxy if place.is_secure else None
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
@@ -63,6 +66,7 @@ class Sender:
             NoRelayListener: nobody listens: nobody can have taken it.
             RelayAnswerLate: the listener may have taken it.
             RelayUnreachable: the connection failed; the listener may have taken it.
+            ProxyRefused: the proxy opens no tunnel: nobody can have taken it.
             RelayLimitExceeded: the headers are larger than the relay carries.
         """
         headers = dict(headers or {})
@@ -76,7 +80,7 @@ class Sender:
                 raise _relay_error(response.status, response.reason or "")
             yield response
         except aiohttp.ClientError as error:
-            raise RelayUnreachable(type(error).__name__) from None
+            raise failure_of(error) from None
         finally:
             response.release()
 
@@ -97,7 +101,7 @@ class Sender:
         try:
             return await open_socket(
                 self.place.connect_url(target), self.limits, headers=headers, subprotocols=subprotocols, tls=self._tls,
-                seconds=self.limits.rendezvous_seconds + 10,
+                proxy=self._proxy, seconds=self.limits.rendezvous_seconds + 10,
             )  # fmt: skip
         except HandshakeRefused as refused:
             if refused.is_from_listener or refused.status not in _RELAYS_OWN:
@@ -130,12 +134,17 @@ class Sender:
         try:
             async with asyncio.timeout(wait_seconds):
                 return await self._session.request(
-                    method, self.place.request_url(target), headers=headers, data=data, allow_redirects=False
+                    method,
+                    self.place.request_url(target),
+                    headers=headers,
+                    data=data,
+                    allow_redirects=False,
+                    **request_options(self._proxy),
                 )
         except TimeoutError:
             raise RelayAnswerLate("no answer from the relay") from None
         except aiohttp.ClientError as error:
-            raise RelayUnreachable(type(error).__name__) from None
+            raise failure_of(error) from None
 
 
 def _rejected(status: int) -> RelayRejected:

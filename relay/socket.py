@@ -12,6 +12,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from relay.limits import Limits
+from relay.proxy import Proxy, open_tunnel
 from relay.websocket import NORMAL, ClientHandshake, Finished, Fragment, Half, Pong, WebSocket
 from shared.message.errors.relay import RelayError, RelayUnreachable
 
@@ -317,28 +318,29 @@ async def open_socket(
     headers: Mapping[str, str] | None = None,
     subprotocols: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
+    proxy: Proxy | None = None,
     seconds: float | None = None,
 ) -> RelaySocket:
     """Return a WebSocket.
 
     Args:
         tls: For ``wss``; without it, what the system trusts.
+        proxy: Through which ``wss`` goes; a relay without TLS is on this machine, and is reached straight.
         seconds: For connecting and the handshake; without it, the wait for a rendezvous.
     Raises:
         HandshakeRefused: the answer was an HTTP status.
         RelayUnreachable: there was no answer.
+        ProxyRefused: the proxy lets nobody through to there.
     """
     place = urlsplit(url)
-    is_secure = place.scheme == "wss"
-    context = (tls or ssl.create_default_context()) if is_secure else None
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[RelaySocket] = loop.create_future()
+    context = (tls or ssl.create_default_context()) if place.scheme == "wss" else None
+    outcome: asyncio.Future[RelaySocket] = asyncio.get_running_loop().create_future()
     opening = _Opening(ClientHandshake(url, headers or {}, subprotocols, limits), outcome)
     transport: asyncio.BaseTransport | None = None
     try:
         async with asyncio.timeout(limits.rendezvous_seconds if seconds is None else seconds):
-            port = place.port or (443 if is_secure else 80)
-            transport, _ = await loop.create_connection(lambda: opening, place.hostname or "", port, ssl=context)
+            port = place.port or (443 if context else 80)
+            transport = await _connect(opening, place.hostname or "", port, context, proxy)
             return await outcome
     except TimeoutError:
         raise RelayUnreachable("no answer in time") from None
@@ -347,6 +349,24 @@ async def open_socket(
     finally:
         if transport is not None and (not outcome.done() or outcome.cancelled()):
             cast(asyncio.Transport, transport).abort()
+
+
+async def _connect(
+    opening: _Opening, host: str, port: int, tls: ssl.SSLContext | None, proxy: Proxy | None
+) -> asyncio.BaseTransport:
+    loop = asyncio.get_running_loop()
+    if proxy is None or tls is None:
+        transport, _ = await loop.create_connection(lambda: opening, host, port, ssl=tls)
+        return transport
+    tunnel = await open_tunnel(proxy, host, port)
+    try:
+        encrypted = await loop.start_tls(tunnel, opening, tls, server_hostname=host)
+    except BaseException:
+        tunnel.abort()
+        raise
+    assert encrypted is not None, "None is for a connection that was closed before; then an error was raised"
+    opening.connection_made(encrypted)  # `start_tls` does not say so
+    return encrypted
 
 
 def keep_alive(transport: asyncio.Transport) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from relay.proxy import Proxy
+
 if TYPE_CHECKING:
     from azure.identity.aio import DefaultAzureCredential
 
@@ -69,11 +71,11 @@ class EntraTokens:
     """
 
     def __init__(
-        self, credential: Any = None, scope: str = ENTRA_SCOPE, proxy: str | None = None
+        self, credential: Any = None, scope: str = ENTRA_SCOPE, proxy: Proxy | None = None
     ) -> None:  # any credential of the Azure SDK
         self._credential: DefaultAzureCredential | Any = credential
         self._scope = scope
-        self._proxies = {"proxies": {"https": proxy}} if proxy else {}
+        self._proxies = {"proxies": {"https": proxy.url_with_password}} if proxy else {}
 
     async def token(self) -> Token:
         if self._credential is None:

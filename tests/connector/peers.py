@@ -82,13 +82,15 @@ class System:
         self.accepted: list[str] = []
         self.answers: dict[str, str] = {}
         self.delay_seconds = 0.0
+        self.host = "127.0.0.1"
         self.port = 0
         self.connections = 0
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def start(self, tls: ssl.SSLContext | None = None) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
+    async def start(self, tls: ssl.SSLContext | None = None, host: str = "") -> None:
+        self.host = host or self.host
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -1,6 +1,6 @@
 """The worst days of a hospital's network and machines, for longer than a test may take.
 
-    python -m tests.connector.siege [slow large garbage disorder disks] [--seed 1]
+    python -m tests.connector.siege [slow large garbage disorder disks cut hosts kill] [--seed 1]
 
 Each attack runs against a connector in a process of its own, and says what it has seen; what does not hold is an
 AssertionError. The same attacks run in small in `test_siege.py`. Nothing here judges speed: figures are printed.
@@ -24,6 +24,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.connector.both_ways import cut, hosts, kill
 from tests.connector.conftest import free_port
 from tests.connector.hub import Hub
 from tests.connector.peers import Source, admission
@@ -309,6 +310,7 @@ async def disks(folder: Path, generator: random.Random, lives: int = 25) -> str:
 
 ATTACKS: dict[str, Callable[[Path, random.Random], Awaitable[str]]] = {
     "slow": slow, "large": large, "garbage": garbage, "disorder": disorder, "disks": disks,
+    "cut": cut, "hosts": hosts, "kill": kill,
 }  # fmt: skip
 
 

@@ -41,6 +41,14 @@ def run(*arguments: object, folder: Path = REPOSITORY) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
+def listening(process: int) -> set[int]:
+    """Return the ports on which a process listens, as Linux tells."""
+    place = Path(f"/proc/{process}")
+    own = {str(handle.readlink()) for handle in (place / "fd").iterdir()}
+    rows = [line.split() for name in ("tcp", "tcp6") for line in (place / "net" / name).read_text().splitlines()]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own}
+
+
 async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
     """As a service manager starts and stops it; SIGHUP reads the file again."""
     file, port = write(tmp_path, hospital.hub.port)
@@ -55,6 +63,9 @@ async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
             await asyncio.sleep(0.05)
     assert (await source.ask(admission("M1"))).code == "AA"
     await until(lambda: hospital.hub.control_ids == ["M1"])
+    if sys.platform == "linux":
+        page = int(re.search(r"\[status\]\nport = (\d+)", file.read_text("utf-8"))[1])
+        assert listening(process.pid) == {port, page}
     said = await asyncio.to_thread(run, "status", "--config", file)
     assert (said.returncode, '"confirmed": "M1"' in said.stdout) == (0, True)
     file.write_text(file.read_text("utf-8").replace("[status]", 'allow = ["10.0.0.0/8"]\n[status]'), "utf-8")
@@ -65,6 +76,11 @@ async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
             log += await process.stderr.readline()
     assert (await source.ask(admission("M2"))).code == "AA"
     await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
+    said = await asyncio.to_thread(run, "reload", "--config", file)  # as where there are no signals
+    assert said.returncode == 0
+    while log.count(b'"reloaded"') < 2:
+        async with asyncio.timeout(20):
+            log += await process.stderr.readline()
     await source.close()
     process.terminate()
     async with asyncio.timeout(30):
@@ -90,6 +106,7 @@ def test_status_and_recover_without_a_connector_say_so(tmp_path, capsys):
     file, _ = write(tmp_path, 1)
     assert main(["status", "--config", str(file)]) == 1
     assert main(["recover", "--config", str(file)]) == 1
+    assert main(["reload", "--config", str(file)]) == 1
     assert "CONNECTOR-003" in capsys.readouterr().err
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 
 import pytest
 
+from connector.log import Lines
 from connector.senders import admit, is_allowed
 from shared.mllp import encode_frame
 from tests.connector.peers import Source, admission
@@ -178,6 +181,18 @@ async def test_hundreds_of_slow_connections_do_not_keep_a_good_one_out(hospital)
     await until(lambda: len(connector.listeners["adt"].connections) == 1)
     for source in slow:
         await source.close()
+
+
+def test_what_a_library_says_is_not_repeated():
+    """A traceback of theirs may end in the bytes that it could not read; and no line of the log is two."""
+    try:
+        raise ValueError("PID|1||P1||Vela^Ada")
+    except ValueError:
+        record = logging.LogRecord("aiohttp.server", logging.ERROR, "f", 1, "of %s\n", ("Vela",), sys.exc_info())
+    said = Lines().format(record)
+    assert said.endswith('ERROR {"event":"library_said","file":"aiohttp.server","error":"ValueError"}')
+    ours = logging.LogRecord("caduceus.connector", logging.INFO, "f", 1, "%s", ('{"event":"started"}',), None)
+    assert Lines().format(ours).endswith('INFO {"event":"started"}')
 
 
 async def test_no_content_is_in_the_log(hospital, caplog):

@@ -14,7 +14,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="many addresses 
 
 @pytest.mark.parametrize(
     ("attack", "size"),
-    [(siege.slow, 200), (siege.large, 8), (siege.garbage, 200), (siege.disorder, 60), (siege.disks, 1)],
+    [
+        (siege.slow, 200),
+        (siege.large, 8),
+        (siege.garbage, 200),
+        (siege.disorder, 60),
+        (siege.disks, 1),
+        (siege.cut, 1.0),
+        (siege.kill, 1),
+    ],
 )
 async def test_an_attack_loses_and_repeats_nothing_and_harms_nobody_else(tmp_path, attack, size):
     """What the network, the disks and strangers can do; in large by hand, before a release."""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from base64 import b64decode
 from contextlib import suppress
+
+_WHO_ARE_YOU = (
+    '407 Proxy Authentication Required\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: Basic realm="north"'
+)
 
 
 class ConnectProxy:
@@ -11,26 +17,34 @@ class ConnectProxy:
 
     Attributes:
         asked: Where tunnels were wanted to, ``host:port``, in order.
-        refuses: What to answer instead of opening any, such as ``407 Proxy Authentication Required``.
+        shown: ``user:password`` of those who said who they are, in order.
+        refuses: What to answer instead of opening any, such as ``403 Forbidden``.
+        wants: ``user:password`` that it wants to be shown; empty: it lets everybody through.
     """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.shown: list[str] = []
         self.refuses = ""
+        self.wants = ""
         self.port = 0
         self._server: asyncio.Server | None = None
         self._tunnels: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def start(self, port: int = 0) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+        self.cut()
+        await asyncio.gather(*self._tunnels, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Cut every tunnel."""
         for task in self._tunnels:
             task.cancel()
-        await asyncio.gather(*self._tunnels, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -52,8 +66,11 @@ class ConnectProxy:
             await writer.drain()
             return
         self.asked.append(target)
-        if self.refuses:
-            writer.write(f"HTTP/1.1 {self.refuses}\r\nContent-Length: 0\r\n\r\n".encode("ascii"))
+        basic = re.search(rb"\r\nproxy-authorization: basic (\S+)", head, re.IGNORECASE)
+        self.shown += [b64decode(basic[1]).decode()] if basic else []
+        refusal = self.refuses or (self.wants and (not basic or self.shown[-1] != self.wants) and _WHO_ARE_YOU)
+        if refusal:
+            writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode("ascii"))
             await writer.drain()
             return
         host, _, port = target.rpartition(":")

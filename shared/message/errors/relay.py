@@ -22,6 +22,14 @@ class RelayUnreachable(RelayError):
     next_step = "nothing: it is tried again; check the name and outbound port 443 if it lasts"
 
 
+class ProxyRefused(RelayError):
+    """The proxy on the way out answered, and opened no tunnel: nothing has left the hospital."""
+
+    code = "RELAY-011"
+    what = "the proxy does not let the connection out"
+    next_step = "check user and password of the proxy, and that it lets port 443 of that name out"
+
+
 class RelayRefused(RelayError):
     """The relay does not take the token: none, expired, or without the right that is needed."""
 
