@@ -9,7 +9,7 @@ import typer
 from cli.failure import UNREACHABLE, CommandFailed
 from cli.hub_client import LONG_SECONDS, HubClient
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_json, print_table
+from cli.screen import console, print_deliveries, print_json, print_table
 
 
 def affected(
@@ -63,9 +63,7 @@ def _print_counts(answer: dict[str, Any]) -> None:
     console().print(f"{answer['messages']} messages, {patients['count']} patients", markup=False)
     more = " ..." if patients["count"] > len(patients["hashes"]) else ""
     console().print(" ".join(patients["hashes"]) + more, markup=False)
-    states = ("accepted", "parked", "quarantined", "review", "discarded", "skipped")
-    rows = ((one["id"], *(one.get(state, 0) for state in states)) for one in answer["destinations"])
-    print_table("", ("destination", *states), rows, "no deliveries")
+    print_deliveries(answer["destinations"])
 
 
 def _print_patients(answer: dict[str, Any]) -> None:

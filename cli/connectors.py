@@ -32,7 +32,7 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
     concerns = ", ".join(each["code"] for each in one["concerns"])
     return (
         one["name"], one["version"], clock_time(one["last_echo"]), one["waiting"], clock_time(one["oldest"]),
-        _lapses(one["certificates"]), concerns or "ok",
+        _lapses(one["certificates"]), concerns or "heard",
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def list_(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
         print_json(answer)
         return
     rows = (
-        (one["id"], one["title"], one["kind"], one["order"], _state(one["paused"], one["open_until"]), one["waiting"])
+        (one["id"], one["title"], one["kind"], one["order"], _state(one["state"], one["open_until"]), one["waiting"])
         for one in answer["destinations"]
     )
     print_table("", ("id", "title", "kind", "order", "state", "waiting"), rows, "no destinations")
@@ -51,7 +51,5 @@ def _order(name: str, order: str, done: str, hub: str, as_json: bool) -> None:
         console().print(done, markup=False)
 
 
-def _state(paused: bool, open_until: str | None) -> str:
-    if paused:
-        return "paused"
-    return f"failing, next try {clock_time(open_until)}" if open_until else "ok"
+def _state(state: str, open_until: str | None) -> str:
+    return f"{state}, next try {clock_time(open_until)}" if state == "failing" else state

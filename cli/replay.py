@@ -9,7 +9,7 @@ import typer
 
 from cli.hub_client import LONG_SECONDS, HubClient, segment
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_json, print_table
+from cli.screen import console, print_deliveries, print_json, print_table
 
 _EVERY_SECONDS = 0.5
 _OUTCOMES = ("new", "different", "again", "same")
@@ -118,6 +118,4 @@ def _follow(client: HubClient, status: dict[str, Any], *, is_silent: bool) -> di
 
 def _print_end(status: dict[str, Any]) -> None:
     console().print(f"replay {status['run']} is done: {status['messages']} messages, {status['stopped']} stopped")
-    states = ("accepted", "skipped", "quarantined", "review", "discarded")
-    rows = ((one["id"], *(one.get(state, 0) for state in states)) for one in status["destinations"])
-    print_table("", ("destination", *states), rows, "no deliveries")
+    print_deliveries(status["destinations"])

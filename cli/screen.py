@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-_GOOD = {"AA", "CA", "accepted", "routed", "queued", "transformed", "yes", "up", "active", "ok", "pass", "mapped"}
+_GOOD = {
+    "AA", "CA", "accepted", "routed", "queued", "transformed",
+    "yes", "up", "active", "ok", "pass", "mapped", "ready", "heard",
+}  # fmt: skip
 _BAD = {"AE", "AR", "CE", "CR", "quarantined", "refused", "review", "abandoned", "down", "fail", "closed", "lost"}
 _UNFOLDED = 1000
+# Of deliveries, as the hub calls them: settled, under way, stopped.
+DELIVERY_STATES = ("accepted", "skipped", "parked", "intent", "review", "quarantined", "discarded")
 _WAITING = {"parked", "intent", "paused", "reserved", "draft", "filtered", "discarded", "retired", "ignored"}
 
 
@@ -70,6 +75,12 @@ def clock_time(stamp: str | None) -> str:
     local = datetime.fromisoformat(stamp).astimezone()
     is_today = local.date() == datetime.now(local.tzinfo).date()
     return local.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
+
+
+def print_deliveries(destinations: Iterable[Mapping[str, Any]]) -> None:
+    """Print how many deliveries of each destination are in which state."""
+    rows = ((one["id"], *(one.get(state, 0) for state in DELIVERY_STATES)) for one in destinations)
+    print_table("", ("destination", *DELIVERY_STATES), rows, "no deliveries")
 
 
 def deliveries_in_short(deliveries: Sequence[Mapping[str, Any]]) -> str:

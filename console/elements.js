@@ -1,7 +1,7 @@
 // Small pieces of the page. Text is only ever set as text: what a message says can never become markup.
 
 const MEANING = {
-  accepted: "good", routed: "good", transformed: "good", filtered: "quiet", discarded: "quiet",
+  accepted: "good", routed: "good", transformed: "good", filtered: "quiet", discarded: "quiet", skipped: "quiet", passed: "quiet",
   reserved: "wait", queued: "wait", parked: "wait", intent: "wait",
   review: "bad", quarantined: "bad", refused: "bad", abandoned: "bad",
 };

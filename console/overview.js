@@ -65,12 +65,12 @@ export function showDestinations(destinations, order) {
 
 export function showInterfaces(interfaces, { paused, held }, order) {
   const rows = interfaces.filter((one) => one.lifecycle !== "retired")
-    .map(({ id, title }) => ({ id, title, paused: paused.includes(id), held: held[id] ?? 0 }));
+    .map(({ id, title, lifecycle }) => ({ id, title, lifecycle, paused: paused.includes(id), held: held[id] ?? 0 }));
   showRows($("interfaces"), rows, () => rows.map((one) => element("tr", {
     children: [
       cell(one.id, element("small", { text: one.title })),
       countCell(one.held),
-      cell(one.paused ? chip("paused", "parked", "what it takes waits until it is resumed") : chip("ready", "accepted")),
+      cell(one.paused ? chip("paused", "parked", "what it takes waits until it is resumed") : chip(one.lifecycle, "accepted")),
       cell(orderButton(one, order)),
     ],
   })));
@@ -109,8 +109,8 @@ function lapses(certificates) {
   return `certificates until ${days[0]}`;
 }
 
-function destinationState({ paused, open_until: openUntil, failures }) {
-  if (paused) return chip("paused", "parked", "nothing is sent until it is resumed");
-  if (openUntil) return chip("not answering", "review", `${failures} failures in a row; tried again at ${openUntil}`);
-  return chip("ready", "accepted");
+function destinationState({ state, open_until: openUntil, failures }) {
+  if (state === "paused") return chip(state, "parked", "nothing is sent until it is resumed");
+  if (state === "failing") return chip(state, "review", `${failures} failures in a row; tried again at ${openUntil}`);
+  return chip(state, "accepted");
 }

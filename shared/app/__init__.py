@@ -72,6 +72,7 @@ class Hub(Recovery):
             ledger=self.adapters.ledger,
             history=self.adapters.history,
             lanes=self.adapters.lanes,
+            queue=self.adapters.queue,
             archive=self.adapters.archive,
             store=self.adapters.fhir_store,
             registry=self.registry,

@@ -13,7 +13,7 @@ from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
 from shared.message.patient import patient_hash, read_patient_hash
 from shared.message.record import Hop, MessageRecord
 from shared.message.state import DeliveryState, MessageState
-from shared.ports import Archive, FhirStore, History, Lanes, Ledger
+from shared.ports import Archive, DestinationStatus, FhirStore, History, Lanes, Ledger, Queue
 
 if TYPE_CHECKING:
     from shared.registry import Registry
@@ -48,6 +48,7 @@ class Console:
         ledger: Ledger,
         history: History,
         lanes: Lanes,
+        queue: Queue,
         archive: Archive,
         store: FhirStore,
         registry: Registry,
@@ -58,6 +59,7 @@ class Console:
         self._ledger = ledger
         self._history = history
         self._lanes = lanes
+        self._queue = queue
         self._archive = archive
         self._store = store
         self._registry = registry
@@ -156,6 +158,7 @@ class Console:
                     "title": config.title,
                     "kind": config.kind,
                     "order": config.order,
+                    "state": _state(status, is_paused=status.paused or config.paused),
                     "paused": status.paused or config.paused,
                     "failures": status.failures,
                     "open_until": status.open_until.isoformat() if status.open_until else None,
@@ -179,10 +182,14 @@ class Console:
         return {"interfaces": rows}
 
     async def summary(self) -> dict[str, Any]:
-        """Return the counts that say at one look whether all is well."""
+        """Return the counts that say at one look whether all is well.
+
+        ``queues`` counts queue messages, each of one or more items: what was routed and is in no lane yet is there.
+        """
         return {
             "messages": await self._ledger.counts(),
             "waiting": dict(await self._lanes.waiting()),
+            "queues": await self._queue.depths(),
             "paused": sorted(await self._pauses.paused()),
             "held": dict(await self._pauses.held()),
             "resources": await self._store.counts(),
@@ -222,6 +229,13 @@ class Console:
             "epoch": record.sequence.epoch,
             "n": record.sequence.n,
         }
+
+
+def _state(status: DestinationStatus, *, is_paused: bool) -> str:
+    """Return how a destination is, in the word that everybody shows: ``paused``, ``failing`` or ``ready``."""
+    if is_paused:
+        return "paused"
+    return "failing" if status.open_until else "ready"
 
 
 def _hop(hop: Hop) -> dict[str, Any]:

@@ -28,3 +28,10 @@ class Queue(Protocol):
     async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
         """Return once the broker holds all of them durably, in this order."""
         ...
+
+    async def depths(self) -> dict[str, int]:
+        """Return how many messages each queue that has some holds now, those under way included, scheduled ones not.
+
+        Empty where the broker tells it to its owner alone, which the hub in Azure is not (decision 0081).
+        """
+        ...

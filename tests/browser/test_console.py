@@ -146,7 +146,7 @@ async def test_an_interface_is_paused_and_resumed_and_what_it_takes_is_counted(d
     await desk.send(adt("H1", application="NOBODY"))
     await desk.page.until(f"{row}.querySelector('.count').textContent === '1'")
     await desk.page.press("Enter")
-    await desk.page.until(f"{row}.textContent.includes('0readyPause')")
+    await desk.page.until(f"{row}.textContent.includes('0activePause')")
     assert desk.page.errors == []
 
 

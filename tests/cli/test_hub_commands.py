@@ -155,7 +155,7 @@ def test_connectors_are_listed_with_what_needs_a_person(run, hub):
     hub.answer("/hub/connectors", {"connectors": rows})
     north, south = run("connectors", "--hub", hub.url).out.splitlines()[-2:]
     assert "2026-05-01" in north
-    assert " ok" in north
+    assert "heard" in north
     assert "unreadable" in south
     assert "CONNECTOR-010" in south
 
@@ -164,16 +164,16 @@ def test_destinations_are_listed_with_their_state(run, hub):
     """Paused by a person and failing by itself are different calls to make."""
     row = {"title": "B", "kind": "https", "order": "key", "failures": 0, "waiting": 12}
     rows = [
-        {**row, "id": "billing", "paused": True, "open_until": None},
-        {**row, "id": "lab", "paused": False, "open_until": "2025-03-10T08:16:00+00:00"},
-        {**row, "id": "store", "paused": False, "open_until": None},
+        {**row, "id": "billing", "state": "paused", "open_until": None},
+        {**row, "id": "lab", "state": "failing", "open_until": "2025-03-10T08:16:00+00:00"},
+        {**row, "id": "store", "state": "ready", "open_until": None},
     ]
     hub.answer("/hub/destinations", {"destinations": rows})
     lines = run("destination", "list", "--hub", hub.url).out.splitlines()
-    assert [next(word for word in ("paused", "failing", "ok") if word in line) for line in lines[-3:]] == [
+    assert [next(word for word in ("paused", "failing", "ready") if word in line) for line in lines[-3:]] == [
         "paused",
         "failing",
-        "ok",
+        "ready",
     ]
 
 
@@ -239,7 +239,7 @@ def test_something_that_is_no_hub_is_told_apart(run, hub):
 def test_what_a_hub_says_is_printed_as_text(run, hub):
     """A title with brackets is no mark-up, and no control over the terminal."""
     row = {"id": "x", "title": "[red]Lab[/red] [1]", "kind": "https", "order": "key"}
-    rows = [{**row, "paused": False, "open_until": None, "waiting": 0}]
+    rows = [{**row, "state": "ready", "open_until": None, "waiting": 0}]
     hub.answer("/hub/destinations", {"destinations": rows})
     assert "[red]Lab[/red] [1]" in run("destination", "list", "--hub", hub.url).out
 

@@ -389,3 +389,23 @@ def test_arrival_tells_when_something_can_be_received(run: Run, clock: SettableC
             await waiting
 
     run(scenario)
+
+
+def test_what_a_queue_holds_is_counted_where_the_broker_tells(run: Run) -> None:
+    """Whoever asks whether all has gone must hear of what is between two stages, in nobody's lane yet."""
+
+    async def scenario(hub: Any) -> None:
+        await hub.queue.send("deliver", [outgoing("a"), outgoing("b"), outgoing("wake", due_seconds=3600)])
+        await hub.queue.send("route", [outgoing("c")])
+        depths = await hub.queue.depths()
+        lock = await accept(hub, "deliver")
+        received = await hub.queue.receive(lock, 1)
+        under_way = await hub.queue.depths()
+        await hub.queue.complete(lock, received)
+        after = await hub.queue.depths()
+
+        told = [depths, under_way, after]
+        counted = [{"deliver": 2, "route": 1}, {"deliver": 2, "route": 1}, {"deliver": 1, "route": 1}]
+        assert told in (counted, [{}, {}, {}])
+
+    run(scenario)

@@ -55,6 +55,9 @@ class AzureQueue:
             self._writers[queue] = Gatherer(lambda calls: self._send(queue, calls), _CALLS_IN_A_BATCH)
         await self._writers[queue].ask(list(messages))
 
+    async def depths(self) -> dict[str, int]:
+        return {}
+
     async def arrival(self, queue: str) -> None:
         """Return when the queue may have a session to accept."""
         await self._receivers.arrival(queue)

@@ -18,6 +18,7 @@ from shared.adapters.instant import from_microseconds, to_microseconds
 from shared.adapters.local.database import Database
 from shared.adapters.local.queue_table import (
     BROWSE,
+    DEPTHS,
     HAS_MESSAGES,
     NEXT_DUE,
     RECEIVE,
@@ -86,6 +87,9 @@ class LocalQueue:
     async def send(self, queue: str, messages: Sequence[Outgoing]) -> None:
         await self._database.write(lambda connection: self.add(connection, queue, messages))
         self.announce_sent(queue, messages)
+
+    async def depths(self) -> dict[str, int]:
+        return dict(self._database.read(DEPTHS))
 
     def add(self, connection: sqlite3.Connection, queue: str, messages: Sequence[Outgoing]) -> None:
         """Add messages within somebody's transaction; `announce_sent` follows its commit."""

@@ -28,6 +28,7 @@ DUE_AT_ONCE = 500  # scheduled messages moved in one transaction
 
 HAS_MESSAGES = "SELECT 1 FROM queued WHERE queue = ? AND session = ? LIMIT 1"
 SESSIONS = "SELECT DISTINCT queue, session FROM queued"
+DEPTHS = "SELECT queue, count(*) FROM queued GROUP BY queue"
 NEXT_DUE = "SELECT min(due) FROM scheduled"
 RECEIVE = """SELECT number, message_id, enqueued, body, coalesce(times, 0), reason
     FROM queued LEFT JOIN queued_delivery USING (number)
