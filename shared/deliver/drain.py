@@ -23,12 +23,26 @@ class Drain:
         self._sender = sender
 
     async def lanes(self, batch: Sequence[Delivery], work: Round) -> None:
-        """Drain lanes side by side, each serially, over as many connections as the destination allows."""
+        """Drain lanes side by side, each serially, over as many connections as the destination allows, and write it.
+
+        Where one of them fails, the sends under way beside it are waited for, and what they came to is written, too.
+        """
         connections = asyncio.Semaphore(work.config.connections)
         lanes = [list(rows) for _, rows in groupby(batch, key=lambda row: row.lane)]
-        await asyncio.gather(*(self._lane(rows, work, connections) for rows in lanes))
+        ended = await asyncio.gather(*(self._lane(rows, work, connections) for rows in lanes), return_exceptions=True)
+        await work.write()
+        for failure in ended:
+            if failure is not None:
+                raise failure
 
     async def _lane(self, rows: Sequence[Delivery], work: Round, connections: asyncio.Semaphore) -> None:
+        try:
+            await self._each(rows, work, connections)
+        except BaseException:
+            work.is_broken = True
+            raise
+
+    async def _each(self, rows: Sequence[Delivery], work: Round, connections: asyncio.Semaphore) -> None:
         before: list[Delivery] = []
         for row in rows:
             if work.is_over(row, self._clock.now()):

@@ -27,6 +27,7 @@ class Round:
         until: No send begins later.
         outputs: By delivery; an error where a message has no output for the destination.
         stopped: Lanes of the turn that go no further, the rounds before this one included.
+        is_broken: A lane failed: what is under way ends, and nothing more begins.
         rows: Deliveries as they stand, not written yet; and so ``attempts``.
         verdicts: Of all attempts, in order.
         barriers: Deliveries that other lanes wait for.
@@ -41,6 +42,7 @@ class Round:
     pace: Pace | None
     outputs: dict[str, Output | IntegrationError]
     stopped: set[str]
+    is_broken: bool = False
     rows: list[Delivery] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -65,8 +67,8 @@ class Round:
             self.add(row._replace(send_deadline=None), None)
 
     def is_over(self, row: Delivery, now: datetime) -> bool:
-        """Tell whether a delivery's turn will not come: its lane is stopped, nobody answers, or time is up."""
-        return row.lane in self.stopped or self.is_silent or now >= self.until
+        """Tell whether a delivery's turn will not come: a lane is stopped or broke, nobody answers, or time is up."""
+        return row.lane in self.stopped or self.is_broken or self.is_silent or now >= self.until
 
     @property
     def is_silent(self) -> bool:
@@ -82,7 +84,11 @@ class Round:
         """
         rows, attempts = self.rows, self.attempts
         self.rows, self.attempts = [], []
-        await self.lanes.write(self.ownership, [*rows, *intents], attempts)
+        try:
+            await self.lanes.write(self.ownership, [*rows, *intents], attempts)
+        except Exception:  # an answer that was heard is written by whoever writes next: lost, it would go again
+            self.rows, self.attempts = [*rows, *self.rows], [*attempts, *self.attempts]
+            raise
 
     async def intend(self, intent: Delivery) -> None:
         """Return once it is on record; those that other lanes have ready while one is written share the next write."""

@@ -189,7 +189,6 @@ class DeliverStage:
                 stopped=stopped,
             )
             await self._drain.lanes(batch, work)
-            await work.write()
             await self._meeting.let_pass(work.barriers)
             status = await self._breaker.judge(status, work.verdicts, config.retry, self._uniform)
         return status

@@ -331,7 +331,7 @@ async def test_wake_that_comes_early_by_the_workers_clock_is_not_taken_for_one_t
 
 @pytest.mark.parametrize("change", ["types", "interface"])
 async def test_a_delivery_whose_route_is_gone_stops_alone(start_hub, change):
-    """Files change while a destination is down: what has no route any more waits for a person, and stops nobody else."""
+    """Files change while a destination is down: what has no route any more waits for a person; nobody else does."""
     folder = None
 
     def take_away():

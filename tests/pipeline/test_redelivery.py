@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from shared.adapters.local.workers import ProcessWorkers
 from shared.message.delivery import Delivery
+from shared.message.errors.storage import StorageFailed
 from shared.message.state import MessageState
 from shared.message.work import Offer
 from shared.transform import stage as transform_stage
@@ -241,3 +244,37 @@ async def test_intents_of_lanes_side_by_side_share_writes_and_are_on_record_befo
     assert states == [("intent", 1)] * 8
     assert sum(rows for _, rows in writes) == 16  # each delivery as an intent, and as accepted
     assert len(writes) == 2 * len({session for session, _ in writes}) <= 8  # eight keys over four sessions at most
+
+
+async def test_an_answer_that_was_heard_is_kept_though_the_lane_beside_it_fails(start_hub, monkeypatch):
+    """One write that fails would send to a person, or twice, all that other lanes had delivered meanwhile."""
+    hub = await start_hub("careful")
+    file = hub.interfaces / "destinations" / "careful.toml"
+    file.write_text(f"concurrency = 1\n{file.read_text('utf-8')}", "utf-8")
+    await hub.crash()
+    await hub.start()
+    receiver, lanes = hub.receivers["careful"], hub.hub.adapters.lanes._port
+    send, write, failed, writes = receiver.send, lanes.write, asyncio.Event(), 0
+
+    async def send_slowly(delivery, body, media_type, deadline):
+        if delivery.item.message == slow:
+            await failed.wait()
+        return await send(delivery, body, media_type, deadline)
+
+    async def fail_once(ownership, rows, attempts=()):
+        nonlocal writes
+        writes += 1
+        if writes == 2:  # the first is the intents of A1 and B1, this one B1's answer and the intent of B2
+            failed.set()
+            raise StorageFailed("once")
+        await write(ownership, rows, attempts)
+
+    for control_id, number in (("A1", "70001"), ("B1", "70002"), ("B2", "70002")):
+        await hub.take(adt(control_id, "A08", number=f"{number}^^^GENERAL^MR", visit=None))
+    slow = (await hub.record("A1")).message
+    monkeypatch.setattr(receiver, "send", send_slowly)
+    monkeypatch.setattr(lanes, "write", fail_once)
+    await hub.work()
+
+    states = [state for name in ("A1", "B1", "B2") for state in (await hub.states(name)).values()]
+    assert (states, len(receiver.sent)) == (["accepted"] * 3, 3)
