@@ -161,5 +161,6 @@ class Recovery(Stages):
             clock=self.adapters.clock,
             ledger=self.adapters.ledger,
             barriers=self.adapters.barriers,
+            replays=self.adapters.replays,
             unreadable=self.unreadable,
         )

@@ -8,39 +8,52 @@ from shared.barriers.unreadable import Unreadable
 from shared.message.envelope import Item
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.errors.storage import EnvelopeUnreadable
+from shared.message.identifiers import LIVE
+from shared.message.queues import DELIVER_QUEUE
 from shared.message.record import Hop, Progress
+from shared.message.replay import Passed
 from shared.message.state import MessageState
 from shared.message.work import Offer, items_of
 from shared.observe.log import log
-from shared.ports import Barriers, Clock, Ledger
+from shared.ports import Barriers, Clock, Ledger, Replays
 
 
 class DeadLetters:
     """Records dead letters: each is an error of ours, so each is an alarm (rule R5)."""
 
-    def __init__(self, *, clock: Clock, ledger: Ledger, barriers: Barriers, unreadable: Unreadable) -> None:
+    def __init__(
+        self, *, clock: Clock, ledger: Ledger, barriers: Barriers, replays: Replays, unreadable: Unreadable
+    ) -> None:
+        self._replays = replays
         self._unreadable = unreadable
         self._clock = clock
         self._ledger = ledger
         self._barriers = barriers
 
     async def record(self, queue: str, offers: Sequence[Offer]) -> None:
-        """Quarantine every message of these envelopes; nothing is resent by itself."""
+        """Quarantine every message of these envelopes; nothing is resent by itself.
+
+        One that a replay sent stays as it was, and the replay counts it as stopped.
+        """
         now, items = self._clock.now(), [item for offer in offers for item in await self._items_of(queue, offer)]
         barriers = [item.barrier for item in items if item.barrier is not None]
         # A token stands for its message, which cannot go on without it.
-        messages = dict.fromkeys(item.barrier.message if item.barrier else item.message for item in items)
+        stopped = dict.fromkeys((item.barrier.message if item.barrier else item.message, item.run) for item in items)
         steps = [
             Progress(
                 message,
                 MessageState.QUARANTINED,
                 Hop(message, now, queue, PoisonMessage.code, "dead letter"),
                 code=PoisonMessage.code,
+                run=run,
             )
-            for message in messages
+            for message, run in stopped
         ]
         await self._ledger.progress(steps)
         await self._barriers.stop(barriers)
+        passed = [Passed(run, message, 0, PoisonMessage.code) for message, run in stopped if run != LIVE]
+        if passed and queue != DELIVER_QUEUE:  # what came to deliver has passed
+            await self._replays.mark_passed(passed)
         log("dead_letters", queue=queue, count=len(steps), code=PoisonMessage.code)
 
     async def _items_of(self, queue: str, offer: Offer) -> Sequence[Item]:

@@ -20,6 +20,7 @@ from shared.recover.request import read_json, read_reason
 if TYPE_CHECKING:
     from shared.registry import Registry
 
+_OPERATOR, _RESEND = "operator", "resend"
 _LATER = 1000  # messages of a key that are looked at
 
 
@@ -93,8 +94,8 @@ class Orders:
         if record is None:
             raise NotFound(message)
         since = await self._delivered_since(record)
-        hop = Hop(message, self._clock.now(), "operator", "resend", reason)
-        if record.state is MessageState.QUARANTINED:
+        hop = Hop(message, self._clock.now(), _OPERATOR, _RESEND, reason)
+        if record.state is MessageState.QUARANTINED or await self._was_cut_off(record):
             await self._restart(record, hop)
             return {"message": message, "destinations": [], "delivered_since": since}
         stopped = [row for row in await self._lanes.deliveries(message) if is_stopped(row)]
@@ -110,6 +111,13 @@ class Orders:
         later = await self._history.of_key(record.key, own.number, _LATER)
         rows = [row for one in later for row in await self._lanes.deliveries(one.record.message)]
         return dict(Counter(str(row.destination) for row in rows if row.state is DeliveryState.ACCEPTED))
+
+    async def _was_cut_off(self, record: MessageRecord) -> bool:
+        """Tell whether a resend took it out of quarantine and perhaps sent nothing; a second copy does no harm."""
+        if record.state is not MessageState.QUEUED:
+            return False
+        hops, _ = await self._ledger.trace(record.message)
+        return bool(hops) and (hops[-1].stage, hops[-1].code) == (_OPERATOR, _RESEND)
 
     async def _restart(self, record: MessageRecord, hop: Hop) -> None:
         await self._ledger.reopen(record.message, MessageState.QUEUED, hop)

@@ -9,7 +9,7 @@ import pytest
 
 from shared.message.errors.pipeline import NotFound, NotStopped, RequestInvalid
 from shared.message.state import MessageState
-from tests.pipeline.hub_in_process import REJECTED, SILENT
+from tests.pipeline.hub_in_process import REJECTED, SILENT, Crash
 from tests.pipeline.messages import adt
 
 WHY = orjson.dumps({"reason": "asked the ward"})
@@ -138,3 +138,28 @@ async def test_a_resend_says_what_was_delivered_since(hub):
     told = await hub.hub.orders.resend((await hub.record("A1")).message, WHY)
 
     assert told["delivered_since"] == {"keyed": 1}
+
+
+async def test_a_resend_that_a_crash_cut_off_can_be_ordered_again(hub):
+    """Out of quarantine and in no queue, nobody would ever see the message again."""
+    message = (await hub.record("A1")).message
+    hub.faults.crash_after = "ledger.reopen"
+    with pytest.raises(Crash):
+        await hub.hub.orders.resend(message, WHY)
+    await hub.crash()
+    await hub.start()
+    await hub.work()
+
+    await hub.hub.orders.resend(message, WHY)
+    await hub.work()
+    assert [(hop.stage, hop.code) for hop in (await hub.hub.adapters.ledger.trace(message))[0]][-1] == (
+        "transform",
+        "HL7-105",
+    )
+
+
+async def test_a_message_that_is_on_its_way_is_not_sent_again(hub):
+    """Of what nobody stopped a resend would only make copies in the queues."""
+    await hub.take(adt("A3", "A08"))
+    with pytest.raises(NotStopped):
+        await hub.hub.orders.resend((await hub.record("A3")).message, WHY)

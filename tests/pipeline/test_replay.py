@@ -512,3 +512,20 @@ async def test_what_was_committed_late_is_replayed_too_and_nothing_before_the_fi
     await replay(delivered, message=first, destinations=["free"], resend_accepted=True, reason="restored")
 
     assert await taken(delivered, "free") == ["A1", "A2", "A3", *expected]
+
+
+async def test_a_dead_letter_of_a_replay_leaves_the_message_as_it_was_and_the_replay_ends(delivered):
+    """The message came through once: in quarantine it would be sent again by whoever finds it there."""
+    run = (await delivered.hub.replays.start(order(interface="adt")))["run"]
+    await delivered.hub.replays.advance()
+    lock = await delivered.queue.accept_session("transform")
+    received = await delivered.queue.receive(lock, 100)
+    await delivered.queue.dead_letter(lock, received, "MaxDeliveryCountExceeded")
+    await delivered.queue.release(lock)
+    for _ in range(4):
+        await delivered.work()
+        await delivered.hub.replays.advance()
+
+    assert (await delivered.record("A1")).state == "routed"
+    status = await delivered.hub.replays.status(run)
+    assert (status["state"], status["stopped"] > 0) == ("done", True)
