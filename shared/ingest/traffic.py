@@ -37,6 +37,6 @@ class Traffic:
 
     def _say(self, interface: InterfaceId) -> None:
         now, last = self._clock.now(), self._said.get(interface)
-        if last is None or now - last >= SAID_AGAIN:
+        if last is None or not timedelta() <= now - last < SAID_AGAIN:  # the clock may have been set back
             self._said[interface] = now
             log("interface_heard", interface=interface, count=self._unsaid.pop(interface))

@@ -69,3 +69,11 @@ async def test_an_interface_that_expects_no_traffic_is_heard_too(start_hub, hear
     """No rule looks for it, and the workbook shows how much it sends."""
     await (await start_hub("keyed")).take(adt("A1"))
     assert (heard(), heard("count")) == (["adt"], [1])
+
+
+async def test_an_interface_is_heard_though_the_clock_went_back(hub, heard):
+    """A clock that is set back by an hour would make every interface silent for that hour, and call people for it."""
+    await hub.take(adt("A1"))
+    hub.clock.advance(-3600)
+    await hub.take(adt("A2"))
+    assert heard() == ["adt", "adt"]
