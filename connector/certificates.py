@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +10,9 @@ from pathlib import Path
 from cryptography import x509
 
 from connector.config import Config, DeliverTable, ListenTable
+from connector.keys import identity_certificate
 
 WARN_DAYS = 30
-IDENTITY = "AZURE_CLIENT_CERTIFICATE_PATH"  # what the Azure SDK shows to Entra
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,9 @@ def certificates(config: Config) -> list[Certificate]:
 def _files(config: Config) -> Iterator[tuple[str, Path]]:
     if config.hub is not None and config.hub.certificate is not None:
         yield "hub", config.hub.certificate
-    if IDENTITY in os.environ and _asks_entra(config):
-        yield "identity", Path(os.environ[IDENTITY])
+    identity = identity_certificate()
+    if identity is not None and _asks_entra(config):
+        yield "identity", identity
     tables: list[ListenTable | DeliverTable] = [*config.listen, *config.deliver]
     for table in tables:
         if table.tls is not None and table.tls.certificate is not None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from connector.certificates import WARN_DAYS, certificates
 from connector.config import Config, ListenTable
 from connector.exchange import connect, destination_tls
-from connector.keys import read_secret
+from connector.keys import read_secret, signs_in
 from connector.link import SIGN_IN, open_link, open_listener, proxy_to
 from connector.mllp_listener import listener_tls
 from relay.proxy import ask_for_tunnel
@@ -142,7 +142,7 @@ async def _tunnels(config: Config) -> AsyncIterator[Finding]:
 def _places(config: Config) -> Iterator[str]:
     ways = (config.hub and config.hub.way, config.relay and config.relay.url)
     yield from dict.fromkeys(url for url in ways if url)
-    if "AZURE_TENANT_ID" in os.environ:  # else it is a managed identity's, which is asked on this machine
+    if signs_in():
         yield SIGN_IN
 
 

@@ -23,6 +23,17 @@ def read_secret(place: str) -> str:
     return found.strip()
 
 
+def identity_certificate() -> Path | None:
+    """Return the certificate with which the Azure SDK signs in to Entra; None: it does so otherwise."""
+    found = os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH")
+    return Path(found) if found else None
+
+
+def signs_in() -> bool:
+    """Tell whether the Azure SDK asks Entra over the network; a managed identity is asked on this machine."""
+    return bool(os.environ.get("AZURE_TENANT_ID"))
+
+
 def _from_file(name: str) -> str | None:
     try:
         return Path(name).read_text("utf-8")

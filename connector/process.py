@@ -107,9 +107,9 @@ class Connector:
             self.status_page = StatusPage(config.status, self.report)
             await self.status_page.start()
             self._stack.push_async_callback(self.status_page.stop)
+        self._stack.push_async_callback(self._stop_listeners)
         for table in config.listen:
             self.listeners[table.name] = await self.open_listener(table)
-        self._stack.push_async_callback(self._stop_listeners)
         orders = carry_out(config.connector.folder, self.spool, self.intakes)
         self._tasks = [asyncio.create_task(self._tend()), asyncio.create_task(orders)]
         if self.heartbeat is not None:
