@@ -361,7 +361,7 @@ async def test_a_delivery_whose_route_is_gone_stops_alone(start_hub, change):
 
 @pytest.mark.parametrize("is_paused", [False, True])
 async def test_the_deliveries_of_a_destination_that_is_gone_wait_for_a_person(start_hub, is_paused):
-    """A file is taken away, or renamed, while deliveries wait: nobody woke for ever, and no dead letter of what is well."""
+    """A file is taken away, or renamed, while deliveries wait: nothing is woken for ever, no dead letter."""
     hub = await start_hub("keyed", "free")
     hub.receivers["keyed"].answer = lambda delivery, body: REFUSED
     await send(hub, "A1", "A2")
