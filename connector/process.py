@@ -197,7 +197,7 @@ class Connector:
         control_id, at = max((queue.confirmed() for queue in intake.queues), key=lambda one: one[1] or 0.0)
         return {
             "name": name, "kind": intake.table.kind, "port": listener.port if listener else 0,
-            "connections": len(listener.connections) if isinstance(listener, MllpListener) else 0,
+            "connections": len(listener.connections) if isinstance(listener, MllpListener | HttpListener) else 0,
             "turned_away": listener.door.turned_away if isinstance(listener, MllpListener | HttpListener) else 0,
             "taken": intake.taken, "refused": intake.refused, "waiting": backlog.count,
             "oldest": _when(backlog.oldest), "confirmed": control_id, "confirmed_at": _when(at),

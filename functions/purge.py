@@ -3,6 +3,7 @@
 import azure.functions as func
 
 from functions.answers import answer, caller_of
+from functions.each import run_each
 from shared.app import hub
 
 blueprint = func.Blueprint()
@@ -20,5 +21,4 @@ async def hub_purge(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 30 2 * * *", run_on_startup=False)
 async def purge(timer: func.TimerRequest) -> None:
-    await hub().anchors.add()
-    await hub().retention.purge_nightly()
+    await run_each(hub().anchors.add, hub().retention.purge_nightly)

@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from functions.each import run_each
 from shared.app import hub
 
 blueprint = func.Blueprint()
@@ -9,6 +10,4 @@ blueprint = func.Blueprint()
 
 @blueprint.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False)
 async def retry(timer: func.TimerRequest) -> None:
-    await hub().deliver.wake_overdue()
-    await hub().barriers.run()
-    await hub().reservations.run()
+    await run_each(hub().deliver.wake_overdue, hub().barriers.run, hub().reservations.run)

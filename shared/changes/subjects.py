@@ -1,4 +1,4 @@
-"""Whose a stored result, order or visit is: it never passes to another person by the way.
+"""Whose a stored result, order, document or visit is: it never passes to another person by the way.
 
 A visit, an account or a number may be moved to another person. What is stored below it follows when it comes again:
 nobody need search for it.
@@ -16,8 +16,8 @@ from shared.changes.tags import Resource, meta_of, moved_from, was_moved_from
 from shared.message.errors.mapping import SubjectConflict
 
 _BOUND = frozenset(
-    {"DiagnosticReport", "Encounter", "Immunization", "MedicationAdministration", "MedicationDispense"}
-    | {"MedicationRequest", "Observation", "ServiceRequest"}
+    {"DiagnosticReport", "DocumentReference", "Encounter", "Immunization", "MedicationAdministration"}
+    | {"MedicationDispense", "MedicationRequest", "NutritionOrder", "Observation", "ServiceRequest"}
 )
 _MOVES = frozenset({"A44", "A45"})  # HL7 3.3.44, 3.3.45: move account, move visit
 _HOLDERS = ("Account/", "Encounter/")  # what others are stored below
@@ -36,7 +36,7 @@ def check_subject(notes: ChangeNotes, sent: Resource, stored: Resource, look: Lo
         named: References of all that the message names.
 
     Raises:
-        SubjectConflict: it belongs to somebody else: a filler number or a visit number used twice.
+        SubjectConflict: it belongs to somebody else: a number used twice, of a result, a document or a visit.
     """
     kind = sent["resourceType"]
     if kind not in _BOUND:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.message.identifiers import SessionId
@@ -23,9 +23,13 @@ class Pace:
     def __init__(self, per_second: float, sessions: int) -> None:
         self._interval = timedelta(seconds=sessions / per_second)
         self._free_at: datetime | None = None
+        self._asked = datetime.min.replace(tzinfo=UTC)
 
     def begins(self, now: datetime) -> datetime:
-        """Return when the next send may begin."""
+        """Return when the next send may begin; a clock that is set back takes it along."""
+        if self._free_at is not None and now < self._asked:
+            self._free_at -= self._asked - now
+        self._asked = now
         return now if self._free_at is None else max(now, self._free_at)
 
     async def turn(self, clock: Clock, until: datetime) -> bool:

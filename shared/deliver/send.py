@@ -41,11 +41,11 @@ class Sender:
         """
         now = self._clock.now()
         output = work.outputs[row.id]
-        if isinstance(output, IntegrationError):
-            answer = Answer(Verdict.PERMANENT, output.code)
-            return settle(row, answer, work.config, now, self._uniform), None
         if row.state is DeliveryState.INTENT and not may_resend(work.config):
             answer = Answer(Verdict.AMBIGUOUS, AnswerMissing.code)  # a worker before us may have sent it
+            return settle(row, answer, work.config, now, self._uniform), None
+        if isinstance(output, IntegrationError):
+            answer = Answer(Verdict.PERMANENT, output.code)
             return settle(row, answer, work.config, now, self._uniform), None
         if row.item.run != LIVE and not row.attempts and await self._is_there(row, output, before):
             return skipped(row, output.sha256, now), None

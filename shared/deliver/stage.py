@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared.barriers.unreadable import Unreadable
+from shared.deliver import gone
 from shared.deliver.backoff import Uniform
 from shared.deliver.barrier import Meeting
 from shared.deliver.breaker import Breaker, is_open, needs_probe
@@ -76,13 +77,13 @@ class DeliverStage:
 
     async def run(self, session: SessionId, offers: Sequence[Offer]) -> None:
         """Take over the session, and deliver what is ready until nothing is or the budget is spent."""
-        config = self._registry.destinations[DestinationId(session.rpartition(".")[0])]
+        config = self._config(DestinationId(session.rpartition(".")[0]))
         until = self._clock.now() + self._limits.budget
         (items, is_woken), stuck = await self._contents(offers)
         offered = [self._offer(session, item, config) for item in items]
         while True:
             began = self._clock.now()
-            status = await self._breaker.status(config)
+            status = await self._status(config)
             limit = _ready_limit(status, began)
             is_probe = needs_probe(status)
             # What a turn sends is covered by its intents or its lease: what it does not reach is taken anew.
@@ -99,6 +100,16 @@ class DeliverStage:
         await self._wakes.ensure(turn, status, is_woken)
         if stuck is not None:
             raise stuck
+
+    def _config(self, destination: DestinationId) -> DestinationConfig:
+        return self._registry.destinations.get(destination) or gone.config_of(destination)
+
+    def _is_gone(self, config: DestinationConfig) -> bool:
+        return config.id not in self._registry.destinations
+
+    async def _status(self, config: DestinationConfig) -> DestinationStatus:
+        """Return how a destination is; one that is gone is neither paused nor tried any more."""
+        return DestinationStatus(config.id) if self._is_gone(config) else await self._breaker.status(config)
 
     async def _contents(self, offers: Sequence[Offer]) -> tuple[tuple[list[Item], bool], EnvelopeUnreadable | None]:
         """Return what the readable queue messages hold, and the error of one that is left with those behind it."""
@@ -195,7 +206,8 @@ class DeliverStage:
 
     def _destination(self, config: DestinationConfig) -> Destination:
         if config.id not in self._destinations:
-            self._destinations[config.id] = self._open_destination(config)
+            is_gone = self._is_gone(config)
+            self._destinations[config.id] = gone.GoneDestination() if is_gone else self._open_destination(config)
         return self._destinations[config.id]
 
 

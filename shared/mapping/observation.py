@@ -33,6 +33,7 @@ STATUSES = table("ObservationResultStatusCodesInterpretation").also(
 )
 _UNKNOWN_CODE = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _ASKED_WITH_THE_ORDER = frozenset({"QST", "SCI"})  # OBX-29: a question, supporting clinical information
+_SUB_ID = EXTENSION + "observation-v2-subid"
 _NO_TARGET = "the guide gives it no FHIR element"
 
 
@@ -42,7 +43,7 @@ def sub_id(raw: str, scope: Scope) -> Resource | None:
     parts = [scope.text(part) for part in scope.parts(raw)[:4]]
     names = ("original-sub-identifier", "group", "sequence", "identifier")
     inner = [{"url": name, "valueString": said} for name, said in zip(names, parts, strict=True) if said]
-    return {"url": EXTENSION + "observation-v2-subid", "extension": inner} if inner else None
+    return {"url": _SUB_ID, "extension": inner} if inner else None
 
 
 _SPECIMEN_NUMBERS = eip("PGN", "FGN")
@@ -69,7 +70,7 @@ RESULT = Table(
     "Observation",
     (
         one("OBX-3", "Observation.code", concept(), "OBX[Observation] 5", reuse=True),
-        many("OBX-4", "Observation.extension", sub_id, "OBX[Observation] 6", reuse=True),
+        many("OBX-4", "Observation.extension", sub_id, "OBX[Observation] 6", reuse=True, part=_SUB_ID),
         *VALUE_ROWS,
         many("OBX-7", "Observation.referenceRange", reference_range, "OBX[Observation] 37", reuse=True),
         many(

@@ -72,9 +72,9 @@ STAFF = Table(
         one("STF-5", "Practitioner.gender", code(table("AdministrativeSex")), DECIDED, reuse=True),
         one("STF-6", "Practitioner.birthDate", date, DECIDED),
         one("STF-7", "Practitioner.active", boolean(_ACTIVE), DECIDED),
-        many("STF-10", "Practitioner.telecom", contact_point(), DECIDED),
+        many("STF-10", "Practitioner.telecom", contact_point(), DECIDED, part=KEPT),
         many("STF-11", "Practitioner.address", address, DECIDED),
-        many("STF-15", "Practitioner.telecom", email, DECIDED),
+        many("STF-15", "Practitioner.telecom", email, DECIDED, part=KEPT),
         many("STF-22", "Practitioner.identifier", drivers_license, DECIDED, part="DL"),
     ),
     {

@@ -30,6 +30,8 @@ _DATE = "http://hl7.org/fhir/6.0/StructureDefinition/extension-date"
 # What HL7 table 0271 has no code of its own for: an amended document is authenticated, one in error is not complete.
 _NEAREST = {"amended": "AU", "entered-in-error": "IN"}
 _DOCUMENTED = "DO"
+# HL7 table 0085: preliminary, and posted as wrong; any other content is as it will be.
+_CONTENT_STATUS = {"preliminary": "P", "entered-in-error": "W"}
 _TEXT = "text/plain"
 
 
@@ -108,12 +110,13 @@ def write_document(url: str, draft: Draft) -> None:
         _write_presentation(txa, contents)
         _write_original_status(txa, resource)
         _number_orders(txa, resource, draft)
+        content_status = _CONTENT_STATUS.get(str(resource.get("docStatus")), "F")
         fill(txa, resource, DOCUMENT, draft)
         _write_parent(txa, resource, draft)
         if 17 not in txa.fields:
             txa.set(17, _DOCUMENTED)
         for index, attachment in enumerate(contents, 1):
-            _write_content(index, attachment, named, draft)
+            _write_content(index, attachment, named, content_status, draft)
         write_results(observed, draft, after=len(contents))
 
 
@@ -187,11 +190,11 @@ def _write_parent(txa: SegmentDraft, resource: Resource, draft: Draft) -> None:
                 target.pop("type", None)
 
 
-def _write_content(index: int, attachment: Resource, named: str, draft: Draft) -> None:
+def _write_content(index: int, attachment: Resource, named: str, status: str, draft: Draft) -> None:
     obx = draft.segment("OBX")
     obx.set(1, str(index))
     obx.set(3, named)
-    obx.set(11, "F")
+    obx.set(11, status)
     if escaped(attachment.get("title", "")) in named.split("^"):
         attachment.pop("title", None)
     lines = _taken_lines(attachment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 
 import pytest
@@ -92,3 +93,52 @@ async def test_handshakes_that_do_not_end_have_a_limit(hospital, tls):
         writer.close()
     await until(lambda: not door._shaking_hands)
     assert (await answer_to(door.port, client_hello()))[:1] == b"\x16"
+
+
+class Asking:
+    """A client of HTTP that leaves its connection open until `close`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self._writer = reader, writer
+
+    @classmethod
+    async def connect(cls, hospital, port: int) -> Asking:
+        client = cls(*await asyncio.open_connection("127.0.0.1", port))
+        hospital.keep(client.close)
+        return client
+
+    async def ask(self) -> bytes:
+        """Return the status of what the listener refuses; empty: it closed."""
+        try:
+            self._writer.write(b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+            async with asyncio.timeout(20):
+                return (await self.reader.readuntil(b"\r\n\r\n"))[9:12]
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return b""
+
+    async def close(self) -> None:
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+
+async def test_no_more_than_so_many_may_be_open_over_http_too(hospital):
+    """A system that opens and never closes would have every handle of the process, and the others none."""
+    connector = await hospital.connector({"kind": "http", "connections": 2, "connections_per_sender": 9})
+    listener = connector.listeners["adt"]
+    first, second, third = [await Asking.connect(hospital, listener.port) for _ in range(3)]
+    assert [await one.ask() for one in (first, second, third)] == [b"405", b"405", b""]
+    assert connector.report()["listeners"][0]["connections"] == 2
+
+    await first.close()
+    await until(lambda: connector.report()["listeners"][0]["connections"] == 1)
+    assert await (await Asking.connect(hospital, listener.port)).ask() == b"405"
+
+
+async def test_a_sender_that_reconnects_over_http_takes_the_place_of_its_quietest(hospital):
+    """It lost its old connection where we do not know yet: it must not wait until we do."""
+    connector = await hospital.connector({"kind": "http", "connections": 9, "connections_per_sender": 2})
+    quiet, busy, new = [await Asking.connect(hospital, connector.listeners["adt"].port) for _ in range(3)]
+    assert [await one.ask() for one in (busy, new)] == [b"405", b"405"]
+    async with asyncio.timeout(20):
+        assert await quiet.reader.read() == b""

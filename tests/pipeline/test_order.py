@@ -8,7 +8,7 @@ import pytest
 
 from shared.message.delivery import Answer, Verdict
 from shared.message.identifiers import DestinationId
-from tests.pipeline.hub_in_process import ACCEPTED, REFUSED, REJECTED, SILENT
+from tests.pipeline.hub_in_process import ACCEPTED, REFUSED, REJECTED, SILENT, Crash
 from tests.pipeline.messages import adt
 
 KEYED = DestinationId("keyed")
@@ -357,6 +357,62 @@ async def test_a_delivery_whose_route_is_gone_stops_alone(start_hub, change):
     (stopped,) = (await hub.deliveries("A1")).values()
     assert (stopped.state, stopped.code) == ("quarantined", "DELIVER-022")
     assert await control_ids(hub, keyed) == ["B1"]
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+async def test_the_deliveries_of_a_destination_that_is_gone_wait_for_a_person(start_hub, is_paused):
+    """A file is taken away, or renamed, while deliveries wait: nothing is woken for ever, no dead letter."""
+    hub = await start_hub("keyed", "free")
+    hub.receivers["keyed"].answer = lambda delivery, body: REFUSED
+    await send(hub, "A1", "A2")
+    if is_paused:
+        await hub.hub.orders.order(KEYED, "pause")
+    await hub.crash()
+    file, interface = hub.interfaces / "destinations" / "keyed.toml", hub.interfaces / "adt" / "interface.toml"
+    was, routes = file.read_text("utf-8"), interface.read_text("utf-8")
+    file.unlink()
+    interface.write_text(routes.replace('[[routes]]\nto = "keyed"\nshape = "fhir"\n', ""), "utf-8")
+    keyed = hub.receivers.pop("keyed")
+    await hub.start()
+    await hub.tick()
+    await hub.pass_time(600, step=60)
+
+    states = {name: (await hub.deliveries(name))["keyed"] for name in ("A1", "A2")}
+    assert (states["A1"].state, states["A1"].code) == ("quarantined", "DELIVER-022")
+    assert states["A2"].state == "parked"  # its turn is behind A1
+    assert await hub.hub.adapters.queue.depths() == {}
+    await send(hub, "B1", number=BERT)
+    assert (await hub.states("B1"))["free"] == "accepted"
+
+    await hub.crash()
+    file.write_text(was, "utf-8")
+    interface.write_text(routes, "utf-8")
+    hub.receivers["keyed"] = keyed
+    keyed.answers()
+    await hub.start()
+    if is_paused:
+        await hub.hub.orders.order(KEYED, "resume")
+    await hub.hub.orders.resend((await hub.record("A1")).message, b'{"reason": "it is back"}')
+    await hub.pass_time(120, step=60)
+    assert await control_ids(hub, keyed) == ["A1", "A2"]
+
+
+async def test_what_may_have_arrived_at_a_destination_that_is_gone_is_looked_at(start_hub):
+    """In quarantine it would say that it was not sent: whoever resends it would send it twice."""
+    hub = await start_hub("careful", "free")
+    hub.faults.crash_after = "careful.send"
+    with pytest.raises(Crash):
+        await send(hub, "A1")
+    await hub.crash()
+    (hub.interfaces / "destinations" / "careful.toml").unlink()
+    interface = hub.interfaces / "adt" / "interface.toml"
+    text = interface.read_text("utf-8").replace('[[routes]]\nto = "careful"\nshape = "fhir"\n', "")
+    interface.write_text(text, "utf-8")
+    del hub.receivers["careful"]
+    await hub.start()
+    await hub.pass_time(120, step=30)
+
+    assert (await hub.states("A1"))["careful"] == "review"
 
 
 async def test_what_a_person_sends_again_has_its_retry_budget_again(start_hub):

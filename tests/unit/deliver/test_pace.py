@@ -41,3 +41,14 @@ async def test_a_pause_saves_up_nothing():
     assert await pace.turn(clock, NOON + timedelta(hours=1))
     clock.advance(60)
     assert await begins(pace, clock, NOON + timedelta(seconds=62)) == [60, 61]
+
+
+async def test_a_clock_that_is_set_back_pauses_nobody():
+    """The next send would be an hour away, and lanes would fill as if the destination were down."""
+    clock = CountingClock()
+    pace = Pace(1, 1)
+    assert await begins(pace, clock, NOON + timedelta(seconds=1)) == [0]
+    clock.advance(-3600)
+    assert await pace.turn(clock, clock.now() + timedelta(seconds=1)) is False  # a second after the last one, as ever
+    clock.advance(1)
+    assert await pace.turn(clock, clock.now() + timedelta(seconds=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shared.rendering import render
 from shared.rendering.rows import ALTERNATE_CODES
 from tests.unit.mapping.samples import MSH_ORU, PID, PV1, converted
@@ -63,6 +65,17 @@ def test_a_document_that_is_somewhere_else_is_a_pointer():
     assert lines(rendered(PATIENT, VISIT, PRACTITIONER, there))[5].startswith(
         "OBX|1|RP|18842-5^Discharge summary^LN||https://x.example/1.pdf^^AP^PDF"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "codes"),
+    [("final", ("AU", "F")), ("amended", ("AU", "F")), ("preliminary", ("IP", "P")), ("entered-in-error", ("IN", "W"))],
+)
+def test_the_content_of_a_document_is_as_final_as_the_document(status, codes):
+    """HL7 table 0085: F is complete and verified; who reads OBX-11 alone would act on a draft, or on what is wrong."""
+    rendering = rendered(PATIENT, VISIT, PRACTITIONER, {**DOCUMENT, "docStatus": status})
+    written = [line.split("|") for line in lines(rendering)]
+    assert (written[4][17], written[5][11]) == codes
 
 
 def test_an_immunization_becomes_orc_rxa_rxr():
