@@ -160,6 +160,7 @@ class Recovery(Stages):
         return DeadLetters(
             clock=self.adapters.clock,
             ledger=self.adapters.ledger,
+            lanes=self.adapters.lanes,
             barriers=self.adapters.barriers,
             replays=self.adapters.replays,
             unreadable=self.unreadable,

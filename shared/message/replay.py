@@ -100,7 +100,7 @@ class ReplayCounts(NamedTuple):
     """How many messages of a replay there are, were sent on, and came through transform and route.
 
     Attributes:
-        stopped: Those of ``passed`` that made no delivery because of an error.
+        stopped: Those of ``passed`` of which an error stopped at least one delivery before it came to its lane.
         deliveries: What the others made.
     """
 

@@ -8,22 +8,30 @@ from shared.barriers.unreadable import Unreadable
 from shared.message.envelope import Item
 from shared.message.errors.pipeline import PoisonMessage
 from shared.message.errors.storage import EnvelopeUnreadable
-from shared.message.identifiers import LIVE
+from shared.message.identifiers import LIVE, MessageId, RunId
 from shared.message.queues import DELIVER_QUEUE
 from shared.message.record import Hop, Progress
 from shared.message.replay import Passed
 from shared.message.state import MessageState
 from shared.message.work import Offer, items_of
 from shared.observe.log import log
-from shared.ports import Barriers, Clock, Ledger, Replays
+from shared.ports import Barriers, Clock, Lanes, Ledger, Replays
 
 
 class DeadLetters:
     """Records dead letters: each is an error of ours, so each is an alarm (rule R5)."""
 
     def __init__(
-        self, *, clock: Clock, ledger: Ledger, barriers: Barriers, replays: Replays, unreadable: Unreadable
+        self,
+        *,
+        clock: Clock,
+        ledger: Ledger,
+        lanes: Lanes,
+        barriers: Barriers,
+        replays: Replays,
+        unreadable: Unreadable,
     ) -> None:
+        self._lanes = lanes
         self._replays = replays
         self._unreadable = unreadable
         self._clock = clock
@@ -51,10 +59,16 @@ class DeadLetters:
         ]
         await self._ledger.progress(steps)
         await self._barriers.stop(barriers)
-        passed = [Passed(run, message, 0, PoisonMessage.code) for message, run in stopped if run != LIVE]
-        if passed and queue != DELIVER_QUEUE:  # what came to deliver has passed
+        passed = [await self._passed(queue, message, run) for message, run in stopped if run != LIVE]
+        if passed:
             await self._replays.mark_passed(passed)
         log("dead_letters", queue=queue, count=len(steps), code=PoisonMessage.code)
+
+    async def _passed(self, queue: str, message: MessageId, run: RunId) -> Passed:
+        """Return what a replay need wait for no longer: of a message that came to deliver, what is in no lane."""
+        rows = await self._lanes.deliveries(message) if queue == DELIVER_QUEUE else ()
+        known = sum(row.item.run == run and not row.item.is_token for row in rows)
+        return Passed(run, message, known, PoisonMessage.code)
 
     async def _items_of(self, queue: str, offer: Offer) -> Sequence[Item]:
         try:

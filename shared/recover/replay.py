@@ -191,7 +191,8 @@ class Replayer:
         if await self._replays.open_keys(replay.run, 1) or await self._replays.unsent(replay.run, 1):
             return
         counts, waiting = await progress(self._replays, replay.run)
-        if counts.passed == counts.messages and not waiting:
+        # Less than nothing: beside a delivery that became a dead letter another one of its message came later.
+        if counts.passed == counts.messages and waiting <= 0:
             await self._replays.move(replay.run, ReplayState.DONE)
             log("replay_done", count=counts.messages)
 

@@ -529,3 +529,21 @@ async def test_a_dead_letter_of_a_replay_leaves_the_message_as_it_was_and_the_re
     assert (await delivered.record("A1")).state == "routed"
     status = await delivered.hub.replays.status(run)
     assert (status["state"], status["stopped"] > 0) == ("done", True)
+
+
+async def test_a_delivery_of_a_replay_that_became_a_dead_letter_does_not_keep_it_from_ending(delivered):
+    """It never came into a lane: a replay that waited for it would wait for ever."""
+    run = (await delivered.hub.replays.start(order(interface="adt", destinations=["free"])))["run"]
+    await delivered.hub.replays.advance()
+    await delivered.work_on("transform")
+    await delivered.work_on("route")
+    lock = await delivered.queue.accept_session("deliver")
+    received = await delivered.queue.receive(lock, 100)
+    await delivered.queue.dead_letter(lock, received, "MaxDeliveryCountExceeded")
+    await delivered.queue.release(lock)
+    for _ in range(4):
+        await delivered.work()
+        await delivered.hub.replays.advance()
+
+    status = await delivered.hub.replays.status(run)
+    assert (status["state"], status["waiting"], status["stopped"] > 0) == ("done", 0, True)
