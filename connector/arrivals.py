@@ -7,6 +7,7 @@ Ids rise over all streams of the spool, so that barriers between the lanes of a 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from connector.spool import Spool
     from connector.up_queue import UpQueue
 
+_LOOK_SECONDS = 0.0001
 _TOGETHER = 64  # rows of one statement
 _ADD = "INSERT INTO up (id, stream, epoch, n, state, received, is_promised, is_barrier, control_id, body) VALUES "
 _ROW = "(?, ?, ?, ?, 'spooled', ?, ?, ?, ?, ?)"
@@ -42,9 +44,9 @@ class Arrivals:
         found = spool.read("SELECT seq FROM sqlite_sequence WHERE name = 'up'")
         self._last_id: int = found[0][0] if found else 0
 
-    def __bool__(self) -> bool:
-        """Whether any wait."""
-        return bool(self._waiting)
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
 
     def put(
         self,
@@ -73,6 +75,12 @@ class Arrivals:
         row = (id, queue.id, epoch, n, spool.clock(), is_promised, is_barrier, control_id, sealed)
         self._waiting.append(Arrival(id, queue, row, kept))
         spool.begin()
+
+    def await_others(self, senders: int, seconds: float) -> None:
+        """Wait until as many wait as there are senders, but not longer. Called by the commit's thread."""
+        wanted, end = min(senders, _TOGETHER), time.perf_counter() + seconds
+        while len(self._waiting) < wanted and time.perf_counter() < end:
+            time.sleep(_LOOK_SECONDS)
 
     def take(self) -> list[Arrival]:
         """Return what the next commit keeps, in order. Called by the commit's thread, while the loop puts more."""

@@ -35,6 +35,7 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 _GROUP_SECONDS = 0.004  # the loop is lent to one group for about so long
+_SLOW_SECONDS = 0.001  # a commit that takes longer is worth waiting for those who were just answered
 _SIZE_SECONDS = 0.25
 _SIZE_MARGIN_BYTES = 64 << 20  # more than comes meanwhile
 
@@ -228,11 +229,18 @@ class Spool:
 
     def _commit_groups(self) -> None:
         """Commit, and go on by itself while messages arrive and no work waits for its turn on the loop."""
+        senders, pause = 0, 0.0  # who was answered or waited at the last commit, and how long others are waited for now
         while (group := self._to_commit.get()) is not None:
             goes_on = True
             while goes_on:
+                if not group:
+                    self.arrivals.await_others(senders, pause)
                 arrived = self.arrivals.take()
+                began = time.perf_counter()
                 failure = self._commit(arrived)
+                took = time.perf_counter() - began
+                pause = took / 2 if took > _SLOW_SECONDS else 0.0
+                senders = len(arrived) + len(self.arrivals)
                 goes_on = failure is None and bool(self.arrivals) and not self._jobs
                 with suppress(RuntimeError):  # the loop has ended: nobody was told anything
                     self._loop.call_soon_threadsafe(partial(self._finish, group, arrived, failure, goes_on=goes_on))

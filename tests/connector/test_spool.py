@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 
 import pytest
 
@@ -183,6 +184,37 @@ async def test_whatever_goes_wrong_in_a_commit_is_told_and_the_next_one_goes_on(
         await queue.add(b"a", "M1", is_promised=True)
     await queue.add(b"b", "M2", is_promised=True)
     assert [(one.n, one.body) for one in queue.next_after(0, 9)] == [(1, b"b")]
+    await spool.close()
+
+
+async def test_a_slow_commit_waits_for_those_who_were_just_answered(open_spool, monkeypatch):
+    """Else they share the commits in two halves by turns, and each waits for two: half as many messages a second."""
+    spool = open_spool()
+    queue = await UpQueue.open(spool, "north/adt")
+    commit, waited = spool._commit, []
+
+    def commit_slowly(arrived):
+        time.sleep(0.03)
+        return commit(arrived)
+
+    monkeypatch.setattr(spool, "_commit", commit_slowly)
+    monkeypatch.setattr(spool.arrivals, "await_others", lambda *given: waited.append(given))
+
+    await asyncio.gather(*(queue.add(b"one", f"M{number}", is_promised=True) for number in range(5)))
+    await queue.add(b"one", "M5", is_promised=True)
+    await queue.add(b"one", "M6", is_promised=True)
+    await spool.close()
+
+    assert [senders for senders, _ in waited] == [0, 5, 1]
+    assert all(seconds >= 0.015 for _, seconds in waited[1:])
+
+
+async def test_who_waits_for_others_goes_on_when_they_are_there_or_the_time_is_over(open_spool):
+    """A sender who does not come again costs the others half a commit, no more."""
+    spool = open_spool()
+    arrivals = spool.arrivals
+    arrivals.await_others(senders=0, seconds=3600)
+    arrivals.await_others(senders=5, seconds=0.01)
     await spool.close()
 
 
