@@ -943,7 +943,8 @@ def test_documents_come_back(data):
     draw = data.draw
     kind, content = draw(contents)
     txa = draw(segment("TXA", TXA, needed={2, 12, 17}, f1="1"))
-    obx = ("OBX", {2: kind, 3: draw(coded()), 5: content, 11: "F"})
+    as_final = {"IP": "P", "AU": "F"}[txa[1][17]]  # decision 0040: the content is as final as the document
+    obx = ("OBX", {2: kind, 3: draw(coded()), 5: content, 11: as_final})
     sent = [draw(segment("EVN", EVN)), draw(segment("PID", PID)), draw(segment("PV1", PV1)), txa, obx]
     if draw(st.booleans()):
         orc = draw(segment("ORC", {number: ORC[number] for number in (2, 3, 12, 28)}, f1="SC", f5="CM"))
