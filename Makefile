@@ -35,7 +35,8 @@ compile: install-compiled  ## Compile the hot code (needs a C compiler; docs/com
 compile-clean:  ## Remove the compiled code: plain Python runs again
 	rm -rf .compiled
 
-bench: install-dev  ## Print the measured ratios of this machine
+bench: install-dev install-compiled  ## Print the measured ratios of this machine, compiled if it can be (CADUCEUS_COMPILED=off: plain)
+	@[ "$$CADUCEUS_COMPILED" = off ] || $(BIN)/python -m local.compile || echo "so plain Python is measured" >&2
 	@$(BIN)/python -m bench $(ARGS)
 
 deploy: install-infra  ## Send the code of this folder to a hub in Azure that exists (STACK=dev)

@@ -10,9 +10,12 @@ import asyncio
 import time
 from pathlib import Path
 
+import uvloop
+
 from bench.measure import Row
 from bench.messages import admission
-from bench.pipeline import RECEIVER_ADDRESS, Hub, answer_all, refusing_port, running_hub, send
+from bench.mllp_peers import receiver, send
+from bench.pipeline import Hub, refusing_port, running_hub
 
 HALF = 5_000
 WARM_UP = 400
@@ -44,20 +47,19 @@ cap_seconds = 2.0
 
 def run() -> list[Row]:
     """Return the row of those who do not wait."""
-    return [asyncio.run(_measure())]
+    return [uvloop.run(_measure())]
 
 
 async def _measure() -> Row:
     dead = refusing_port()
-    async with await asyncio.start_server(answer_all, RECEIVER_ADDRESS, 0) as living:
-        port = living.sockets[0].getsockname()[1]
+    async with receiver() as port:
         with running_hub(port, lambda folder, second: _write_interfaces(folder, second, dead)) as hub:
             await _rate(hub, range(WARM_UP))
             before = await _rate(hub, range(WARM_UP, WARM_UP + HALF))
-            await send(hub, range(HALF), _of_the_dead)
+            await send(hub.mllp_port, range(HALF), _of_the_dead)
             await asyncio.to_thread(_await_waiting, hub, {"dead": HALF})
             held = await _rate(hub, range(WARM_UP + HALF, WARM_UP + 2 * HALF), {"dead": HALF})
-            async with await asyncio.start_server(answer_all, RECEIVER_ADDRESS, dead):
+            async with receiver(dead):
                 await asyncio.to_thread(_await_waiting, hub, {})
                 after = await _rate(hub, range(WARM_UP + 2 * HALF, WARM_UP + 3 * HALF))
     undisturbed = 2 / (1 / before + 1 / after)
@@ -74,7 +76,7 @@ async def _measure() -> Row:
 async def _rate(hub: Hub, numbers: range, held: dict[str, int] | None = None) -> float:
     """Return how many messages a second are sent and delivered; each is of another person than its neighbours."""
     began = time.perf_counter()
-    await send(hub, numbers, lambda number: admission(number, HALF))
+    await send(hub.mllp_port, numbers, lambda number: admission(number, HALF))
     await asyncio.to_thread(_await_waiting, hub, held or {})
     return len(numbers) / (time.perf_counter() - began)
 

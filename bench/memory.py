@@ -10,19 +10,12 @@ import asyncio
 import time
 from pathlib import Path
 
+import uvloop
+
 from bench.measure import Row
 from bench.messages import document
-from bench.pipeline import (
-    END,
-    RECEIVER_ADDRESS,
-    START,
-    Hub,
-    answer_all,
-    await_settled,
-    refusing_port,
-    running_hub,
-    send,
-)
+from bench.mllp_peers import END, START, receiver, send
+from bench.pipeline import Hub, await_settled, refusing_port, running_hub
 
 MEGABYTE = 1024 * 1024
 DOCUMENT_BYTES = 10_000_000
@@ -36,16 +29,14 @@ GOAL_GROWTH_MEGABYTES = 8
 
 def run() -> list[Row]:
     """Return the rows of the large message and of the dead destination."""
-    return [asyncio.run(_large_message()), asyncio.run(_dead_destination())]
+    return [uvloop.run(_large_message()), uvloop.run(_dead_destination())]
 
 
 async def _large_message() -> Row:
-    receiver = await asyncio.start_server(answer_all, RECEIVER_ADDRESS, 0, limit=4 * DOCUMENT_BYTES)
-    port = receiver.sockets[0].getsockname()[1]
     message = document(DOCUMENT_BYTES)
-    async with receiver:
+    async with receiver() as port:
         with running_hub(port) as hub:
-            await send(hub, range(WARM_UP))
+            await send(hub.mllp_port, range(WARM_UP))
             await asyncio.to_thread(await_settled, hub, WARM_UP)
             before = {pid: _forget_peak(pid) for pid in hub.processes()}
             await _send_one(hub, message)
@@ -80,7 +71,7 @@ async def _dead_destination() -> Row:
 
 async def _held_after(hub: Hub, numbers: range) -> int:
     """Send, let the other destination take everything, and return the kilobytes the hub then holds."""
-    await send(hub, numbers)
+    await send(hub.mllp_port, numbers)
     await asyncio.to_thread(_await_only_second, hub, numbers.stop)
     return _bytes(str(hub.process.pid), "VmRSS") // 1024
 

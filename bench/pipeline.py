@@ -20,20 +20,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from bench.measure import Row
 from bench.messages import admission
+from bench.mllp_peers import CONNECTIONS, RECEIVER_ADDRESS, receiver, send
 
 MESSAGES = 4000
-CONNECTIONS = 16
 GOAL_PER_SECOND = 800
 GOAL_P99_MILLISECONDS = 50
 # Open Integration Engine with PostgreSQL, MLLP to MLLP, on two cores of the same kind: 287 to 346 a second.
 ENGINE_PER_SECOND = 346
-
-# Not the address of the laptop's own receivers: the hub must not serve this one itself.
-RECEIVER_ADDRESS = "127.0.0.2"
-
-START, END = b"\x0b", b"\x1c\r"
 
 INTERFACE = """
 title = "Measured feed"
@@ -109,18 +106,16 @@ def running_hub(second_port: int, write: Callable[[Path, int], Path] | None = No
 
 def run() -> list[Row]:
     """Return the rows of throughput and of acknowledgement."""
-    return asyncio.run(_measure())
+    return uvloop.run(_measure())
 
 
 async def _measure() -> list[Row]:
-    receiver = await asyncio.start_server(answer_all, RECEIVER_ADDRESS, 0)
-    port = receiver.sockets[0].getsockname()[1]
-    async with receiver:
+    async with receiver() as port:
         with running_hub(port) as hub:
-            await send(hub, range(-200, 0))  # the first messages compile schemas and open connections
+            await send(hub.mllp_port, range(-200, 0))  # the first messages compile schemas and open connections
             await asyncio.to_thread(await_settled, hub, 200)
             cpu, began = hub.cpu_seconds(), time.perf_counter()
-            waits = sorted(await send(hub, range(MESSAGES)))
+            waits = sorted(await send(hub.mllp_port, range(MESSAGES)))
             await asyncio.to_thread(await_settled, hub, MESSAGES + 200)
             seconds, cpu = time.perf_counter() - began, hub.cpu_seconds() - cpu
     rate, p99 = MESSAGES / seconds, waits[int(len(waits) * 0.99)] * 1000
@@ -142,39 +137,6 @@ async def _measure() -> list[Row]:
             met=p99 < GOAL_P99_MILLISECONDS,
         ),
     ]
-
-
-async def send(hub: Hub, numbers: range, message_of: Callable[[int], bytes] | None = None) -> list[float]:
-    """Send over all connections, one message at a time on each; return the seconds each acknowledgement took."""
-    make = message_of or admission
-    waits: list[float] = []
-    left = iter(numbers)
-
-    async def connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", hub.mllp_port)
-        for number in left:
-            message = START + make(number) + END
-            began = time.perf_counter()
-            writer.write(message)
-            answer = await reader.readuntil(END)
-            waits.append(time.perf_counter() - began)
-            if b"MSA|AA|" not in answer:
-                raise RuntimeError(f"message {number} was not accepted")
-        writer.close()
-
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
-    return waits
-
-
-async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Acknowledge every message, as a receiving system does."""
-    try:
-        while True:
-            frame = await reader.readuntil(END)
-            control_id = frame.split(b"|", 10)[9]
-            writer.write(START + b"MSH|^~\\&|||||||ACK|1|T|2.3\rMSA|AA|" + control_id + b"\r" + END)
-    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-        writer.close()  # the hub has gone, or the measurement is over
 
 
 def await_settled(hub: Hub, count: int) -> None:

@@ -22,7 +22,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.compiled import FOLDER, GROUP, SOURCES, STAMP, SWITCH, sources_digest
+from shared.compiled import FOLDER, GROUP, SOURCES, STAMP, SWITCH, fits, sources_digest
 
 if TYPE_CHECKING:
     from setuptools import Extension
@@ -40,6 +40,9 @@ COUNTED = ("-fprofile-use", "-fprofile-partial-training", "-Wno-missing-profile"
 
 def main() -> int:
     """Return 0 when the build is in its place, 1 when it cannot be made here; the text says why."""
+    if fits(FOLDER):
+        print(f"{FOLDER.relative_to(REPOSITORY)} is made of these sources already (make compile-clean removes it)")
+        return 0
     try:
         from setuptools.errors import CCompilerError, PlatformError
     except ImportError:

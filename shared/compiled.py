@@ -50,8 +50,7 @@ def use_if_it_fits() -> str:
         return "plain Python"
     if said == "off":
         return f"plain Python: {SWITCH} is off"
-    made_of = folder / STAMP
-    if not made_of.exists() or made_of.read_text() != sources_digest():
+    if not fits(folder):
         return "plain Python: the compiled build is of other sources than these; `make compile` makes it anew"
     finder = _Finder(folder)
     sys.meta_path.insert(0, finder)
@@ -62,6 +61,12 @@ def use_if_it_fits() -> str:
         sys.meta_path.remove(finder)
         return "plain Python: the compiled build cannot be loaded on this machine; `make compile` makes one that can"
     return COMPILED
+
+
+def fits(folder: Path) -> bool:
+    """Say whether the build in a folder was made of exactly these sources."""
+    made_of = folder / STAMP
+    return made_of.exists() and made_of.read_text() == sources_digest()
 
 
 def sources_digest() -> str:

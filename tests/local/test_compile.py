@@ -120,6 +120,8 @@ def test_what_is_compiled_says_the_same_until_its_source_says_otherwise(tmp_path
     state, file, said = run(copy, "-c", ASKED).stdout.splitlines()
     assert (state, Path(file).suffix) == ("the compiled build", Path(compiled.SUFFIX).suffix)
     assert run(copy, "-c", ASKED, CADUCEUS_COMPILED="off").stdout.splitlines()[2] == said == "Patient.telecom[0]"
+    again = run(copy, "-m", "local.compile")
+    assert (again.returncode, "made of these sources already" in again.stdout) == (0, True)
     source = copy / "shared" / "fhir" / "place.py"
     source.write_text(source.read_text().replace('"{name}[{index}]"', '"{name}({index})"'))
     state, file, said = run(copy, "-c", ASKED).stdout.splitlines()
