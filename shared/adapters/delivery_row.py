@@ -51,15 +51,15 @@ def row_of(delivery: Delivery, state: DeliveryState) -> tuple[object, ...]:
     )
 
 
-def delivery_of(row: tuple[Any, ...]) -> Delivery:
-    """Return the delivery of a row of `COLUMNS`; its body is in the archive."""
-    position, message, identifier, session, lane, destination, item, state, offered, attempts, due, *rest = row
+def delivery_of(row: tuple[Any, ...], item: Item | None = None) -> Delivery:
+    """Return the delivery of a row of `COLUMNS`, of this item if it is at hand; else its body is in the archive."""
+    position, message, identifier, session, lane, destination, packed, state, offered, attempts, due, *rest = row
     send_deadline, holds, code, output, settled = rest
     return Delivery(
         id=DeliveryId(identifier),
         session=SessionId(session),
         lane=lane,
-        item=_unpack(item, message, destination),
+        item=item or _unpack(packed, message, destination),
         state=DeliveryState(state),
         offered=from_microseconds(offered),
         position=position,

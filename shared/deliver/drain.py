@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from shared.deliver.barrier import Meeting
@@ -27,41 +27,50 @@ class Drain:
 
         Where one of them fails, the sends under way beside it are waited for, and what they came to is written, too.
         """
-        connections = asyncio.Semaphore(work.config.connections)
         lanes = [list(rows) for _, rows in groupby(batch, key=lambda row: row.lane)]
-        ended = await asyncio.gather(*(self._lane(rows, work, connections) for rows in lanes), return_exceptions=True)
+        left = iter(lanes)
+        lines = [self._line(left, work) for _ in range(min(work.config.connections, len(lanes)))]
+        ended = await asyncio.gather(*lines, return_exceptions=True)
         await work.write()
         for failure in ended:
             if failure is not None:
                 raise failure
 
-    async def _lane(self, rows: Sequence[Delivery], work: Round, connections: asyncio.Semaphore) -> None:
-        try:
-            await self._each(rows, work, connections)
-        except BaseException:
-            work.is_broken = True
-            raise
+    async def _line(self, lanes: Iterator[Sequence[Delivery]], work: Round) -> None:
+        """Drain one lane after the other, over one connection; where one fails, those behind it are given back."""
+        failures: list[Exception] = []
+        for rows in lanes:
+            try:
+                await self._lane(rows, work)
+            except Exception as failure:  # noqa: BLE001  # raised below
+                work.is_broken = True
+                failures.append(failure)
+            except BaseException:
+                work.is_broken = True
+                raise
+        if failures:
+            raise failures[0]
 
-    async def _each(self, rows: Sequence[Delivery], work: Round, connections: asyncio.Semaphore) -> None:
+    async def _lane(self, rows: Sequence[Delivery], work: Round) -> None:
         before: list[Delivery] = []
         for row in rows:
             if work.is_over(row, self._clock.now()):
                 work.give_back(row)
                 continue
-            if row.item.barrier is not None and not await self._may_pass(row, work):
-                work.stopped.add(row.lane)
-                continue
-            if row.item.is_token:
-                work.add(self._meeting.passed(row), None)
-                continue
-            async with connections:
-                if work.is_over(row, self._clock.now()):  # by now: it waited for a connection
+            if row.item.barrier is not None:
+                if not await self._may_pass(row, work):
+                    work.stopped.add(row.lane)
+                    continue
+                if row.item.is_token:
+                    work.add(self._meeting.passed(row), None)
+                    continue
+                if work.is_over(row, self._clock.now()):  # by now: it waited for the write
                     work.give_back(row)
                     continue
-                if work.pace is not None and not await work.pace.turn(self._clock, work.until):
-                    work.give_back(row)
-                    continue
-                settled, attempt = await self._sender.deliver(row, work, before)
+            if work.pace is not None and not await work.pace.turn(self._clock, work.until):
+                work.give_back(row)
+                continue
+            settled, attempt = await self._sender.deliver(row, work, before)
             work.add(settled, attempt)
             before.append(settled)
             if not advances(settled):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.hl7 import Message, parse
 from shared.hl7.ack import build_ack
@@ -31,6 +32,8 @@ from shared.ports import Clock, Fleet
 
 if TYPE_CHECKING:
     from shared.registry import Interface, Registry
+
+T = TypeVar("T")
 
 EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
 
@@ -70,8 +73,7 @@ class Ingest:
         bodies = split_batch(body).messages if holds_several(body) else [body]
         answers: list[Acknowledged | None] = []
         taken: list[Taken] = []
-        # Side by side, and begun in order: who the messages of a batch are about is asked in one step.
-        for outcome in await asyncio.gather(*(self._recognise(each, interface) for each in bodies)):
+        for outcome in await _side_by_side([self._recognise(each, interface) for each in bodies]):
             if isinstance(outcome, Taken):
                 taken.append(outcome)
                 answers.append(None)
@@ -98,7 +100,7 @@ class Ingest:
             place = read_stream_header(stream)
             bodies = _bodies_of(place, body)
             await self._claim(place, caller)
-            outcomes = await asyncio.gather(*(self._recognise_in(place, each, interface) for each in bodies))
+            outcomes = await _side_by_side([self._recognise_in(place, each, interface) for each in bodies])
         except RequestInvalid:
             return Reply(400, b"")
         except StreamNotYours as error:
@@ -196,6 +198,11 @@ class Ingest:
         control_id = record.message if record else hashlib.sha256(message.raw).hexdigest()[:20]
         now = record.received if record else self._clock.now()
         return Acknowledged(code.value, build_ack(message, code, control_id[-20:], now, error))
+
+
+async def _side_by_side(each: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what they return; begun in order, so that whom the messages of a batch are about is asked in one step."""
+    return await asyncio.gather(*each) if len(each) > 1 else [await one for one in each]  # one needs no task
 
 
 def _read(body: bytes) -> Message:

@@ -36,19 +36,20 @@ class KeptStoreDestination:
     async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
         del body, media_type  # the keeper reads the record itself
         assert delivery.item.canonical is not None  # route sends nothing else to a store
-        future: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Taken] = loop.create_future()
         is_replay = delivery.item.run != LIVE
         submission = Submission(delivery.item.canonical, deadline.timestamp(), is_replay)
         self._waiting.append(_Waiting(submission, future))
         if self._work is None:
             self._work = asyncio.create_task(self._hand_over_all())
+        timer = loop.call_later((deadline - self._clock.now()).total_seconds(), _time_out, future)
         try:
-            async with asyncio.timeout((deadline - self._clock.now()).total_seconds()):
-                answer, findings = await future
-        except TimeoutError:
-            return Answer(Verdict.AMBIGUOUS, "timed_out")
+            answer, findings = await future
         except IntegrationError as error:
             return answer_to_store_error(error)
+        finally:
+            timer.cancel()
         for code in findings:
             log("change_not_stored", message=delivery.item.message, code=code)
         return answer
@@ -79,6 +80,11 @@ class KeptStoreDestination:
         for one, outcome in zip(group, taken, strict=True):
             if not one.future.done():
                 one.future.set_result(outcome)
+
+
+def _time_out(future: asyncio.Future[Taken]) -> None:
+    if not future.done():
+        future.set_result(Taken(Answer(Verdict.AMBIGUOUS, "timed_out")))
 
 
 def _fail(group: Sequence[_Waiting], error: Exception) -> None:

@@ -46,11 +46,14 @@ class MllpDestination:
             self._free.pop().cut(Silence.CLOSED_BEFORE_SENT)
 
     async def _exchange(self, body: bytes, control_id: str, until: float) -> Outcome:
-        try:
-            async with asyncio.timeout_at(until):
-                await self._slots.acquire()
-        except TimeoutError:
-            return Silence.CONNECT_TIMED_OUT
+        if self._slots.locked():  # a free one needs no limit of time
+            try:
+                async with asyncio.timeout_at(until):
+                    await self._slots.acquire()
+            except TimeoutError:
+                return Silence.CONNECT_TIMED_OUT
+        else:
+            await self._slots.acquire()
         try:
             line = await self._line(until)
             if isinstance(line, Silence):

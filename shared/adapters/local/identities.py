@@ -31,8 +31,11 @@ _Facts = tuple[str, str, str, tuple[str, ...]]  # resource, family, birth date, 
 
 
 def _claimed(count: int) -> str:
+    """Return the question what so many keys are bound to; and, without a key, where the resource after them ends."""
     return f"""SELECT key, resource, former, redirect, family, birth_date
-        FROM identity LEFT JOIN resource USING (resource) WHERE key IN ({",".join("?" * count)})"""  # noqa: S608
+        FROM identity LEFT JOIN resource USING (resource) WHERE key IN ({",".join("?" * count)})
+        UNION ALL SELECT NULL, redirect, NULL, NULL, NULL, NULL FROM resource
+        WHERE resource = ? AND redirect IS NOT NULL"""  # noqa: S608
 
 
 class LocalIdentities:
@@ -129,10 +132,11 @@ def _known(query: Query, claim: IdentityClaim) -> tuple[Resolution, bool]:
     if not keys:
         return Resolution(claim.minted), True
     # One question for all keys: it is asked twice for every message.
-    bound = {row[0]: row[1:] for row in query(_claimed(len(keys)), keys)}
+    bound = {row[0]: row[1:] for row in query(_claimed(len(keys)), (*keys, claim.minted))}
+    redirect = bound.pop(None, None)
     found = [_end(query, *bound[key]) for key in keys if key in bound]
     if not found:
-        return Resolution(_chain(query, claim.minted)[-1]), False
+        return Resolution(_chain(query, redirect[0])[-1] if redirect else claim.minted), False
     resource, family, birth_date, _ = found[0]
     others = tuple(dict.fromkeys(one for one, _, _, _ in found if one != resource))
     former = tuple(dict.fromkeys(one for _, _, _, before in found for one in before))

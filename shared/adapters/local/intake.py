@@ -9,6 +9,7 @@ from shared.adapters.local.database import Database
 from shared.adapters.local.ledger import LocalLedger, note_steps
 from shared.adapters.local.queue import LocalQueue
 from shared.message.record import Arrival, Reservation
+from shared.message.state import MessageState
 from shared.ports import Parcel
 
 
@@ -28,7 +29,9 @@ class LocalIntake:
         parcel_of: Callable[[Sequence[Reservation]], Parcel],
     ) -> None:
         def work(connection: sqlite3.Connection) -> Parcel:
-            parcel = parcel_of(self._ledger.number(connection, arrivals, window_seconds))
+            # The rows say at once what nearly all steps would: what is refused is moved on from there.
+            numbered = self._ledger.number(connection, arrivals, window_seconds, MessageState.QUEUED)
+            parcel = parcel_of(numbered)
             self._queue.add(connection, queue, parcel.outgoing)
             note_steps(connection, parcel.steps)
             return parcel

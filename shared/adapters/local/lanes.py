@@ -7,7 +7,7 @@ possibly still being sent is never looked at, however much of it there is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -16,8 +16,9 @@ from shared.adapters.instant import optional_instant, optional_microseconds, to_
 from shared.adapters.local.chain import add_deliveries
 from shared.adapters.local.database import Database
 from shared.message.delivery import Attempt, Delivery
+from shared.message.envelope import Item
 from shared.message.errors.storage import OwnershipLost
-from shared.message.identifiers import LIVE, DestinationId, MessageId, SessionId
+from shared.message.identifiers import LIVE, DeliveryId, DestinationId, MessageId, SessionId
 from shared.message.state import FINAL, DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn
 
@@ -74,6 +75,7 @@ _WRITE = """UPDATE delivery SET state = ?, attempts = ?, due = ?, send_deadline 
 _HASTEN = "UPDATE delivery SET due = NULL WHERE message = ? AND delivery = ? AND state = 'parked'"
 _READY = f"""SELECT {COLUMNS} FROM lane CROSS JOIN delivery USING (session, lane)
     WHERE session = ? AND ready <= ? AND waiting ORDER BY ready, lane, position LIMIT ?"""  # noqa: S608  # a constant
+_DELIVERY = COLUMNS.split(", ").index("delivery")
 # The head decides when a lane may move; NULL, held, is not a time. No send may be under way anywhere in the lane.
 _LANE = """INSERT INTO lane SELECT ?1, ?2, iif(holds, NULL, max(coalesce(due, offered), coalesce((
         SELECT max(send_deadline) FROM delivery WHERE session = ?1 AND lane = ?2 AND state = 'intent'), 0)))
@@ -107,16 +109,17 @@ class LocalLanes:
         rows = [(*row_of(delivery, DeliveryState.PARKED), 1) for delivery in offered]
         lanes = [(_may_begin(delivery), delivery.item.message, delivery.id) for delivery in offered]
         replayed = [_replay_offer(delivery) for delivery in offered if delivery.item.run != LIVE]
+        items = {delivery.id: delivery.item for delivery in offered}  # with their bodies, which the table does not keep
 
         def work(connection: sqlite3.Connection) -> Turn:
             epoch, wake = connection.execute(_TAKE, (session, destination)).fetchone()
             connection.executemany(_OFFER, rows)
             connection.executemany(_OPEN_LANE, lanes)
             connection.executemany(_REPLAY_OFFER, replayed)
-            ready = _ready(connection, session, now, limit)
+            ready = _ready(connection, session, now, limit, items)
             if send_deadline is not None:
                 _record_intents(connection, ready, to_microseconds(send_deadline))
-            return Turn(Ownership(session, epoch), tuple(_with_bodies(ready, offered)), optional_instant(wake))
+            return Turn(Ownership(session, epoch), tuple(ready), optional_instant(wake))
 
         return await self._database.write(work)
 
@@ -264,8 +267,11 @@ def _check(connection: sqlite3.Connection, ownership: Ownership) -> None:
         raise OwnershipLost(ownership.session)
 
 
-def _ready(connection: sqlite3.Connection, session: SessionId, now: datetime, limit: int) -> list[Delivery]:
-    found = map(delivery_of, connection.execute(_READY, (session, to_microseconds(now), limit)))
+def _ready(
+    connection: sqlite3.Connection, session: SessionId, now: datetime, limit: int, items: Mapping[DeliveryId, Item]
+) -> list[Delivery]:
+    rows = connection.execute(_READY, (session, to_microseconds(now), limit))
+    found = (delivery_of(row, items.get(row[_DELIVERY])) for row in rows)
     return [row for _, lane in groupby(found, key=lambda row: row.lane) for row in _up_to_a_wait(lane, now)]
 
 
@@ -285,12 +291,6 @@ def _record_intents(connection: sqlite3.Connection, ready: Sequence[Delivery], d
         "UPDATE lane SET ready = max(ready, ?) WHERE session = ? AND lane = ?",
         [(deadline, session, lane) for session, lane in {(row.session, row.lane) for row in ready}],
     )
-
-
-def _with_bodies(ready: Iterable[Delivery], offered: Iterable[Delivery]) -> Iterable[Delivery]:
-    """Yield the rows with the bodies that came with the offer, which the table does not keep."""
-    items = {delivery.id: delivery.item for delivery in offered}
-    return (row._replace(item=items[row.id]) if row.id in items else row for row in ready)
 
 
 def _review_lanes(connection: sqlite3.Connection, lanes: Sequence[tuple[str, str]]) -> None:

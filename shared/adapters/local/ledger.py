@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -70,7 +70,7 @@ _PLACED = "INSERT INTO place VALUES (?, ?, ?, ?)"
 _AT_PLACE = f"""SELECT {RECORD_COLUMNS} FROM message
     WHERE message = (SELECT message FROM place WHERE source = ? AND epoch = ? AND n = ?)"""  # noqa: S608
 _STATE = "SELECT state FROM message WHERE message = ?"
-_PLACE = "SELECT number, state FROM message WHERE message = ?"
+_PLACES = "SELECT message, number, state FROM message WHERE message IN"
 _MOVE = "UPDATE message SET state = ?, code = ? WHERE message = ?"
 _RECOUNT = "INSERT INTO message_count VALUES (?, ?) ON CONFLICT DO UPDATE SET messages = messages + excluded.messages"
 _HOP = """INSERT INTO hop (message, step, at, stage, code, detail, findings)
@@ -80,6 +80,7 @@ _BEGUN = """INSERT INTO begun VALUES (?, ?, 1)
     ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times"""
 
 
+_AT_ONCE = 400  # SQLite takes 999 parameters in its oldest builds
 _SUM_DIGITS = 8  # 32 bits: the few keys that share them are told apart by their rows
 
 
@@ -94,19 +95,27 @@ class LocalLedger:
         return await self._database.write(lambda connection: self.number(connection, arrivals, window_seconds))
 
     def number(
-        self, connection: sqlite3.Connection, arrivals: Sequence[Arrival], window_seconds: float
+        self,
+        connection: sqlite3.Connection,
+        arrivals: Sequence[Arrival],
+        window_seconds: float,
+        state: MessageState = MessageState.RESERVED,
     ) -> list[Reservation]:
-        """Do what `reserve` says, within somebody's transaction."""
+        """Do what `reserve` says, within somebody's transaction.
+
+        Args:
+            state: What the rows of new messages say, where the transaction goes on to bring them there.
+        """
         window = _microseconds(window_seconds)
         streams = _Streams(connection)
         added: list[chain.Row] = []
         reserved = [
-            _reserve(connection, partial(streams.next, arrival.source), arrival, window, added, self._digest)
+            _reserve(connection, partial(streams.next, arrival.source), arrival, window, added, self._digest, state)
             for arrival in arrivals
         ]
         streams.save()
         chain.add_messages(connection, added)
-        _recount(connection, Counter({MessageState.RESERVED: sum(each.is_new for each in reserved)}))
+        _recount(connection, {state: sum(each.is_new for each in reserved)})
         return reserved
 
     async def follow(
@@ -118,7 +127,7 @@ class LocalLedger:
             places = _Places(connection, first, self._digest)
             reserved = [places.take(first._replace(n=first.n + at), each, window) for at, each in enumerate(arrivals)]
             chain.add_messages(connection, places.added)
-            _recount(connection, Counter({MessageState.RESERVED: sum(bool(each and each.is_new) for each in reserved)}))
+            _recount(connection, {MessageState.RESERVED: sum(bool(each and each.is_new) for each in reserved)})
             return reserved
 
         return await self._database.write(work)
@@ -134,7 +143,7 @@ class LocalLedger:
         def work(connection: sqlite3.Connection) -> None:
             if connection.execute(_STATE, (message,)).fetchone() == (MessageState.QUARANTINED,):
                 connection.execute(_MOVE, (state, "", message))
-                _recount(connection, Counter({MessageState.QUARANTINED: -1, state: 1}))
+                _recount(connection, {MessageState.QUARANTINED: -1, state: 1})
             connection.execute("DELETE FROM begun WHERE message = ?", (message,))
             connection.execute(_HOP, _hop_row(hop))
 
@@ -254,12 +263,20 @@ class _Places:
 
 def note_steps(connection: sqlite3.Connection, steps: Sequence[Progress]) -> None:
     """Do what `Ledger.progress` says, within somebody's transaction."""
-    moved: Counter[MessageState] = Counter()
+    places = _places(connection, [step.message for step in steps])
+    recounted: Counter[MessageState] = Counter()
+    moves: list[tuple[str, str, str]] = []
     noted: list[tuple[str, int]] = []
     for step in steps:
-        number = _move(connection, step, moved)
+        number, state = places.get(step.message, (0, step.state))
+        if RANK[state] < RANK[step.state] and not _is_done(step, state):
+            places[step.message] = number, step.state
+            moves.append((step.state, step.code, step.message))
+            recounted[state] -= 1
+            recounted[step.state] += 1
         noted += [(code, number) for code in _codes(step)]
-    _recount(connection, moved)
+    connection.executemany(_MOVE, moves)
+    _recount(connection, recounted)
     connection.executemany(_HOP, [_hop_row(step.hop, step.findings) for step in steps])
     connection.executemany(_NOTED, noted)
 
@@ -271,6 +288,7 @@ def _reserve(
     window: int,
     added: list[chain.Row],
     digest: KeyDigest,
+    state: MessageState = MessageState.RESERVED,
 ) -> Reservation:
     duplicate = zlib.crc32(arrival.duplicate_key.encode()), arrival.duplicate_key
     reuses_key = False
@@ -292,7 +310,7 @@ def _reserve(
         received=arrival.received,
         state=MessageState.RESERVED,
     )
-    row = _record_row(record)
+    row = _record_row(record, state)
     number = connection.execute(_INSERT, (*row, *duplicate, key_sum(digest(record.key)))).lastrowid
     added.append((number, *row[:9], *row[10:13]))  # what never changes; where the archive has it, is its own affair
     return Reservation(record, is_new=True, reuses_key=reuses_key)
@@ -302,14 +320,14 @@ def _microseconds(seconds: float) -> int:
     return round(seconds * 1_000_000)
 
 
-def _move(connection: sqlite3.Connection, step: Progress, moved: Counter[MessageState]) -> int:
-    """Move a message forward, if the step is one, and return its number; 0: there is none."""
-    number, state = connection.execute(_PLACE, (step.message,)).fetchone() or (0, step.state)
-    if RANK[state] < RANK[step.state] and not _is_done(step, state):
-        connection.execute(_MOVE, (step.state, step.code, step.message))
-        moved[state] -= 1
-        moved[step.state] += 1
-    return int(number)
+def _places(connection: sqlite3.Connection, messages: Sequence[MessageId]) -> dict[MessageId, tuple[int, MessageState]]:
+    """Return number and state of each message that there is."""
+    found: dict[MessageId, tuple[int, MessageState]] = {}
+    for start in range(0, len(messages), _AT_ONCE):
+        part = messages[start : start + _AT_ONCE]
+        rows = connection.execute(f"{_PLACES} ({','.join('?' * len(part))})", part)
+        found.update((message, (number, state)) for message, number, state in rows)
+    return found
 
 
 def _is_done(step: Progress, state: str) -> bool:
@@ -327,11 +345,11 @@ def key_sum(digest: str) -> int:
     return int(digest[:_SUM_DIGITS], 16)
 
 
-def _recount(connection: sqlite3.Connection, moved: Counter[MessageState]) -> None:
+def _recount(connection: sqlite3.Connection, moved: Mapping[MessageState, int]) -> None:
     connection.executemany(_RECOUNT, [(state, change) for state, change in moved.items() if change])
 
 
-def _record_row(record: MessageRecord) -> tuple[object, ...]:
+def _record_row(record: MessageRecord, state: MessageState) -> tuple[object, ...]:
     sequence, raw = record.sequence, record.raw
     return (
         record.message,
@@ -347,7 +365,7 @@ def _record_row(record: MessageRecord) -> tuple[object, ...]:
         record.control_id,
         record.type,
         to_microseconds(record.received),
-        record.state,
+        state,
         record.code,
     )
 
