@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -124,6 +125,47 @@ async def test_worker_that_dies_is_replaced_and_takes_only_its_own_jobs_with_it(
     assert len(after) == 2
     assert before not in after
     assert not is_alive(before)
+
+
+async def test_jobs_that_lay_behind_those_of_a_worker_that_dies_are_done_by_the_next(processes):
+    """A process goes on without waiting for the hub; what it had not begun is not why it ended."""
+    workers = processes(1)
+
+    results = await asyncio.gather(
+        workers.run([("die", None)]), workers.run([("give", 1)]), workers.run([("give", 2)]), return_exceptions=True
+    )
+
+    assert isinstance(results[0], WorkerLost)
+    assert results[1:] == [[1], [2]]
+
+
+async def test_a_worker_has_its_next_jobs_before_the_hub_has_time_for_its_answer(processes, tmp_path):
+    """The hub's loop has other turns to give: the process would do nothing meanwhile."""
+    workers = processes(1)
+    await workers.run([("give", 0)])
+    done = [tmp_path / "first", tmp_path / "second"]
+    both = asyncio.gather(*(workers.run([("touch", str(file))]) for file in done))
+    await asyncio.sleep(0)  # both are written
+
+    end = time.monotonic() + 60
+    while not all(file.exists() for file in done) and time.monotonic() < end:
+        time.sleep(0.01)  # noqa: ASYNC251  # the hub is busy
+
+    assert all(file.exists() for file in done)
+    await both
+
+
+async def test_closed_workers_start_no_process_for_what_lay_behind(processes):
+    """The process would outlive the hub's stop."""
+    workers = processes(1)
+    await workers.run([("give", 0)])
+    waiting = [asyncio.create_task(workers.run([("stay", 5), ("give", number)])) for number in range(3)]
+    await asyncio.sleep(0.05)
+
+    await workers.close()
+
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in ended] == [WorkerLost] * 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no worker processes there")

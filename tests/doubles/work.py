@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from shared.message.errors.hl7 import ContentUndecodable
@@ -37,6 +38,8 @@ class Work:
             case "spin":
                 while True:
                     pass
+            case "touch":
+                Path(value).touch()
             case "tell":
                 return os.getpid(), self.key
         return None

@@ -17,6 +17,7 @@ from shared.observe.log import log
 from shared.ports import Clock, Workers
 
 GROUP_LIMIT = 64  # records in one commit; what comes while it is made shares the next one
+GROUPS_UNDER_WAY = 2  # the keeper goes on with the second while the hub has no time for the answer to the first
 
 
 class _Waiting(NamedTuple):
@@ -25,13 +26,16 @@ class _Waiting(NamedTuple):
 
 
 class KeptStoreDestination:
-    """Hands over what waits, group after group; all of a group is durable before any of it is answered."""
+    """Hands over what waits, group after group; all of a group is durable before any of it is answered.
+
+    Two groups never hold the same lane: its next delivery comes when the one before it is answered.
+    """
 
     def __init__(self, keeper: Workers[Sequence[Submission], list[Taken]], clock: Clock) -> None:
         self._keeper = keeper
         self._clock = clock
         self._waiting: deque[_Waiting] = deque()
-        self._work: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
         del body, media_type  # the keeper reads the record itself
@@ -41,8 +45,10 @@ class KeptStoreDestination:
         is_replay = delivery.item.run != LIVE
         submission = Submission(delivery.item.canonical, deadline.timestamp(), is_replay)
         self._waiting.append(_Waiting(submission, future))
-        if self._work is None:
-            self._work = asyncio.create_task(self._hand_over_all())
+        if len(self._under_way) < GROUPS_UNDER_WAY:
+            work = loop.create_task(self._hand_over_all())
+            self._under_way.add(work)
+            work.add_done_callback(self._under_way.discard)
         timer = loop.call_later((deadline - self._clock.now()).total_seconds(), _time_out, future)
         try:
             answer, findings = await future
@@ -61,7 +67,6 @@ class KeptStoreDestination:
         while self._waiting:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_LIMIT))]
             await self._hand_over([one for one in group if not one.future.done()])
-        self._work = None
 
     async def _hand_over(self, group: Sequence[_Waiting]) -> None:
         """Settle a group; if it fails in a way that no error names, one by one: one of them is why."""

@@ -1,8 +1,8 @@
 """Processes beside the hub's own, for work that would keep its interpreter busy.
 
-Each is a fresh interpreter at the other end of a socket pair, and has one batch of jobs at a time. Not a
+Each is a fresh interpreter at the other end of a socket pair, and does one batch of jobs at a time. Not a
 `ProcessPoolExecutor`: there, one process that dies breaks the pool, and everybody else's jobs are lost with it; here,
-the jobs it had. It takes no thread of the hub either.
+the jobs it was doing. It takes no thread of the hub either.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from shared.adapters.local.worker_process import HEAD, frame, main
@@ -24,53 +24,81 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 CHUNK = 16  # jobs handed over at once: what a round trip costs is shared, and results come in bearable sizes
+REQUESTS = 2  # to a process: one that it does, and one that it goes on with
 # As the Functions host ends a function that does not end (host.json).
 LIMIT_SECONDS = 300.0
 _READ_AHEAD_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
-    """A process and the hub's end of its socket."""
+    """A process and the hub's end of its socket; it answers requests in the order in which they were written.
+
+    Attributes:
+        turn: Whose answer comes next.
+        requests: Written, and not answered.
+    """
 
     process: subprocess.Popen[bytes]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    requests: int = 0
+    has_ended: bool = False
 
-    async def exchange(self, request: bytes) -> bytes:
-        """Return the answer, pickled.
+    async def exchange(self, request: bytes) -> bytes | None:
+        """Return the answer, pickled; None: the process ended before it came to this request.
 
         Raises:
             WorkerLost: none comes.
         """
+        self.requests += 1
+        self.writer.write(request)
+        try:
+            async with self.turn:
+                return None if self.has_ended else await self._answer()
+        finally:
+            self.requests -= 1
+
+    async def _answer(self) -> bytes:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                self.writer.write(request)
                 await self.writer.drain()
                 (size,) = HEAD.unpack(await self.reader.readexactly(HEAD.size))
                 return await self.reader.readexactly(size)
-        except (EOFError, OSError) as error:  # a TimeoutError is an OSError
-            raise WorkerLost(type(error).__name__) from None
+        except BaseException as error:  # whoever asks next must not get the answer of these jobs
+            self.end()
+            if isinstance(error, EOFError | OSError):  # a TimeoutError is an OSError
+                raise WorkerLost(type(error).__name__) from None
+            raise
 
     def end(self) -> None:
         """End the process at once: it has nothing to finish that anybody waits for."""
+        self.has_ended = True
         self.writer.close()
         self.process.kill()
         self.process.wait()
 
 
 class ProcessWorkers(Generic[J, R]):
-    """Runs a pure function in processes, started when the first job needs them.
+    """Runs a function in processes, started when the first job needs them.
+
+    While a process does one batch of jobs the next one lies there already: the hub's loop has many other turns, and
+    the process would wait for each of them.
 
     Args:
-        function: It is pickled once for each process, and sent over its socket: it may hold a key.
+        function: It is pickled once for each process, and sent over its socket: it may hold a key. What it does may be
+            done again: by the next process, where one ended.
         count: Processes at most.
     """
 
     def __init__(self, function: Callable[[J], R], count: int) -> None:
         self._function = function
-        self._free = asyncio.Semaphore(count)
-        self._idle: list[_Worker] = []
+        self._count = count
+        self._room = asyncio.Semaphore(REQUESTS * count)
+        self._choosing = asyncio.Lock()
+        self._workers: list[_Worker] = []
+        self._is_closed = False
 
     async def run(self, jobs: Sequence[J]) -> list[R | IntegrationError]:
         """Return the result of each job, in order; the error instead where the function names one.
@@ -86,28 +114,35 @@ class ProcessWorkers(Generic[J, R]):
 
     async def prepare(self) -> None:
         """Start a process; it gets ready while the hub does other things."""
-        async with self._free:
-            self._idle.append(await self._start())
+        await self._least_busy()
 
     async def close(self) -> None:
-        """End all processes."""
-        while self._idle:
-            self._idle.pop().end()
+        """End all processes, and start no more."""
+        self._is_closed = True
+        while self._workers:
+            self._workers.pop().end()
 
     async def _run_chunk(self, jobs: Sequence[J]) -> list[R | IntegrationError]:
         request = frame(jobs)
-        async with self._free:
-            worker = self._idle.pop() if self._idle else await self._start()
-            try:
-                answer = await worker.exchange(request)
-            except BaseException:  # whoever asks next must not get the answer of these jobs
-                worker.end()
-                raise
-            self._idle.append(worker)
+        answer = None
+        async with self._room:
+            while answer is None:
+                answer = await (await self._least_busy()).exchange(request)
         results: list[R | IntegrationError] | RuntimeError = pickle.loads(answer)  # noqa: S301  # our own process's
         if isinstance(results, RuntimeError):
             raise results
         return results
+
+    async def _least_busy(self) -> _Worker:
+        async with self._choosing:  # one is started at a time
+            self._workers = [worker for worker in self._workers if not worker.has_ended]
+            found = min(self._workers, key=lambda worker: worker.requests, default=None)
+            if found is None or (found.requests and len(self._workers) < self._count):
+                if self._is_closed:
+                    raise WorkerLost("closed")
+                found = await self._start()
+                self._workers.append(found)
+            return found
 
     async def _start(self) -> _Worker:
         ours, theirs = socket.socketpair()
