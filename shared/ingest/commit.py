@@ -112,9 +112,7 @@ class Committer:
         request = _Request(taken, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if len(self._under_way) < GROUPS_UNDER_WAY:
-            group = asyncio.create_task(self._commit_groups())
-            self._under_way.add(group)
-            group.add_done_callback(self._under_way.discard)
+            self._under_way.add(asyncio.create_task(self._commit_groups()))
         await request.committed
 
     async def commit_stream(self, first: SourceSequence, taken: Sequence[Taken | None]) -> None:
@@ -151,16 +149,24 @@ class Committer:
             await self._marking
 
     async def _commit_groups(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            try:
-                await self._commit([each for request in group for each in request.taken])
-            except BaseException as error:  # whatever it was, nobody of the group may be acknowledged
-                _settle(group, error)
-                if not isinstance(error, Exception):
-                    raise
-            else:
-                _settle(group, None)
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting, []
+                await self._commit_group(group)
+        finally:  # at once, not by a callback of the task: whoever comes in between would wait for nobody
+            self._under_way.discard(task)
+
+    async def _commit_group(self, group: Sequence[_Request]) -> None:
+        try:
+            await self._commit([each for request in group for each in request.taken])
+        except BaseException as error:  # whatever it was, nobody of the group may be acknowledged
+            _settle(group, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            _settle(group, None)
 
     async def _commit(self, taken: Sequence[Taken]) -> None:
         left: list[Taken] = []

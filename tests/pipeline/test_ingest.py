@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.ingest.commit import GROUPS_UNDER_WAY, Committer
 from shared.message.state import MessageState
 from tests.pipeline.hub_in_process import Crash, write_interfaces
 from tests.pipeline.messages import adt, batch, result
@@ -285,3 +286,30 @@ async def test_message_sent_again_beside_a_new_one_takes_it_along(start_hub):
     for control_id in ("A1", "A2"):
         assert (await hub.record(control_id)).state is MessageState.ROUTED
         assert await hub.states(control_id) == {"store": "accepted"}
+
+
+async def test_a_message_that_comes_while_all_groups_end_is_committed(start_hub, monkeypatch):
+    """On a quiet feed it would wait for the next message, and its sender for an acknowledgement."""
+    hub = await start_hub()
+    committer = hub.hub.ingest._committer
+    told, asked = asyncio.get_running_loop().create_future(), asyncio.Semaphore(0)
+
+    async def commit_when_told(self, taken):
+        asked.release()
+        await told
+
+    async def come():
+        await told  # behind the groups, in the same turn of the loop
+        await committer.commit([])
+
+    monkeypatch.setattr(Committer, "_commit", commit_when_told)
+    coming = []
+    for _ in range(GROUPS_UNDER_WAY):
+        coming.append(asyncio.create_task(committer.commit([])))
+        await asked.acquire()
+    coming.append(asyncio.create_task(come()))
+    await asyncio.sleep(0)
+    told.set_result(None)
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*coming)

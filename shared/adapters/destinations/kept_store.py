@@ -46,9 +46,7 @@ class KeptStoreDestination:
         submission = Submission(delivery.item.canonical, deadline.timestamp(), is_replay)
         self._waiting.append(_Waiting(submission, future))
         if len(self._under_way) < GROUPS_UNDER_WAY:
-            work = loop.create_task(self._hand_over_all())
-            self._under_way.add(work)
-            work.add_done_callback(self._under_way.discard)
+            self._under_way.add(loop.create_task(self._hand_over_all()))
         timer = loop.call_later((deadline - self._clock.now()).total_seconds(), _time_out, future)
         try:
             answer, findings = await future
@@ -64,9 +62,14 @@ class KeptStoreDestination:
         """The keeper is not ours to close."""
 
     async def _hand_over_all(self) -> None:
-        while self._waiting:
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_LIMIT))]
-            await self._hand_over([one for one in group if not one.future.done()])
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            while self._waiting:
+                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP_LIMIT))]
+                await self._hand_over([one for one in group if not one.future.done()])
+        finally:  # at once, not by a callback of the task: whoever comes in between would wait for nobody
+            self._under_way.discard(task)
 
     async def _hand_over(self, group: Sequence[_Waiting]) -> None:
         """Settle a group; if it fails in a way that no error names, one by one: one of them is why."""

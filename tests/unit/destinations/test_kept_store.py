@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shared.adapters.destinations.fhir_store import FhirStoreDestination
-from shared.adapters.destinations.kept_store import KeptStoreDestination
+from shared.adapters.destinations.kept_store import GROUPS_UNDER_WAY, KeptStoreDestination
 from shared.adapters.inline_workers import InlineWorkers
 from shared.adapters.local import fhir_table, store_keeper
 from shared.adapters.local.database import Database, connect
@@ -188,6 +188,46 @@ def test_a_record_that_ends_the_keeper_is_found_alone(tmp_path: Path) -> None:
         answers = await asyncio.gather(kept.send(record(visit(), n=1, event="A01"), 1e9), kept.send(bad, 1e9))
 
         assert [answer.verdict for answer in answers] == [Verdict.ACCEPTED, Verdict.TRANSIENT]
+        await kept.database.close()
+
+    asyncio.run(scene())
+
+
+class Waiting:
+    """Workers that answer when they are told to."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.asked = asyncio.Semaphore(0)
+
+    async def run(self, jobs: Sequence[Sequence[Submission]]) -> list[list[Taken]]:
+        self.asked.release()
+        await self.told
+        return [[Taken(Answer(Verdict.ACCEPTED, "stored 1")) for _ in group] for group in jobs]
+
+
+def test_a_record_that_comes_while_all_groups_end_is_handed_over(tmp_path: Path) -> None:
+    """It would wait until another one comes, or until its time is over."""
+
+    async def scene() -> None:
+        keeper = Waiting()
+        kept = Kept(tmp_path, keeper)
+        under_way = []
+        for n in range(1, GROUPS_UNDER_WAY + 1):
+            under_way.append(asyncio.create_task(kept.send(record(patient(), n=n))))
+            await keeper.asked.acquire()
+
+        async def come() -> Answer:
+            await keeper.told  # behind the groups, in the same turn of the loop
+            return await kept.send(record(patient(), n=9))
+
+        late = asyncio.create_task(come())
+        await asyncio.sleep(0)
+        keeper.told.set_result(None)
+
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(late, *under_way)
+        assert {answer.verdict for answer in answers} == {Verdict.ACCEPTED}
         await kept.database.close()
 
     asyncio.run(scene())
