@@ -326,7 +326,7 @@ def _places(connection: sqlite3.Connection, messages: Sequence[MessageId]) -> di
     for start in range(0, len(messages), _AT_ONCE):
         part = messages[start : start + _AT_ONCE]
         rows = connection.execute(f"{_PLACES} ({','.join('?' * len(part))})", part)
-        found.update((message, (number, state)) for message, number, state in rows)
+        found.update((message, (number, MessageState(state))) for message, number, state in rows)
     return found
 
 
