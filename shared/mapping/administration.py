@@ -24,7 +24,7 @@ from shared.mapping.medication import (
 )
 from shared.mapping.practitioner import practitioner
 from shared.mapping.route import administered_by
-from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -44,7 +44,7 @@ _DOSE = dose_rows("RXA", "MedicationAdministration.dosage.", low=6, unit=7, per=
 
 def _row(number: int, target: str, build: Build, *, repeats: bool = False) -> Row:
     make = many if repeats else one
-    return make(f"RXA-{number}", f"MedicationAdministration.{target}", build, DECIDED, placed=True)
+    return make(f"RXA-{number}", f"MedicationAdministration.{target}", build, DECIDED, placed=True, part=KEPT)
 
 
 _RXA = {
@@ -72,8 +72,8 @@ ADMINISTRATION = Table(
 _GUIDE = "ORC[MedicationAdministration] "
 _NUMBER = "MedicationAdministration.identifier"
 _NUMBERS = (
-    one("ORC-2", _NUMBER, ei("PLAC", "Placer Identifier"), _GUIDE + "7 to 9", placed=True),
-    one("ORC-3", _NUMBER, ei("FILL", "Filler Identifier"), _GUIDE + "10 to 12", placed=True),
+    one("ORC-2", _NUMBER, ei("PLAC", "Placer Identifier"), _GUIDE + "7 to 9", placed=True, part=KEPT),
+    one("ORC-3", _NUMBER, ei("FILL", "Filler Identifier"), _GUIDE + "10 to 12", placed=True, part=KEPT),
 )
 _CONTROLS = table("OrderControlCode[ServiceRequest.status]")
 _CONTROL = one("ORC-1", "MedicationAdministration.extension", concept(_CONTROLS), _GUIDE + "3 to 6", placed=True)

@@ -139,8 +139,8 @@ ORDER_NUMBERS = {
     "FILL": _order_number("FILL", "Filler Identifier"),
 }
 _ORDERS = (
-    many("SCH-26", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], "SCH[Appointment] 35"),
-    many("SCH-27", "Appointment.basedOn", ORDER_NUMBERS["FILL"], "SCH[Appointment] 36"),
+    many("SCH-26", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], "SCH[Appointment] 35", part="PLAC"),
+    many("SCH-27", "Appointment.basedOn", ORDER_NUMBERS["FILL"], "SCH[Appointment] 36", part="FILL"),
 )
 
 SCHEDULE = Table(

@@ -43,8 +43,8 @@ REQUEST = Table(
         many("ARQ-11", "Appointment.requestedPeriod", period, DECIDED),
         _PRIORITY,
         *(row for row, _ in _PEOPLE),
-        many("ARQ-24", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], DECIDED),
-        many("ARQ-25", "Appointment.basedOn", ORDER_NUMBERS["FILL"], DECIDED),
+        many("ARQ-24", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], DECIDED, part="PLAC"),
+        many("ARQ-25", "Appointment.basedOn", ORDER_NUMBERS["FILL"], DECIDED, part="FILL"),
     ),
     {
         10: "the unit of ARQ-9: it says how to read it",

@@ -24,6 +24,7 @@ from shared.mapping.organization import complete_organization, organization, unn
 from shared.mapping.practitioner import practitioner, role_of
 from shared.mapping.prescription import drug_group, is_drug_group
 from shared.mapping.rows import (
+    ALL,
     KEPT,
     Resource,
     Table,
@@ -153,8 +154,8 @@ SERVICE = Table(
         many("OBR-13", "ServiceRequest.extension", clinical_information, "OBR[ServiceRequest] 23, 24", part=_ABOUT),
         many("OBR-29", "ServiceRequest.basedOn", parent_orders, "OBR[ServiceRequest] 42 to 46"),
         many("OBR-31", "ServiceRequest.reasonCode", concept(), "OBR[ServiceRequest] 48", reuse=True),
-        many("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63", reuse=True),
-        many("OBR-47", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 64", reuse=True),
+        many("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63", reuse=True, part=ALL),
+        many("OBR-47", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 64", reuse=True, part=KEPT),
         many("OBR-53", "ServiceRequest.identifier", cx("PLAC"), "OBR[ServiceRequest] 70 to 72", part="PLAC"),
     ),
     {
