@@ -108,7 +108,7 @@ def apply_record(
     """Return what a canonical record does to a store that answers at once.
 
     Raises:
-        RecordUnreadable, SubjectConflict: see `changes_of` and `apply_changes`.
+        RecordUnreadable, SubjectConflict, OrderUnclear: see `changes_of` and `apply_changes`.
     """
     changes = changes_of(body)
     del body  # it may be large, and its parts are copies
@@ -141,6 +141,7 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
     Raises:
         RecordUnreadable: an entry is not one.
         SubjectConflict: a result, an order or a visit is stored for another patient; nothing may be written.
+        OrderUnclear: an order that is ended cannot be found; nothing may be written.
     """
     source = changes.sequence.source
     seen = {name: _unplaced(name, one, source) for name, one in stored.items()} if is_replay else stored

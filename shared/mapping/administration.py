@@ -35,6 +35,7 @@ _PLACE = "http://hl7.org/fhir/StructureDefinition/event-location"
 _BUSINESS_EVENT = "http://hl7.org/fhir/StructureDefinition/businessEvent"
 _ORDERED_BY = fixed(V2 + "0443", "OP", "Ordering Provider")
 _STATUS = table("CompletionStatus")
+_CANCELLED = frozenset({"CA", "OC", "CR"})
 
 _DRUG = drug_rows(
     "RXA", code=5, form=8, strength=13, strength_unit=14, volume=23, volume_unit=24, lot=15, expires=16, manufacturer=17
@@ -158,7 +159,8 @@ def _set_status(
     scope.noted(resource)["control"] = action or (orc.text(1) if orc is not None else "")
     if action == "D":
         status = "entered-in-error"
-    resource["status"] = status or ("not-done" if said["refused"] else "completed")
+    is_cancelled = orc is not None and orc.text(1) in _CANCELLED  # nobody got a dose of it, unless RXA-20 says so
+    resource["status"] = status or ("not-done" if said["refused"] or is_cancelled else "completed")
     if said["refused"]:
         resource["statusReason"] = said["refused"]
 

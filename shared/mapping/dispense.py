@@ -41,6 +41,10 @@ _BY_CONTROL = {
     **dict.fromkeys(("OC", "CR"), "cancelled"),
     **dict.fromkeys(("DC", "DR", "OD"), "stopped"),
     **dict.fromkeys(("HR", "OH"), "on-hold"),
+    **dict.fromkeys(("RL", "OE", "OR"), "in-progress"),
+    # What is asked, or could not be done, tells of no drug that was handed over.
+    **dict.fromkeys(("UA", "UF"), "declined"),
+    **dict.fromkeys(("CA", "HD", "RF", "RP", "SN", "SS", "XO", "DE", "UC", "UD", "UH", "UM", "UR", "UX"), "unknown"),
 }
 # HL7 table 0167: what was dispensed. The other codes say what was allowed or chosen.
 _SUBSTITUTED = {"G": True, "T": True, "N": False, "0": False, "1": False, "7": False}

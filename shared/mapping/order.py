@@ -17,6 +17,7 @@ from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
+from shared.mapping.medication import counts_initially
 from shared.mapping.occurrence import add_occurrence
 from shared.mapping.order_event import EVENT, add_order_event
 from shared.mapping.order_number import NUMBERS, key_of, order_numbers, unnumbered
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
 
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "ORF"})
 ORDER_STATUS = table("OrderStatus")
-CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]")
+# Replaced orders are "treated as though they were canceled" (HL7 table 0119, RO); the guide has RQ active, RU open.
+CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]").also(RQ="revoked", RU="revoked")
 _PRIORITY = table("ExtendedPriorityCodes")
 _UNKNOWN = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _NO_TARGET = "the guide gives it no FHIR element"
@@ -227,7 +229,7 @@ def says_of_order(obr: Segment) -> bool:
 def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     fill(resource, orc, COMMON, scope)
     scope.noted(resource)["control"] = orc.text(1)
-    state = first(_STATUS, orc, scope, resource)
+    state = said = first(_STATUS, orc, scope, resource)
     if state:
         leave_out(orc, (1,), "the control code: ORC-5 says the status, and it moves the stored one", scope)
     else:
@@ -236,6 +238,8 @@ def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         resource["_status"] = state.extension
     elif state:
         resource["status"] = state
+    if not isinstance(said, str):
+        counts_initially(resource, ("status",), scope)
     group = values(_GROUP, orc, scope, resource)
     if group:
         resource["requisition"] = group[0]

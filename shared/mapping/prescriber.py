@@ -11,7 +11,7 @@ from shared.mapping.datatypes.coded import code, coding, concept, fixed
 from shared.mapping.datatypes.identifier import cx, ei, eip, group_number
 from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
-from shared.mapping.medication import DECIDED, Rows
+from shared.mapping.medication import DECIDED, Rows, counts_initially
 from shared.mapping.organization import complete_organization, organization
 from shared.mapping.practitioner import practitioner, role_of
 from shared.mapping.rows import KEPT, Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
@@ -91,7 +91,7 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     fill(resource, orc, COMMON, scope)
     control = orc.text(1)
     scope.noted(resource)["control"] = control
-    state = first(_ORC["status"], orc, scope, resource)
+    state = said = first(_ORC["status"], orc, scope, resource)
     if state or (control in _CONTROL.listed and control not in _CONTROL.targets):
         leave_out(orc, (1,), "the control code: it moves the stored status, ORC-5 says what it is", scope)
     else:
@@ -100,6 +100,8 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         resource["_status"] = state.extension
     elif state:
         resource["status"] = state
+    if not isinstance(said, str):
+        counts_initially(resource, ("status",), scope)
     group = values(_ORC["group"], orc, scope, resource)
     if group:
         resource["groupIdentifier"] = group[0]

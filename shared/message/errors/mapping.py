@@ -29,6 +29,14 @@ class SubjectConflict(IntegrationError):
     next_step = "ask the source which patient is right; merge the patients or discard the message"
 
 
+class OrderUnclear(IntegrationError):
+    """An order is ended, or held, by a message that does not say which service it is: ORC without OBR."""
+
+    code = "STORE-013"
+    what = "an order that is not known is ended without its service"
+    next_step = "find the order by its number, have the source send its OBR, and discard this message"
+
+
 class RecordUnreadable(IntegrationError):
     """A body that should be a canonical record is not one this version can read."""
 
