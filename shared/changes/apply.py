@@ -21,7 +21,7 @@ from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, Re
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import refers, without
 from shared.changes.rows import PASSING
-from shared.changes.subjects import check_subject, moved
+from shared.changes.subjects import check_subject, is_booked_anew, moved
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
 from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
@@ -140,7 +140,7 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
 
     Raises:
         RecordUnreadable: an entry is not one.
-        SubjectConflict: a result, an order or a visit is stored for another patient; nothing may be written.
+        SubjectConflict: a result, an order or an appointment is stored for another patient; nothing may be written.
         OrderUnclear: an order that is ended cannot be found; nothing may be written.
     """
     source = changes.sequence.source
@@ -220,6 +220,8 @@ class _Work:
             if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)
         else:
+            if is_booked_anew(notes, sent, stored):
+                change = change._replace(whole=True)  # nothing of whose it was is the new one's
             said = follow_children(sent, stored, notes, self._changes.changes)
             self._keep(reference, moved(notes, stored, update(stored, said, change, sequence, effect, notes.repeats)))
 

@@ -22,7 +22,7 @@ class UnsupportedEvent(IntegrationError):
 
 
 class SubjectConflict(IntegrationError):
-    """A result, an order, a document or a visit that is stored for one patient comes in for another."""
+    """A result, an order, a document, an appointment or a visit that is stored for one patient comes in for another."""
 
     code = "STORE-011"
     what = "the stored resource belongs to another patient"
