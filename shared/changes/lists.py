@@ -28,6 +28,8 @@ def combine(resource_type: str, name: str, stored: list[Any], sent: list[Any], m
         return _by_key(stored, sent, part)
     if mode is ListMode.SNAPSHOT:
         return sent
+    if name == "participant":  # of an appointment: who has declined now had accepted before
+        return _by_key(stored, sent, _actor)
     return [*stored, *(item for item in sent if item not in stored)]
 
 
@@ -114,6 +116,11 @@ def _identifier_type(item: Item) -> str:
 def _phone_book(item: Item) -> str:
     # PID-13 holds every number but those of PID-14.
     return "work" if item.get("use") == "work" else "home"
+
+
+def _actor(item: Item) -> str:
+    actor = item.get("actor", {})
+    return str(actor.get("reference") or actor.get("display", ""))
 
 
 def _who(item: Item) -> str:

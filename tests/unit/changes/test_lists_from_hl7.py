@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.changes.notes import ListMode
 from tests.unit.changes.feed import PID, Feed, visit
 
 STAFF = ["MFI|STF^Staff^HL70175||UPD|||NE", "MFE|MUP|||ST1^Care^A|CWE"]
@@ -175,6 +176,15 @@ def test_a_null_in_one_resource_of_an_appointment_leaves_the_others() -> None:
     feed.tell("SIU^S12", "SCH|1^EHR|2^LAB", PID, "AIP|1||5^Sees^See")
     feed.tell("SIU^S14", "SCH|1^EHR|2^LAB", 'AIP|1||""')
     assert len(feed.only("Appointment")["participant"]) == 2
+
+
+def test_who_is_taken_off_an_appointment_has_declined_and_takes_part_once() -> None:
+    """A sender that tells only what changes (``repeats = "action"``) names one of several by AIP-2 D."""
+    feed = Feed(repeats=ListMode.ACTION)
+    sch = "SCH|1^EHR|2^LAB"
+    feed.tell("SIU^S12", sch, PID, "AIP|1|A|5^Sees^See", "AIP|2|A|6^Helps^Hel")
+    feed.tell("SIU^S20", sch, PID, "AIP|1|D|6^Helps^Hel")
+    assert [one["status"] for one in feed.only("Appointment")["participant"]] == ["accepted", "accepted", "declined"]
 
 
 def test_what_a_null_ends_of_an_allergy_is_its_reaction() -> None:
