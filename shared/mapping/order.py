@@ -54,6 +54,7 @@ _NO_TARGET = "the guide gives it no FHIR element"
 _NO_EXTENSION = "the guide's extension does not exist"
 # Fields of an OBR that a DiagnosticReport has no place for, and a ServiceRequest has.
 _ORDER_ALONE = (5, 6, 13, 16, 17, 29, 31, 46, 47, 53)
+_REPORT_ALONE = (22, 24, 25, 32, 34, 35)  # and the other way round
 _CALLBACK = EXTENSION + "servicerequest-order-callback-phone-number"
 
 _GROUP = one("ORC-4", "ServiceRequest.requisition", group_number, "ORC[ServiceRequest] 15 to 23", placed=True)
@@ -280,6 +281,8 @@ def _add_facility(resource: Resource, orc: Segment, scope: Scope) -> None:
 
 def _fill_service(resource: Resource, obr: Segment, scope: Scope) -> None:
     fill(resource, obr, SERVICE, scope)
+    if scope.code not in RESULT_MESSAGES:
+        leave_out(obr, _REPORT_ALONE, "about a report: the guide gives an order no FHIR element for it", scope)
     if obr.text(11) == "G":
         resource["intent"] = "reflex-order"
     if "orderDetail" in resource:
