@@ -136,6 +136,8 @@ def _merged(stored: Resource, sent: Resource, change: ResourceChange, effect: Ef
             after[name] = _element(after, name, value, row, repeats)
         if row is not None and row.movement is Movement.UNDO and "location" not in said and "location" in after:
             after["location"] = move(after["location"], [], row.movement)
+    if effect.status and "_status" not in sent:
+        after.pop("_status", None)  # the original of a code that was sent before
     _take_effect(after, effect)
     return after
 

@@ -155,3 +155,15 @@ def test_an_order_that_came_without_a_service_is_ended_without_one() -> None:
     feed.tell("ORM^O01", PID, orc("NW"))
     feed.tell("ORM^O01", PID, orc("OC"))
     assert statuses(feed, "ServiceRequest") == ["revoked"]
+
+
+def test_the_original_of_a_code_goes_with_its_message() -> None:
+    """UA has no word in R4 and is kept beside the status; after OK it would say that nobody has accepted the order."""
+    feed = Feed()
+    feed.tell("OML^O21", PID, orc("NW"), GLUCOSE)
+    feed.tell("OML^O21", PID, orc("UA"), GLUCOSE)
+    refused = feed.only("ServiceRequest")
+    assert refused["status"] == "active"
+    assert refused["_status"]["extension"]
+    feed.tell("OML^O21", PID, orc("OK"), GLUCOSE)
+    assert "_status" not in feed.only("ServiceRequest")
