@@ -138,12 +138,16 @@ ADMINISTRATION = Table(
 _GIVEN_OR_NOT = (ABSENT, COMPLETED, NOT_DONE)
 IMMUNIZATION_ROWS: dict[str, Row] = {
     **_acted(IMMUNIZATION_STATUSES),
-    **_rows(to(NOT_DONE, (ABSENT, NOT_DONE)), "cancelled: it was not given", "OC", "CR", "CA"),
+    "U": Row(to(FORWARD, _GIVEN_OR_NOT), "0323 U: updated; without RXA-20 it stays given, or not given"),
+    # RXA-20 CP is a dose that was given, whatever became of its order.
+    **_rows(
+        to(NOT_DONE, (ABSENT, NOT_DONE)), "cancelled: it was not given", "OC", "CR", "CA", heeds=frozenset({COMPLETED})
+    ),
     **_rows(
         {ABSENT: SENT} | to(STAYS, (COMPLETED, NOT_DONE)),
         "about the order, not about what was given",
         "DC", "DR", "OD", "HD", "HR", "OH", "RL", "OE", "OR", "DE", "UA", "UC", "UD", "UH", "UM", "UR", "UX",
     ),
-    **_rows(to(SENT, _GIVEN_OR_NOT), "any other: what the message says", ""),
+    **_rows(to(FORWARD, _GIVEN_OR_NOT), "any other: what the message says", ""),
 }  # fmt: skip
 IMMUNIZATION = Table(IMMUNIZATION_ROWS, IMMUNIZATION_STATUSES, otherwise="")

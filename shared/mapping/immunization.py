@@ -221,6 +221,7 @@ def _set_status(resource: Resource, segment: Segment, orc: Segment | None, scope
         return
     elif found is None:
         found = "not-done" if "statusReason" in resource or control in _CANCELLED else "completed"
+        counts_initially(resource, ("status",), scope)
     resource["status"] = found
     if sent == "RE" and "statusReason" not in resource:
         resource["statusReason"] = REFUSED

@@ -67,16 +67,16 @@ D   . E E E E E E E
 -   C C C N S C . C
 """
 
-# Columns: nothing, completed, not done, in error. The message says completed.
+# Columns: nothing, completed, not done, in error. The message says completed (RXA-20 CP), which no cancellation undoes.
 ABOUT_THE_ORDER = "CCN."
 IMMUNIZATIONS = rows_of("""
 A   C C C C
 U   C C C .
 X   C C N .
 D   . E E E
-OC  N . N .
-CR  N . N .
-CA  N . N .
+OC  C . C .
+CR  C . C .
+CA  C . C .
 -   C C C .
 """) | dict.fromkeys(
     ("DC", "DR", "OD", "HD", "HR", "OH", "RL", "OE", "OR", "DE", "UA", "UC", "UD", "UH", "UM", "UR", "UX"),
@@ -114,6 +114,20 @@ def test_action_codes_move_administrations_as_table_0323_says() -> None:
 def test_action_and_control_codes_move_vaccinations() -> None:
     """A dose that was given cannot be cancelled, only deleted as an error."""
     assert drawn(IMMUNIZATION, LETTERS, "completed") == IMMUNIZATIONS
+
+
+def test_a_cancelled_vaccination_was_not_given() -> None:
+    """Without RXA-20 the order's cancellation is all that is known."""
+    after = {IMMUNIZATION.next_status(code, "", "not-done", is_said=False) for code in ("OC", "CR", "CA")}
+    assert after == {"not-done"}
+
+
+@pytest.mark.parametrize("code", ["", "RE", "U"])
+def test_a_vaccine_that_was_refused_was_not_given_because_a_message_is_silent(code: str) -> None:
+    """Without RXA-20 the mapping says completed, as the guide does: for a dose that is told for the first time."""
+    assert IMMUNIZATION.next_status(code, "not-done", "completed", is_said=False) == "not-done"
+    assert IMMUNIZATION.next_status(code, "not-done", "completed") == "completed"
+    assert IMMUNIZATION.next_status(code, "", "completed", is_said=False) == "completed"
 
 
 def _vaccination(store: Store, control: str, n: int, status: str = "completed", **elements: str) -> list[str]:
