@@ -62,6 +62,8 @@ def compose(kind: str, name: str, before: Resource, sent: Resource) -> Resource:
 
 def drop_replaced(stored: Resource, sent: Resource) -> None:
     """Remove from ``stored`` what elements of ``sent`` stand instead of: other types of a choice, ``_`` siblings."""
+    if stored["resourceType"] == "Observation":
+        _drop_values(stored, sent)
     for name in sent:
         sibling = name[1:] if name[0] == "_" else "_" + name
         if sibling in stored and sibling not in sent:
@@ -71,6 +73,22 @@ def drop_replaced(stored: Resource, sent: Resource) -> None:
         if instead in sent or any(_is_choice(name, prefix) for name in sent):
             for name in [name for name in stored if name == instead or _is_choice(name, prefix)]:
                 del stored[name]
+
+
+def _drop_values(stored: Resource, sent: Resource) -> None:
+    """Remove several values where there is one now, and the other way round: R4 obs-7 has one answer to one code."""
+    has_one = "dataAbsentReason" in sent or any(_is_choice(name, "value") for name in sent)
+    if "component" not in sent and has_one and _has_several(stored):
+        del stored["component"]
+    elif "component" in sent and not has_one and _has_several({"code": stored.get("code"), **sent}):
+        for name in [name for name in stored if name == "dataAbsentReason" or _is_choice(name, "value")]:
+            del stored[name]
+
+
+def _has_several(observation: Resource) -> bool:
+    """Tell whether the components of an observation are its several values: each has its code."""
+    components = observation.get("component", [])
+    return bool(components) and all(one.get("code") == observation.get("code") for one in components)
 
 
 def remove(resource: Resource, path: str) -> None:
@@ -94,6 +112,8 @@ def remove(resource: Resource, path: str) -> None:
         resource.pop("_" + name, None)
         for choice in [one for one in resource if _is_choice(one, name)] if _is_choice_name(resource, name) else ():
             del resource[choice]
+        if name == "value" and _has_several(resource):
+            del resource["component"]
 
 
 def _remove_within(resource: Resource, name: str, value: Any, rest: str) -> None:

@@ -23,7 +23,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import location
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Row, Table, fill, first, many, one, parts_of, values
+from shared.mapping.rows import KEPT, Resource, Row, Table, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -44,8 +44,8 @@ SERVICE = Table(
     (
         many("AIS-3", "Appointment.serviceType", concept(), "AIS[Appointment] 5", reuse=True),
         *(
-            one("AIS-4", "Appointment.start", instant, "AIS[Appointment] 6", placed=True),
-            one("AIS-7", "Appointment.end", decimal, "AIS[Appointment] 9", placed=True),
+            one("AIS-4", "Appointment.start", instant, "AIS[Appointment] 6", placed=True, part=KEPT),
+            one("AIS-7", "Appointment.end", decimal, "AIS[Appointment] 9", placed=True, part=KEPT),
             _AIS_STATUS,
         ),
     ),

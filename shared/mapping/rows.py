@@ -23,6 +23,7 @@ Condition = Callable[[Segment], bool]
 Resource = dict[str, Any]
 
 NULL = '""'
+_NOT_VALUED = frozenset({"", NULL})
 _KEYS = count(1)
 KEPT = ""
 ALL = "*"
@@ -209,13 +210,13 @@ def _built(raw: str, row: Row, segment: Segment, scope: Scope, resource: Resourc
 
 
 def absent(number: int) -> Condition:
-    """Return the guide's condition IF field NOT VALUED."""
-    return lambda segment: number >= len(segment.fields) or not segment.fields[number]
+    """Return the guide's condition IF field NOT VALUED: an HL7 null is no value."""
+    return lambda segment: number >= len(segment.fields) or segment.fields[number] in _NOT_VALUED
 
 
 def valued(number: int) -> Condition:
     """Return the guide's condition IF field VALUED."""
-    return lambda segment: number < len(segment.fields) and bool(segment.fields[number])
+    return lambda segment: number < len(segment.fields) and segment.fields[number] not in _NOT_VALUED
 
 
 class Parts(NamedTuple):

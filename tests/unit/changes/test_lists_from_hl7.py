@@ -238,3 +238,40 @@ def test_a_confidentiality_can_be_ended() -> None:
         feed.tell("OML^O21", PID, orc.format(said), "OBR|1|||GLU^Glucose^L")
         (stored,) = [one for name, one in feed.store.content().items() if name.startswith("ServiceRequest/")]
         assert len(stored["meta"].get("security", ())) == count
+
+
+def test_a_null_in_the_birth_order_leaves_that_it_was_a_multiple_birth() -> None:
+    """PID-24 counts where PID-25 is not valued (guide PID[Patient] 40): a null is no value."""
+    feed = Feed()
+    said = PID + "|" * 16 + "Y|{}"
+    feed.tell("ADT^A28", said.format("2"))
+    assert feed.only("Patient")["multipleBirthInteger"] == 2
+    feed.tell("ADT^A31", said.format('""'))
+    assert feed.only("Patient")["multipleBirthBoolean"] is True
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "value", "count"),
+    [("4~5", "4", 4, 0), ("4~5", '""', None, 0), ("4", "4~5", None, 2), ("4~5", "6~7", None, 2)],
+)
+def test_a_corrected_result_has_one_value_or_several_and_never_both(
+    first: str, second: str, value: int | None, count: int
+) -> None:
+    """R4 obs-7: what was wrong would stand beside what is right, and no FHIR server take it."""
+    feed = Feed()
+    feed.tell("ORU^R01", *result(f5=first))
+    feed.tell("ORU^R01", *result(f5=second, f11="C"))
+    said = feed.only("Observation")
+    assert said.get("valueQuantity", {}).get("value") == value
+    assert len(said.get("component", ())) == count
+
+
+@pytest.mark.parametrize(("event", "status"), [("S14", "booked"), ("S15", "cancelled")])
+def test_an_appointment_keeps_its_time_when_sch_11_is_null(event: str, status: str) -> None:
+    """R4 app-2, app-3: what is booked has a beginning and an end; one of them alone is neither."""
+    feed = Feed()
+    sch = "SCH|1^EHR|2^LAB|||||||||{}" + "|" * 14 + "{}"
+    feed.tell("SIU^S12", sch.format("^^^202603021000^202603021030", "Booked"), PID)
+    feed.tell(f"SIU^{event}", sch.format('""', status.capitalize()), PID)
+    said = feed.only("Appointment")
+    assert (said["status"], "start" in said, "end" in said) == (status, True, True)
