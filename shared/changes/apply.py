@@ -21,7 +21,7 @@ from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, Re
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import refers, without
 from shared.changes.rows import PASSING
-from shared.changes.subjects import check_subject, moved
+from shared.changes.subjects import check_subject, is_booked_anew, moved
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
 from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
@@ -108,7 +108,7 @@ def apply_record(
     """Return what a canonical record does to a store that answers at once.
 
     Raises:
-        RecordUnreadable, SubjectConflict: see `changes_of` and `apply_changes`.
+        RecordUnreadable, SubjectConflict, OrderUnclear: see `changes_of` and `apply_changes`.
     """
     changes = changes_of(body)
     del body  # it may be large, and its parts are copies
@@ -140,7 +140,8 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
 
     Raises:
         RecordUnreadable: an entry is not one.
-        SubjectConflict: a result, an order or a visit is stored for another patient; nothing may be written.
+        SubjectConflict: a result, an order or an appointment is stored for another patient; nothing may be written.
+        OrderUnclear: an order that is ended cannot be found; nothing may be written.
     """
     source = changes.sequence.source
     seen = {name: _unplaced(name, one, source) for name, one in stored.items()} if is_replay else stored
@@ -219,6 +220,8 @@ class _Work:
             if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)
         else:
+            if is_booked_anew(notes, sent, stored):
+                change = change._replace(whole=True)  # nothing of whose it was is the new one's
             said = follow_children(sent, stored, notes, self._changes.changes)
             self._keep(reference, moved(notes, stored, update(stored, said, change, sequence, effect, notes.repeats)))
 

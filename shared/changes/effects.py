@@ -8,10 +8,11 @@ from shared.changes.encounter_state import ENCOUNTER, PERSON_ROWS
 from shared.changes.medication_state import ADMINISTRATION, DISPENSE, IMMUNIZATION, PRESCRIPTION
 from shared.changes.merge import NO_EFFECT, Effect
 from shared.changes.notes import ChangeNotes, ResourceChange
-from shared.changes.order_state import ORDER, SUPPLY
+from shared.changes.order_state import ON_HOLD, ORDER, REVOKED, SUPPLY
 from shared.changes.result_state import OBSERVATION, REPORT
 from shared.changes.states import ABSENT, Table
 from shared.changes.tags import Resource
+from shared.message.errors.mapping import OrderUnclear
 
 # Resources whose state moves with the event of the message, and those whose segment carries a code.
 _BY_EVENT: dict[tuple[str, str], Table] = {
@@ -46,6 +47,9 @@ def effect_of(notes: ChangeNotes, change: ResourceChange, sent: Resource, stored
 
     A message that only creates the resource brings its state along, and so does the one source of a whole resource: but
     a result goes back for nobody.
+
+    Raises:
+        OrderUnclear: it ends an order that cannot be found.
     """
     kind = sent["resourceType"]
     if change.provisional or (change.whole and kind not in _RESULTS):
@@ -57,11 +61,27 @@ def effect_of(notes: ChangeNotes, change: ResourceChange, sent: Resource, stored
         return _decide(table, notes.event, sent, stored, is_said and (kind != "Appointment" or change.control != ""))
     table = _BY_CODE.get(kind)
     if table is not None:
-        return _decide(table, change.control, sent, stored, is_said)
+        effect = _decide(table, change.control, sent, stored, is_said)
+        if stored is None and effect is not None and kind == "ServiceRequest" and "code" not in sent:
+            _check_known(effect)
+        return effect
     if kind == "Patient" and notes.message == "ADT":
         row = PERSON_ROWS.get(notes.event)
         return Effect(row) if row is not None else NO_EFFECT
     return NO_EFFECT
+
+
+def _check_known(effect: Effect) -> None:
+    """Stop where an order that nobody knows is ended or held without its service.
+
+    A service is known by its number and OBR-4: one number may hold several. What an ORC says alone would be an order of
+    its own, and the one that is meant would go on.
+
+    Raises:
+        OrderUnclear: it is so.
+    """
+    if effect.status in (REVOKED, ON_HOLD):
+        raise OrderUnclear("ORC")
 
 
 def _decide(table: Table, key: str, sent: Resource, stored: Resource | None, is_said: bool) -> Effect | None:

@@ -62,6 +62,8 @@ def compose(kind: str, name: str, before: Resource, sent: Resource) -> Resource:
 
 def drop_replaced(stored: Resource, sent: Resource) -> None:
     """Remove from ``stored`` what elements of ``sent`` stand instead of: other types of a choice, ``_`` siblings."""
+    if stored["resourceType"] == "Observation":
+        _drop_values(stored, sent)
     for name in sent:
         sibling = name[1:] if name[0] == "_" else "_" + name
         if sibling in stored and sibling not in sent:
@@ -73,27 +75,52 @@ def drop_replaced(stored: Resource, sent: Resource) -> None:
                 del stored[name]
 
 
+def _drop_values(stored: Resource, sent: Resource) -> None:
+    """Remove several values where there is one now, and the other way round: R4 obs-7 has one answer to one code."""
+    has_one = "dataAbsentReason" in sent or any(_is_choice(name, "value") for name in sent)
+    if "component" not in sent and has_one and _has_several(stored):
+        del stored["component"]
+    elif "component" in sent and not has_one and _has_several({"code": stored.get("code"), **sent}):
+        for name in [name for name in stored if name == "dataAbsentReason" or _is_choice(name, "value")]:
+            del stored[name]
+
+
+def _has_several(observation: Resource) -> bool:
+    """Tell whether the components of an observation are its several values: each has its code."""
+    components = observation.get("component", [])
+    return bool(components) and all(one.get("code") == observation.get("code") for one in components)
+
+
 def remove(resource: Resource, path: str) -> None:
     """Remove the element at a path; what is shared with another version is copied first.
 
     ``period.end`` removes one part and the whole when nothing remains; ``participant[ATND]`` removes one part of a
-    list; a choice is removed whatever its type.
+    list; a choice (``value`` or ``value[x]``) is removed whatever its type.
     """
-    head, _, rest = path.partition(".") if "[" not in path else (path, "", "")
-    name, _, key = head.partition("[")
+    path = path.removesuffix("[x]")
+    dot, bracket = path.find("."), path.find("[")  # the key of a part may be an url
+    is_nested = dot > 0 and not 0 < bracket < dot
+    name = path[:dot] if is_nested else path[:bracket] if bracket > 0 else path
     value = resource.get(name)
-    if key:
-        _put_or_drop(resource, name, without_part(name, value or [], key[:-1]))
-    elif rest and isinstance(value, list):
-        _put_or_drop(resource, name, [item for item in (_without(one, rest) for one in value) if item])
-    elif rest:
-        if isinstance(value, dict):
-            _put_or_drop(resource, name, _without(value, rest))
+    if is_nested:
+        _remove_within(resource, name, value, path[dot + 1 :])
+    elif bracket > 0:
+        kept = without_part(_type(resource), name, value or [], path[bracket + 1 : -1])
+        _put_or_drop(resource, name, kept)
     else:
         resource.pop(name, None)
         resource.pop("_" + name, None)
         for choice in [one for one in resource if _is_choice(one, name)] if _is_choice_name(resource, name) else ():
             del resource[choice]
+        if name == "value" and _has_several(resource):
+            del resource["component"]
+
+
+def _remove_within(resource: Resource, name: str, value: Any, rest: str) -> None:
+    if isinstance(value, dict):
+        _put_or_drop(resource, name, _without(value, rest))
+    elif isinstance(value, list):
+        _put_or_drop(resource, name, [item for item in (_without(one, rest) for one in value) if item])
 
 
 def _without(value: Resource, path: str) -> Resource:
@@ -110,7 +137,11 @@ def _put_or_drop(resource: Resource, name: str, value: Any) -> None:
 
 
 def _is_choice_name(resource: Resource, name: str) -> bool:
-    return name in CHOICES.get(resource.get("resourceType", ""), ())
+    return name in CHOICES.get(_type(resource), ())
+
+
+def _type(resource: Resource) -> str:
+    return str(resource.get("resourceType", ""))
 
 
 def _is_choice(name: str, prefix: str) -> bool:

@@ -24,17 +24,28 @@ def combine(resource_type: str, name: str, stored: list[Any], sent: list[Any], m
     if name == "link":
         return [*stored, *(item for item in sent if not any(same_link(item, one) for one in stored))]
     part = _PARTS.get((resource_type, name)) or _PARTS.get(("", name))
-    if part is not None:
+    if part is not None:  # which part an item belongs to, the item itself must say
         return _by_key(stored, sent, part)
     if mode is ListMode.SNAPSHOT:
         return sent
+    if name == "participant":  # of an appointment: who has declined now had accepted before
+        return _by_key(stored, sent, _actor)
     return [*stored, *(item for item in sent if item not in stored)]
 
 
-def without_part(name: str, items: list[Any], key: str) -> list[Any]:
+def without_part(resource_type: str, name: str, items: list[Any], key: str) -> list[Any]:
     """Return the items of a list that do not belong to one part of it (``participant[ATND]``)."""
-    part = _SELECTORS[name]
+    part = selector_of(resource_type, name)
     return [item for item in items if part(item) != key]
+
+
+def selector_of(resource_type: str, name: str) -> KeyOf:
+    """Return what tells which part of a list an item belongs to.
+
+    Raises:
+        KeyError: the list has no parts.
+    """
+    return _PARTS.get((resource_type, name)) or _PARTS.get(("", name)) or _SELECTORS[name]
 
 
 def move(stored: list[Item], sent: list[Item], movement: Movement) -> list[Item]:
@@ -107,17 +118,61 @@ def _phone_book(item: Item) -> str:
     return "work" if item.get("use") == "work" else "home"
 
 
+def _actor(item: Item) -> str:
+    actor = item.get("actor", {})
+    return str(actor.get("reference") or actor.get("display", ""))
+
+
+def _who(item: Item) -> str:
+    return "organization" if str(item.get("reference", "")).startswith("Organization/") else "person"
+
+
+def _function(item: Item) -> str:
+    said = [one["valueCodeableConcept"] for one in item.get("extension", ()) if "valueCodeableConcept" in one]
+    return _first_code([item["function"]] if "function" in item else said)
+
+
+def _number_of_order(item: Item) -> str:
+    return _identifier_type(item.get("identifier", {}))
+
+
+def _relationship(item: Item) -> str:
+    return "role" if _hl7_table(item) == "0131" else "kin"
+
+
+def _hl7_table(item: Item) -> str:
+    """Return the number of the HL7 table of a concept, ``text`` where it has no code, nothing for another system."""
+    systems = [str(coding.get("system", "")) for coding in item.get("coding", ())]
+    tables = (system.removeprefix(_TABLES) for system in systems if system.startswith(_TABLES))
+    return next(tables, "" if systems else "text")
+
+
+_TABLES = "http://terminology.hl7.org/CodeSystem/v2-"
 _PARTS: dict[tuple[str, str], KeyOf] = {
     ("", "extension"): _url,
     ("", "modifierExtension"): _url,
+    ("Appointment", "basedOn"): _number_of_order,
+    ("ChargeItem", "performer"): _function,
+    ("DiagnosticReport", "performer"): _function,
     ("Encounter", "participant"): _role,
+    ("Immunization", "performer"): _function,
+    ("MedicationAdministration", "performer"): _function,
+    ("MedicationDispense", "performer"): _function,
+    ("Observation", "performer"): _who,
+    ("Patient", "generalPractitioner"): _who,
     ("Patient", "telecom"): _phone_book,
+    ("Procedure", "performer"): _function,
+    ("RelatedPerson", "relationship"): _relationship,
+    ("RelatedPerson", "telecom"): _phone_book,
+    ("ServiceRequest", "category"): _hl7_table,
+    ("ServiceRequest", "performer"): _who,
 }
+# Lists that a message replaces as a whole, and of which a null in one field ends a part.
 _SELECTORS: dict[str, KeyOf] = {
-    "extension": _url,
+    "code": _hl7_table,
     "identifier": _identifier_type,
     "location": _status,
-    "participant": _role,
+    "reasonCode": _hl7_table,
     "telecom": _phone_book,
 }
 

@@ -31,17 +31,21 @@ _ACCEPTED = _BEGINS | {ON_HOLD: ON_HOLD} | _ENDED
 _RELEASED = to(ACTIVE, _OPEN)
 _HELD = to(ON_HOLD, _OPEN)
 _KEPT = to(STAYS, _OPEN) | _ENDED
-_TOLD = to(FORWARD, _OPEN) | _ENDED
+
+# What ORC-5 may say before the code counts, as for any order: docs/decisions/0177.
+_ANY = frozenset(PRESCRIPTION_STATUSES) - {ABSENT, UNKNOWN}
+_FOUND = _ANY - {IN_ERROR}
 
 
-def _rows(moves: dict[str, str], source: str, *codes: str) -> dict[str, Row]:
-    return {code: Row(moves, f"0119 {code}: {source}") for code in codes}
+def _rows(moves: dict[str, str], source: str, *codes: str, heeds: frozenset[str] = frozenset()) -> dict[str, Row]:
+    return {code: Row(moves, f"0119 {code}: {source}", heeds=heeds) for code in codes}
 
 
 PRESCRIPTION_ROWS: dict[str, Row] = {
-    **_rows(_BEGINS, "a new order; guide", "NW", "RO", "PR", "PY"),
-    **_rows(_BEGINS, "a new order for outside dispense, as its replacement PY; the guide has no target", "OP"),
-    **_rows(_ACCEPTED, "accepted; guide", "OK", "AF"),
+    **_rows(_BEGINS, "a new order; guide", "NW", "RO", "PY", heeds=_ANY),
+    **_rows(_BEGINS, "new, for outside dispense, as its replacement PY; the guide has no target", "OP", heeds=_ANY),
+    **_rows(_KEPT, "an order that was done before", "PR", heeds=_ANY),
+    **_rows(_ACCEPTED, "accepted; guide", "OK", "AF", heeds=_FOUND),
     **_rows(_RELEASED, "released from hold; guide RL", "RL", "OE", "OR"),
     **_rows(_HELD, "held; guide", "HR", "OH"),
     **_rows(to(CANCELLED, _OPEN) | _WITHDRAWN, "cancelled; guide", "CR", "OC"),
@@ -49,14 +53,15 @@ PRESCRIPTION_ROWS: dict[str, Row] = {
     **_rows(to(CANCELLED, _OPEN) | _WITHDRAWN, "replaced: RO is the order that counts now", "RQ", "RU"),
     **_rows(to(STOPPED, _OPEN) | _WITHDRAWN, "discontinued; guide", "DC", "DR", "OD"),
     # A request to cancel, hold or replace is granted by CR, OC, HR, OH, RQ; the order runs until then.
-    **_rows(_KEPT, "a request, not yet granted; guide active", "CA", "HD"),
-    **_rows(_KEPT, "asked, not done", "RF", "RP", "XO", "SS", "SN"),
+    **_rows(_KEPT, "a request, not yet granted; guide active", "CA", "HD", heeds=_ANY),
+    **_rows(_KEPT, "asked, not done", "RF", "RP", "XO", "SS", "SN", heeds=_ANY),
     # A refill that was made or denied ends no prescription: there may be others. The guide ends the order.
     **_rows(_KEPT, "about one refill", "FU", "DF", "OF"),
-    **_rows(_KEPT, "could not be done", "DE", "UA", "UC", "UD", "UF", "UH", "UM", "UR", "UX"),
-    **_rows(_KEPT, "about its place among others", "CH", "CN", "PA", "LI", "UN", "NA", "MC", "CP", "RR"),
-    **_rows(_TOLD, "changed or reported: ORC-5 says the status", "SC", "SR", "RE", "XR", "XX"),
-    **_rows(_TOLD, "no code: the message's status, forward only", ""),
+    **_rows(_KEPT, "could not be done", "DE", "UA", "UC", "UD", "UF", "UH", "UM", "UR", "UX", heeds=_FOUND),
+    **_rows(_KEPT, "about its place among others", "CH", "CN", "PA", "LI", "UN", "NA", "MC", "CP", heeds=_ANY),
+    **_rows(_KEPT, "answered: ORC-5 says the status", "RR", "SR", heeds=_FOUND),
+    **_rows(_KEPT, "changed or reported: ORC-5 says the status", "SC", "RE", "XR", "XX", heeds=_ANY),
+    **_rows(_KEPT, "no code: the message's status, forward only", "", heeds=_ANY),
 }
 PRESCRIPTION = Table(
     PRESCRIPTION_ROWS,
@@ -77,7 +82,9 @@ DISPENSE_ROWS: dict[str, Row] = {
     **_rows(to(STOPPED, _UNDISPENSED) | {STOPPED: STAYS}, "discontinued before it was dispensed", "DC", "DR", "OD"),
     **_rows(to(ON_HOLD, _UNDISPENSED), "held", "HR", "OH"),
     **_rows(
-        to(IN_PROGRESS, (ON_HOLD,)) | to(SENT, (ABSENT, UNKNOWN, PREPARATION, IN_PROGRESS)), "released", "RL", "OE"
+        to(IN_PROGRESS, (ON_HOLD,)) | to(FORWARD, (ABSENT, UNKNOWN, PREPARATION, IN_PROGRESS)),
+        "released",
+        *("RL", "OE", "OR"),
     ),
     **_rows(to(FORWARD, _UNDISPENSED) | _DISPENSE_ENDED, "any other: the message's status, forward only", ""),
 }
@@ -131,12 +138,16 @@ ADMINISTRATION = Table(
 _GIVEN_OR_NOT = (ABSENT, COMPLETED, NOT_DONE)
 IMMUNIZATION_ROWS: dict[str, Row] = {
     **_acted(IMMUNIZATION_STATUSES),
-    **_rows(to(NOT_DONE, (ABSENT, NOT_DONE)), "cancelled: it was not given", "OC", "CR", "CA"),
+    "U": Row(to(FORWARD, _GIVEN_OR_NOT), "0323 U: updated; without RXA-20 it stays given, or not given"),
+    # RXA-20 CP is a dose that was given, whatever became of its order.
+    **_rows(
+        to(NOT_DONE, (ABSENT, NOT_DONE)), "cancelled: it was not given", "OC", "CR", "CA", heeds=frozenset({COMPLETED})
+    ),
     **_rows(
         {ABSENT: SENT} | to(STAYS, (COMPLETED, NOT_DONE)),
         "about the order, not about what was given",
         "DC", "DR", "OD", "HD", "HR", "OH", "RL", "OE", "OR", "DE", "UA", "UC", "UD", "UH", "UM", "UR", "UX",
     ),
-    **_rows(to(SENT, _GIVEN_OR_NOT), "any other: what the message says", ""),
+    **_rows(to(FORWARD, _GIVEN_OR_NOT), "any other: what the message says", ""),
 }  # fmt: skip
 IMMUNIZATION = Table(IMMUNIZATION_ROWS, IMMUNIZATION_STATUSES, otherwise="")

@@ -92,6 +92,7 @@ def update(
     would pass for new. What many share is written when it says something new (`Unchanged.SAME`).
     """
     before, marks = tags.marks(tags.meta_of(stored)), marks_of(change)
+    known = stored
     is_shared = stored["resourceType"] in SHARED
     says_nothing_new = _is_all_said if change.whole else _says_nothing_new
     if is_shared and before == marks and not change.deleted and says_nothing_new(stored, sent):
@@ -102,8 +103,8 @@ def update(
     elif effect == NO_EFFECT and before == marks and not change.deleted and _is_all_said(stored, sent):
         after = dict(sent)  # in the order sent, so that the same text is known by its bytes the next time
     else:
-        after = _merged(stored, sent, change, effect, repeats)
-    meta = tags.describe(stored, sent, marks)
+        known = after = _merged(stored, sent, change, effect, repeats)  # a null may have ended some of its meta
+    meta = tags.describe(known, sent, marks)
     if is_shared and after == stored and meta == tags.describe(stored, {}, before):
         return Unchanged.SAME
     after["meta"] = tags.in_sequence(meta, sequence)
@@ -135,6 +136,8 @@ def _merged(stored: Resource, sent: Resource, change: ResourceChange, effect: Ef
             after[name] = _element(after, name, value, row, repeats)
         if row is not None and row.movement is Movement.UNDO and "location" not in said and "location" in after:
             after["location"] = move(after["location"], [], row.movement)
+    if effect.status and "_status" not in sent:
+        after.pop("_status", None)  # the original of a code that was sent before
     _take_effect(after, effect)
     return after
 

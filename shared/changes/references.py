@@ -83,4 +83,13 @@ def subject_of(resource: Resource) -> str:
     return str(holder.get("reference", ""))
 
 
+def patients_of(resource: Resource) -> list[str]:
+    """Return whose a resource is: whom it is about, or the patients who take part in an appointment."""
+    if resource["resourceType"] != "Appointment":
+        subject = subject_of(resource)
+        return [subject] if subject else []
+    actors = (str(one.get("actor", {}).get("reference", "")) for one in resource.get("participant", ()))
+    return [actor for actor in actors if actor.startswith("Patient/")]
+
+
 _NESTED = frozenset({dict, list})

@@ -33,6 +33,7 @@ class Row:
         withdraws: Element paths that the event takes back: what the message says of them counts, nothing stored does.
         movement: What becomes of ``Encounter.location``.
         status_only: Nothing but the status is taken from the message.
+        heeds: Statuses that count before `moves` where the sender says them and they are not behind the stored one.
         source: Where the row comes from.
     """
 
@@ -43,6 +44,7 @@ class Row:
     withdraws: tuple[str, ...] = ()
     movement: Movement = Movement.REPLACE
     status_only: bool = False
+    heeds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,10 @@ class Table:
         """
         row = self.row_of(key)
         target = row.moves.get(stored) if row is not None else None
-        if target is None:
+        if row is None or target is None:
             return None
+        if is_said and sent in row.heeds and (stored == ABSENT or self.is_forward(stored, sent)):
+            return sent
         if target == SENT:
             return sent or stored
         if target in (FORWARD, ONLY_FORWARD):

@@ -24,7 +24,7 @@ from shared.mapping.medication import (
 )
 from shared.mapping.practitioner import practitioner
 from shared.mapping.route import administered_by
-from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -35,6 +35,7 @@ _PLACE = "http://hl7.org/fhir/StructureDefinition/event-location"
 _BUSINESS_EVENT = "http://hl7.org/fhir/StructureDefinition/businessEvent"
 _ORDERED_BY = fixed(V2 + "0443", "OP", "Ordering Provider")
 _STATUS = table("CompletionStatus")
+_CANCELLED = frozenset({"CA", "OC", "CR"})
 
 _DRUG = drug_rows(
     "RXA", code=5, form=8, strength=13, strength_unit=14, volume=23, volume_unit=24, lot=15, expires=16, manufacturer=17
@@ -44,7 +45,7 @@ _DOSE = dose_rows("RXA", "MedicationAdministration.dosage.", low=6, unit=7, per=
 
 def _row(number: int, target: str, build: Build, *, repeats: bool = False) -> Row:
     make = many if repeats else one
-    return make(f"RXA-{number}", f"MedicationAdministration.{target}", build, DECIDED, placed=True)
+    return make(f"RXA-{number}", f"MedicationAdministration.{target}", build, DECIDED, placed=True, part=KEPT)
 
 
 _RXA = {
@@ -72,8 +73,8 @@ ADMINISTRATION = Table(
 _GUIDE = "ORC[MedicationAdministration] "
 _NUMBER = "MedicationAdministration.identifier"
 _NUMBERS = (
-    one("ORC-2", _NUMBER, ei("PLAC", "Placer Identifier"), _GUIDE + "7 to 9", placed=True),
-    one("ORC-3", _NUMBER, ei("FILL", "Filler Identifier"), _GUIDE + "10 to 12", placed=True),
+    one("ORC-2", _NUMBER, ei("PLAC", "Placer Identifier"), _GUIDE + "7 to 9", placed=True, part=KEPT),
+    one("ORC-3", _NUMBER, ei("FILL", "Filler Identifier"), _GUIDE + "10 to 12", placed=True, part=KEPT),
 )
 _CONTROLS = table("OrderControlCode[ServiceRequest.status]")
 _CONTROL = one("ORC-1", "MedicationAdministration.extension", concept(_CONTROLS), _GUIDE + "3 to 6", placed=True)
@@ -158,7 +159,8 @@ def _set_status(
     scope.noted(resource)["control"] = action or (orc.text(1) if orc is not None else "")
     if action == "D":
         status = "entered-in-error"
-    resource["status"] = status or ("not-done" if said["refused"] else "completed")
+    is_cancelled = orc is not None and orc.text(1) in _CANCELLED  # nobody got a dose of it, unless RXA-20 says so
+    resource["status"] = status or ("not-done" if said["refused"] or is_cancelled else "completed")
     if said["refused"]:
         resource["statusReason"] = said["refused"]
 

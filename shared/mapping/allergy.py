@@ -41,9 +41,8 @@ def _criticality(segment: str, guide: str) -> Row:
 
 
 def _reaction(segment: str, guide: str) -> Row:
-    return many(
-        f"{segment}-5", "AllergyIntolerance.reaction.manifestation", text_concept, guide, reuse=True, placed=True
-    )
+    target = "AllergyIntolerance.reaction.manifestation"
+    return many(f"{segment}-5", target, text_concept, guide, reuse=True, placed=True, ends="reaction")
 
 
 def _kind(segment: str, guide: str) -> Row:
@@ -73,7 +72,12 @@ _SURE = decided(
 )  # fmt: skip
 _REPORTER = one("IAM-14", "AllergyIntolerance.recorder", human_name(), "IAM[AllergyIntolerance] 25 to 27", placed=True)
 _RELATION = one(
-    "IAM-15", "RelatedPerson.relationship", concept(table("Relationship")), "IAM[AllergyIntolerance] 28", placed=True
+    "IAM-15",
+    "RelatedPerson.relationship",
+    concept(table("Relationship")),
+    "IAM[AllergyIntolerance] 28",
+    placed=True,
+    part=KEPT,
 )
 _CLINICAL = one(
     "IAM-17", "AllergyIntolerance.clinicalStatus", code(_SURE), "IAM[AllergyIntolerance] 30", placed=True, part=KEPT

@@ -15,6 +15,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import (
+    KEPT,
     Build,
     Resource,
     Row,
@@ -84,7 +85,8 @@ def _is_reason(segment: Segment) -> bool:
 CONTACTS = {12: "placer contact", 16: "filler contact", 20: "enterer"}
 _FILLER_STATUS = one("SCH-25", "Appointment.status", code(STATUSES), "SCH[Appointment] 34", placed=True)
 _LENGTH = one("SCH-9", "Appointment.minutesDuration", decimal, "SCH[Appointment] 12", placed=True)
-_TIMING = one("SCH-11", "Appointment.start", timing, "SCH[Appointment] 14", placed=True)
+# What is booked has a time (R4 app-2, app-3), and keeps it when it is cancelled.
+_TIMING = one("SCH-11", "Appointment.start", timing, "SCH[Appointment] 14", placed=True, part=KEPT)
 _CONTACTS: tuple[tuple[Row, Resource], ...] = (
     (
         many(
@@ -139,8 +141,8 @@ ORDER_NUMBERS = {
     "FILL": _order_number("FILL", "Filler Identifier"),
 }
 _ORDERS = (
-    many("SCH-26", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], "SCH[Appointment] 35"),
-    many("SCH-27", "Appointment.basedOn", ORDER_NUMBERS["FILL"], "SCH[Appointment] 36"),
+    many("SCH-26", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], "SCH[Appointment] 35", part="PLAC"),
+    many("SCH-27", "Appointment.basedOn", ORDER_NUMBERS["FILL"], "SCH[Appointment] 36", part="FILL"),
 )
 
 SCHEDULE = Table(
@@ -174,7 +176,7 @@ def schedule(node: Node, frame: Frame, scope: Scope) -> None:
     segment = node.segment
     fillers, placers = owned_number(segment, 2, scope), owned_number(segment, 1, scope)
     number = ("filler", *fillers) if fillers else ("placer", *placers) if placers else None
-    key = number or (scope.assigner, scope.message.control_id)
+    key = number or (scope.assigner, scope.message.control_id, scope.message_time)
     resource: Resource = {
         "resourceType": "Appointment",
         "id": scope.child_id("Appointment", *key),

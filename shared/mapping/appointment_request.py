@@ -43,8 +43,8 @@ REQUEST = Table(
         many("ARQ-11", "Appointment.requestedPeriod", period, DECIDED),
         _PRIORITY,
         *(row for row, _ in _PEOPLE),
-        many("ARQ-24", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], DECIDED),
-        many("ARQ-25", "Appointment.basedOn", ORDER_NUMBERS["FILL"], DECIDED),
+        many("ARQ-24", "Appointment.basedOn", ORDER_NUMBERS["PLAC"], DECIDED, part="PLAC"),
+        many("ARQ-25", "Appointment.basedOn", ORDER_NUMBERS["FILL"], DECIDED, part="FILL"),
     ),
     {
         10: "the unit of ARQ-9: it says how to read it",
@@ -59,7 +59,7 @@ def request(node: Node, frame: Frame, scope: Scope) -> None:
     segment = node.segment
     placers, fillers = owned_number(segment, 1, scope), owned_number(segment, 2, scope)
     number = ("placer", *placers) if placers else ("filler", *fillers) if fillers else None
-    key = number or (scope.assigner, scope.message.control_id)
+    key = number or (scope.assigner, scope.message.control_id, scope.message_time)
     resource: Resource = {
         "resourceType": "Appointment",
         "id": scope.child_id("Appointment", *key),

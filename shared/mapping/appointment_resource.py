@@ -15,6 +15,7 @@ from shared.mapping.appointment import (
     standing,
 )
 from shared.mapping.aside import leave_out
+from shared.mapping.codes.decided import decided
 from shared.mapping.datatypes.coded import code, concept
 from shared.mapping.datatypes.number import decimal
 from shared.mapping.datatypes.time import instant
@@ -22,12 +23,19 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import location
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Resource, Row, Table, fill, first, many, one, parts_of, values
+from shared.mapping.rows import KEPT, Resource, Row, Table, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
 _NO_TARGET = "the guide gives it no FHIR element"
+_TAKEN_OFF = "D"  # HL7 table 0206
+# The guide has AIP-12 in participant.status and names no map, AIG-14 and AIL-12 nowhere (docs/decisions/0179).
+_STANDING = decided(
+    "0278", "http://hl7.org/fhir/participationstatus",
+    Booked="accepted", Started="accepted", Complete="accepted", Overbook="accepted",
+    Pending="tentative", Waitlist="tentative", Cancelled="declined", Dc="declined", Deleted="declined",
+)  # fmt: skip
 
 _AIS_STATUS = one("AIS-10", "Appointment.status", code(STATUSES), "AIS[Appointment] 12", placed=True)
 SERVICE = Table(
@@ -36,14 +44,14 @@ SERVICE = Table(
     (
         many("AIS-3", "Appointment.serviceType", concept(), "AIS[Appointment] 5", reuse=True),
         *(
-            one("AIS-4", "Appointment.start", instant, "AIS[Appointment] 6", placed=True),
-            one("AIS-7", "Appointment.end", decimal, "AIS[Appointment] 9", placed=True),
+            one("AIS-4", "Appointment.start", instant, "AIS[Appointment] 6", placed=True, part=KEPT),
+            one("AIS-7", "Appointment.end", decimal, "AIS[Appointment] 9", placed=True, part=KEPT),
             _AIS_STATUS,
         ),
     ),
     {
         1: "set id: position only",
-        2: "the action: it says what to do with the service",
+        2: "the action: what it takes off (D) is left out",
         8: "the unit of AIS-7: it says how to read it",
         **dict.fromkeys((5, 6), "an offset to the start of the appointment: R4 gives a service no time of its own"),
         **dict.fromkeys((9, 11, 12), _NO_TARGET),
@@ -60,7 +68,7 @@ def general_resource(raw: str, scope: Scope) -> Resource | None:
 
 
 def _participants(name: str, actor: Row, number: int, ignored: dict[int, str], lines: tuple[int, int, int]) -> Table:
-    """Return the table of a resource segment: actor, kind, start or offset, duration.
+    """Return the table of a resource segment: actor, kind, start or offset, duration, status.
 
     Args:
         number: The field of its start; the others follow.
@@ -83,14 +91,20 @@ def _participants(name: str, actor: Row, number: int, ignored: dict[int, str], l
                 f"{name}[Appointment] {lines[2]}",
                 placed=True,
             ),
+            one(
+                f"{name}-{status}",
+                "Appointment.participant.status",
+                code(_STANDING),
+                "AIP[Appointment] 14" if name == "AIP" else "decision 0179",
+                placed=True,
+            ),
         ),
         {
             1: "set id: position only",
-            2: "the action: it says what to do with the resource",
+            2: "the action: whoever is taken off (D) has declined",
             duration + 1: "the unit of the duration: it says how to read it",
             number + 2: "the unit of the offset: it says how to read it",
             duration + 2: _NO_TARGET,
-            status: "the status of one resource; the Appointment's own counts",
             **ignored,
         },
     )
@@ -126,6 +140,9 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     appointment, segment = frame.appointment, node.segment
     if appointment is None:
         return None
+    if segment.text(2) == _TAKEN_OFF:
+        leave_out(segment, range(1, 13), "the service is taken off the appointment", scope)
+        return frame.within(remarks=None)
     fill(appointment, segment, SERVICE, scope)
     if "start" not in appointment and "requestedPeriod" not in appointment:
         rows = {row.number: row for row in SERVICE.rows}
@@ -148,11 +165,13 @@ def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     appointment, segment = frame.appointment, node.segment
     if appointment is None:
         return None
-    actor, kind, *times = RESOURCES[segment.name].rows
+    actor, kind, *times, state = RESOURCES[segment.name].rows
     types = values(kind, segment, scope, appointment)
     period = _period(times, segment, scope, appointment)
+    said = first(state, segment, scope, appointment)
+    status = "declined" if segment.text(2) == _TAKEN_OFF else said if isinstance(said, str) else standing(scope)
     for found in values(actor, segment, scope, appointment):
-        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": standing(scope)}
+        participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": status}
         if period:
             participant["period"] = period
         add_participant(appointment, participant, scope)

@@ -15,7 +15,7 @@ from shared.mapping.datatypes.time import date_time, ordered
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.note import comment
-from shared.mapping.rows import Resource, Table, Unmapped, fill, first, many, one, values
+from shared.mapping.rows import KEPT, Resource, Table, Unmapped, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -43,8 +43,8 @@ _DISCUSSED = one("CON-12", "Consent.dateTime", date_time, DECIDED, placed=True)
 _DECISION = one("CON-13", "Consent.dateTime", date_time, DECIDED, placed=True)
 _START = one("CON-14", "Consent.provision.period.start", date_time, DECIDED, placed=True)
 _END = one("CON-15", "Consent.provision.period.end", date_time, DECIDED, placed=True)
-_CONSENTER = many("CON-24", "RelatedPerson.name", human_name(), DECIDED, placed=True)
-_RELATION = one("CON-25", "RelatedPerson.relationship", concept(table("Relationship")), DECIDED, placed=True)
+_CONSENTER = many("CON-24", "RelatedPerson.name", human_name(), DECIDED, placed=True, part=KEPT)
+_RELATION = one("CON-25", "RelatedPerson.relationship", concept(table("Relationship")), DECIDED, placed=True, part=KEPT)
 
 CONSENT = Table(
     "CON",

@@ -30,8 +30,8 @@ DEMOGRAPHICS = Table(
     "PD1",
     "Patient",
     (
-        many("PD1-3", "Patient.generalPractitioner", organization, "PD1[Patient] 5", reuse=True),
-        many("PD1-4", "Patient.generalPractitioner", practitioner, "PD1[Patient] 6", reuse=True),
+        many("PD1-3", "Patient.generalPractitioner", organization, "PD1[Patient] 5", reuse=True, part="organization"),
+        many("PD1-4", "Patient.generalPractitioner", practitioner, "PD1[Patient] 6", reuse=True, part="person"),
         extension(
             "PD1-6",
             "Patient.extension",

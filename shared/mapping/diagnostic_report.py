@@ -69,8 +69,22 @@ REPORT = Table(
         ),
         _REPORT_STATE,
         many("OBR-32", "DiagnosticReport.resultsInterpreter", named_role, "OBR[DiagnosticReport] 40", reuse=True),
-        many("OBR-34", "DiagnosticReport.performer", performing("SPRF"), "OBR[DiagnosticReport] 42 to 45", reuse=True),
-        many("OBR-35", "DiagnosticReport.performer", performing("TRANS"), "OBR[DiagnosticReport] 46 to 49", reuse=True),
+        many(
+            "OBR-34",
+            "DiagnosticReport.performer",
+            performing("SPRF"),
+            "OBR[DiagnosticReport] 42 to 45",
+            reuse=True,
+            part="SPRF",
+        ),
+        many(
+            "OBR-35",
+            "DiagnosticReport.performer",
+            performing("TRANS"),
+            "OBR[DiagnosticReport] 46 to 49",
+            reuse=True,
+            part="TRANS",
+        ),
     ),
 )
 

@@ -23,7 +23,7 @@ from shared.mapping.medication import DECIDED, amount, describe, dose_of, dose_r
 from shared.mapping.organization import coded_organization, complete_organization
 from shared.mapping.practitioner import practitioner
 from shared.mapping.route import routes, with_route
-from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, first, many, one, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, Unmapped, first, many, one, values
 from shared.mapping.timing import dosage_timings
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ _BY_CONTROL = {
     **dict.fromkeys(("OC", "CR"), "cancelled"),
     **dict.fromkeys(("DC", "DR", "OD"), "stopped"),
     **dict.fromkeys(("HR", "OH"), "on-hold"),
+    **dict.fromkeys(("RL", "OE", "OR"), "in-progress"),
+    # What is asked, or could not be done, tells of no drug that was handed over.
+    **dict.fromkeys(("UA", "UF"), "declined"),
+    **dict.fromkeys(("CA", "HD", "RF", "RP", "SN", "SS", "XO", "DE", "UC", "UD", "UH", "UM", "UR", "UX"), "unknown"),
 }
 # HL7 table 0167: what was dispensed. The other codes say what was allowed or chosen.
 _SUBSTITUTED = {"G": True, "T": True, "N": False, "0": False, "1": False, "7": False}
@@ -53,7 +57,7 @@ _DISPENSED = drug_rows(
 
 def _row(number: int, target: str, build: Build, *, repeats: bool = False) -> Row:
     make = many if repeats else one
-    return make(f"RXD-{number}", f"MedicationDispense.{target}", build, DECIDED, placed=True)
+    return make(f"RXD-{number}", f"MedicationDispense.{target}", build, DECIDED, placed=True, part=KEPT)
 
 
 _RXD = {
@@ -186,7 +190,7 @@ _GIVE_DOSE = dose_rows(
 
 
 def _give_row(number: int, target: str, build: Build) -> Row:
-    return many(f"RXG-{number}", f"MedicationRequest.{target}", build, DECIDED, placed=True)
+    return many(f"RXG-{number}", f"MedicationRequest.{target}", build, DECIDED, placed=True, part=KEPT)
 
 
 _RXG = {

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
+from shared.mapping.aside import leave_out
 from shared.mapping.codes.decided import decided
 from shared.mapping.codes.tables import bare_table, table
 from shared.mapping.datatypes.attachment import encapsulated, media_type, pointer
@@ -236,6 +237,8 @@ def _attachments(kind: str, group: list[Segment], resource: Resource, scope: Sco
     name = first(_NAME, group[0], scope, resource)
     titled: Resource = {"title": name} if name else {}
     told = first(_TOLD, group[0], scope, resource)
+    for segment in group:
+        leave_out(segment, (11,), "the document says how final it is: TXA-17", scope)
     if told and told not in (events := resource.setdefault("context", {}).setdefault("event", [])):
         events.append(told)
     if kind in _TEXTS:

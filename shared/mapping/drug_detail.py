@@ -19,7 +19,7 @@ from shared.mapping.grouping import Node
 from shared.mapping.medication import DECIDED, ORDERED, Rows, describe, dose_of, dose_rows, drug_rows
 from shared.mapping.organization import coded_organization
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import Build, Resource, Row, Table, many, one, values
+from shared.mapping.rows import ALL, KEPT, Build, Resource, Row, Table, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -49,6 +49,7 @@ _ORDER: dict[str, tuple[str, Build, bool]] = {
 }
 
 
+_PARTS = {"number": KEPT, "reason": ALL}  # the reason of an order is one, whichever segment says it
 _TOGETHER = frozenset({"instructions", "special", "administration", "reason"})  # what both say holds together
 
 
@@ -63,9 +64,8 @@ def _order_rows(segment: str, guides: dict[str, str], substitution: Build, at: i
     for name, number in numbers.items():
         below, build, repeats = _ORDER[name]
         make = many if repeats else one
-        rows[name] = make(
-            f"{segment}-{number}", "MedicationRequest." + below, build, guides.get(name, DECIDED), placed=True
-        )
+        source, target, guide = f"{segment}-{number}", "MedicationRequest." + below, guides.get(name, DECIDED)
+        rows[name] = make(source, target, build, guide, placed=True, part=_PARTS.get(name))
     return rows
 
 

@@ -35,10 +35,12 @@ _BILLING = "billing: the guide gives it no FHIR element"
 # A08 ("unknown") are not taken: a registered outpatient has arrived, and an update says nothing of the status. A14,
 # A27 and A38 follow from what the events mean (HL7 chapter 3).
 STATUS_OF_EVENT = {
-    **dict.fromkeys(("A01", "A02", "A13"), "in-progress"),
+    **dict.fromkeys(("A01", "A02", "A13", "A22", "A52"), "in-progress"),
+    **dict.fromkeys(("A21", "A53"), "onleave"),
     **dict.fromkeys(("A05", "A14"), "planned"),
     "A03": "finished",
     **dict.fromkeys(("A11", "A27", "A38"), "cancelled"),
+    "A23": "entered-in-error",
 }
 
 

@@ -12,7 +12,7 @@ from shared.mapping.datatypes.time import date
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.note import remark
-from shared.mapping.rows import Resource, Table, fill, first, many, one
+from shared.mapping.rows import ALL, KEPT, Resource, Table, fill, first, many, one
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -26,7 +26,7 @@ _ACTED = acted("GOL", 2)
 _UNDESCRIBED = {"text": "goal without a description"}
 
 
-_DUE = one("GOL-8", "Goal.target.dueDate", date, DECIDED, placed=True)
+_DUE = one("GOL-8", "Goal.target.dueDate", date, DECIDED, placed=True, ends="target")
 
 GOAL = Table(
     "GOL",
@@ -38,8 +38,8 @@ GOAL = Table(
         one("GOL-6", "Goal.priority", text_concept, DECIDED),
         one("GOL-7", "Goal.startDate", date, DECIDED),
         _DUE,
-        many("GOL-9", "Goal.category", concept(), DECIDED, reuse=True),
-        many("GOL-10", "Goal.category", concept(), DECIDED, reuse=True),
+        many("GOL-9", "Goal.category", concept(), DECIDED, reuse=True, part=ALL),
+        many("GOL-10", "Goal.category", concept(), DECIDED, reuse=True, part=KEPT),
         one("GOL-16", "Goal.achievementStatus", concept(), DECIDED, reuse=True),
         many("GOL-17", "Goal.note", remark, DECIDED),
         one("GOL-18", "Goal.lifecycleStatus", word(_LIFECYCLE), DECIDED),

@@ -143,13 +143,15 @@ ROOT = frozenset(
 _OF_A_PERSON = frozenset({"PD1", "ARV", "NK1", "PV1", "PV2", "DB1", "AL1", "GT1", "IN1", "ACC"})
 
 
-# Messages that nest orders another way (HL7 chapters 4.4 and 7.3): the specimen first, or the ORC after its OBR.
-_ORDERS_OF_SPECIMEN: Parents = {**PARENTS, "SPM": ("PID",), "ORC": ("SPM", "PID"), "OBR": ("ORC!", "SPM", "PID")}
+# Messages that nest orders another way (HL7 chapters 4.4 and 7.3): the specimen first, then its containers, each with
+# its orders; or the ORC after its OBR.
+_OF_SPECIMEN: Parents = {"SPM": ("PID",), "SAC": ("SPM", "PID")}
+_ORDERS_OF_SPECIMEN: Parents = {**PARENTS, **_OF_SPECIMEN, "ORC": ("SPM", "PID"), "OBR": ("ORC!", "SPM", "PID")}
 _ORC_LAST: Parents = {
     **{name: tuple(one for one in parents if one.rstrip("!") != "ORC") for name, parents in PARENTS.items()},
     "ORC": ("OBR!", "PID"),
 }
-_RESULTS_OF_SPECIMEN: Parents = {**_ORC_LAST, "SPM": ("PID",), "OBR": ("SPM", "PID")}
+_RESULTS_OF_SPECIMEN: Parents = {**_ORC_LAST, **_OF_SPECIMEN, "OBR": ("SPM", "PID")}
 _BY_MESSAGE: Mapping[tuple[str, str], Parents] = {
     **dict.fromkeys((("OML", "O33"), ("OML", "O35")), _ORDERS_OF_SPECIMEN),
     **dict.fromkeys((("OUL", "R22"), ("OUL", "R23")), _RESULTS_OF_SPECIMEN),

@@ -26,9 +26,9 @@ def study_uid(raw: str, scope: Scope) -> Resource | None:
     )
 
 
-_UID = one("IPC-3", "ImagingStudy.identifier", study_uid, DECIDED, placed=True)
-_ACCESSION = one("IPC-1", "ImagingStudy.identifier", ei("ACSN", "Accession ID"), DECIDED, placed=True)
-_STEP = one("IPC-4", "ImagingStudy.identifier", ei(), DECIDED, placed=True)
+_UID = one("IPC-3", "ImagingStudy.identifier", study_uid, DECIDED, placed=True, part=KEPT)
+_ACCESSION = one("IPC-1", "ImagingStudy.identifier", ei("ACSN", "Accession ID"), DECIDED, placed=True, part=KEPT)
+_STEP = one("IPC-4", "ImagingStudy.identifier", ei(), DECIDED, placed=True, part=KEPT)
 
 STUDY = Table(
     "IPC",

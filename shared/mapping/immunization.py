@@ -95,9 +95,9 @@ VACCINATION = Table(
 )
 _PLACER, _FILLER = ei("PLAC", "Placer Identifier"), ei("FILL", "Filler Identifier")
 _ORC: dict[str, Row] = {
-    "placer": one("ORC-2", "Immunization.identifier", _PLACER, "ORC[Immunization] 4 to 6", placed=True),
-    "filler": one("ORC-3", "Immunization.identifier", _FILLER, "ORC[Immunization] 7 to 9", placed=True),
-    "group": one("ORC-4", "Immunization.identifier", group_number, "ORC[Immunization] 10, 11", placed=True),
+    "placer": one("ORC-2", "Immunization.identifier", _PLACER, "ORC[Immunization] 4 to 6", placed=True, part=KEPT),
+    "filler": one("ORC-3", "Immunization.identifier", _FILLER, "ORC[Immunization] 7 to 9", placed=True, part=KEPT),
+    "group": one("ORC-4", "Immunization.identifier", group_number, "ORC[Immunization] 10, 11", placed=True, part=KEPT),
     "recorded": one("ORC-9", "Immunization.recorded", date_time, "ORC[Immunization] 16", placed=True),
     "orderer": one("ORC-12", "Immunization.performer.actor", role(), "ORC[Immunization] 19 to 21", placed=True),
 }  # fmt: skip
@@ -221,6 +221,7 @@ def _set_status(resource: Resource, segment: Segment, orc: Segment | None, scope
         return
     elif found is None:
         found = "not-done" if "statusReason" in resource or control in _CANCELLED else "completed"
+        counts_initially(resource, ("status",), scope)
     resource["status"] = found
     if sent == "RE" and "statusReason" not in resource:
         resource["statusReason"] = REFUSED

@@ -12,7 +12,7 @@ from shared.mapping.datatypes.identifier import ei
 from shared.mapping.datatypes.person import address
 from shared.mapping.organization import organization
 from shared.mapping.practitioner import practitioner, role_of
-from shared.mapping.rows import Resource, first, one, parts_of
+from shared.mapping.rows import KEPT, Resource, first, one, parts_of
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 _DIRECTOR = fixed(V2 + "0912", "MDIR", "Medical Director")
 _NO_TARGET = "the guide gives it no FHIR element"
 
-_PERFORMING = one("OBX-23", "Observation.performer", organization, "OBX[Observation] 64, 65", reuse=True, placed=True)
-_WHERE = one("OBX-24", "Organization.address", address, "OBX[Observation] 66, 67", reuse=True, placed=True)
+# OBX-15 is the field of old for who produced a result: a null here leaves what that one says.
+_PERFORMING = one(
+    "OBX-23", "Observation.performer", organization, "OBX[Observation] 64, 65", reuse=True, placed=True, part=KEPT
+)
+_WHERE = one("OBX-24", "Organization.address", address, "OBX[Observation] 66, 67", reuse=True, placed=True, part=KEPT)
 _HEAD = one(
     "OBX-25", "PractitionerRole.practitioner", practitioner, "OBX[Observation] 68 to 70", reuse=True, placed=True
 )

@@ -30,7 +30,7 @@ _KEY = "the key: LOC-1 says it"
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _ACTIVE = decided("0183", "http://hl7.org/fhir/boolean", A="true", I="false")
 
-_PLACE = one("LOC-1", "Location.identifier", location, DECIDED, reuse=True, placed=True)
+_PLACE = one("LOC-1", "Location.identifier", location, DECIDED, reuse=True, placed=True, part=KEPT)
 
 PLACE = Table(
     "LOC",
@@ -64,7 +64,7 @@ def place(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     return frame.within(place=resource, remarks=None)
 
 
-_RELATED = one("LRL-6", "Location.partOf", location, DECIDED, reuse=True, placed=True)
+_RELATED = one("LRL-6", "Location.partOf", location, DECIDED, reuse=True, placed=True, part=KEPT)
 _RELATED_NAME = one("LRL-6", "Location.alias", text, DECIDED, placed=True)
 RELATION = Table(
     "LRL",

@@ -18,7 +18,7 @@ from shared.mapping.datatypes.timing import per_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.organization import coded_organization
-from shared.mapping.rows import Build, Resource, Row, Table, first, many, one, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -56,7 +56,7 @@ def drug_rows(segment: str, guides: dict[str, str] | None = None, also: int = 0,
     """Return the rows of a segment that describe its drug: element -> field number; ``also`` holds further codes."""
     rows = _rows(segment, "", _DRUG, guides, numbers)
     if also:
-        rows["also"] = many(f"{segment}-{also}", "Medication.code.coding", concept(), DECIDED, placed=True)
+        rows["also"] = many(f"{segment}-{also}", "Medication.code.coding", concept(), DECIDED, placed=True, part=KEPT)
     return rows
 
 

@@ -91,7 +91,7 @@ RESULT = Table(
         ),
         one("OBX-11", "Observation.status", code(STATUSES), "OBX[Observation] 42", reuse=True),
         one("OBX-14", "Observation.effectiveDateTime", date_time, "OBX[Observation] 50", reuse=True),
-        many("OBX-15", "Observation.performer", producer, "OBX[Observation] 51", reuse=True),
+        many("OBX-15", "Observation.performer", producer, "OBX[Observation] 51", reuse=True, part="organization"),
         many(
             "OBX-16",
             "Observation.performer",
@@ -100,6 +100,7 @@ RESULT = Table(
             ),
             "OBX[Observation] 53 to 55",
             reuse=True,
+            part="person",
         ),
         one("OBX-17", "Observation.method", concept(), "OBX[Observation] 56", reuse=True),
         one("OBX-18", "Observation.device", equipment, "OBX[Observation] 57", reuse=True),

@@ -17,6 +17,7 @@ from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
+from shared.mapping.medication import counts_initially
 from shared.mapping.occurrence import add_occurrence
 from shared.mapping.order_event import EVENT, add_order_event
 from shared.mapping.order_number import NUMBERS, key_of, order_numbers, unnumbered
@@ -24,6 +25,7 @@ from shared.mapping.organization import complete_organization, organization, unn
 from shared.mapping.practitioner import practitioner, role_of
 from shared.mapping.prescription import drug_group, is_drug_group
 from shared.mapping.rows import (
+    ALL,
     KEPT,
     Resource,
     Table,
@@ -44,13 +46,15 @@ if TYPE_CHECKING:
 
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "ORF"})
 ORDER_STATUS = table("OrderStatus")
-CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]")
+# Replaced orders are "treated as though they were canceled" (HL7 table 0119, RO); the guide has RQ active, RU open.
+CONTROL_STATUS = table("OrderControlCode[ServiceRequest.status]").also(RQ="revoked", RU="revoked")
 _PRIORITY = table("ExtendedPriorityCodes")
 _UNKNOWN = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 _NO_TARGET = "the guide gives it no FHIR element"
 _NO_EXTENSION = "the guide's extension does not exist"
 # Fields of an OBR that a DiagnosticReport has no place for, and a ServiceRequest has.
 _ORDER_ALONE = (5, 6, 13, 16, 17, 29, 31, 46, 47, 53)
+_REPORT_ALONE = (22, 24, 25, 32, 34, 35)  # and the other way round
 _CALLBACK = EXTENSION + "servicerequest-order-callback-phone-number"
 
 _GROUP = one("ORC-4", "ServiceRequest.requisition", group_number, "ORC[ServiceRequest] 15 to 23", placed=True)
@@ -153,8 +157,8 @@ SERVICE = Table(
         many("OBR-13", "ServiceRequest.extension", clinical_information, "OBR[ServiceRequest] 23, 24", part=_ABOUT),
         many("OBR-29", "ServiceRequest.basedOn", parent_orders, "OBR[ServiceRequest] 42 to 46"),
         many("OBR-31", "ServiceRequest.reasonCode", concept(), "OBR[ServiceRequest] 48", reuse=True),
-        many("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63", reuse=True),
-        many("OBR-47", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 64", reuse=True),
+        many("OBR-46", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 63", reuse=True, part=ALL),
+        many("OBR-47", "ServiceRequest.orderDetail", concept(), "OBR[ServiceRequest] 64", reuse=True, part=KEPT),
         many("OBR-53", "ServiceRequest.identifier", cx("PLAC"), "OBR[ServiceRequest] 70 to 72", part="PLAC"),
     ),
     {
@@ -226,7 +230,7 @@ def says_of_order(obr: Segment) -> bool:
 def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     fill(resource, orc, COMMON, scope)
     scope.noted(resource)["control"] = orc.text(1)
-    state = first(_STATUS, orc, scope, resource)
+    state = said = first(_STATUS, orc, scope, resource)
     if state:
         leave_out(orc, (1,), "the control code: ORC-5 says the status, and it moves the stored one", scope)
     else:
@@ -235,6 +239,8 @@ def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         resource["_status"] = state.extension
     elif state:
         resource["status"] = state
+    if not isinstance(said, str):
+        counts_initially(resource, ("status",), scope)
     group = values(_GROUP, orc, scope, resource)
     if group:
         resource["requisition"] = group[0]
@@ -275,6 +281,8 @@ def _add_facility(resource: Resource, orc: Segment, scope: Scope) -> None:
 
 def _fill_service(resource: Resource, obr: Segment, scope: Scope) -> None:
     fill(resource, obr, SERVICE, scope)
+    if scope.code not in RESULT_MESSAGES:
+        leave_out(obr, _REPORT_ALONE, "about a report: the guide gives an order no FHIR element for it", scope)
     if obr.text(11) == "G":
         resource["intent"] = "reflex-order"
     if "orderDetail" in resource:

@@ -12,7 +12,7 @@ from shared.mapping.datatypes.identifier import cx, ei
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.rows import Resource, Table, first, one
+from shared.mapping.rows import KEPT, Resource, Table, first, one
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -26,7 +26,7 @@ _STUDY = one("CTI-1", "ResearchStudy.identifier", ei(), DECIDED, placed=True)
 _PHASE = one("CTI-2", "ResearchStudy.phase", concept(), DECIDED, reuse=True, placed=True)
 TRIAL = Table("CTI", "ResearchStudy", (_STUDY, _PHASE), {3: "R4 has no element for it"})
 
-_ACCOUNT = one("BLG-3", "Account.identifier", cx("AN"), DECIDED, placed=True)
+_ACCOUNT = one("BLG-3", "Account.identifier", cx("AN"), DECIDED, placed=True, part=KEPT)
 BILLING = Table("BLG", "Account", (_ACCOUNT,), dict.fromkeys((1, 2, 4), _BILLING))
 
 

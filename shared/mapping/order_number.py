@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.hl7 import Segment
 from shared.mapping.datatypes.identifier import ei
 from shared.mapping.frame import Frame
-from shared.mapping.rows import Resource, first, one
+from shared.mapping.rows import KEPT, Resource, first, one
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -16,7 +16,7 @@ _PLACER = ("PLAC", "Placer Identifier")
 _FILLER = ("FILL", "Filler Identifier")
 
 NUMBERS = {
-    (name, number): one(f"{name}-{number}", "ServiceRequest.identifier", ei(*kind), guide, placed=True)
+    (name, number): one(f"{name}-{number}", "ServiceRequest.identifier", ei(*kind), guide, placed=True, part=KEPT)
     for name, number, kind, guide in (
         ("ORC", 2, _PLACER, "ORC[ServiceRequest] 9 to 11"),
         ("ORC", 3, _FILLER, "ORC[ServiceRequest] 12 to 14"),

@@ -20,6 +20,7 @@ from shared.mapping.header import AUTHOR
 from shared.mapping.merge import note_link
 from shared.mapping.organization import facility
 from shared.mapping.rows import (
+    ALL,
     KEPT,
     Resource,
     Row,
@@ -121,7 +122,7 @@ PATIENT = Table(
         many("PID-2", "Patient.identifier", cx(), "PID[Patient] 4", part=KEPT),
         many("PID-3", "Patient.identifier", cx(), "PID[Patient] 5", part=KEPT),
         many("PID-4", "Patient.identifier", cx(), "PID[Patient] 6", part=KEPT),
-        many("PID-5", "Patient.name", human_name(), "PID[Patient] 7"),
+        many("PID-5", "Patient.name", human_name(), "PID[Patient] 7", part=ALL),
         extension(
             "PID-6",
             "Patient.extension",
@@ -258,10 +259,16 @@ def _add_group(resource: Resource, segment: Segment, row: Row, name: str, scope:
 
 
 def _add_county(resource: Resource, segment: Segment, scope: Scope) -> None:
-    """Add PID-12 to the only address, or as an address of its own (guide: PID[Patient] 17 to 20)."""
+    """Add PID-12 to the only address, or as an address of its own (guide: PID[Patient] 17 to 20).
+
+    Without PID-11 it counts for a new Patient only: no county takes the place of a street.
+    """
     county = first(_COUNTY, segment, scope, resource)
     if not county:
         return
+    if "address" not in resource:
+        noted = scope.noted(resource)
+        noted["initial"] = (*noted.get("initial", ()), "address")
     addresses = resource.setdefault("address", [])
     if len(addresses) == 1 and addresses[0].get("district", county) == county:
         addresses[0]["district"] = county

@@ -11,10 +11,10 @@ from shared.mapping.datatypes.coded import code, coding, concept, fixed
 from shared.mapping.datatypes.identifier import cx, ei, eip, group_number
 from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
-from shared.mapping.medication import DECIDED, Rows
+from shared.mapping.medication import DECIDED, Rows, counts_initially
 from shared.mapping.organization import complete_organization, organization
 from shared.mapping.practitioner import practitioner, role_of
-from shared.mapping.rows import Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -38,7 +38,8 @@ ORDER_STATE = table("OrderStatus").also(CA="cancelled", DC="stopped", RP="cancel
 
 def _common(number: int, target: str, build: Build, guide: str) -> Row:
     said = f"ORC[ServiceRequest] {guide}" if guide else DECIDED
-    return one(f"ORC-{number}", f"MedicationRequest.{target}", build, said, placed=True)
+    part = KEPT if target == "identifier" else None
+    return one(f"ORC-{number}", f"MedicationRequest.{target}", build, said, placed=True, part=part)
 
 
 _ORC: Rows = {
@@ -53,10 +54,16 @@ _ORC: Rows = {
     "orderer": _common(12, "requester", practitioner, "34"),
     "facility": _common(21, "requester.organization", organization, "46"),
     "category": _common(29, "category", concept(table("OrderType")), "54"),
-    "callback": many("ORC-14", "PractitionerRole.telecom", contact_point(), DECIDED, placed=True),
-    "facility_address": many("ORC-22", "Organization.address", address, "ORC[ServiceRequest] 47", placed=True),
-    "facility_phone": many("ORC-23", "Organization.telecom", contact_point(), "ORC[ServiceRequest] 48", placed=True),
-    "orderer_address": many("ORC-24", "Practitioner.address", address, "ORC[ServiceRequest] 49", placed=True),
+    "callback": many("ORC-14", "PractitionerRole.telecom", contact_point(), DECIDED, placed=True, part=KEPT),
+    "facility_address": many(
+        "ORC-22", "Organization.address", address, "ORC[ServiceRequest] 47", placed=True, part=KEPT
+    ),
+    "facility_phone": many(
+        "ORC-23", "Organization.telecom", contact_point(), "ORC[ServiceRequest] 48", placed=True, part=KEPT
+    ),
+    "orderer_address": many(
+        "ORC-24", "Practitioner.address", address, "ORC[ServiceRequest] 49", placed=True, part=KEPT
+    ),
 }
 _SECURITY = coding(table("ConfidentialityCode"))
 COMMON = Table(
@@ -84,7 +91,7 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     fill(resource, orc, COMMON, scope)
     control = orc.text(1)
     scope.noted(resource)["control"] = control
-    state = first(_ORC["status"], orc, scope, resource)
+    state = said = first(_ORC["status"], orc, scope, resource)
     if state or (control in _CONTROL.listed and control not in _CONTROL.targets):
         leave_out(orc, (1,), "the control code: it moves the stored status, ORC-5 says what it is", scope)
     else:
@@ -93,6 +100,8 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         resource["_status"] = state.extension
     elif state:
         resource["status"] = state
+    if not isinstance(said, str):
+        counts_initially(resource, ("status",), scope)
     group = values(_ORC["group"], orc, scope, resource)
     if group:
         resource["groupIdentifier"] = group[0]

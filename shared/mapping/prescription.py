@@ -67,6 +67,7 @@ def prescribe(orc: Node | None, details: dict[str, Node], frame: Frame, scope: S
     common = orc.segment if orc else None
     numbers = numbers_of(common, scope) if common is not None else []
     resource: Resource = {"resourceType": "MedicationRequest", "id": _id_of(numbers, details, frame, scope)}
+    is_second = "urn:uuid:" + resource["id"] in scope.entries
     scope.add(resource)
     if numbers:
         resource["identifier"] = numbers
@@ -85,6 +86,9 @@ def prescribe(orc: Node | None, details: dict[str, Node], frame: Frame, scope: S
     if frame.encounter:
         resource["encounter"] = frame.encounter
     _note_initial(resource, details, scope)
+    if is_second and common is not None and common.text(1) == "RO":
+        # HL7 table 0119, RO: its placer number may be that of the order it replaces, which leaves nothing to it.
+        scope.noted(resource)["whole"] = True
     if scope.code in REPORTS:
         scope.noted(resource)["provisional"] = True
     return resource

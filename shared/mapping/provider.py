@@ -17,7 +17,7 @@ from shared.mapping.location import location
 from shared.mapping.organization import away_from_home, complete_organization, organization
 from shared.mapping.participation import care_team
 from shared.mapping.practitioner import role_of
-from shared.mapping.rows import Resource, Row, Table, many, one, values
+from shared.mapping.rows import KEPT, Resource, Row, Table, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -30,7 +30,7 @@ _PREFERRED = "how somebody likes to be reached: R4 ranks ways, not people's tast
 
 def _row(name: str, number: int, target: str, build: Any, **options: Any) -> Row:
     make = one if options.pop("single", False) else many
-    return make(f"{name}-{number}", target, build, DECIDED, placed=True, **options)
+    return make(f"{name}-{number}", target, build, DECIDED, placed=True, part=KEPT, **options)
 
 
 def _rows(name: str) -> dict[str, Row]:

@@ -14,7 +14,7 @@ from shared.mapping.grouping import Node
 from shared.mapping.master_file import DECIDED
 from shared.mapping.organization import complete_organization, organization
 from shared.mapping.practitioner import role_of
-from shared.mapping.rows import Build, Resource, Row, Table, first, many, one, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -32,7 +32,7 @@ _DEGREE = {
     "period": _qualified("EDU-3", "period", period),
     "granted": _qualified("EDU-5", "period.end", date_time),
     "issuer": _qualified("EDU-6", "issuer", organization),
-    "address": one("EDU-8", "Organization.address", address, DECIDED, placed=True),
+    "address": one("EDU-8", "Organization.address", address, DECIDED, placed=True, part=KEPT),
 }
 EDUCATION = Table("EDU", "Practitioner", tuple(_DEGREE.values()), {1: _SET_ID, **dict.fromkeys((4, 7, 9), _NO_ELEMENT)})
 
@@ -55,7 +55,7 @@ _LANGUAGE = one("LAN-2", "Practitioner.communication", concept(), DECIDED, reuse
 LANGUAGE = Table("LAN", "Practitioner", (_LANGUAGE,), {1: _SET_ID, 3: _NO_ELEMENT, 4: _NO_ELEMENT})
 
 _SOCIETY = one("AFF-2", "PractitionerRole.organization", organization, DECIDED, reuse=True, placed=True)
-_SEAT = many("AFF-3", "Organization.address", address, DECIDED, placed=True)
+_SEAT = many("AFF-3", "Organization.address", address, DECIDED, placed=True, part=KEPT)
 _SINCE = one("AFF-4", "PractitionerRole.period", period, DECIDED, placed=True)
 AFFILIATION = Table("AFF", "PractitionerRole", (_SOCIETY, _SEAT, _SINCE), {1: _SET_ID, 5: _NO_ELEMENT})
 

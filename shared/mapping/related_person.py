@@ -13,7 +13,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.organization import complete_organization, organization
 from shared.mapping.patient import language
-from shared.mapping.rows import KEPT, Resource, Table, fill, many, one
+from shared.mapping.rows import ALL, KEPT, Resource, Table, fill, many, one
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -34,21 +34,21 @@ RELATED = Table(
     "NK1",
     "RelatedPerson",
     (
-        many("NK1-2", "RelatedPerson.name", human_name(), "NK1[RelatedPerson] 4"),
-        many("NK1-3", "RelatedPerson.relationship", _RELATIONSHIP, "NK1[RelatedPerson] 5", reuse=True),
-        many("NK1-4", "RelatedPerson.address", address, "NK1[RelatedPerson] 6"),
+        many("NK1-2", "RelatedPerson.name", human_name(), "NK1[RelatedPerson] 4", part=KEPT),
+        many("NK1-3", "RelatedPerson.relationship", _RELATIONSHIP, "NK1[RelatedPerson] 5", reuse=True, part="kin"),
+        many("NK1-4", "RelatedPerson.address", address, "NK1[RelatedPerson] 6", part=ALL),
         many("NK1-5", "RelatedPerson.telecom", contact_point("home"), "NK1[RelatedPerson] 7", part="home"),
         many("NK1-6", "RelatedPerson.telecom", contact_point("work"), "NK1[RelatedPerson] 8, 9", part="work"),
-        many("NK1-7", "RelatedPerson.relationship", _ROLE, "NK1[RelatedPerson] 10", reuse=True),
+        many("NK1-7", "RelatedPerson.relationship", _ROLE, "NK1[RelatedPerson] 10", reuse=True, part="role"),
         one("NK1-8", "RelatedPerson.period.start", date_time, "NK1[RelatedPerson] 11"),
         one("NK1-9", "RelatedPerson.period.end", date_time, "NK1[RelatedPerson] 12"),
         many("NK1-12", "RelatedPerson.identifier", cx(), "NK1[RelatedPerson] 15", part=KEPT),
         one("NK1-15", "RelatedPerson.gender", _GENDER, "NK1[RelatedPerson] 18", reuse=True),
         one("NK1-16", "RelatedPerson.birthDate", date, "NK1[RelatedPerson] 19"),
         many("NK1-20", "RelatedPerson.communication", language, "NK1[RelatedPerson] 23", reuse=True),
-        many("NK1-30", "RelatedPerson.name", human_name(), "NK1[RelatedPerson] 33"),
+        many("NK1-30", "RelatedPerson.name", human_name(), "NK1[RelatedPerson] 33", part=KEPT),
         many("NK1-31", "RelatedPerson.telecom", contact_point(), "NK1[RelatedPerson] 34", part=KEPT),
-        many("NK1-32", "RelatedPerson.address", address, "NK1[RelatedPerson] 35"),
+        many("NK1-32", "RelatedPerson.address", address, "NK1[RelatedPerson] 35", part=KEPT),
         many("NK1-33", "RelatedPerson.identifier", cx(), "NK1[RelatedPerson] 36", part=KEPT),
         many("NK1-37", "RelatedPerson.identifier", social_security, "NK1[RelatedPerson] 40 to 42", part="SS"),
         many("NK1-40", "RelatedPerson.telecom", contact_point(), "NK1[RelatedPerson] 46", part=KEPT),

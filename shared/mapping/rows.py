@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shared.hl7 import Segment
 from shared.mapping.compiled import Beginning, Steps, by_length, put, reader, steps_of
 from shared.mapping.compiled import Unmapped as Unmapped  # the families read it here, with the rows
+from shared.mapping.nulls import outlasts_null
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -22,8 +23,10 @@ Condition = Callable[[Segment], bool]
 Resource = dict[str, Any]
 
 NULL = '""'
+_NOT_VALUED = frozenset({"", NULL})
 _KEYS = count(1)
 KEPT = ""
+ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class Row:
         reuse: Equal text always gives an equal value that may be shared.
         placed: The module's own code puts the value where it belongs, by ``values``.
         part: Which part of a list that several fields feed this field owns (``work`` of ``telecom``); a field that is
-            ``""`` deletes that part. None: it owns the whole element. ``KEPT``: it deletes nothing.
+            ``""`` deletes that part. None: it alone feeds the element. ``ALL``: others add to what it owns. ``KEPT``:
+            it deletes nothing.
+        ends: What a field that is ``""`` deletes, where that is more than the target (``reaction``).
     """
 
     source: str
@@ -52,6 +57,7 @@ class Row:
     reuse: bool = False
     placed: bool = False
     part: str | None = None
+    ends: str = ""
     key: int = field(init=False, compare=False, repr=False)
     number: int = field(init=False)
     parents: tuple[str, ...] = field(init=False)
@@ -74,9 +80,11 @@ class Row:
     @property
     def deletes(self) -> str:
         """What an HL7 null in the field deletes: a path, a part of a list, or nothing."""
-        if self.part is None:
-            return self.path
-        return f"{self.path}[{self.part}]" if self.part else ""
+        if self.part is not None and self.part != ALL:
+            return f"{self.path}[{self.part}]" if self.part else ""
+        if self.ends:
+            return self.ends
+        return "" if outlasts_null(self.target) else self.path
 
 
 def one(source: str, target: str, build: Build, guide: str, **options: Any) -> Row:
@@ -202,13 +210,13 @@ def _built(raw: str, row: Row, segment: Segment, scope: Scope, resource: Resourc
 
 
 def absent(number: int) -> Condition:
-    """Return the guide's condition IF field NOT VALUED."""
-    return lambda segment: number >= len(segment.fields) or not segment.fields[number]
+    """Return the guide's condition IF field NOT VALUED: an HL7 null is no value."""
+    return lambda segment: number >= len(segment.fields) or segment.fields[number] in _NOT_VALUED
 
 
 def valued(number: int) -> Condition:
     """Return the guide's condition IF field VALUED."""
-    return lambda segment: number < len(segment.fields) and bool(segment.fields[number])
+    return lambda segment: number < len(segment.fields) and segment.fields[number] not in _NOT_VALUED
 
 
 class Parts(NamedTuple):

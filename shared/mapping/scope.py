@@ -222,7 +222,8 @@ class Scope(Reading):
         paths = notes.setdefault("deleted", ())
         self.repetition = 1
         self.take(row)
-        if row.deletes and row.deletes not in paths:
+        is_own = row.target.startswith(resource["resourceType"] + ".")  # a row may make another resource here
+        if is_own and row.deletes and row.deletes not in paths:
             notes["deleted"] = (*paths, row.deletes)
 
     def noted(self, resource: Resource) -> dict[str, Any]:

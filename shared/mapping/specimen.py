@@ -14,7 +14,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.note import remark
 from shared.mapping.practitioner import practitioner
-from shared.mapping.rows import KEPT, Resource, Table, fill, first, many, one, parts_of, values
+from shared.mapping.rows import ALL, KEPT, Resource, Table, fill, first, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -45,7 +45,7 @@ def parents(raw: str, scope: Scope) -> list[Resource]:
     return [{"type": "Specimen", "identifier": number} for number in _PARENT(raw, scope)]
 
 
-_IDS = one("SPM-2", "Specimen.identifier", eip("PGN", "FGN"), "SPM[Specimen] 4, 5", placed=True)
+_IDS = one("SPM-2", "Specimen.identifier", eip("PGN", "FGN"), "SPM[Specimen] 4, 5", placed=True, part=KEPT)
 _ADDITIVE = many(
     "SPM-6",
     "Specimen.container.additiveCodeableConcept",
@@ -72,7 +72,7 @@ SPECIMEN = Table(
         ),
         one("SPM-8", "Specimen.collection.bodySite", concept(), "SPM[Specimen] 12", reuse=True),
         one("SPM-12", "Specimen.collection.quantity", quantity, "SPM[Specimen] 16"),
-        many("SPM-14", "Specimen.note", remark, "SPM[Specimen] 18"),
+        many("SPM-14", "Specimen.note", remark, "SPM[Specimen] 18", part=ALL),
         one("SPM-17", "Specimen.collection.collectedPeriod", collected_from, "SPM[Specimen] 21"),
         one("SPM-17", "Specimen.collection.collectedDateTime", collected_at, "SPM[Specimen] 22"),
         one("SPM-18", "Specimen.receivedTime", date_time, "SPM[Specimen] 23"),
@@ -116,7 +116,7 @@ _VOLUME = one("OBR-9", "Specimen.collection.quantity", quantity, "OBR[Specimen] 
 _COLLECTOR = one("OBR-10", "Specimen.collection.collector", practitioner, "OBR[Specimen] 13", reuse=True, placed=True)
 _RECEIVED = one("OBR-14", "Specimen.receivedTime", date_time, "OBR[Specimen] 18", placed=True)
 _SOURCE = one("OBR-15", "Specimen", source, "OBR[Specimen] 19", placed=True)
-_COMMENT = many("OBR-39", "Specimen.note", remark, "OBR[Specimen] 45", placed=True)
+_COMMENT = many("OBR-39", "Specimen.note", remark, "OBR[Specimen] 45", placed=True, part=KEPT)
 
 _COLLECTED = one("OBR-7", "Specimen.collection.collectedDateTime", date_time, "OBR[Specimen] 9, 10", placed=True)
 _COLLECTED_END = one("OBR-8", "Specimen.collection.collectedPeriod.end", date_time, "OBR[Specimen] 11", placed=True)

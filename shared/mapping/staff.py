@@ -16,7 +16,7 @@ from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.master_file import DECIDED, add_entry, settle
 from shared.mapping.organization import coded_organization
-from shared.mapping.rows import KEPT, Resource, Table, fill, first, many, one, parts_of, same_parts, values
+from shared.mapping.rows import ALL, KEPT, Resource, Table, fill, first, many, one, parts_of, same_parts, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -60,7 +60,7 @@ def staff_number(raw: str, scope: Scope) -> list[Resource]:
     return found if isinstance(found, list) else [found] if found else []
 
 
-_KEY = one("STF-1", "Practitioner.identifier", number_of, DECIDED, placed=True)
+_KEY = one("STF-1", "Practitioner.identifier", number_of, DECIDED, placed=True, part=KEPT)
 
 STAFF = Table(
     "STF",
@@ -92,14 +92,16 @@ POSITION = Table(
     "STF",
     "PractitionerRole",
     (
-        many("STF-4", "PractitionerRole.code", concept(bare_table("0182", "StaffType")), DECIDED, reuse=True),
+        many(
+            "STF-4", "PractitionerRole.code", concept(bare_table("0182", "StaffType")), DECIDED, reuse=True, part="0182"
+        ),
         _DEPARTMENT,
         many(
             "STF-9", "PractitionerRole.specialty", concept(bare_table("0069", "HospitalService")), DECIDED, reuse=True
         ),
         *(_STARTED, _STOPPED),
-        many("STF-18", "PractitionerRole.code", text_concept, DECIDED),
-        many("STF-19", "PractitionerRole.code", job, DECIDED),
+        many("STF-18", "PractitionerRole.code", text_concept, DECIDED, part="text"),
+        many("STF-19", "PractitionerRole.code", job, DECIDED, part=KEPT),
     ),
 )
 
@@ -169,7 +171,7 @@ PRACTICE = Table(
     "PractitionerRole",
     (
         *(_GROUP, _SPECIALTY, _INSTITUTION),
-        many("PRA-3", "PractitionerRole.code", concept(bare_table("0186", "")), DECIDED, reuse=True),
+        many("PRA-3", "PractitionerRole.code", concept(bare_table("0186", "")), DECIDED, reuse=True, part="0186"),
         many("PRA-6", "PractitionerRole.identifier", personnel_number, DECIDED),
         one("PRA-8", "PractitionerRole.period.start", date_time, DECIDED),
         one("PRA-10", "PractitionerRole.period.end", date_time, DECIDED),
@@ -197,7 +199,7 @@ def practice(node: Node, frame: Frame, scope: Scope) -> None:
 
 
 _UNIT = one("ORG-2", "PractitionerRole.organization", coded_organization, DECIDED, reuse=True, placed=True)
-_KIND = many("ORG-3", "Organization.type", concept(bare_table("0406", "")), DECIDED, reuse=True, placed=True)
+_KIND = many("ORG-3", "Organization.type", concept(bare_table("0406", "")), DECIDED, reuse=True, placed=True, part=KEPT)
 UNIT = Table(
     "ORG",
     "PractitionerRole",
@@ -205,8 +207,8 @@ UNIT = Table(
         *(_UNIT, _KIND),
         many("ORG-5", "PractitionerRole.identifier", cx(), DECIDED),
         many("ORG-6", "PractitionerRole.code", concept(), DECIDED, reuse=True),
-        many("ORG-7", "PractitionerRole.specialty", concept(), DECIDED, reuse=True),
-        many("ORG-8", "PractitionerRole.specialty", concept(), DECIDED, reuse=True),
+        many("ORG-7", "PractitionerRole.specialty", concept(), DECIDED, reuse=True, part=ALL),
+        many("ORG-8", "PractitionerRole.specialty", concept(), DECIDED, reuse=True, part=KEPT),
         one("ORG-9", "PractitionerRole.period", period_of, DECIDED),
     ),
     {1: "set id: position only", **dict.fromkeys((4, 10, 11, 12, 13), _NO_ELEMENT)},

@@ -27,7 +27,7 @@ from shared.mapping.datatypes.timing import (
 )
 from shared.mapping.frame import Handler
 from shared.mapping.grouping import Node
-from shared.mapping.rows import Resource, Row, Table, Unmapped, many, one, parts_of, values
+from shared.mapping.rows import KEPT, Resource, Row, Table, Unmapped, many, one, parts_of, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -157,7 +157,7 @@ def timing_quantity(raw: str, scope: Scope) -> Timed:
 def _field(segment: str, number: int, resource: str) -> Row:
     element = "dosageInstruction" if resource == "MedicationRequest" else "occurrenceTiming"
     guide = f"TQ[{resource}] 3 to 17"
-    return many(f"{segment}-{number}", f"{resource}.{element}", timing_quantity, guide, placed=True)
+    return many(f"{segment}-{number}", f"{resource}.{element}", timing_quantity, guide, placed=True, part=KEPT)
 
 
 SERVICE_FIELDS = {"ORC": _field("ORC", 7, "ServiceRequest"), "OBR": _field("OBR", 27, "ServiceRequest")}

@@ -127,10 +127,17 @@ def _taking_part(segment: str, actor: Row, begins: int, lasts: int) -> Table:
         "Appointment.participant",
         (actor, Row(f"{segment}-4", "participant.type", concept(), f"{segment}[Appointment] 6")),
         (Implied("status", "who is listed takes part", ("accepted",)),),
-        {begins: later, begins + 1: "comes back as a time", lasts: later},
+        {
+            begins: later,
+            begins + 1: "comes back as a time",
+            lasts: later,
+            begins + 6: "comes back with who has declined",
+        },
     )
 
 
+# HL7 table 0278, of one resource: AIG-14, AIL-12, AIP-12.
+_STANDING = {"declined": "Cancelled", "tentative": "Pending"}
 _TIMES = {"AIG": (8, 11), "AIL": (6, 9), "AIP": (6, 9)}
 RESOURCES = {
     "AIG": _taking_part("AIG", Row("AIG-3", "participant.actor", thing, "AIG[Appointment] 5"), *_TIMES["AIG"]),
@@ -234,6 +241,10 @@ def _write_participant(name: str, number: int, participant: Resource, draft: Dra
     if minutes:
         segment.set(lasts, minutes)
         segment.set(lasts + 1, _MINUTES)
+    own = _STANDING.get(participant.get("status", ""))
+    if own:
+        segment.set(begins + 6, composed([own, own, "HL70278"]))
+        del participant["status"]
     participant["type"] = [one for one in participant.get("type", ()) if one.get("text") not in _CONTACT_FIELDS]
     fill(segment, participant, RESOURCES[name], draft)
     prune(participant)

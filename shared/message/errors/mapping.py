@@ -22,11 +22,19 @@ class UnsupportedEvent(IntegrationError):
 
 
 class SubjectConflict(IntegrationError):
-    """A result, an order, a document or a visit that is stored for one patient comes in for another."""
+    """A result, an order, a document, an appointment or a visit that is stored for one patient comes in for another."""
 
     code = "STORE-011"
     what = "the stored resource belongs to another patient"
     next_step = "ask the source which patient is right; merge the patients or discard the message"
+
+
+class OrderUnclear(IntegrationError):
+    """An order is ended, or held, by a message that does not say which service it is: ORC without OBR."""
+
+    code = "STORE-013"
+    what = "an order that is not known is ended without its service"
+    next_step = "find the order by its number, have the source send its OBR, and discard this message"
 
 
 class RecordUnreadable(IntegrationError):

@@ -32,12 +32,17 @@ class Feed:
         mint = Minter(b"test" * 8)
         self._context = MappingContext(mint, MemoryResolver(mint), ClaimDefaults(), **options)
         self._source, self._n = source, 0
+        self._first, self._sent = 0, "202603011200+0000"
         self.store = store or Store()
+
+    def restart(self, sent: str) -> None:
+        """Let the sender begin anew with MSH-10, at another time (MSH-7)."""
+        self._first, self._sent = self._n, sent
 
     def tell(self, event: str, *lines: str) -> Applied:
         """Convert one message and store what it says; what is stored stays valid R4."""
         self._n += 1
-        header = f"MSH|^~\\&|EHR|GENHOSP|HUB|HUB|202603011200+0000||{event}|{self._n}|P|2.5.1"
+        header = f"MSH|^~\\&|EHR|GENHOSP|HUB|HUB|{self._sent}||{event}|{self._n - self._first}|P|2.5.1"
         conversion = convert(parse("\r".join([header, *lines]).encode() + b"\r"), self._context)
         record = CanonicalRecord(conversion.bundle, conversion.changes, Sequence(self._source, 1, self._n))
         applied = self.store.take(record)

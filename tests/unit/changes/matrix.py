@@ -15,14 +15,17 @@ def rows_of(text: str) -> dict[str, str]:
     return {"" if words[0] == "-" else words[0]: "".join(words[1:]) for words in lines if words}
 
 
-def drawn(table: Table, letters: Mapping[str, str], sent: str) -> dict[str, str]:
+def drawn(table: Table, letters: Mapping[str, str], sent: str, *, is_said: bool = True) -> dict[str, str]:
     """Return what a table does, drawn with the letters of the statuses.
 
     Args:
         sent: The message's own status.
+        is_said: The sender said it; otherwise it comes from the code.
     """
     return {
-        key: "".join(_letter(table.next_status(key, stored, sent), letters) for stored in table.statuses)
+        key: "".join(
+            _letter(table.next_status(key, stored, sent, is_said=is_said), letters) for stored in table.statuses
+        )
         for key in table.rows
     }
 

@@ -16,22 +16,31 @@ LETTERS = {
 
 # HL7 table 0119; guide: active AF CA HD NW OK PR PY RL RO RQ, on-hold HR OH, revoked CR DC DF DR OC OD, completed FU.
 # R4 has two words for revoked. Against the guide, by decision 0020: RQ and RU (replaced), FU and DF (one refill), OP.
-# The message's own status (ORC-5) is completed here.
 # Columns: nothing stored, draft, active, on hold, cancelled, stopped, completed, entered in error, unknown.
-NEW, ACCEPTED, RELEASED, HELD = "AAA.....A", "AAAHXSC.A", "AAAA....A", "HHHH....H"
-CANCELLED, STOPPED = "XXXXXS..X", "SSSSXS..S"
-KEPT, TOLD = "CDAHXSC.U", "CCCCXSC.C"
+_BY_ITSELF = (
+    dict.fromkeys(("RL", "OE", "OR"), "AAAA....A")
+    | dict.fromkeys(("HR", "OH"), "HHHH....H")
+    | dict.fromkeys(("CR", "OC", "RQ", "RU"), "XXXXXS..X")
+    | dict.fromkeys(("DC", "DR", "OD"), "SSSSXS..S")
+)
+_REFILLS = ("FU", "DF", "OF")
+_TELLING = (
+    "CA", "HD", "RF", "RP", "XO", "SS", "SN", "PR", "DE", "UA", "UC", "UD", "UF", "UH", "UM", "UR", "UX", "CH", "CN",
+    "PA", "LI", "UN", "NA", "MC", "CP", "RR", "SR", "SC", "RE", "XR", "XX", "",
+)  # fmt: skip
+# ORC-5 says completed, and counts before the code (decision 0177), but not for what is about one refill.
 PRESCRIPTIONS = (
-    dict.fromkeys(("NW", "RO", "PR", "PY", "OP"), NEW)
-    | dict.fromkeys(("OK", "AF"), ACCEPTED)
-    | dict.fromkeys(("RL", "OE", "OR"), RELEASED)
-    | dict.fromkeys(("HR", "OH"), HELD)
-    | dict.fromkeys(("CR", "OC", "RQ", "RU"), CANCELLED)
-    | dict.fromkeys(("DC", "DR", "OD"), STOPPED)
-    | dict.fromkeys(("CA", "HD", "RF", "RP", "XO", "SS", "SN", "FU", "DF", "OF"), KEPT)
-    | dict.fromkeys(("DE", "UA", "UC", "UD", "UF", "UH", "UM", "UR", "UX"), KEPT)
-    | dict.fromkeys(("CH", "CN", "PA", "LI", "UN", "NA", "MC", "CP", "RR"), KEPT)
-    | dict.fromkeys(("SC", "SR", "RE", "XR", "XX", ""), TOLD)
+    _BY_ITSELF
+    | dict.fromkeys(("NW", "RO", "PY", "OP"), "CCC.....C")
+    | dict.fromkeys(("OK", "AF", *_TELLING), "CCCCXSC.C")
+    | dict.fromkeys(_REFILLS, "CDAHXSC.U")
+)
+# ORC-5 is silent; the code gives active.
+UNSAID = (
+    _BY_ITSELF
+    | dict.fromkeys(("NW", "RO", "PY", "OP"), "AAA.....A")
+    | dict.fromkeys(("OK", "AF"), "AAAHXSC.A")
+    | dict.fromkeys((*_REFILLS, *_TELLING), "ADAHXSC.U")
 )
 
 # Columns: nothing, preparation, in progress, on hold, cancelled, stopped, declined, completed, in error, unknown.
@@ -45,6 +54,7 @@ HR  H H H H . . . . . H
 OH  H H H H . . . . . H
 RL  C C C I . . . . . C
 OE  C C C I . . . . . C
+OR  C C C I . . . . . C
 -   C C C C X S L C . C
 """
 
@@ -57,16 +67,16 @@ D   . E E E E E E E
 -   C C C N S C . C
 """
 
-# Columns: nothing, completed, not done, in error. The message says completed.
+# Columns: nothing, completed, not done, in error. The message says completed (RXA-20 CP), which no cancellation undoes.
 ABOUT_THE_ORDER = "CCN."
 IMMUNIZATIONS = rows_of("""
 A   C C C C
 U   C C C .
 X   C C N .
 D   . E E E
-OC  N . N .
-CR  N . N .
-CA  N . N .
+OC  C . C .
+CR  C . C .
+CA  C . C .
 -   C C C .
 """) | dict.fromkeys(
     ("DC", "DR", "OD", "HD", "HR", "OH", "RL", "OE", "OR", "DE", "UA", "UC", "UD", "UH", "UM", "UR", "UX"),
@@ -77,6 +87,7 @@ CA  N . N .
 def test_every_code_moves_every_stored_prescription_as_the_table_says() -> None:
     """A stopped drug that comes back is given; a running one that is stopped is missed."""
     assert drawn(PRESCRIPTION, LETTERS, "completed") == PRESCRIPTIONS
+    assert drawn(PRESCRIPTION, LETTERS, "active", is_said=False) == UNSAID
 
 
 def test_every_code_of_table_0119_has_a_row() -> None:
@@ -103,6 +114,20 @@ def test_action_codes_move_administrations_as_table_0323_says() -> None:
 def test_action_and_control_codes_move_vaccinations() -> None:
     """A dose that was given cannot be cancelled, only deleted as an error."""
     assert drawn(IMMUNIZATION, LETTERS, "completed") == IMMUNIZATIONS
+
+
+def test_a_cancelled_vaccination_was_not_given() -> None:
+    """Without RXA-20 the order's cancellation is all that is known."""
+    after = {IMMUNIZATION.next_status(code, "", "not-done", is_said=False) for code in ("OC", "CR", "CA")}
+    assert after == {"not-done"}
+
+
+@pytest.mark.parametrize("code", ["", "RE", "U"])
+def test_a_vaccine_that_was_refused_was_not_given_because_a_message_is_silent(code: str) -> None:
+    """Without RXA-20 the mapping says completed, as the guide does: for a dose that is told for the first time."""
+    assert IMMUNIZATION.next_status(code, "not-done", "completed", is_said=False) == "not-done"
+    assert IMMUNIZATION.next_status(code, "not-done", "completed") == "completed"
+    assert IMMUNIZATION.next_status(code, "", "completed", is_said=False) == "completed"
 
 
 def _vaccination(store: Store, control: str, n: int, status: str = "completed", **elements: str) -> list[str]:

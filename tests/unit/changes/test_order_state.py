@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from shared.changes.medication_state import PRESCRIPTION
 from shared.changes.order_state import ORDER, SUPPLY
 from tests.unit.changes.matrix import drawn
 
@@ -12,28 +15,49 @@ LETTERS = {
 
 # Columns: nothing stored, draft, active, on hold, revoked, completed, entered in error, unknown.
 # HL7 table 0119; the guide's OrderControlCode gives active: AF CA HD NW OK PR PY RL RO RQ, on-hold: HR OH,
-# revoked: CR DC DF DR OC OD, completed: FU. The message's own status (ORC-5) is completed here.
-NEW, ACCEPTED, RELEASED, HELD, ENDED = "AAA....A", "AAAHRC.A", "AAAA...A", "HHHH...H", "RRRRR..R"
-KEPT, TOLD = "CDAHRC.U", "CCCCRC.C"
-EXPECTED = (
-    dict.fromkeys(("NW", "RO", "PR", "PY"), NEW)
-    | dict.fromkeys(("OK", "AF", "RQ"), ACCEPTED)
-    | dict.fromkeys(("RL", "OE", "OR"), RELEASED)
+# revoked: CR DC DF DR OC OD, completed: FU. Against it: RQ, RU and PR (decision 0177).
+RELEASED, HELD, ENDED, REFILLED = "AAAA...A", "HHHH...H", "RRRRR..R", "CCCC.C.C"
+_BY_ITSELF = (
+    dict.fromkeys(("RL", "OE", "OR"), RELEASED)
     | dict.fromkeys(("HR", "OH"), HELD)
-    | dict.fromkeys(("CR", "DC", "DF", "DR", "OC", "OD"), ENDED)
-    | {"FU": "CCCC.C.C"}
-    # Asked for and not granted yet, could not be done, or about something else.
-    | dict.fromkeys(("CA", "HD", "RF", "RP", "XO", "SS", "SN"), KEPT)
-    | dict.fromkeys(("DE", "UA", "UC", "UD", "UF", "UH", "UM", "UR", "UX"), KEPT)
-    | dict.fromkeys(("CH", "CN", "PA", "LI", "UN", "NA", "MC", "CP", "OP", "RR", "OF"), KEPT)
-    # A change or a report: ORC-5 says where the order is, and an ended order stays ended.
-    | dict.fromkeys(("SC", "SR", "RE", "XR", "XX", "RU", ""), TOLD)
+    | dict.fromkeys(("CR", "DC", "DF", "DR", "OC", "OD", "RQ", "RU"), ENDED)
+    | {"FU": REFILLED}
+)
+# Asked for and not granted yet, could not be done, answered, changed, reported, or about something else.
+_TELLING = (
+    "CA", "HD", "RF", "RP", "XO", "SS", "SN", "PR", "DE", "UA", "UC", "UD", "UF", "UH", "UM", "UR", "UX", "CH", "CN",
+    "PA", "LI", "UN", "NA", "MC", "CP", "OP", "OF", "RR", "SR", "SC", "RE", "XR", "XX", "",
+)  # fmt: skip
+# ORC-5 says completed: guide ORC[ServiceRequest] 3 has ORC-1 count where ORC-5 is not valued.
+SAID = _BY_ITSELF | dict.fromkeys(("NW", "RO", "PY"), "CCC....C") | dict.fromkeys(("OK", "AF", *_TELLING), "CCCCRC.C")
+# ORC-5 is silent; the code gives active.
+UNSAID = (
+    _BY_ITSELF
+    | dict.fromkeys(("NW", "RO", "PY"), "AAA....A")
+    | dict.fromkeys(("OK", "AF"), "AAAHRC.A")
+    | dict.fromkeys(_TELLING, "ADAHRC.U")
 )
 
 
 def test_every_code_moves_every_stored_status_as_the_table_says() -> None:
     """A revoked order that comes back is given; an active one that is revoked is missed."""
-    assert drawn(ORDER, LETTERS, "completed") == EXPECTED
+    assert drawn(ORDER, LETTERS, "completed") == SAID
+    assert drawn(ORDER, LETTERS, "active", is_said=False) == UNSAID
+
+
+@pytest.mark.parametrize("code", ["SR", "RR", "OK", "AF", "DE", "UA", "UC", "UD", "UF", "UH", "UM", "UR", "UX"])
+def test_an_order_that_whoever_answers_does_not_find_is_still_there(code: str) -> None:
+    """ORC-5 ER is "order not found" (HL7 table 0038); entered in error would take it off every list for good."""
+    assert ORDER.next_status(code, "active", "entered-in-error") == "active"
+    assert PRESCRIPTION.next_status(code, "active", "entered-in-error") == "active"
+
+
+def test_a_cancellation_that_says_so_in_orc_5_is_one() -> None:
+    """Many placers send CA with ORC-5 CA and wait for no answer; an order to hold the same way."""
+    assert ORDER.next_status("CA", "active", "revoked") == "revoked"
+    assert ORDER.next_status("HD", "active", "on-hold") == "on-hold"
+    assert ORDER.next_status("CA", "revoked", "active") == "revoked"
+    assert PRESCRIPTION.next_status("CA", "active", "cancelled") == "cancelled"
 
 
 def test_every_code_of_table_0119_has_a_row() -> None:
@@ -54,5 +78,6 @@ def test_an_unknown_code_is_refused() -> None:
 def test_an_order_of_things_moves_as_any_order_in_its_own_words() -> None:
     """R4 suspends and cancels a SupplyRequest where it holds and revokes others."""
     words = {**LETTERS, "suspended": "H", "cancelled": "R"}
-    assert drawn(SUPPLY, words, "completed") == EXPECTED
+    assert drawn(SUPPLY, words, "completed") == SAID
+    assert drawn(SUPPLY, words, "active", is_said=False) == UNSAID
     assert {"on-hold", "revoked"}.isdisjoint(SUPPLY.statuses)

@@ -115,3 +115,29 @@ def test_who_comes_later_takes_part_from_then_on():
         {"start": "2024-04-01T10:15:00-05:00", "end": "2024-04-01T10:45:00-05:00"},
         {"start": "2024-04-01T10:10:00-05:00"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "standing"),
+    [
+        ("D", "", "declined"),
+        ("A", "", "accepted"),
+        ("", "Cancelled", "declined"),
+        ("", "Pending", "tentative"),
+        ("U", "Booked", "accepted"),
+    ],
+)
+def test_who_is_taken_off_an_appointment_is_not_awaited(action: str, state: str, standing: str) -> None:
+    """AIP-2 D and AIP-12 Cancelled: a telehealth session opened for the wrong physician; guide AIP[Appointment] 14."""
+    conversion = converted(MSH_SIU.format(event="S14"), SCH, PID, f"AIP|1|{action}|4777^Attend^Ada|||||||||{state}")
+    appointment = only(conversion, "Appointment")
+    of = {one["actor"]["reference"]: one["status"] for one in appointment["participant"] if "status" in one}
+    physician = only(conversion, "Practitioner")
+    assert of[f"urn:uuid:{physician['id']}"] == standing
+
+
+def test_a_service_that_is_taken_off_an_appointment_is_none_of_it() -> None:
+    """AIS-2 D (HL7 table 0206): the message tells it so that it goes."""
+    conversion = converted(MSH_SIU.format(event="S14"), SCH, PID, "AIS|1|D|MRI^Scan^L", "AIS|2|A|CT^Scan^L")
+    appointment = only(conversion, "Appointment")
+    assert [one["coding"][0]["code"] for one in appointment["serviceType"]] == ["CT"]

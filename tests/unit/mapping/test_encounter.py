@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.changes.encounter_state import ENCOUNTER, ROWS
 from tests.unit.mapping.samples import PID, PV1, admitted, codes, notes, only, resources
 
 
@@ -124,3 +125,18 @@ def test_a_diagnosis_that_follows_from_another_says_so():
     assert due["valueReference"]["reference"] == "urn:uuid:" + cause["id"]
     alone = only(admitted(PID, PV1, second), "Condition")
     assert alone["extension"][0]["valueReference"]["identifier"]["value"] == "D1"
+
+
+@pytest.mark.parametrize("event", sorted(ROWS))
+def test_the_status_of_an_event_is_that_of_the_store(event: str) -> None:
+    """Who takes bundles and keeps no states is not told that somebody on leave lies in bed (HL7 3.3.21, 3.3.53)."""
+    visit_ = only(admitted(PID, PV1, event=event), "Encounter")
+    after = {
+        ENCOUNTER.next_status(event, stored, visit_["status"]) for stored in ("", "in-progress", "planned", "onleave")
+    }
+    assert visit_["status"] in after
+
+
+def test_a_visit_that_is_deleted_is_not_in_progress() -> None:
+    """A23 (HL7 3.3.23): its number may be used again."""
+    assert only(admitted(PID, PV1, event="A23"), "Encounter")["status"] == "entered-in-error"

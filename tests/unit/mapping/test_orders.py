@@ -211,6 +211,28 @@ def test_orders_below_their_specimen_are_of_it(event):
     assert [one["specimen"] for one in resources(conversion, "ServiceRequest")] == [[blood], [blood], [urine]]
 
 
+@pytest.mark.parametrize(
+    ("event", "first_order", "second_order"),
+    [
+        (
+            "OML^O35",
+            ("ORC|NW|P1^EHR", "OBR|1|P1^EHR||2345-7^Glucose^LN"),
+            ("ORC|NW|P2^EHR", "OBR|2|P2^EHR||2951-2^Sodium^LN"),
+        ),
+        ("OUL^R23", ("OBR|1|P1^EHR||2345-7^Glucose^LN",), ("OBR|2|P2^EHR||2951-2^Sodium^LN",)),
+    ],
+)
+def test_the_containers_of_a_specimen_are_all_its_own(event, first_order, second_order):
+    """HL7 4.4.10, 7.3.7: SPM, then each SAC with its orders; the second one was a specimen of nobody's, of no kind."""
+    conversion = ordered(
+        event, "SPM|1|S1^EHR||BLD^Blood^HL70487", "SAC|||C1^EHR", *first_order, "SAC|||C2^EHR", *second_order
+    )
+    blood = only(conversion, "Specimen")
+    assert [one["identifier"][0]["value"] for one in blood["container"]] == ["C1", "C2"]
+    of = resources(conversion, "ServiceRequest") if event == "OML^O35" else resources(conversion, "DiagnosticReport")
+    assert [one["specimen"] for one in of] == [[{"reference": "urn:uuid:" + blood["id"]}]] * 2
+
+
 def test_an_imaging_order_has_its_study():
     """Decision 0037: IPC of an OMI; R4 writes a DICOM UID as urn:oid."""
     ipc = "IPC|A9^RIS|RP1^RIS|1.2.840.1^RIS|S1^RIS|CT^CT^DCM|HEAD^Head^L|STN1|ROOM1^Room 1^L|AET1"

@@ -80,7 +80,7 @@ def test_what_the_pharmacy_encoded_is_the_same_order():
 def test_an_encoded_order_alone_never_changes_what_the_order_was():
     """The store keeps original-order from the OMP: the intent of an RXE counts only where nothing is stored."""
     conversion = converted(RDE, PID, PLAIN, RXE)
-    assert notes(conversion, only(conversion, "MedicationRequest")).initial == ("intent",)
+    assert notes(conversion, only(conversion, "MedicationRequest")).initial == ("status", "intent")
 
 
 def test_the_encoded_drug_counts_and_the_ordered_one_stays_beside_it():
@@ -221,7 +221,7 @@ def test_an_order_that_is_only_cancelled_says_nothing_of_the_drug():
     conversion = converted(OMP, PID, "ORC|OC|P100^EHR|F100^RX")
     order = only(conversion, "MedicationRequest")
     assert order["id"] == only(converted(OMP, PID, PLAIN, RXO), "MedicationRequest")["id"]
-    assert set(notes(conversion, order).initial) == {"medicationCodeableConcept", "intent"}
+    assert set(notes(conversion, order).initial) == {"medicationCodeableConcept", "intent", "status"}
     assert validate_bundle(conversion.bundle, is_closed=True) == []
 
 
