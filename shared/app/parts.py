@@ -79,6 +79,7 @@ class Parts:
             ledger=self.adapters.ledger,
             clock=self.adapters.clock,
             shapers=self.shapers,
+            store_reads_records=self.adapters.store_keeper is not None,
         )
 
     @cached_property

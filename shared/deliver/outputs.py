@@ -48,7 +48,11 @@ class _Parted(NamedTuple):
 
 
 class Outputs:
-    """Finds or makes the bytes of deliveries."""
+    """Finds or makes the bytes of deliveries.
+
+    Args:
+        store_reads_records: The destination of the store reads a record in the archive itself, and wants no bytes.
+    """
 
     def __init__(
         self,
@@ -58,12 +62,14 @@ class Outputs:
         ledger: Ledger,
         clock: Clock,
         shapers: Workers[ShapeJob, Shaped],
+        store_reads_records: bool,
     ) -> None:
         self._archive = archive
         self._shapers = shapers
         self._ledger = ledger
         self._clock = clock
         self._registry = registry
+        self._store_reads_records = store_reads_records
 
     async def prepare(
         self, rows: Sequence[Delivery], config: DestinationConfig
@@ -129,7 +135,7 @@ class Outputs:
 
     async def _canonical(self, row: Delivery) -> Output:
         assert row.item.canonical is not None
-        body = await self._archive.get(row.item.canonical)
+        body = b"" if self._store_reads_records else await self._archive.get(row.item.canonical)
         return Output(body, "application/json", row.item.canonical.sha256)
 
     async def _kept(self, row: Delivery, ref: ArchiveRef) -> Output:
