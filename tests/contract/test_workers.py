@@ -202,6 +202,20 @@ async def test_call_that_is_given_up_leaves_its_answer_to_nobody(processes):
     assert await workers.run([("give", 2)]) == [2]
 
 
+async def test_call_that_is_given_up_while_it_waits_leaves_its_answer_to_nobody(processes):
+    """Its jobs lie with the process already, between those of two others."""
+    workers = processes(1)
+    await workers.run([("give", 0)])
+    before = asyncio.create_task(workers.run([("stay", 0.2), ("give", 1)]))
+    given_up = asyncio.create_task(workers.run([("give", 2)]))
+    await asyncio.sleep(0.05)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+
+    assert await workers.run([("give", 3)]) == [3]
+    assert await before == [None, 1]
+
+
 async def test_more_callers_than_processes_wait_for_their_turn(processes):
     """The load of the hub never starts more processes than were asked for."""
     workers = processes(2)

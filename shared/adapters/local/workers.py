@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -36,15 +37,21 @@ class _Worker:
 
     Attributes:
         turn: Whose answer comes next.
-        requests: Written, and not answered.
+        written: Requests so far; ``answered``: those whose answer was read.
     """
 
     process: subprocess.Popen[bytes]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    requests: int = 0
+    written: int = 0
+    answered: int = 0
     has_ended: bool = False
+
+    @property
+    def requests(self) -> int:
+        """How many lie there."""
+        return self.written - self.answered
 
     async def exchange(self, request: bytes) -> bytes | None:
         """Return the answer, pickled; None: the process ended before it came to this request.
@@ -52,25 +59,28 @@ class _Worker:
         Raises:
             WorkerLost: none comes.
         """
-        self.requests += 1
+        before = self.written
+        self.written += 1
         self.writer.write(request)
-        try:
-            async with self.turn:
-                return None if self.has_ended else await self._answer()
-        finally:
-            self.requests -= 1
+        async with self.turn:
+            while self.answered < before and not self.has_ended:
+                with suppress(WorkerLost):
+                    await self._answer()  # of one that was given up while it waited
+            return None if self.has_ended else await self._answer()
 
     async def _answer(self) -> bytes:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 await self.writer.drain()
                 (size,) = HEAD.unpack(await self.reader.readexactly(HEAD.size))
-                return await self.reader.readexactly(size)
+                answer = await self.reader.readexactly(size)
         except BaseException as error:  # whoever asks next must not get the answer of these jobs
             self.end()
             if isinstance(error, EOFError | OSError):  # a TimeoutError is an OSError
                 raise WorkerLost(type(error).__name__) from None
             raise
+        self.answered += 1
+        return answer
 
     def end(self) -> None:
         """End the process at once: it has nothing to finish that anybody waits for."""
