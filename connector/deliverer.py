@@ -36,27 +36,45 @@ class Deliverer:
         self._clock = clock
         self._tls = destination_tls(table)
         self._busy: set[str] = set()  # lanes
+        self._lines: list[MllpLine | None] = [None] * table.connections  # each worker's own
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Begin; what was being sent when the last process ended is ambiguous."""
-        for delivery in self._queue.interrupted(self.table.name):
-            await self._settle(delivery, Sent(DownEvent.NO_ANSWER, "interrupted"))
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(self.table.connections)]
+        await self._settle_interrupted()
+        self._tasks = [asyncio.create_task(self._work(number)) for number in range(self.table.connections)]
 
     async def stop(self, seconds: float = 10.0) -> None:
-        """End; a send at work gets some seconds for its answer."""
+        """End; a send at work gets some seconds for its answer, and the disk as many to take what is known of it.
+
+        What the disk does not take stays written down as being sent: the next start finds it.
+        """
         self._stopping.set()
         self.wake.set()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._settle_interrupted()
 
-    async def _work(self) -> None:
-        line: MllpLine | None = None
+    async def _settle_interrupted(self) -> None:
+        for delivery in self._queue.interrupted(self.table.name):
+            await self._settle(delivery, Sent(DownEvent.NO_ANSWER, "interrupted"))
+
+    async def _work(self, number: int) -> None:
+        try:
+            await self._deliver_in_turn(number)
+        finally:
+            line = self._lines[number]
+            if line is not None:
+                line.close()
+
+    async def _deliver_in_turn(self, number: int) -> None:
         backoff = Backoff(self.table.retry_base_seconds, self.table.retry_cap_seconds)
         while not self._stopping.is_set():
             try:
@@ -64,7 +82,7 @@ class Deliverer:
                 if waiting is None:
                     await self._wait_for_work()
                     continue
-                line, sent = await self._deliver(waiting, line)
+                sent = await self._deliver(waiting, number)
             except Exception as error:  # noqa: BLE001  # the boundary: a line never ends for a fault of ours
                 log_failure("delivery_failed", error, destination=self.table.name)
                 sent = Sent(DownEvent.NOT_TAKEN, error.code if isinstance(error, IntegrationError) else "HUB-000")
@@ -72,13 +90,11 @@ class Deliverer:
                 await self._pause(backoff.next_seconds())
             else:
                 backoff.reset()
-        if line is not None:
-            line.close()
 
-    async def _deliver(self, waiting: Waiting, line: MllpLine | None) -> tuple[MllpLine | None, Sent]:
+    async def _deliver(self, waiting: Waiting, number: int) -> Sent:
         self._busy.add(waiting.lane)
         try:
-            return await self._send(waiting, line)
+            return await self._send(waiting, number)
         finally:
             self._busy.discard(waiting.lane)
             self.wake.set()
@@ -97,26 +113,27 @@ class Deliverer:
             found = self._queue.next_for(self.table.name, holds=holds, limit=_LOOK_AHEAD)
         return next((one for one in found if one.lane not in self._busy), None)
 
-    async def _send(self, waiting: Waiting, line: MllpLine | None) -> tuple[MllpLine | None, Sent]:
+    async def _send(self, waiting: Waiting, number: int) -> Sent:
+        line = self._lines[number]
         if line is None or not line.is_open:
             opened = await connect(self.table, self._tls)
             if isinstance(opened, Sent):
                 self._note(opened)
-                return None, opened
-            line = opened
+                return opened
+            line = self._lines[number] = opened
         # Written down before the first byte leaves: whatever happens now, nobody will think it was never sent.
         try:
             await self._queue.move(waiting.delivery, DownEvent.SENT)
         except ValueError:  # taken back since it was chosen
-            return line, Sent(DownEvent.CANCEL, "cancelled")
+            return Sent(DownEvent.CANCEL, "cancelled")
         try:
             sent = await exchange(line, waiting.body, waiting.control_id, self.table.answer_seconds)
-        except BaseException:  # whatever it was, the bytes may have left
+        except Exception:  # whatever it was, the bytes may have left; of a cancellation `stop` and `start` take care
             await self._settle(waiting.delivery, Sent(DownEvent.NO_ANSWER, "interrupted"))
             raise
         self._note(sent)
         await self._settle(waiting.delivery, sent)
-        return line, sent
+        return sent
 
     async def _settle(self, delivery: str, sent: Sent) -> None:
         """Write how a send ended, however long the disk does not take it: nothing may be sent twice for that."""

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,7 +29,7 @@ from connector.mirror import Mirror, Recorder
 from connector.spool_file import COUNT_COMMIT, Storage, connect, define, named
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import SpoolBroughtBack
-from shared.message.errors.storage import StorageFull
+from shared.message.errors.storage import StorageFailed, StorageFull
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -75,26 +75,18 @@ class Spool:
         self.mirror = None if mirror is None else Mirror(mirror, self.file, may_fall_behind=may_fall_behind)
         self._lock = FileLock(folder / "spool.lock")
         self._limit = limit_bytes
-        try:
-            with Storage():
-                self.was_brought_back = self._bring_back()
-                self._writer = self._open()
-                self.epoch = self._begin_epoch()
-        except BaseException:
-            if self.mirror is not None:
-                self.mirror.close()
-            self._lock.release()
-            raise
-        self._reader = connect(self.file)
-        self._reader.execute("PRAGMA query_only=ON")
+        with Storage(), ExitStack() as undo:
+            undo.callback(self._lock.release)
+            self._open(undo)
+            undo.pop_all()
         self.arrivals = Arrivals(self)
-        self._checkpoints = Checkpoints(self.file)
         self._checkpoints.start()
         self._jobs: deque[_Job] = deque()
         self._to_commit: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._commit_groups, name="commit", daemon=True)
         self._thread.start()
         self._is_running = False
+        self._is_closed = False
         self._has_room_on_disk = True
         self._size_known = -1.0
         self._size = 0
@@ -114,6 +106,9 @@ class Spool:
 
     def submit(self, work: Work[T], finish: Callable[[T | None, Exception | None], None]) -> None:
         """Do the work with the next commit, then say what it returned, or why nothing of the group was written."""
+        if self._is_closed:  # no commit would come any more
+            finish(None, StorageFailed("spool: closed"))
+            return
         self._jobs.append(_Job(work, finish))
         self.begin()
 
@@ -154,10 +149,13 @@ class Spool:
 
     async def close(self) -> None:
         """Finish what was begun, fold the log into the file and let go of it."""
+        if self._is_closed:
+            return
         if self.mirror is not None:
             self.mirror.give_up()
         with suppress(IntegrationError):
             await self.write(lambda connection: None)
+        self._is_closed = True
         self._to_commit.put(None)
         self._thread.join()
         self._checkpoints.stop()
@@ -175,13 +173,21 @@ class Spool:
             log("spool_brought_back", logging.ERROR, code=SpoolBroughtBack.code)
         return was_brought_back
 
-    def _open(self) -> sqlite3.Connection:
-        """Return the connection that changes the file, once both copies are in step."""
-        writer = connect(self.file, sqlite3.Connection if self.mirror is None else Recorder)
-        define(writer, self.cipher, self.file)
-        if self.mirror is not None and isinstance(writer, Recorder):
-            self.mirror.start(writer)
-        return writer
+    def _open(self, undo: ExitStack) -> None:
+        """Open the file, once both copies are in step; what was opened is closed where anything of it fails."""
+        if self.mirror is not None:
+            undo.callback(self.mirror.close)
+        self.was_brought_back = self._bring_back()
+        self._writer = connect(self.file, sqlite3.Connection if self.mirror is None else Recorder)
+        undo.callback(self._writer.close)
+        define(self._writer, self.cipher, self.file)
+        if self.mirror is not None and isinstance(self._writer, Recorder):
+            self.mirror.start(self._writer)
+        self.epoch = self._begin_epoch()
+        self._reader = connect(self.file)
+        undo.callback(self._reader.close)
+        self._reader.execute("PRAGMA query_only=ON")
+        self._checkpoints = Checkpoints(self.file)
 
     def _begin_epoch(self) -> int:
         """Return a number that no life of this spool has had, once both copies know it.

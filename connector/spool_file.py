@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,13 +92,16 @@ def connect(file: Path, factory: type[sqlite3.Connection] = sqlite3.Connection) 
     connection = sqlite3.connect(
         file, isolation_level=None, check_same_thread=False, cached_statements=256, factory=factory
     )
-    with suppress(OSError):
-        file.chmod(0o600)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns
-    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
-    connection.execute("PRAGMA temp_store=MEMORY")
+    with ExitStack() as undo:  # a damaged file is set aside, and Windows gives no other name to one that is open
+        undo.callback(connection.close)
+        with suppress(OSError):
+            file.chmod(0o600)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        undo.pop_all()
     return connection
 
 

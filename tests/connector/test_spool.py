@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -14,9 +15,9 @@ from connector.down_queue import DownQueue
 from connector.spool import Spool
 from connector.states import Down, DownEvent, Up
 from connector.up_queue import UpQueue
-from shared.message.errors.connector import DeliveryConflict, SpoolInUse, SpoolUnreadable
+from shared.message.errors.connector import DeliveryConflict, MirrorLost, SpoolInUse, SpoolUnreadable
 from shared.message.errors.pipeline import NotFound
-from shared.message.errors.storage import StorageFull
+from shared.message.errors.storage import StorageFailed, StorageFull
 
 MB = 1024 * 1024
 
@@ -136,6 +137,52 @@ async def test_a_spool_of_another_version_is_refused(open_spool, tmp_path):
     connection.close()
     with pytest.raises(SpoolUnreadable, match="version 99"):
         open_spool()
+
+
+@pytest.mark.parametrize("wrong", ["key", "version", "damaged", "mirror", "disk"])
+async def test_a_spool_that_cannot_be_opened_leaves_no_file_open(open_spool, tmp_path, monkeypatch, wrong):
+    """On Windows nobody could move such a file aside, or bring back a copy, while this process lives."""
+    await open_spool(Sealed("a")).close()
+    file = tmp_path / "spool" / "spool.db"
+    opened = []
+
+    def connect(*arguments, **options):
+        opened.append(sqlite3_connect(*arguments, **options))
+        return opened[-1]
+
+    sqlite3_connect = sqlite3.connect
+    cipher, mirror = Sealed("a"), None
+    if wrong == "key":
+        cipher = Sealed("b")
+    elif wrong == "version":
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA user_version=99")
+    elif wrong == "damaged":
+        file.write_bytes(b"not a database" * 1000)
+    elif wrong == "mirror":
+        mirror = tmp_path / "nowhere"
+    else:
+        monkeypatch.setattr(Spool, "_begin_epoch", _fail)
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises((SpoolUnreadable, MirrorLost, StorageFailed)):
+        open_spool(cipher, mirror=mirror)
+    assert opened
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+            connection.execute("SELECT 1")
+
+
+def _fail(_):
+    raise sqlite3.OperationalError
+
+
+async def test_what_comes_after_the_end_is_told_so(open_spool):
+    """Whoever would wait for its commit would wait for ever."""
+    spool = open_spool()
+    await spool.close()
+    async with asyncio.timeout(20):
+        with pytest.raises(StorageFailed):
+            await spool.write(lambda connection: None)
 
 
 async def test_a_failed_commit_gives_no_number_away(open_spool):
