@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from connector.config import DeliverTable
 from connector.states import DownEvent
+from connector.trust import trust
 from shared.message.silence import NEVER_LEFT, Silence
 from shared.mllp.line import MllpLine, connect_line
 
@@ -62,8 +63,7 @@ def destination_tls(table: DeliverTable) -> ssl.SSLContext | None:
     """Return how a destination's certificate is checked, and ours shown; None for plain MLLP."""
     if not table.address.startswith("mllps:"):
         return None
-    authority = table.tls.authority if table.tls else None
-    context = ssl.create_default_context(cafile=str(authority) if authority else None)
+    context = trust(table.tls.authority if table.tls else None) or ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if table.tls is not None and table.tls.certificate is not None:
         context.load_cert_chain(table.tls.certificate, table.tls.key)

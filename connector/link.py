@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ import aiohttp
 from connector import VERSION
 from connector.config import HubTable, ProxyTable, RelayTable
 from connector.keys import read_secret
+from connector.trust import trust
 from relay import EntraTokens, HybridConnection, Listener, NoTokens, Proxy, SasTokens, Sender, Tokens
 from relay.proxy import failure_of, request_options
 from relay.sender import STREAM_FROM_BYTES
@@ -208,14 +208,9 @@ def hub_tls(table: HubTable) -> ssl.SSLContext | None:
     """Return how the hub's certificate is checked, and ours shown; None: as the system trusts, and none."""
     if table.certificate is None:
         return trust(table.authority)
-    context = ssl.create_default_context(cafile=table.authority)
+    context = trust(table.authority) or ssl.create_default_context()
     context.load_cert_chain(table.certificate, table.certificate_key)
     return context
-
-
-def trust(authority: Path | None) -> ssl.SSLContext | None:
-    """Return how a certificate that this authority signed is checked; None: as the system trusts."""
-    return None if authority is None else ssl.create_default_context(cafile=authority)
 
 
 def _where(error: RelayError) -> str:

@@ -17,6 +17,7 @@ from connector.config import ListenTable
 from connector.door import Door
 from connector.log import log, log_failure
 from connector.senders import admit
+from connector.trust import believe_as_issued
 from shared.message.errors.base import IntegrationError
 from shared.mllp import FrameDecoder, encode_frame
 
@@ -288,6 +289,7 @@ def listener_tls(table: ListenTable) -> ssl.SSLContext | None:
     context.load_cert_chain(table.tls.certificate, table.tls.key)
     if table.tls.authority is not None:
         context.load_verify_locations(table.tls.authority)
+        believe_as_issued(context)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 

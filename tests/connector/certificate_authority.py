@@ -21,17 +21,30 @@ class Issued:
 
 
 class Authority:
-    """Signs certificates for ``localhost``."""
+    """Signs certificates for ``localhost``.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        root: Who signs this authority; None: itself.
+        is_in_form: It says all that RFC 5280 wants; old ones do not.
+    """
+
+    def __init__(
+        self, folder: Path, name: str = "authority", *, root: Authority | None = None, is_in_form: bool = True
+    ) -> None:
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-        built = self._builder(self._name, self._key, 365).add_extension(x509.BasicConstraints(True, None), True)
-        identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
-        built = built.add_extension(identifier, False).add_extension(_usage(is_authority=True), True)
-        self.certificate = folder / "authority.pem"
-        self.certificate.write_bytes(built.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test {name}")])
+        self._is_in_form = is_in_form
+        signer = root or self
+        built = signer._builder(self._name, self._key, 365)
+        built = built.add_extension(x509.BasicConstraints(True, None), critical=is_in_form)
+        if is_in_form:
+            identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+            signed = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer._key.public_key())
+            built = built.add_extension(identifier, False).add_extension(signed, False)
+            built = built.add_extension(_usage(is_authority=True), True)
+        self.certificate = folder / f"{name}.pem"
+        self.certificate.write_bytes(built.sign(signer._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         self._count = 0
 
     def issue(self, name: str, days: float = 90) -> Issued:
@@ -41,8 +54,9 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
         built = self._builder(subject, key, days).add_extension(names, False)
-        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        built = built.add_extension(signer, False).add_extension(_usage(is_authority=False), True)
+        if self._is_in_form:
+            signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            built = built.add_extension(signer, False).add_extension(_usage(is_authority=False), True)
         issued = Issued(self.folder / f"{name}{self._count}.pem", self.folder / f"{name}{self._count}.key")
         issued.certificate.write_bytes(built.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
