@@ -13,6 +13,7 @@ import sqlite3
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
@@ -47,11 +48,13 @@ class Database:
     """
 
     def __init__(self, path: Path, schema: Sequence[str] = ()) -> None:
-        self._writer = connect(path)
-        _define(self._writer, schema, path)
-        self._reader = connect(path)
-        self._reader.execute("PRAGMA query_only=ON")
-        self._reader.execute(f"PRAGMA cache_size=-{READER_CACHE_KILOBYTES}")
+        with ExitStack() as undo:
+            self._writer = undo.enter_context(closing(connect(path)))
+            _define(self._writer, schema, path)
+            self._reader = undo.enter_context(closing(connect(path)))
+            self._reader.execute("PRAGMA query_only=ON")
+            self._reader.execute(f"PRAGMA cache_size=-{READER_CACHE_KILOBYTES}")
+            undo.pop_all()
         self._thread = WorkThread("commit")
         self._jobs: deque[_Job] = deque()
         self._is_running = False
@@ -208,7 +211,6 @@ def _define(connection: sqlite3.Connection, schema: Sequence[str], path: Path) -
     version = zlib.crc32("".join(schema).encode()) & 0x7FFFFFFF
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found not in (0, version):
-        connection.close()
         raise HomeOutdated(str(path))
     for script in schema:
         connection.executescript(script)
@@ -226,9 +228,12 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns
-    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA cache_size=-{CACHE_KILOBYTES}")
-    connection.execute("PRAGMA temp_store=MEMORY")
+    with ExitStack() as undo:
+        undo.callback(connection.close)  # of a file that cannot be used
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KILOBYTES}")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        undo.pop_all()
     return connection

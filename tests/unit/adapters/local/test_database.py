@@ -233,6 +233,23 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
         play(tmp_path, add_one, "CREATE TABLE other (id INTEGER)")
 
 
+def test_a_file_that_cannot_be_used_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person moves it aside or brings it back from a backup, which Windows allows for no file that is open."""
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(sqlite3_connect(*arguments, **options))
+        return opened[-1]
+
+    sqlite3_connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    (tmp_path / "test.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(sqlite3.DatabaseError):
+        Database(tmp_path / "test.db", [])
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        opened[0].execute("SELECT 1")
+
+
 def test_a_long_question_leaves_the_reader_no_more_than_its_room(tmp_path: Path) -> None:
     """What counts all that waits reads as many pages as there are, and would leave holes of that size in the memory."""
 
