@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 import yaml
 
+from infra.deployment.package import PYTHON
 from tests.infra.graph import REPOSITORY, STACKS
 
 FOLDER = REPOSITORY / ".github" / "workflows"
@@ -62,6 +64,15 @@ def test_nothing_is_deployed_that_the_checks_refuse():
     assert "workflow_call" in WORKFLOWS["checks"][True]  # YAML 1.1 reads the key `on` as true
     runs = [step["run"] for job in jobs_of("checks") for step in job["steps"] if "run" in step]
     assert {"make lint", "make test"} <= set(runs)
+
+
+def test_the_checks_run_on_every_python_that_is_in_use():
+    """Sockets, certificates and SQLite differ by version: what is seen on one is not proved on another."""
+    oldest = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    images = [REPOSITORY / part / "service" / "Containerfile" for part in ("connector", "relay")]
+    shipped = {re.search(r"python:(3\.\d+)-", image.read_text("utf-8"))[1] for image in images}
+    tested = WORKFLOWS["checks"]["jobs"]["checks"]["strategy"]["matrix"]["python"]
+    assert set(tested) == {oldest.removeprefix(">="), PYTHON, *shipped}
 
 
 def test_up_follows_a_preview_under_the_rules_and_ends_with_a_message_all_the_way():
