@@ -138,15 +138,20 @@ def test_after_the_deadline_nothing_is_written(play: Play) -> None:
 
 def test_the_keeper_leaves_a_record_alone_that_comes_too_late(tmp_path: Path) -> None:
     """It may have waited behind others: what counts is when it would be written."""
-    kept = Kept(tmp_path)
-    keeper = StoreKeeper(tmp_path / "store.db", tmp_path, now=lambda: NOON.timestamp())
-    ref = kept.archived(encode_record(record(patient(), n=1))).item.canonical
-    assert ref is not None
 
-    taken = keeper([Submission(ref, NOON.timestamp())])
+    async def scene() -> None:
+        kept = Kept(tmp_path)
+        keeper = StoreKeeper(tmp_path / "store.db", tmp_path, now=lambda: NOON.timestamp())
+        ref = kept.archived(encode_record(record(patient(), n=1))).item.canonical
+        assert ref is not None
 
-    assert taken == [Taken(Answer(Verdict.AMBIGUOUS, "timed_out"))]
-    assert asyncio.run(kept.store.counts()) == {}
+        taken = keeper([Submission(ref, NOON.timestamp())])
+
+        assert taken == [Taken(Answer(Verdict.AMBIGUOUS, "timed_out"))]
+        assert await kept.store.counts() == {}
+        await kept.database.close()
+
+    asyncio.run(scene())
 
 
 def test_a_failing_disk_parks_the_deliveries(tmp_path: Path) -> None:
