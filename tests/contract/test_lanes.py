@@ -463,6 +463,20 @@ def test_every_delivery_and_every_send_of_a_message_is_found(run: Run) -> None:
     run(scenario)
 
 
+def test_a_write_that_comes_again_tells_its_attempts_once(run: Run) -> None:
+    """Its answer was lost: whoever writes next writes it again, and the message was not sent twice (promise 2)."""
+
+    async def scenario(hub: Any) -> None:
+        turn = await take(hub, delivery(1))
+        tried = Attempt(turn.ready[0].id, 1, after(0), after(1), Verdict.ACCEPTED, "AA")
+        for _ in range(2):
+            await hub.lanes.write(turn.ownership, [accepted(turn.ready[0])], [tried])
+
+        assert await hub.lanes.attempts(message_id(1)) == [tried]
+
+    run(scenario)
+
+
 def test_stopped_deliveries_are_listed_newest_first(run: Run) -> None:
     """The page a person works through."""
 

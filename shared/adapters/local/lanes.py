@@ -55,7 +55,8 @@ CREATE INDEX IF NOT EXISTS lane_ready ON lane (session, ready) WHERE ready IS NO
 CREATE TABLE IF NOT EXISTS attempt (
     number INTEGER PRIMARY KEY, position INTEGER NOT NULL, ordinal INTEGER NOT NULL, began INTEGER NOT NULL,
     ended INTEGER NOT NULL, verdict TEXT NOT NULL, code TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS attempt_position ON attempt (position);
+-- A write whose answer was lost is written again.
+CREATE UNIQUE INDEX IF NOT EXISTS attempt_position ON attempt (position, ordinal);
 CREATE TABLE IF NOT EXISTS owner (
     session TEXT PRIMARY KEY, destination TEXT NOT NULL, epoch INTEGER NOT NULL, wake INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS owner_destination ON owner (destination);
@@ -145,7 +146,7 @@ class LocalLanes:
             _check(connection, ownership)
             connection.executemany(_WRITE, updates)
             connection.executemany(
-                f"INSERT INTO attempt ({ATTEMPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
+                f"INSERT OR IGNORE INTO attempt ({ATTEMPT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608  # a constant
                 tried,
             )
             connection.executemany(_REPLAY_WRITE, replayed)
