@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from cli.failure import UNREACHABLE, CommandFailed
 
 # In a folder other JSON is what was made of messages; by its name any file is taken.
 SUFFIXES = (".hl7", ".er7", ".msg", ".txt", ".fhir.json")
+
+# What a recorded MLLP line has after a message: sent once more, it would end the frame before its end.
+_FRAME_END = re.compile(rb"\x1c[\s\x1c]*\Z")
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="FILE|DIR...", help=f"Files, or folders with {', '.join(SUFFIXES)} in them.")
@@ -61,7 +65,7 @@ def is_fhir(raw: bytes) -> bool:
 
 
 def read_messages(file: Path) -> list[FileMessage]:
-    """Return the messages of a file, one or a batch, as they are written; a file that is no HL7 is one message.
+    """Return the messages of a file, one or a batch, as they are written but for marks of frames; a file that is no HL7 is one message.
 
     Raises:
         CommandFailed: the file cannot be read.
@@ -72,7 +76,7 @@ def read_messages(file: Path) -> list[FileMessage]:
         raw = file.read_bytes()
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read ({error.strerror}); check its rights", UNREACHABLE) from None
-    bodies = [raw] if is_fhir(raw) else split_batch(raw).messages or [raw]
+    bodies = [raw] if is_fhir(raw) else [_FRAME_END.sub(b"", one) for one in split_batch(raw).messages] or [raw]
     return [FileMessage(file, number, number == len(bodies), body) for number, body in enumerate(bodies, 1)]
 
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from shared.adapters.local.folder import FolderLock
-from shared.message.errors.storage import HomeNotOurs
+from shared.message.errors.storage import HomeNotOurs, StorageFailed
 
 MARK = "caduceus-home"
 _MARK_TEXT = "The laptop of Caduceus keeps its data here. `caduceus up --fresh` removes all of it.\n"
@@ -34,12 +34,16 @@ class Home:
         Raises:
             HomeNotOurs: it is to be emptied, and holds something without the mark.
             HomeInUse: another process works in it.
+            StorageFailed: it cannot be made, emptied or written.
         """
-        if is_fresh:
-            self._remove()
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        FolderLock(self.folder).release()  # before anything is written that the other one reads
-        (self.folder / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+        try:
+            if is_fresh:
+                self._remove()
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            FolderLock(self.folder).release()  # before anything is written that the other one reads
+            (self.folder / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+        except OSError as error:
+            raise StorageFailed(f"{self.folder}: {error.strerror}") from None
 
     @property
     def is_seeded(self) -> bool:

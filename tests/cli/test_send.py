@@ -91,6 +91,15 @@ def test_a_batch_is_split_into_its_messages(run, receiver, folder):
     assert receiver.got == [MESSAGE % b"C1", MESSAGE % b"C2"]
 
 
+@pytest.mark.parametrize("option", [[], ["--as-is"]])
+def test_a_recorded_line_is_sent_without_the_marks_of_its_frames(run, receiver, folder, option):
+    """A capture holds VT and FS CR around each message; sent once more, they end the frame early and the rest is noise."""
+    recorded = b"\x0b" + MESSAGE % b"C1" + b"\x1c\r\x0b" + MESSAGE % b"C2" + b"\x1c\r"
+    ran = run("send", folder(line=recorded), "--to", receiver.url, "--json", *option)
+    assert (ran.code, ran.json["codes"]) == (0, {"AA": 2})
+    assert receiver.got == [MESSAGE % b"C1", MESSAGE % b"C2"]
+
+
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 def test_line_ends_become_carriage_returns_unless_asked_otherwise(run, receiver, folder, line_end):
     """Editors write LF; a receiver that keeps to the standard takes CR only."""

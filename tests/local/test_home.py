@@ -10,7 +10,7 @@ from local.home import Home
 from local.ports import refuse_ports_in_use
 from shared.adapters.local.folder import FolderLock
 from shared.message.errors.configuration import PortInUse
-from shared.message.errors.storage import HomeInUse, HomeNotOurs
+from shared.message.errors.storage import HomeInUse, HomeNotOurs, StorageFailed
 
 
 def test_fresh_removes_what_a_home_held(tmp_path):
@@ -72,6 +72,13 @@ def test_fresh_refuses_a_home_in_which_a_hub_is_at_work(tmp_path):
     lock.release()
 
 
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path):
+    """A file in the way, or no right to write: a newcomer needs the folder's name, not a traceback."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageFailed, match=r"STORAGE-002.*file/home: Not a directory"):
+        Home(tmp_path / "file" / "home").open(is_fresh=False)
+
+
 def test_ports_in_use_are_named_with_what_they_were_for():
     """One sentence that says what to do, before anything has started."""
     with socket.socket() as other, socket.socket() as another:
@@ -80,7 +87,7 @@ def test_ports_in_use_are_named_with_what_they_were_for():
             each.listen()
         first, second = other.getsockname()[1], another.getsockname()[1]
 
-        with pytest.raises(PortInUse, match=rf"LOCAL-002.*{first} for HTTP, {second} for MLLP.*choose another port"):
+        with pytest.raises(PortInUse, match=rf"LOCAL-002.*{first} for HTTP, {second} for MLLP.*--http-port 0"):
             refuse_ports_in_use({"HTTP": first, "MLLP": second, "billing": 0})
 
 

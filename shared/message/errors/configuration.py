@@ -38,7 +38,7 @@ class PortInUse(IntegrationError):
     code = "LOCAL-002"
     what = "a port is in use"
     disposition = Disposition.REFUSE
-    next_step = "stop what listens there, or choose another port"
+    next_step = "stop what listens there, or choose other ports; --http-port 0 takes free ones, for the receivers too"
 
 
 class RegistryInvalid(FilesInvalid):

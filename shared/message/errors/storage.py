@@ -58,7 +58,7 @@ class HomeInUse(IntegrationError):
     code = "STORAGE-003"
     what = "another process of the hub uses this folder"
     disposition = Disposition.REFUSE
-    next_step = "stop the other one, or give this one its own folder with CADUCEUS_HOME"
+    next_step = "stop the other one, or give this one a folder of its own (--home, CADUCEUS_HOME)"
 
 
 class HomeOutdated(IntegrationError):
@@ -141,4 +141,4 @@ class HomeNotOurs(IntegrationError):
     code = "LOCAL-003"
     what = "the folder is not a home of the laptop, and nothing was removed"
     disposition = Disposition.REFUSE
-    next_step = "name another folder with CADUCEUS_HOME, or remove it yourself"
+    next_step = "name another folder (--home, CADUCEUS_HOME), or remove it yourself"
