@@ -24,6 +24,7 @@ _ATTACHMENT = many(
 _POINTER = many("OBX-5", "Observation.extension.valueAttachment", pointer, "OBX[Observation] 29, 30", placed=True)
 _VALUE = one("OBX-5", "Observation.value[x]", text, "OBX[Observation] 7 to 25", placed=True)
 VALUE_ROWS = (_VALUE, _ATTACHMENT, _POINTER, _UNIT)
+_MEASURED = frozenset({"valueQuantity", "valueRange", "valueRatio"})
 
 
 @parts_of({1: "text"})
@@ -58,7 +59,9 @@ def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
     if kind in {"ED", "RP"}:
         _attach(resource, _ATTACHMENT if kind == "ED" else _POINTER, segment, scope)
         return
+    before = len(scope.trace or ())
     units = first(_UNIT, segment, scope, resource) or {}
+    of_unit = slice(before, len(scope.trace or ()))
     scope.number = 5
     if scope.separator in raw:
         _place_values(resource, kind, raw, units, scope)
@@ -67,6 +70,16 @@ def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
         scope.take(_VALUE)
     if "valueQuantity" in resource and "referenceRange" in resource:
         resource["referenceRange"] = _measured(resource["referenceRange"], fields, units, scope)
+    if scope.trace is not None and units and not _has(units, resource):
+        del scope.trace[of_unit]
+
+
+def _has(units: Resource, resource: Resource) -> bool:
+    """Tell whether the value of a result, or one of its values, has the unit: text and codes of most types have none."""
+    if any(_has(units, each) for each in resource.get("component", ())):
+        return True
+    # What of an SN is no number is written with its unit.
+    return not _MEASURED.isdisjoint(resource) or resource.get("valueString", "").endswith(" " + units["unit"])
 
 
 def _attach(resource: Resource, row: Row, segment: Segment, scope: Scope) -> None:

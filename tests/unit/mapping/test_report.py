@@ -12,7 +12,7 @@ from shared.hl7 import parse
 from shared.mapping import convert
 from shared.mapping.report import Outcome, mapping_report
 from tests.unit.mapping.medication_samples import SAMPLES as MEDICATION
-from tests.unit.mapping.samples import MSH_ADT, MSH_SIU, PID, PV1, context, message
+from tests.unit.mapping.samples import MSH_ADT, MSH_ORU, MSH_SIU, OBR, PID, PV1, context, message
 
 _IDS = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 SIU = (
@@ -278,3 +278,20 @@ def test_a_control_code_beside_a_status_is_not_lost():
     lines = (MSH_ADT.format(event="O01").replace("ADT", "ORM"), PID, "ORC|NW|P1|||IP", "OBR|1|P1||A^First^L")
     fates = mapping_report(message(*lines), context()).fates
     assert {fate.outcome for fate in fates if fate.place == "ORC-1"} == {Outcome.IGNORED}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "outcome"),
+    [
+        *[("ST", "<0.5", Outcome.LOST), ("TX", "a~b", Outcome.LOST), ("NM", "1,5", Outcome.LOST)],
+        *[("CWE", "A^B^L", Outcome.LOST), ("NM", "", Outcome.LOST), ("SN", "", Outcome.LOST)],
+        *[("NM", "1.5", Outcome.MAPPED), ("NM", "1~x", Outcome.MAPPED), ("SN", "^1^:^8", Outcome.MAPPED)],
+        *[("SN", "<>^5", Outcome.MAPPED), ("SN", "^1^-^2", Outcome.MAPPED), ("NR", "1^2", Outcome.MAPPED)],
+    ],
+)
+def test_a_unit_counts_as_mapped_only_where_the_value_has_it(kind, said, outcome):
+    """The guide gives OBX-6 to numbers alone (OBX[Observation] 31 to 36): an ST of <0.5 has no mg/L in FHIR, and whoever
+    reads the report must not be told that it has."""
+    sent = message(MSH_ORU, PID, OBR, f"OBX|1|{kind}|2345-7^Glucose^LN||{said}|mg/L|||||F")
+    (fate,) = [one for one in mapping_report(sent, context()).fates if one.place == "OBX-6"]
+    assert fate.outcome is outcome
