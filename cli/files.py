@@ -65,7 +65,9 @@ def is_fhir(raw: bytes) -> bool:
 
 
 def read_messages(file: Path) -> list[FileMessage]:
-    """Return the messages of a file, one or a batch, as they are written but for marks of frames; a file that is no HL7 is one message.
+    """Return the messages of a file, one or a batch, as they are written, without the marks of MLLP frames.
+
+    A file that is no HL7 is one message.
 
     Raises:
         CommandFailed: the file cannot be read.

@@ -10,7 +10,9 @@ import typer
 
 def up(
     home: Annotated[Path, typer.Option(metavar="DIR", help="Where the hub keeps its data.")] = Path(".caduceus"),
-    http_port: Annotated[int, typer.Option(min=0, max=65535, help="Console, API and ingest over HTTP; 0: free ports, for receivers too.")] = 7071,
+    http_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Console, API and ingest over HTTP; 0: free, for receivers too.")
+    ] = 7071,
     mllp_port: Annotated[int, typer.Option(min=0, max=65535, help="HL7 v2 over MLLP.")] = 2575,
     no_seed: Annotated[bool, typer.Option("--no-seed", help="Do not send the samples of the interfaces.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: what the hub kept is removed first.")] = False,

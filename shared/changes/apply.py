@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.changes.children import Listing, list_children, retire
-from shared.changes.effects import effect_of, is_stateless
+from shared.changes.effects import effect_of, ends_unknown, is_stateless
 from shared.changes.identity_edits import linked
 from shared.changes.members import follow_children
 from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
@@ -216,6 +216,8 @@ class _Work:
             self._refuse(reference, change.control or notes.event, stored)
             return
         if stored is None:
+            if ends_unknown(change.control, sent, stored, effect):
+                self._findings.append(Finding("order_not_known", reference, change.control))
             after = self._after[reference] = create(sent, change, sequence, effect)
             if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)

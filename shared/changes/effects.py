@@ -8,7 +8,7 @@ from shared.changes.encounter_state import ENCOUNTER, PERSON_ROWS
 from shared.changes.medication_state import ADMINISTRATION, DISPENSE, IMMUNIZATION, PRESCRIPTION
 from shared.changes.merge import NO_EFFECT, Effect
 from shared.changes.notes import ChangeNotes, ResourceChange
-from shared.changes.order_state import ON_HOLD, ORDER, REVOKED, SUPPLY
+from shared.changes.order_state import ACTIVE, ON_HOLD, ORDER, REVOKED, SUPPLY
 from shared.changes.result_state import OBSERVATION, REPORT
 from shared.changes.states import ABSENT, Table
 from shared.changes.tags import Resource
@@ -62,8 +62,9 @@ def effect_of(notes: ChangeNotes, change: ResourceChange, sent: Resource, stored
     table = _BY_CODE.get(kind)
     if table is not None:
         effect = _decide(table, change.control, sent, stored, is_said)
-        if stored is None and effect is not None and kind == "ServiceRequest" and "code" not in sent:
-            _check_known(effect)
+        if effect is not None and "code" not in sent and ends_unknown(change.control, sent, stored, effect):
+            # A number may hold several services: this would be an order of its own, and the one that is meant go on.
+            raise OrderUnclear("ORC")
         return effect
     if kind == "Patient" and notes.message == "ADT":
         row = PERSON_ROWS.get(notes.event)
@@ -71,17 +72,14 @@ def effect_of(notes: ChangeNotes, change: ResourceChange, sent: Resource, stored
     return NO_EFFECT
 
 
-def _check_known(effect: Effect) -> None:
-    """Stop where an order that nobody knows is ended or held without its service.
+def ends_unknown(control: str, sent: Resource, stored: Resource | None, effect: Effect) -> bool:
+    """Tell whether a message ends or holds an order that is not stored, and gives none.
 
-    A service is known by its number and OBR-4: one number may hold several. What an ORC says alone would be an order of
-    its own, and the one that is meant would go on.
-
-    Raises:
-        OrderUnclear: it is so.
+    A service is known by its number and OBR-4: whoever names it by another code means an order that goes on.
     """
-    if effect.status in (REVOKED, ON_HOLD):
-        raise OrderUnclear("ORC")
+    if stored is not None or sent["resourceType"] != "ServiceRequest" or effect.status not in (REVOKED, ON_HOLD):
+        return False
+    return ORDER.rows[control].moves.get(ABSENT) != ACTIVE
 
 
 def _decide(table: Table, key: str, sent: Resource, stored: Resource | None, is_said: bool) -> Effect | None:

@@ -75,7 +75,7 @@ def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
 
 
 def _has(units: Resource, resource: Resource) -> bool:
-    """Tell whether the value of a result, or one of its values, has the unit: text and codes of most types have none."""
+    """Tell whether the value of a result, or one of its values, has the unit: text and codes have none."""
     if any(_has(units, each) for each in resource.get("component", ())):
         return True
     # What of an SN is no number is written with its unit.

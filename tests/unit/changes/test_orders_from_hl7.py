@@ -167,3 +167,27 @@ def test_the_original_of_a_code_goes_with_its_message() -> None:
     assert refused["_status"]["extension"]
     feed.tell("OML^O21", PID, orc("OK"), GLUCOSE)
     assert "_status" not in feed.only("ServiceRequest")
+
+
+@pytest.mark.parametrize(
+    ("control", "status", "is_told"),
+    [
+        *[("OC", "", True), ("CR", "", True), ("OH", "", True), ("RU", "", True), ("CA", "CA", True)],
+        *[("CA", "", False), ("NW", "HD", False), ("SC", "CM", False)],
+    ],
+)
+def test_whoever_ends_an_order_that_is_not_known_is_told(control: str, status: str, is_told: bool) -> None:
+    """A filler may name the service by a code of its own (OBR-4): the order that the placer gave stays active, and
+    nothing else would say so."""
+    feed = Feed()
+    feed.tell("ORM^O01", PID, orc("NW"), GLUCOSE)
+    applied = feed.tell("ORM^O01", PID, orc(control, status, filler="F1^LAB"), "OBR|1|||2345-7^Glucose^LN")
+    assert [one.code for one in applied.findings] == ["order_not_known"] * is_told
+
+
+def test_an_order_that_is_known_is_ended_without_a_word() -> None:
+    """A finding on every cancellation is one that nobody reads."""
+    feed = Feed()
+    feed.tell("ORM^O01", PID, orc("NW"), GLUCOSE)
+    assert feed.tell("ORM^O01", PID, orc("OC"), GLUCOSE).findings == ()
+    assert feed.tell("ORM^O01", PID, orc("OC"), GLUCOSE).findings == ()

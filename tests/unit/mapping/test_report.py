@@ -290,8 +290,8 @@ def test_a_control_code_beside_a_status_is_not_lost():
     ],
 )
 def test_a_unit_counts_as_mapped_only_where_the_value_has_it(kind, said, outcome):
-    """The guide gives OBX-6 to numbers alone (OBX[Observation] 31 to 36): an ST of <0.5 has no mg/L in FHIR, and whoever
-    reads the report must not be told that it has."""
+    """The guide gives OBX-6 to numbers alone (OBX[Observation] 31 to 36): an ST of <0.5 has no mg/L in FHIR, and
+    whoever reads the report must not be told that it has."""
     sent = message(MSH_ORU, PID, OBR, f"OBX|1|{kind}|2345-7^Glucose^LN||{said}|mg/L|||||F")
     (fate,) = [one for one in mapping_report(sent, context()).fates if one.place == "OBX-6"]
     assert fate.outcome is outcome
