@@ -93,7 +93,7 @@ def test_a_batch_is_split_into_its_messages(run, receiver, folder):
 
 @pytest.mark.parametrize("option", [[], ["--as-is"]])
 def test_a_recorded_line_is_sent_without_the_marks_of_its_frames(run, receiver, folder, option):
-    """A capture has VT and FS CR around each message; sent once more, they end the frame early and the rest is noise."""
+    """A capture has VT and FS CR around each message; sent once more, the frame ends early and the rest is noise."""
     recorded = b"\x0b" + MESSAGE % b"C1" + b"\x1c\r\x0b" + MESSAGE % b"C2" + b"\x1c\r"
     ran = run("send", folder(line=recorded), "--to", receiver.url, "--json", *option)
     assert (ran.code, ran.json["codes"]) == (0, {"AA": 2})
