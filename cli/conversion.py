@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from cli.failure import UNREACHABLE, CommandFailed
-from cli.files import FileMessage, is_fhir, read_messages
+from cli.files import FileMessage, is_fhir, read_messages, write_result
 from cli.naming import message_name
 from shared.fhir import exact_json
 from shared.fhir.validate import validate_bundle
@@ -95,7 +95,10 @@ class Converter:
 
     def convert_file(self, job: Job) -> list[Converted]:
         """Write a bundle and a report for each message of a file."""
-        messages = read_messages(job.file)
+        try:
+            messages = read_messages(job.file)
+        except CommandFailed as error:
+            return [Converted(job.file, job.name, "not read", str(error))]
         return [self._convert_one(job, message, len(messages)) for message in messages]
 
     @cached_property
@@ -117,10 +120,10 @@ class Converter:
             bundle, report = self._bundle_of(message)
         except IntegrationError as error:
             bundle_file.unlink(missing_ok=True)  # of an earlier run
-            report_file.write_bytes(_json({"error": {"code": error.code, "text": str(error)}}))
+            write_result(report_file, _json({"error": {"code": error.code, "text": str(error)}}))
             return Converted(job.file, name, error.code, str(error))
-        bundle_file.write_bytes(bundle)
-        report_file.write_bytes(_json(report))
+        write_result(bundle_file, bundle)
+        write_result(report_file, _json(report))
         return Converted(job.file, name)
 
     def explain(self, sent: FileMessage) -> Explained:

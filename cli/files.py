@@ -82,6 +82,18 @@ def read_messages(file: Path) -> list[FileMessage]:
     return [FileMessage(file, number, number == len(bodies), body) for number, body in enumerate(bodies, 1)]
 
 
+def write_result(file: Path, content: bytes) -> None:
+    """Write a file.
+
+    Raises:
+        CommandFailed: it cannot be written.
+    """
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be written ({error.strerror}); name another --out", UNREACHABLE) from None
+
+
 def messages_of(files: Sequence[Path]) -> Iterator[FileMessage]:
     """Yield the messages of all files in order; one file at a time is in memory."""
     for file in files:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
+from cli.files import write_result
 from cli.naming import output_names
 from cli.options import Json
 from cli.screen import console, print_json, print_table
@@ -48,7 +49,7 @@ def render(
     results = [_rendered(file, message_type, release) for file in files]
     for result in results:
         if out is not None and "message" in result:
-            (out / f"{names[result['file']]}.hl7").write_bytes(result["message"].encode())
+            write_result(out / f"{names[result['file']]}.hl7", result["message"].encode())
     if as_json:
         print_json({"messages": [{**result, "file": str(result["file"])} for result in results]})
     else:

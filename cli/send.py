@@ -51,16 +51,19 @@ def send(
     _finish(answers, time.monotonic() - began, sender.failure, to, as_json=as_json)
 
 
-def _finish(answers: list[Acknowledged], seconds: float, failure: str, to: str, *, as_json: bool) -> None:
+def _finish(answers: list[Acknowledged], seconds: float, failure: Exception | None, to: str, *, as_json: bool) -> None:
     codes = Counter(answer.code for answer in answers)
     if as_json:
         rows = [{**asdict(answer), "file": str(answer.file)} for answer in answers]
-        print_json({"to": to, "seconds": round(seconds, 3), "codes": codes, "failure": failure, "messages": rows})
+        why = str(failure or "")
+        print_json({"to": to, "seconds": round(seconds, 3), "codes": codes, "failure": why, "messages": rows})
     else:
         said = ", ".join(f"{count} {code}" for code, count in sorted(codes.items())) or "nothing"
         rate = f" ({len(answers) / seconds:,.0f} a second)" if len(answers) > 1 and seconds > 0 else ""
         console().print(f"{len(answers)} sent to {to}: {said} in {seconds:.1f} s{rate}", markup=False)
-    if failure:
+    if isinstance(failure, CommandFailed):
+        raise failure
+    if failure is not None:
         raise CommandFailed(f"{to}: {failure}; is the receiver running? `caduceus up` starts a hub", UNREACHABLE)
     if not all(answer.is_accepted for answer in answers):
         raise typer.Exit(REFUSED)

@@ -20,7 +20,7 @@ class Sender:
     """Sends messages over one or several lines; stops when the receiver is gone.
 
     Attributes:
-        failure: Why it stopped before the end; empty when it did not.
+        failure: Why it stopped before the end: the receiver, or a file (CommandFailed); None when it did not.
     """
 
     def __init__(self, connect: Callable[[], Line], *, as_is: bool) -> None:
@@ -28,7 +28,7 @@ class Sender:
         self._as_is = as_is
         self._lock = Lock()
         self._is_over = False
-        self.failure = ""
+        self.failure: Exception | None = None
 
     def run(self, files: Sequence[Path], connections: int, take: OnAnswer) -> None:
         """Send every message of the files; ``take`` is called for each answer, by one thread at a time."""
@@ -71,7 +71,7 @@ class Sender:
 
     def _stop(self, error: Exception) -> None:
         with self._lock:
-            self.failure = self.failure or str(error)
+            self.failure = self.failure or error
 
 
 def with_returns(raw: bytes) -> bytes:

@@ -105,6 +105,9 @@ def _check_samples(written: Written[Interface]) -> Iterator[Problem]:
     for sample in samples:
         try:
             message = parse(sample.read_bytes(), written.model.charset)
+        except OSError as error:
+            yield Problem(sample, 1, f"cannot be read: {error.strerror}")
+            continue
         except IntegrationError as error:
             yield Problem(sample, 1, f"unreadable: {error}")
             continue
@@ -134,6 +137,8 @@ def _check_fhir_samples(folder: Path) -> Iterator[Problem]:
     for sample in samples:
         try:
             read_document(sample.read_bytes())
+        except OSError as error:
+            yield Problem(sample, 1, f"cannot be read: {error.strerror}")
         except IntegrationError as error:
             yield Problem(sample, 1, f"unreadable: {error}")
 

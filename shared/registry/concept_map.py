@@ -40,8 +40,11 @@ def read_concept_maps(interface: Path) -> tuple[ConceptMap, list[Problem]]:
     by_uri: dict[tuple[str, str], Meaning] = {}
     problems: list[Problem] = []
     for file in sorted((interface / FOLDER).glob("*.csv")):
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            problems += [Problem(file, line, text) for line, text in _read(lines, meanings)]
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as lines:
+                problems += [Problem(file, line, text) for line, text in _read(lines, meanings)]
+        except OSError as error:
+            problems.append(Problem(file, 1, f"cannot be read: {error.strerror}"))
     for file in sorted((interface / FOLDER).glob("*.json")):
         problems += read_fhir_concept_map(file, by_uri)
     return ConceptMap(meanings, by_uri), problems

@@ -32,6 +32,8 @@ def read_fhir_concept_map(file: Path, meanings: dict[tuple[str, str], Meaning]) 
     """Add what a ConceptMap says, by system (its URI) and code; return what is wrong with the file."""
     try:
         content = orjson.loads(file.read_bytes())
+    except OSError as error:
+        return [Problem(file, 1, f"cannot be read: {error.strerror}")]
     except orjson.JSONDecodeError as error:
         return [Problem(file, error.lineno, f"not JSON: {error.msg}")]
     if not isinstance(content, dict) or content.get("resourceType") != "ConceptMap":

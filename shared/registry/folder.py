@@ -93,6 +93,9 @@ def _read_model(file: Path, kind: type[M], given: Mapping[str, Any], problems: l
     try:
         text = file.read_text("utf-8")
         data = tomllib.loads(text)
+    except OSError as error:
+        problems.append(Problem(file, 1, f"cannot be read: {error.strerror}"))
+        return None
     except UnicodeDecodeError:
         problems.append(Problem(file, 1, "not UTF-8"))
         return None

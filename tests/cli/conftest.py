@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
@@ -145,6 +147,23 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(code, said.out, said.err)
 
     return run_command
+
+
+@pytest.fixture
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let nobody read files of a name, whoever runs the tests."""
+
+    def refuse(name: str) -> None:
+        read = Path.read_bytes
+
+        def read_bytes(path: Path) -> bytes:
+            if path.name == name:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+    return refuse
 
 
 @pytest.fixture

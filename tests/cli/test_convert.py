@@ -108,3 +108,22 @@ def test_invalid_fhir_is_reported_with_its_place(run, tmp_path):
     assert ran.code == 1
     assert [one["code"] for one in ran.json["failed"]] == ["FHIR-005"]
     assert "fhir_missing Observation code is required" in ran.json["failed"][0]["error"]
+
+
+def test_a_file_that_cannot_be_read_is_a_line_in_the_summary(run, folder, tmp_path, unreadable):
+    """One file of somebody else's among ten thousand is not the end."""
+    out = tmp_path / "out"
+    folder(a=MESSAGE % b"C1", b=MESSAGE % b"C2", c=MESSAGE % b"C3")
+    unreadable("b.hl7")
+    ran = run("convert", tmp_path, "--out", out, "--workers", 1, "--json")
+    assert (ran.code, ran.json["converted"], [one["name"] for one in ran.json["failed"]]) == (1, 2, ["b"])
+    assert "b.hl7 cannot be read (Permission denied)" in ran.json["failed"][0]["error"]
+
+
+def test_a_result_that_cannot_be_written_is_one_sentence(run, folder, tmp_path):
+    """The folder is somebody else's, or the disk is full: a traceback names neither."""
+    out = tmp_path / "out"
+    (out / "one.json").mkdir(parents=True)
+    ran = run("convert", folder(one=MESSAGE % b"C1"), "--out", out, "--workers", 1)
+    assert ran.code == 2
+    assert f"{out / 'one.json'} cannot be written (Is a directory); name another --out" in ran.err

@@ -180,3 +180,12 @@ def test_fhir_does_not_go_over_mllp(run, receiver, tmp_path):
     assert ran.code == 2
     assert "/ingest/ID" in ran.err
     assert receiver.got == []
+
+
+def test_a_file_that_cannot_be_read_is_not_blamed_on_the_receiver(run, receiver, folder, unreadable):
+    """Whoever reads "is the receiver running?" looks in the wrong place."""
+    files = folder(a=MESSAGE % b"C1", b=MESSAGE % b"C2")
+    unreadable("b.hl7")
+    ran = run("send", files, "--to", receiver.url)
+    assert ran.code == 2
+    assert ran.err == f"caduceus: {files / 'b.hl7'} cannot be read (Permission denied); check its rights\n"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -278,3 +281,24 @@ def test_one_faulty_file_does_not_hide_the_faults_of_another(files: Files):
     files.destination("lab", 'title = "Lab"')
     (files.root / "ward" / "interface.toml").write_text(INTERFACE.replace("books", "bookz"), "utf-8")
     assert [name for name, _, _ in told(files.root)] == ["destinations/lab.toml", "ward/interface.toml"]
+
+
+@pytest.mark.parametrize(
+    "name", ["ward/interface.toml", "destinations/books.toml", "ward/samples/01-a.hl7", "ward/concept_maps/a.csv"]
+)
+def test_a_file_that_cannot_be_read_is_a_fault_like_others(files, monkeypatch, name):
+    """Files that were copied by somebody else: their rights are the fault, and a traceback hides the rest."""
+    (files.root / name).parent.mkdir(exist_ok=True)
+    (files.root / name).touch()
+    for way in ("open", "read_bytes", "read_text"):
+        monkeypatch.setattr(Path, way, _refusing(files.root / name, getattr(Path, way)))
+    assert (name, 1, "cannot be read: Permission denied") in told(files.root)
+
+
+def _refusing(file: Path, read: Callable[..., Any]) -> Callable[..., Any]:
+    def refusing(path: Path, *how: Any, **more: Any) -> Any:
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path, *how, **more)
+
+    return refusing
