@@ -93,6 +93,14 @@ class Converter:
     def __getstate__(self) -> dict[str, Any]:
         return {"_folder": self._folder, "_named": self._named}
 
+    def check(self) -> None:
+        """Return if the interfaces can be used.
+
+        Raises:
+            RegistryInvalid: they cannot.
+        """
+        _ = self._registry
+
     def convert_file(self, job: Job) -> list[Converted]:
         """Write a bundle and a report for each message of a file."""
         try:

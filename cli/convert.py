@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
-from cli.files import Paths, find_files
+from cli.files import Paths, find_files, make_folder
 from cli.naming import output_names
 from cli.options import Interface, Interfaces, Json
 from cli.screen import console, print_json
@@ -43,8 +43,9 @@ def convert(
     files = find_files(paths)
     names = output_names(files)
     converter = Converter(interfaces, interface)
+    converter.check()
     _keep_inputs(files, names, out)
-    _make(out)
+    make_folder(out)
     jobs = [Job(file, names[file], out) for file in files]
     began = time.monotonic()
     groups = _run(converter, jobs, workers or min(os.cpu_count() or 1, 1 + len(jobs) // _FILES_PER_PROCESS))
@@ -60,15 +61,6 @@ def _keep_inputs(files: Sequence[Path], names: Mapping[Path, str], out: Path) ->
     for file in files:
         if (out / f"{names[file]}.json").resolve() == file.resolve():
             raise CommandFailed(f"{file} would be overwritten by its own bundle; name another --out", UNREACHABLE)
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandFailed(
-            f"--out {out} cannot be made ({error.strerror}); name another folder", UNREACHABLE
-        ) from None
 
 
 def _run(converter: Converter, jobs: Sequence[Job], processes: int) -> Iterator[list[Converted]]:

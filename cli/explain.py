@@ -14,6 +14,7 @@ from cli.screen import console, print_json, print_table
 if TYPE_CHECKING:
     from cli.conversion import Explained
 
+_SHOWN = 200
 OUTCOMES = ("mapped", "ignored", "lost")
 
 
@@ -35,6 +36,7 @@ def explain(
     if only not in (None, *OUTCOMES):
         raise CommandFailed(f"--only {only}: it is one of {', '.join(OUTCOMES)}", UNREACHABLE)
     converter = Converter(interfaces, interface)
+    converter.check()
     messages = [message for file in find_files(paths) for message in read_messages(file)]
     explained = [converter.explain(message) for message in messages]
     if as_json:
@@ -63,7 +65,7 @@ def _show(one: Explained, only: str | None) -> None:
         console(error=True).print(f"{one.file}: {one.error}", markup=False)
         return
     rows = [
-        (fate.place, value, fate.outcome.value, fate.target or fate.reason, fate.guide)
+        (fate.place, _shown(value), fate.outcome.value, fate.target or fate.reason, fate.guide)
         for fate, value in zip(one.report.fates, one.values, strict=True)
         if only in (None, fate.outcome.value)
     ]
@@ -71,3 +73,8 @@ def _show(one: Explained, only: str | None) -> None:
     title = f"{one.file} ({one.interface or 'no interface'}): {counts}"
     columns = ("field", "value", "outcome", "FHIR element, or why not", "guide")
     print_table(title, columns, rows, f"{title}; no value is {only}")
+
+
+def _shown(value: str) -> str:
+    """Return the beginning of a value, and how long it is: nobody reads a document here."""
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]} ... {len(value):,} characters"

@@ -82,6 +82,20 @@ def read_messages(file: Path) -> list[FileMessage]:
     return [FileMessage(file, number, number == len(bodies), body) for number, body in enumerate(bodies, 1)]
 
 
+def make_folder(out: Path) -> None:
+    """Make the folder of the results, if it is not there.
+
+    Raises:
+        CommandFailed: it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailed(
+            f"--out {out} cannot be made ({error.strerror}); name another folder", UNREACHABLE
+        ) from None
+
+
 def write_result(file: Path, content: bytes) -> None:
     """Write a file.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
-from cli.files import write_result
+from cli.files import make_folder, write_result
 from cli.naming import output_names
 from cli.options import Json
 from cli.screen import console, print_json, print_table
@@ -43,7 +43,7 @@ def render(
     """
     names = output_names(files)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
     if release not in (None, *_RELEASES):
         raise CommandFailed(f"--from {release}: it is one of {', '.join(_RELEASES)}", UNREACHABLE)
     results = [_rendered(file, message_type, release) for file in files]

@@ -41,3 +41,22 @@ def test_what_cannot_be_read_is_said_and_the_others_are_explained(run, folder):
 def test_a_word_that_is_no_outcome_is_refused(run, folder):
     """An empty table would say that nothing is lost."""
     assert run("explain", folder(one=MESSAGE % b"C1"), "--only", "losst").code == 2
+
+
+def test_a_long_value_is_shown_by_its_beginning_and_is_whole_in_json(run, folder):
+    """A PDF of 10 MB in OBX-5 was half a minute of lines on the screen."""
+    document = "J" * 100_000
+    files = folder(one=MESSAGE % b"C1" + b"OBX|1|ST|PDF^Report^L||" + document.encode() + b"||||||F\r")
+    (row,) = [line for line in run("explain", files).out.splitlines() if line.startswith("OBX-5")]
+    assert row.split()[1:5] == ["J" * 200, "...", "100,000", "characters"]
+    values = run("explain", files, "--json").json["messages"][0]["values"]
+    assert document in [one["value"] for one in values]
+
+
+def test_interfaces_that_cannot_be_used_are_one_sentence(run, folder, tmp_path):
+    """Not one for each message of the folder."""
+    files = folder(a=MESSAGE % b"C1", b=MESSAGE % b"C2")
+    for command in (["explain", files], ["convert", files, "--out", tmp_path / "out"]):
+        ran = run(*command, "--interfaces", tmp_path / "nowhere")
+        assert ran.code == 1
+        assert (ran.out, ran.err.count("REGISTRY-001")) == ("", 1)

@@ -67,3 +67,11 @@ def test_what_is_no_fhir_is_not_done(run, tmp_path):
     (tmp_path / "x.json").write_text("[]")
     assert run("render", tmp_path / "x.json").code == 2
     assert run("render", tmp_path / "nothing.json").code == 2
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(run, tmp_path):
+    """A traceback names no folder."""
+    (tmp_path / "file.json").write_text("{}")
+    ran = run("render", tmp_path / "file.json", "--out", tmp_path / "file.json" / "out")
+    assert ran.code == 2
+    assert "cannot be made (Not a directory); name another folder" in ran.err
