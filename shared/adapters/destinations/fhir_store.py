@@ -69,6 +69,7 @@ class FhirStoreDestination:
 
 
 def answer_to_applied(applied: Applied) -> Answer:
-    """Return what the store says once it holds what a record asked for."""
+    """Return what the store says once it holds what a record asked for: how much, and what was noticed, by code."""
     left_out = f", left out {len(applied.left_out)}" if applied.left_out else ""
-    return Answer(Verdict.ACCEPTED, f"stored {len(applied.writes)}{left_out}")
+    noticed = ", ".join(dict.fromkeys(finding.code for finding in applied.findings))
+    return Answer(Verdict.ACCEPTED, f"stored {len(applied.writes)}{left_out}" + (noticed and f": {noticed}"))
