@@ -9,8 +9,7 @@ from shared.mapping.datatypes.coded import DATA_ABSENT, code, coded_text, concep
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.medication import counts_initially
-from shared.mapping.order import CONTROL_STATUS, ORDER_STATUS
+from shared.mapping.order import CONTROL_STATUS, ORDER_STATUS, set_status
 from shared.mapping.order_event import add_order_event
 from shared.mapping.order_number import key_of, order_numbers, unnumbered
 from shared.mapping.practitioner import practitioner
@@ -130,13 +129,7 @@ def _order(frame: Frame, scope: Scope) -> Resource | None:
 
 
 def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
-    scope.noted(resource)["control"] = orc.text(1)
-    status, control = first(_STATUS, orc, scope, resource), first(_CONTROL, orc, scope, resource)
-    said = status or control
-    if isinstance(said, str):
-        resource["status"] = said
-    if not isinstance(status, str):
-        counts_initially(resource, ("status",), scope)
+    set_status(resource, orc, _STATUS, _CONTROL, scope)
     ordered, orderer = first(_ORDERED, orc, scope, resource), first(_ORDERER, orc, scope, resource)
     if ordered:
         resource["dateTime"] = ordered

@@ -28,6 +28,7 @@ from shared.mapping.rows import (
     ALL,
     KEPT,
     Resource,
+    Row,
     Table,
     Unmapped,
     absent,
@@ -229,18 +230,7 @@ def says_of_order(obr: Segment) -> bool:
 
 def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     fill(resource, orc, COMMON, scope)
-    scope.noted(resource)["control"] = orc.text(1)
-    state = said = first(_STATUS, orc, scope, resource)
-    if state:
-        leave_out(orc, (1,), "the control code: ORC-5 says the status, and it moves the stored one", scope)
-    else:
-        state = first(_CONTROL, orc, scope, resource)
-    if isinstance(state, Unmapped):
-        resource["_status"] = state.extension
-    elif state:
-        resource["status"] = state
-    if not isinstance(said, str):
-        counts_initially(resource, ("status",), scope)
+    set_status(resource, orc, _STATUS, _CONTROL, scope)
     group = values(_GROUP, orc, scope, resource)
     if group:
         resource["requisition"] = group[0]
@@ -255,6 +245,22 @@ def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     orderer = first(_ORDERER["ORC"], orc, scope, resource)
     if orderer:
         resource["requester"] = orderer
+
+
+def set_status(resource: Resource, orc: Segment, of_order: Row, of_control: Row, scope: Scope) -> None:
+    """Set the status of an order as ORC-5 says it, else as its control code does; what no table has stays beside it."""
+    scope.noted(resource)["control"] = orc.text(1)
+    state = said = first(of_order, orc, scope, resource)
+    if state:
+        leave_out(orc, (1,), "the control code: ORC-5 says the status, and it moves the stored one", scope)
+    else:
+        state = first(of_control, orc, scope, resource)
+    if isinstance(state, Unmapped):
+        resource["_status"] = state.extension
+    elif state:
+        resource["status"] = state
+    if not isinstance(said, str):
+        counts_initially(resource, ("status",), scope)
 
 
 def _add_orderer_address(resource: Resource, orc: Segment, scope: Scope) -> None:

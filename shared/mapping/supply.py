@@ -11,8 +11,7 @@ from shared.mapping.datatypes.number import decimal, unit
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.medication import counts_initially
-from shared.mapping.order import CONTROL_STATUS, ORDER_STATUS
+from shared.mapping.order import CONTROL_STATUS, ORDER_STATUS, set_status
 from shared.mapping.order_event import add_order_event
 from shared.mapping.order_number import key_of, order_numbers, unnumbered
 from shared.mapping.organization import coded_organization
@@ -92,13 +91,8 @@ def item(node: Node, frame: Frame, scope: Scope) -> Frame:
 
 
 def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
-    scope.noted(resource)["control"] = orc.text(1)
-    status = first(_STATUS, orc, scope, resource)
-    said = status or first(_CONTROL, orc, scope, resource)
-    if isinstance(said, str):
-        resource["status"] = _WORDS.get(said, said)
-    if not isinstance(status, str):
-        counts_initially(resource, ("status",), scope)
+    set_status(resource, orc, _STATUS, _CONTROL, scope)
+    resource["status"] = _WORDS.get(resource["status"], resource["status"])
     ordered, orderer = first(_ORDERED, orc, scope, resource), first(_ORDERER, orc, scope, resource)
     if ordered:
         resource["authoredOn"] = ordered

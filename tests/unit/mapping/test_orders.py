@@ -8,7 +8,8 @@ import pytest
 
 from shared.fhir.validate import validate_bundle
 from shared.mapping import Conversion
-from tests.unit.mapping.samples import PID, PV1, converted, notes, only, resources, resulted
+from shared.mapping.report import Outcome, mapping_report
+from tests.unit.mapping.samples import PID, PV1, context, converted, message, notes, only, resources, resulted
 
 MSH = "MSH|^~\\&|EHR|GENHOSP|HUB|HUB|20240310080000-0500||{event}|M13|P|2.5.1"
 ORC = (
@@ -335,3 +336,31 @@ def test_what_follows_a_specimen_is_about_it():
     found, temperature = resources(conversion, "Observation")
     assert temperature["focus"] == [{"reference": "urn:uuid:" + only(conversion, "Specimen")["id"]}]
     assert "focus" not in found
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "detail"),
+    [
+        ("OML^O21", "ServiceRequest", "OBR|1|||GLU^Glucose^L"),
+        ("OMS^O05", "SupplyRequest", "RQD|1|GLV^Gloves^L|||1"),
+        ("ORM^O01", "NutritionOrder", "ODS|D||LS^Low salt^L"),
+        ("OMP^O09", "MedicationRequest", "RXO|0001^Aspirin^L|1||TAB^^L"),
+    ],
+)
+@pytest.mark.parametrize(("control", "status", "kept"), [("NW", "XYZ", "XYZ"), ("ZZ", "", "ZZ")])
+def test_a_status_that_no_table_has_keeps_its_original(event, kind, detail, control, status, kept):
+    """Whatever is ordered: an unmapped code is beside the status, never nowhere."""
+    found = only(ordered(event, f"ORC|{control}|P1^EHR|||{status}", detail), kind)
+    assert found["status"] == "unknown"
+    (beside,) = found["_status"]["extension"]
+    assert beside["valueCodeableConcept"]["coding"][0]["code"] == kept
+
+
+@pytest.mark.parametrize(
+    ("event", "detail"), [("OMS^O05", "RQD|1|GLV^Gloves^L|||1"), ("ORM^O01", "ODS|D||LS^Low salt^L")]
+)
+def test_a_control_code_beside_orc_5_is_not_lost(event, detail):
+    """It moves the stored status; ORC-5 says what it is."""
+    sent = message(MSH.format(event=event), PID, "ORC|CA|P1^EHR|||CA", detail)
+    (fate,) = [one for one in mapping_report(sent, context()).fates if one.place == "ORC-1"]
+    assert fate.outcome is Outcome.IGNORED
