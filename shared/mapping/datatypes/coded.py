@@ -108,10 +108,12 @@ def code(table: CodeTable) -> Build:
         target = table.targets.get(sent) or table.targets.get(sent.upper())
         if target:
             return target.code
+        before = len(scope.findings)
         original = codings_of(parts, scope, table)
         if not original:
             return None
-        scope.find("code_unmapped", f"HL7 table {table.number}")
+        if len(scope.findings) == before:  # a code that the table lists, without a target
+            scope.find("code_unmapped", f"HL7 table {table.number}")
         return Unmapped(alternate({"coding": original}))
 
     return one_code

@@ -23,7 +23,7 @@ _TIME = re.compile(
     r"(?:(?P<second>\d\d)(?P<fraction>\.\d{1,9})?)?)?)?)?)?(?P<offset>[+-]\d{4})?",
     re.ASCII,
 )
-_CLOCK = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(\.\d{1,9})?)?)?(?:[+-]\d{4})?", re.ASCII)
+_CLOCK = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(\.\d{1,9})?)?)?([+-]\d{4})?", re.ASCII)
 _ZERO = re.compile(r"0+|\"\"")
 
 
@@ -66,6 +66,8 @@ def clock(raw: str, scope: Scope) -> str | None:
     if found is None or found[1] > "23" or (found[2] or "00") > "59" or (found[3] or "00") > "59":
         scope.find("time_invalid", f"{len(raw)} characters")
         return None
+    if found[5]:
+        scope.find("offset_left_out")
     return f"{found[1]}:{found[2] or '00'}:{found[3] or '00'}{found[4] or ''}"
 
 

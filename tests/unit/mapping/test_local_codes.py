@@ -48,6 +48,7 @@ def test_a_code_that_nobody_maps_keeps_its_original_and_is_a_finding() -> None:
     conversion = admitted("PID|1||1^^^G^MR||||19800101|Q", PV1, codes=MAPS[0])
     patient = only(conversion, "Patient")
     assert "gender" not in patient
+    assert codes(conversion).count("code_unmapped") == 1
     [extension] = patient["_gender"]["extension"]
     assert extension["valueCodeableConcept"]["coding"][0]["code"] == "Q"
     assert "code_unmapped" in codes(conversion)

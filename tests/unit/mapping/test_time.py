@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.mapping.datatypes.time import fhir_time
-from tests.unit.mapping.samples import PV1, admitted, converted, only
+from tests.unit.mapping.samples import OBR, PV1, admitted, codes, converted, only, resulted
 
 NEW_YORK = "America/New_York"
 
@@ -61,3 +61,11 @@ def test_offset_of_the_message_holds_for_times_without_one():
 def test_admission_time_of_the_sample_is_absent():
     """An empty field makes no element."""
     assert "period" not in only(admitted("PID|1||1^^^G^MR", PV1), "Encounter")
+
+
+def test_the_offset_of_a_time_of_day_is_told():
+    """FHIR's time has none (R4, datatypes: time): 08:30 of another zone must not pass for 08:30 here in silence."""
+    conversion = resulted(OBR, "OBX|1|TM|T^Taken^L||083015+0100||||||F")
+    assert only(conversion, "Observation")["valueTime"] == "08:30:15"
+    assert codes(conversion) == ["offset_left_out"]
+    assert codes(resulted(OBR, "OBX|1|TM|T^Taken^L||083015||||||F")) == []
