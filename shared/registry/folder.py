@@ -60,6 +60,11 @@ def read_folder(root: Path) -> Folder:
     if not root.is_dir():
         found.problems.append(Problem(root, 1, "there is no such folder of interfaces"))
         return found
+    if (root / INTERFACE_FILE).is_file():
+        found.problems.append(
+            Problem(root, 1, "this is one interface; name the folder in which it lies with the others")
+        )
+        return found
     for file in sorted((root / DESTINATIONS).glob("*.toml")):
         _read_destination(file, found)
     for folder in sorted(root.iterdir()):

@@ -295,6 +295,12 @@ def test_a_file_that_cannot_be_read_is_a_fault_like_others(files, monkeypatch, n
     assert (name, 1, "cannot be read: Permission denied") in told(files.root)
 
 
+def test_the_folder_of_one_interface_is_told_from_the_folder_of_all(files):
+    """Whoever works on one names its folder, and was told that its samples lack an interface.toml."""
+    (problem,) = check_registry(files.root / "ward")
+    assert problem.text == "this is one interface; name the folder in which it lies with the others"
+
+
 def _refusing(file: Path, read: Callable[..., Any]) -> Callable[..., Any]:
     def refusing(path: Path, *how: Any, **more: Any) -> Any:
         if path == file:
