@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -34,7 +34,6 @@ from connector.status import StatusPage
 from relay import Listener
 from shared.message.beat import Beat, MirrorState
 from shared.message.beat import Certificate as LapsingCertificate
-from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import CertificateExpiring, ConnectorConfigInvalid
 
 _TEND_SECONDS = 3600.0
@@ -289,18 +288,24 @@ class Connector:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _tend(self) -> None:
-        """Forget old outcomes, take certificates that were renewed, and warn of others, once an hour."""
+        """Look after what changes slowly, once an hour."""
         while True:
-            if certificates(self.config) != self._certificates:
-                await self._renew()
-            for one in certificates(self.config):
-                days = one.days(datetime.now(UTC))
-                if days is None or days < WARN_DAYS:
-                    told = -1 if days is None else int(days)
-                    log("certificate_expiring", logging.WARNING, code=CertificateExpiring.code, file=one.of, days=told)
-            with suppress(IntegrationError):  # a full disk: the next hour will do
-                await self._down.forget(self.spool.clock() - self.config.spool.keep_outcomes_days * _DAY_SECONDS)
+            try:
+                await self._tend_once()
+            except Exception as error:  # noqa: BLE001  # the boundary: the next hour will do
+                log_failure("not_tended", error)
             await asyncio.sleep(_TEND_SECONDS)
+
+    async def _tend_once(self) -> None:
+        """Take certificates that were renewed, warn of others, and forget old outcomes."""
+        if certificates(self.config) != self._certificates:
+            await self._renew()
+        for one in certificates(self.config):
+            days = one.days(datetime.now(UTC))
+            if days is None or days < WARN_DAYS:
+                told = -1 if days is None else int(days)
+                log("certificate_expiring", logging.WARNING, code=CertificateExpiring.code, file=one.of, days=told)
+        await self._down.forget(self.spool.clock() - self.config.spool.keep_outcomes_days * _DAY_SECONDS)
 
     async def _renew(self) -> None:
         try:
