@@ -36,6 +36,7 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 _GROUP_SECONDS = 0.004  # the loop is lent to one group for about so long
+_ASK_AGAIN_SECONDS = 1.0  # a disk that was full, by the next commit
 _SIZE_SECONDS = 0.25
 _SIZE_MARGIN_BYTES = 64 << 20  # more than comes meanwhile
 
@@ -55,7 +56,7 @@ class Spool:
         epoch: The life of this process's numbering: greater than any before it, of this file or a copy of it.
         mirror: Its second copy.
         was_brought_back: At this start it was taken from its mirror.
-        is_full: The file has reached its limit, or the disk had no room at the last commit.
+        is_full: The file has reached its limit, or the disk had no room at the last commit, a moment ago.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Spool:
         self._thread.start()
         self._is_running = False
         self._is_closed = False
-        self._has_room_on_disk = True
+        self._disk_full_until = 0.0  # by the monotonic clock
         self._size_known = -1.0
         self._size = 0
         self._room = asyncio.Event()
@@ -125,7 +126,7 @@ class Spool:
 
     @property
     def is_full(self) -> bool:
-        return not self._has_room_on_disk or self.size_bytes > self._limit
+        return time.monotonic() < self._disk_full_until or self.size_bytes > self._limit
 
     @property
     def size_bytes(self) -> int:
@@ -145,7 +146,7 @@ class Spool:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._room.wait()
-            self._has_room_on_disk = True  # the next commit finds out
+            self._disk_full_until = 0.0  # the next commit finds out
 
     async def close(self) -> None:
         """Finish what was begun, fold the log into the file and let go of it."""
@@ -292,7 +293,7 @@ class Spool:
 
     def _tell(self, group: Sequence[_Job], arrived: Sequence[Arrival], failure: Exception | None) -> None:
         error = named(failure) if isinstance(failure, sqlite3.Error) else failure
-        self._has_room_on_disk = not isinstance(error, StorageFull)
+        self._disk_full_until = time.monotonic() + _ASK_AGAIN_SECONDS if isinstance(error, StorageFull) else 0.0
         if arrived:
             self.arrivals.tell(arrived, error)
         for job in group:
