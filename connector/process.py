@@ -25,7 +25,7 @@ from connector.http_listener import HttpListener
 from connector.intake import Intake
 from connector.keys import read_secret
 from connector.link import Link, ReplaceableLink, open_link, open_listener
-from connector.log import log, log_failure
+from connector.log import log, log_failure, print_problem
 from connector.mllp_listener import Answerer, MllpListener
 from connector.reload import reload
 from connector.spool import Spool
@@ -312,6 +312,8 @@ class Connector:
             await self.reload(self.config)
         except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next hour tries again
             log_failure("not_reloaded", error)
+            if isinstance(error, ConnectorConfigInvalid):
+                print_problem(error)
 
 
 def cipher_of(config: Config) -> Cipher:
