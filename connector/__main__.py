@@ -7,11 +7,11 @@ import asyncio
 import signal
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +136,13 @@ def status(given: argparse.Namespace) -> int:
     try:
         with urllib.request.urlopen(f"http://{ADDRESS}:{config.status.port}/status", timeout=10) as answer:
             report = orjson.loads(answer.read())
-    except (OSError, urllib.error.URLError):
-        print("connector: it does not run, or does not answer", file=sys.stderr)
-        return 1
+        is_to_be_seen = needs_a_look(report, has_relay=config.relay is not None)
+    except OSError:
+        return _no("it does not run, or does not answer")
+    except (HTTPException, ValueError, LookupError, TypeError):  # no connector, or another version of it
+        return _no(f"what answers at port {config.status.port} is no connector of this version; see [status] port")
     print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-    return 2 if needs_a_look(report, has_relay=config.relay is not None) else 0
+    return 2 if is_to_be_seen else 0
 
 
 def recover(given: argparse.Namespace) -> int:

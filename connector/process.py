@@ -15,6 +15,7 @@ from connector.again import carry_out
 from connector.certificates import WARN_DAYS, certificates
 from connector.cipher import Cipher, Clear, Sealed
 from connector.config import Config, DeliverTable, ListenTable
+from connector.config_file import naming
 from connector.deliverer import Deliverer
 from connector.down_queue import DownQueue
 from connector.downlink import Downlink
@@ -98,13 +99,15 @@ class Connector:
     async def _start(self) -> None:
         config = self.config
         self._certificates = certificates(config)  # as they are about to be read
-        self.spool = open_spool(config)
+        with naming("[connector] folder"):
+            self.spool = open_spool(config)
         self._stack.push_async_callback(self.spool.close)
         await self._start_up()
         await self._start_down()
         if config.status is not None:
             self.status_page = StatusPage(config.status, self.report)
-            await self.status_page.start()
+            with naming(f"[status] port {config.status.port}"):
+                await self.status_page.start()
             self._stack.push_async_callback(self.status_page.stop)
         self._stack.push_async_callback(self._stop_listeners)
         for table in config.listen:
@@ -214,7 +217,8 @@ class Connector:
         hub = self.config.hub
         if hub is None:
             return
-        self.link = ReplaceableLink(self._link or open_link(hub, self.config.proxy))
+        with naming("[hub]"):
+            self.link = ReplaceableLink(self._link or open_link(hub, self.config.proxy))
         self._stack.push_async_callback(self.link.close)
         self._stack.push_async_callback(self._stop_intakes)
         beat = self.config.heartbeat
@@ -236,9 +240,11 @@ class Connector:
         self._downlink = Downlink(self._down, self.deliverers, self.report, lambda: self.spool.is_full)
         self._stack.push_async_callback(self._stop_down)
         for table in self.config.deliver:
-            deliverer = self.deliverers[table.name] = self.new_deliverer(table)
+            with naming(f"[[deliver]] {table.name}"):
+                deliverer = self.deliverers[table.name] = self.new_deliverer(table)
             await deliverer.start()
-        self.relay = self.new_relay(self.config)
+        with naming("[relay]"):
+            self.relay = self.new_relay(self.config)
         if self.relay is not None:
             await self.relay.start()
 
@@ -264,7 +270,8 @@ class Connector:
         """
         if table.name not in self.intakes:
             await self._add_intake(table)
-        listener = _KINDS[table.kind](table, self.intakes[table.name])
+        with naming(f"[[listen]] {table.name}"):
+            listener = _KINDS[table.kind](table, self.intakes[table.name])
         try:
             await listener.start()
         except OSError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector.config import Config, ListenTable
+from connector.config_file import naming
 from connector.deliverer import Deliverer
 from connector.link import Link, open_link
 from connector.log import log
@@ -97,11 +98,12 @@ def _prepare(connector: Connector, config: Config) -> _Prepared:
 @contextmanager
 def _naming(table: str) -> Iterator[None]:
     try:
-        yield
+        with naming(table):
+            yield
+    except ConnectorConfigInvalid:
+        raise
     except IntegrationError as error:
         raise ConnectorConfigInvalid([f"{table}: {error}"]) from None
-    except (OSError, ValueError) as error:  # a file that is not there, or holds no certificate
-        raise ConnectorConfigInvalid([f"{table}: {type(error).__name__}"]) from None
 
 
 async def _replace_listeners(connector: Connector, config: Config, prepared: _Prepared) -> None:
