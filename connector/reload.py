@@ -115,17 +115,15 @@ async def _replace_listeners(connector: Connector, config: Config, prepared: _Pr
         for table in config.listen:
             if table.name in stays:
                 continue
-            for name in [
-                name for name in connector.listeners if name not in stays and _is_same_port(running[name], table)
-            ]:
+            in_the_way = [one for one in connector.listeners if one not in stays and _is_same_port(running[one], table)]
+            for name in in_the_way:
                 await connector.listeners.pop(name).stop()
             opened[table.name] = await connector.open_listener(table)
     except BaseException as error:
         for listener in opened.values():
             await listener.stop()
-        await _open_again(
-            connector, [table for name, table in running.items() if name not in connector.listeners], error
-        )
+        closed = [table for name, table in running.items() if name not in connector.listeners]
+        await _open_again(connector, closed, error)
         raise
     wanted = {table.name: table for table in config.listen}
     for name in [name for name in connector.listeners if name not in wanted or name in opened]:
