@@ -20,6 +20,7 @@ _USUAL = b"MSH|^~\\&|"
 _PLAIN_BYTES = 1024  # a header that is longer is not remembered
 _EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
 _PID_3 = re.compile(rb"[\r\n]PID\|(?:[^|\r\n]*\|){2}([^|~^\r\n]*)")
+_DELIMITED = re.compile(rb"[\\^~&]")
 _MERGE = re.compile(rb"[\r\n]MRG\|")
 _NESTED = re.compile(rb"[\r\n](?:MSH|FHS|BHS|BTS|FTS)")
 
@@ -28,7 +29,7 @@ class Header(NamedTuple):
     """The beginning of one message.
 
     Attributes:
-        control_id: MSH-10, as sent.
+        control_id: MSH-10, as an answer to it is read: its first component, unescaped.
         fields: MSH-1 to 10 and the rest of a plain header; of any other nothing.
     """
 
@@ -57,7 +58,7 @@ def read_header(raw: bytes) -> Header:
         end = raw.find(b"\r")
         line = raw[:end] if end >= 0 else raw
         fields = line.split(b"|", 10)
-        if len(fields) > 9:
+        if len(fields) > 9 and _DELIMITED.search(fields[9]) is None:
             is_plain = len(fields) > 10 and 0 < end <= _PLAIN_BYTES and line.isascii()
             return Header(raw, fields[9].decode("latin-1"), fields if is_plain else ())
     message = parse(raw, _EVERY_BYTE)
