@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from shared.hl7 import parse
@@ -21,7 +22,7 @@ _PLAIN_BYTES = 1024  # a header that is longer is not remembered
 _EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
 _PID_3 = re.compile(rb"[\r\n]PID\|(?:[^|\r\n]*\|){2}([^|~^\r\n]*)")
 _DELIMITED = re.compile(rb"[\\^~&]")
-_MERGE = re.compile(rb"[\r\n]MRG\|")
+_NAMES_PATIENT = re.compile(rb"[\r\n](PID|MRG)\|")
 _NESTED = re.compile(rb"[\r\n](?:MSH|FHS|BHS|BTS|FTS)")
 
 
@@ -44,8 +45,9 @@ class Header(NamedTuple):
 
     @property
     def is_barrier(self) -> bool:
-        """Whether it names two patients: a merge, a move, a link."""
-        return _MERGE.search(self.raw) is not None
+        """Whether it names two patients: a merge and a move by MRG, a link by a second PID."""
+        found = [one[1] for one in islice(_NAMES_PATIENT.finditer(self.raw), 2)]
+        return len(found) == 2 or b"MRG" in found
 
 
 def read_header(raw: bytes) -> Header:
