@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from cli.failure import UNREACHABLE, CommandFailed
+
 USUAL_SECONDS = 30.0
 LONG_SECONDS = 230.0  # for what looks at every message that is meant; Azure's front end waits no longer
 
@@ -68,5 +70,11 @@ class HubClient:
 
 
 def segment(text: str) -> str:
-    """Return a part of a path: an id or MSH-10 may hold any character."""
+    """Return a part of a path: an id or MSH-10 may hold any character.
+
+    Raises:
+        CommandFailed: there is none, or the path would lead elsewhere.
+    """
+    if text in ("", ".", ".."):
+        raise CommandFailed(f'"{text}" is no id; `caduceus messages` lists the newest', UNREACHABLE)
     return quote(text, safe="")

@@ -7,11 +7,11 @@ import asyncio
 import signal
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from connector.again import order_again
 from connector.check import print_findings
 from connector.config import Config
 from connector.config_file import read_config
-from connector.log import begin_log, log, log_failure
+from connector.log import begin_log, log, log_failure, print_problem
 from connector.process import Connector, cipher_of
 from connector.recover import last_confirmed, newest_copy
 from connector.refused import payload_in, refused_in, taken_since, write_payload
@@ -42,11 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         return int(given.command(given))
-    except ConnectorConfigInvalid as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
-        print(f"connector: {error}", file=sys.stderr)
     except IntegrationError as error:
-        print(f"connector: {error}", file=sys.stderr)
+        print_problem(error)
     return 1
 
 
@@ -107,6 +104,8 @@ async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Pat
                 log("needs_restart", file=table)
         except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next order is heard
             log_failure("not_reloaded", error)
+            if isinstance(error, ConnectorConfigInvalid):
+                print_problem(error)
 
 
 def reload(given: argparse.Namespace) -> int:
@@ -137,11 +136,13 @@ def status(given: argparse.Namespace) -> int:
     try:
         with urllib.request.urlopen(f"http://{ADDRESS}:{config.status.port}/status", timeout=10) as answer:
             report = orjson.loads(answer.read())
-    except (OSError, urllib.error.URLError):
-        print("connector: it does not run, or does not answer", file=sys.stderr)
-        return 1
+        is_to_be_seen = needs_a_look(report, has_relay=config.relay is not None)
+    except OSError:
+        return _no("it does not run, or does not answer")
+    except (HTTPException, ValueError, LookupError, TypeError):  # no connector, or another version of it
+        return _no(f"what answers at port {config.status.port} is no connector of this version; see [status] port")
     print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-    return 2 if needs_a_look(report, has_relay=config.relay is not None) else 0
+    return 2 if is_to_be_seen else 0
 
 
 def recover(given: argparse.Namespace) -> int:

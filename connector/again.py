@@ -40,14 +40,21 @@ def orders(folder: Path) -> list[tuple[int, Path]]:
 async def carry_out(folder: Path, spool: Spool, intakes: Mapping[str, Intake]) -> None:
     """Send again what a person orders, as long as the connector runs."""
     while True:
-        for id, order in orders(folder):
-            try:
-                await _send_again(spool, intakes, id)
-            except IntegrationError as error:  # a full disk, for one: the next look will do
-                log_failure("not_sent_again", error, n=id)
-            else:
-                order.unlink(missing_ok=True)
+        try:
+            await _carry_out_all(folder, spool, intakes)
+        except Exception as error:  # noqa: BLE001  # the boundary: the next look will do
+            log_failure("orders_not_read", error)
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _carry_out_all(folder: Path, spool: Spool, intakes: Mapping[str, Intake]) -> None:
+    for id, order in orders(folder):
+        try:
+            await _send_again(spool, intakes, id)
+        except IntegrationError as error:  # a full disk, for one: the next look will do
+            log_failure("not_sent_again", error, n=id)
+        else:
+            order.unlink(missing_ok=True)
 
 
 async def _send_again(spool: Spool, intakes: Mapping[str, Intake], id: int) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from connector.log import log_failure
+
 if TYPE_CHECKING:
     from connector.spool import Spool
     from connector.up_queue import UpQueue
@@ -98,7 +100,10 @@ class Arrivals:
                 each.queue.take_number_back()
                 self._last_id = each.id - 1
         for each in group:
-            each.kept(each.id, error)
+            try:
+                each.kept(each.id, error)
+            except Exception as failure:  # noqa: BLE001  # one sender's trouble: the others hear of theirs, and all go on
+                log_failure("sender_not_told", failure, stream=each.queue.name)
 
     def take_all(self) -> list[Arrival]:
         """Return all that wait."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from connector.certificates import WARN_DAYS, certificates
-from connector.config import Config, ListenTable
+from connector.config import Config, DeliverTable, ListenTable
 from connector.exchange import connect, destination_tls
 from connector.keys import read_secret, signs_in
 from connector.link import SIGN_IN, open_link, open_listener, proxy_to
@@ -54,12 +54,7 @@ async def look_at(config: Config) -> AsyncIterator[Finding]:
     if config.relay is not None:
         yield await _relay(config)
     for table in config.deliver:
-        opened = await connect(table, destination_tls(table))
-        if isinstance(opened, MllpLine):
-            opened.close()
-            yield Finding(True, f"destination {table.name}")
-        else:
-            yield Finding(False, f"destination {table.name}", opened.code)
+        yield await _destination(table)
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
@@ -194,6 +189,18 @@ async def _relay(config: Config) -> Finding:
             end.cancel()
         await asyncio.gather(*ends, return_exceptions=True)
     return Finding(is_online, what, "" if is_online else str(listener.last_error or "no answer in time"))
+
+
+async def _destination(table: DeliverTable) -> Finding:
+    what = f"destination {table.name}"
+    try:
+        opened = await connect(table, destination_tls(table))
+    except (OSError, ValueError) as error:  # its authority or our certificate
+        return Finding(False, what, type(error).__name__)
+    if isinstance(opened, MllpLine):
+        opened.close()
+        return Finding(True, what)
+    return Finding(False, what, opened.code)
 
 
 async def print_findings(config: Config) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -101,3 +102,16 @@ def _twice(table: str, values: Sequence[tuple[object, str]]) -> Iterator[tuple[P
     for number, (value, key) in enumerate(values):
         if value in [earlier for earlier, _ in values[:number]]:
             yield (table, number, key), f"`{key}` is that of another [[{table}]]"
+
+
+@contextmanager
+def naming(table: str) -> Iterator[None]:
+    """Say of a file or a port that cannot be used to which table it belongs.
+
+    Raises:
+        ConnectorConfigInvalid: instead of an error of the system, which may not even name a file.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:  # a file that is not there, or holds no certificate; a port that is taken
+        raise ConnectorConfigInvalid([f"{table}: {type(error).__name__}"]) from None

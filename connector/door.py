@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from connector.config import ListenTable
-from connector.log import log
+from connector.log import log, log_failure
 from connector.senders import is_allowed
 from shared.message.errors.connector import SenderNotAllowed
 
@@ -83,11 +83,17 @@ class Door:
                 log("not_accepted", logging.WARNING, listener=self._listener.table.name, error=type(error).__name__)
                 await asyncio.sleep(_NO_HANDLES_SECONDS)
                 continue
-            if self._may_come_in(address[0]):
-                await self._let_in(connected, address[0])
-            else:
-                connected.close()
+            try:
+                await self._meet(connected, address[0])
+            except Exception as error:  # noqa: BLE001  # the boundary: one sender's trouble is not the next one's
+                log_failure("not_let_in", error, listener=self._listener.table.name)
             await asyncio.sleep(0)  # a crowd at the door must not keep those inside from being answered
+
+    async def _meet(self, connected: socket.socket, sender: str) -> None:
+        if self._may_come_in(sender):
+            await self._let_in(connected, sender)
+        else:
+            connected.close()
 
     def _may_come_in(self, sender: str) -> bool:
         table = self._listener.table

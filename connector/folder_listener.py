@@ -7,6 +7,7 @@ A file is taken when it has not changed for a while, or at once when it was move
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from shared.message.errors.hl7 import FrameTooLarge
 
 LOOK_SECONDS = 1.0
 QUIET_SECONDS = 2.0  # a file that was written to since is perhaps not whole
+_KEPT_BYTES = 220  # of its name, from the end: with the moment and `.ack` it has to be a name, too
 
 
 class FolderListener:
@@ -85,6 +87,6 @@ class FolderListener:
         return file.read_bytes() if file.stat().st_size <= self.table.frame_megabytes * 1024 * 1024 else None
 
     def _put_away(self, file: Path, answers: bytes, where: str) -> None:
-        name = f"{time.time_ns()}-{file.name}"
+        name = f"{time.time_ns()}-{os.fsencode(file.name)[-_KEPT_BYTES:].decode(errors='ignore')}"
         (self._folder / where / f"{name}.ack").write_bytes(answers)
         file.replace(self._folder / where / name)

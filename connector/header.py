@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from shared.hl7 import parse
@@ -20,7 +21,8 @@ _USUAL = b"MSH|^~\\&|"
 _PLAIN_BYTES = 1024  # a header that is longer is not remembered
 _EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
 _PID_3 = re.compile(rb"[\r\n]PID\|(?:[^|\r\n]*\|){2}([^|~^\r\n]*)")
-_MERGE = re.compile(rb"[\r\n]MRG\|")
+_DELIMITED = re.compile(rb"[\\^~&]")
+_NAMES_PATIENT = re.compile(rb"[\r\n](PID|MRG)\|")
 _NESTED = re.compile(rb"[\r\n](?:MSH|FHS|BHS|BTS|FTS)")
 
 
@@ -28,7 +30,7 @@ class Header(NamedTuple):
     """The beginning of one message.
 
     Attributes:
-        control_id: MSH-10, as sent.
+        control_id: MSH-10, as an answer to it is read: its first component, unescaped.
         fields: MSH-1 to 10 and the rest of a plain header; of any other nothing.
     """
 
@@ -43,8 +45,9 @@ class Header(NamedTuple):
 
     @property
     def is_barrier(self) -> bool:
-        """Whether it names two patients: a merge, a move, a link."""
-        return _MERGE.search(self.raw) is not None
+        """Whether it names two patients: a merge and a move by MRG, a link by a second PID."""
+        found = [one[1] for one in islice(_NAMES_PATIENT.finditer(self.raw), 2)]
+        return len(found) == 2 or b"MRG" in found
 
 
 def read_header(raw: bytes) -> Header:
@@ -57,7 +60,7 @@ def read_header(raw: bytes) -> Header:
         end = raw.find(b"\r")
         line = raw[:end] if end >= 0 else raw
         fields = line.split(b"|", 10)
-        if len(fields) > 9:
+        if len(fields) > 9 and _DELIMITED.search(fields[9]) is None:
             is_plain = len(fields) > 10 and 0 < end <= _PLAIN_BYTES and line.isascii()
             return Header(raw, fields[9].decode("latin-1"), fields if is_plain else ())
     message = parse(raw, _EVERY_BYTE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connector.intake import Intake
-from connector.log import log
+from connector.log import log, log_failure
 from shared.hl7.echo import write_echo
 from shared.message.beat import Beat
 
@@ -37,7 +37,10 @@ class Heartbeat:
     async def run(self) -> None:
         """Send one echo after the other."""
         while True:
-            await self.beat()
+            try:
+                await self.beat()
+            except Exception as error:  # noqa: BLE001  # the boundary: the next one may be heard, a full disk has an end
+                log_failure("echo_failed", error, listener=self.intake.table.name)
             await asyncio.sleep(self.every_seconds)
 
     async def beat(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 
+from connector.arrivals import Kept
 from connector.config import HubTable, ListenTable
 from connector.forwarder import Forwarder, Line
 from connector.header import Header, acknowledge, read_header
@@ -17,6 +18,7 @@ from connector.log import log, log_failure
 from connector.spool import Spool
 from connector.states import UpEvent
 from connector.up_queue import Backlog, Spooled, UpQueue
+from connector.waiting_line import WaitingLine
 from shared.hl7.batch import holds_several, split_batch
 from shared.message.errors.base import Acknowledgement, IntegrationError
 from shared.message.errors.connector import HubUnreachable, SpoolFull
@@ -44,7 +46,7 @@ class Intake:
         self._line = line
         self._waiting: dict[int, asyncio.Future[Verdict]] = {}
         self._impatient: set[asyncio.Future[None]] = set()  # who need not wait for a line that is down
-        self._entry = asyncio.Lock()
+        self._line_in = WaitingLine(table.name, self._has_room, self._wait_for_room, self._waits)
         self._apart: set[asyncio.Task[None]] = set()  # messages that wait for more than the spool
         self.queues = queues
         path = f"/ingest/{table.interface}" if table.interface else "/ingest"
@@ -88,14 +90,16 @@ class Intake:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._line_in.close()
 
     def begin(self, raw: bytes, reply: Callable[[bytes], None]) -> None:
         """Take a message, and reply with its acknowledgement once it is there; in the order of the calls.
 
         Where the spool alone decides, no task is made: most of a loaded listener's time went into those.
         """
-        if not self._is_promised or self._spool.is_full or self._entry.locked() or holds_several(raw):
-            self._answer_apart(raw, reply)
+        ticket = self._line_in.ticket()
+        if not self._is_promised or self._line_in or self._spool.is_full or holds_several(raw):
+            self._answer_apart(ticket, raw, reply)
             return
         try:
             header = read_header(raw)
@@ -105,16 +109,16 @@ class Intake:
             return
         lane = header.lane(len(self.queues))
         is_barrier = len(self.queues) > 1 and header.is_barrier
-        kept = partial(self._kept, header, lane, reply)
+        kept = partial(self._kept, ticket, header, lane, reply)
         self._spool.arrivals.put(
             self.queues[lane], raw, header.control_id, kept, is_promised=True, is_barrier=is_barrier
         )
 
     def _kept(
-        self, header: Header, lane: int, reply: Callable[[bytes], None], id: int, error: Exception | None
+        self, ticket: int, header: Header, lane: int, reply: Callable[[bytes], None], id: int, error: Exception | None
     ) -> None:
         if error is not None:
-            self._answer_apart(header.raw, reply)  # it waits for room, or hears that there is none
+            self._answer_apart(ticket, header.raw, reply)  # it waits for room, or hears that there is none
             return
         self._forwarders[lane].wake.set()
         try:
@@ -124,17 +128,20 @@ class Intake:
             said = b""
         reply(said)
 
-    def _answer_apart(self, raw: bytes, reply: Callable[[bytes], None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(raw, reply))
+    def _answer_apart(self, ticket: int, raw: bytes, reply: Callable[[bytes], None]) -> None:
+        self._line_in.expect(ticket)
+        task = asyncio.get_running_loop().create_task(self._guarded(ticket, raw, reply))
         self._apart.add(task)
         task.add_done_callback(self._apart.discard)
 
-    async def _guarded(self, raw: bytes, reply: Callable[[bytes], None]) -> None:
+    async def _guarded(self, ticket: int, raw: bytes, reply: Callable[[bytes], None]) -> None:
         try:
-            said = await self.answer(raw)
+            said = await self._answer_all(ticket, raw)
         except Exception as error:  # noqa: BLE001  # the boundary: its sender still has it, and may connect again
             log_failure("message_not_answered", error, listener=self.table.name)
             said = b""
+        finally:
+            self._line_in.forget(ticket)
         reply(said)
 
     @property
@@ -146,18 +153,21 @@ class Intake:
     async def answer(self, raw: bytes) -> bytes:
         """Return the acknowledgement of a message, or of each message of a batch; empty: nobody can be answered, and
         the connection closes."""
-        if holds_several(raw):  # one message, one number
-            return b"".join([await self._answer(each) for each in split_batch(raw).messages])
-        return await self._answer(raw)
+        return await self._answer_all(self._line_in.ticket(), raw)
 
-    async def _answer(self, raw: bytes) -> bytes:
+    async def _answer_all(self, ticket: int, raw: bytes) -> bytes:
+        if holds_several(raw):  # one message, one number
+            return b"".join([await self._answer(ticket, each) for each in split_batch(raw).messages])
+        return await self._answer(ticket, raw)
+
+    async def _answer(self, ticket: int, raw: bytes) -> bytes:
         try:
             header = read_header(raw)
         except IntegrationError as error:
             self._tell_unreadable(error)
             return b""
         try:
-            said = await self._take(header)
+            said = await self._take(ticket, header)
         except (SpoolFull, StorageFull, StorageFailed) as error:
             said = self._answer_of_the_full(header, error)
         except HubUnreachable as error:
@@ -175,6 +185,7 @@ class Intake:
                 raw, read_header(raw).control_id, is_promised=False, on_id=self._expecting(waiter)
             )
         except (StorageFull, StorageFailed):
+            self._waiting = {id: one for id, one in self._waiting.items() if one is not waiter}
             return False
         self._forwarders[0].wake.set()
         if await _within(waiter, seconds) is None:
@@ -190,7 +201,7 @@ class Intake:
         """
         header = read_header(raw)
         lane = header.lane(len(self.queues))
-        await self._add(header, lane, is_promised=True, waiter=None)
+        await self._add(self._line_in.ticket(), header, lane, is_promised=True, waiter=None)
         self._forwarders[lane].wake.set()
 
     def has_stream(self, name: str) -> bool:
@@ -202,11 +213,11 @@ class Intake:
         lanes = [queue.backlog() for queue in self.queues]
         return Backlog(sum(one.count for one in lanes), min((one.oldest for one in lanes if one.oldest), default=None))
 
-    async def _take(self, header: Header) -> bytes:
+    async def _take(self, ticket: int, header: Header) -> bytes:
         mode, is_promised = self.table.acknowledge, self._is_promised
         waiter = None if is_promised else asyncio.get_running_loop().create_future()
         lane = header.lane(len(self.queues))
-        id = await self._add(header, lane, is_promised=is_promised, waiter=waiter)
+        id = await self._add(ticket, header, lane, is_promised=is_promised, waiter=waiter)
         self._forwarders[lane].wake.set()
         if waiter is None:
             return self._accept(header)
@@ -218,28 +229,32 @@ class Intake:
             self._waiting.pop(id, None)
 
     async def _add(
-        self, header: Header, lane: int, *, is_promised: bool, waiter: asyncio.Future[Verdict] | None
+        self, ticket: int, header: Header, lane: int, *, is_promised: bool, waiter: asyncio.Future[Verdict] | None
     ) -> int:
         """Return the id of the message once it is durable; waits for room where `on_full` is stall."""
-        while True:
-            if self._spool.is_full or self._entry.locked():
-                async with self._entry:  # first come, first served
-                    await self._wait_for_room()
-            try:
-                return await self.queues[lane].add(
-                    header.raw, header.control_id, is_promised=is_promised,
-                    is_barrier=len(self.queues) > 1 and header.is_barrier, on_id=self._expecting(waiter),
-                )  # fmt: skip
-            except (StorageFull, StorageFailed) as error:
-                log_failure("spool_not_written", error, listener=self.table.name)
-                if self.table.on_full != "stall":
-                    raise
-                async with self._entry:  # whoever comes now waits behind this one
-                    await asyncio.sleep(_ROOM_SECONDS)
+
+        def put(kept: Kept) -> None:
+            def tell(id: int, error: Exception | None) -> None:
+                if error is not None and waiter is not None:  # another message gets the number
+                    self._waiting.pop(id, None)
+                kept(id, error)
+
+            self._spool.arrivals.put(
+                self.queues[lane], header.raw, header.control_id, tell, is_promised=is_promised,
+                is_barrier=len(self.queues) > 1 and header.is_barrier, on_id=self._expecting(waiter),
+            )  # fmt: skip
+
+        return await self._line_in.enter(ticket, put)
+
+    def _has_room(self) -> bool:
+        return not self._spool.is_full
+
+    def _waits(self) -> bool:
+        return self.table.on_full == "stall"
 
     async def _wait_for_room(self) -> None:
         while self._spool.is_full:
-            if self.table.on_full != "stall":
+            if not self._waits():
                 raise SpoolFull(self.table.name)
             await self._spool.wait_for_room(_ROOM_SECONDS)
 
@@ -258,9 +273,20 @@ class Intake:
             await asyncio.wait(either, timeout=self.table.hybrid_seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._impatient.discard(line_failed)
-        if not waiter.done() and await queue.promise(id):
+        if not waiter.done() and await self._promise(queue, id):
             return self._accept(header)
         return self._pass_on(header, await waiter)
+
+    async def _promise(self, queue: UpQueue, id: int) -> bool:
+        """Return as the queue does; a disk that does not take it is waited for where `on_full` is stall."""
+        while True:
+            try:
+                return await queue.promise(id)
+            except (StorageFull, StorageFailed) as error:
+                if not self._waits():
+                    raise
+                log_failure("promise_not_written", error, listener=self.table.name)
+                await asyncio.sleep(_ROOM_SECONDS)
 
     async def _end_to_end(self, header: Header, queue: UpQueue, id: int, waiter: asyncio.Future[Verdict]) -> bytes:
         verdict = await _within(waiter, self.table.end_to_end_seconds)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Final
 
 import orjson
 
+from shared.message.errors.base import IntegrationError
+from shared.message.errors.configuration import FilesInvalid
 from shared.observe.event_log import EventLog
 
 FIELDS: Final = frozenset(
@@ -40,3 +43,10 @@ def begin_log() -> None:
     handler.setFormatter(Lines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger(_OURS).setLevel(logging.INFO)
+
+
+def print_problem(error: IntegrationError) -> None:
+    """Print what a person has done wrong, each with its place: it speaks of files and settings, never of a message."""
+    if isinstance(error, FilesInvalid):
+        print(*error.problems, sep="\n", file=sys.stderr)
+    print(f"connector: {error}", file=sys.stderr, flush=True)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from connector.again import carry_out
 from connector.certificates import WARN_DAYS, certificates
 from connector.cipher import Cipher, Clear, Sealed
 from connector.config import Config, DeliverTable, ListenTable
+from connector.config_file import naming
 from connector.deliverer import Deliverer
 from connector.down_queue import DownQueue
 from connector.downlink import Downlink
@@ -25,7 +26,7 @@ from connector.http_listener import HttpListener
 from connector.intake import Intake
 from connector.keys import read_secret
 from connector.link import Link, ReplaceableLink, open_link, open_listener
-from connector.log import log, log_failure
+from connector.log import log, log_failure, print_problem
 from connector.mllp_listener import Answerer, MllpListener
 from connector.reload import reload
 from connector.spool import Spool
@@ -34,7 +35,6 @@ from connector.status import StatusPage
 from relay import Listener
 from shared.message.beat import Beat, MirrorState
 from shared.message.beat import Certificate as LapsingCertificate
-from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import CertificateExpiring, ConnectorConfigInvalid
 
 _TEND_SECONDS = 3600.0
@@ -99,13 +99,15 @@ class Connector:
     async def _start(self) -> None:
         config = self.config
         self._certificates = certificates(config)  # as they are about to be read
-        self.spool = open_spool(config)
+        with naming("[connector] folder"):
+            self.spool = open_spool(config)
         self._stack.push_async_callback(self.spool.close)
         await self._start_up()
         await self._start_down()
         if config.status is not None:
             self.status_page = StatusPage(config.status, self.report)
-            await self.status_page.start()
+            with naming(f"[status] port {config.status.port}"):
+                await self.status_page.start()
             self._stack.push_async_callback(self.status_page.stop)
         self._stack.push_async_callback(self._stop_listeners)
         for table in config.listen:
@@ -215,7 +217,8 @@ class Connector:
         hub = self.config.hub
         if hub is None:
             return
-        self.link = ReplaceableLink(self._link or open_link(hub, self.config.proxy))
+        with naming("[hub]"):
+            self.link = ReplaceableLink(self._link or open_link(hub, self.config.proxy))
         self._stack.push_async_callback(self.link.close)
         self._stack.push_async_callback(self._stop_intakes)
         beat = self.config.heartbeat
@@ -237,9 +240,11 @@ class Connector:
         self._downlink = Downlink(self._down, self.deliverers, self.report, lambda: self.spool.is_full)
         self._stack.push_async_callback(self._stop_down)
         for table in self.config.deliver:
-            deliverer = self.deliverers[table.name] = self.new_deliverer(table)
+            with naming(f"[[deliver]] {table.name}"):
+                deliverer = self.deliverers[table.name] = self.new_deliverer(table)
             await deliverer.start()
-        self.relay = self.new_relay(self.config)
+        with naming("[relay]"):
+            self.relay = self.new_relay(self.config)
         if self.relay is not None:
             await self.relay.start()
 
@@ -265,7 +270,8 @@ class Connector:
         """
         if table.name not in self.intakes:
             await self._add_intake(table)
-        listener = _KINDS[table.kind](table, self.intakes[table.name])
+        with naming(f"[[listen]] {table.name}"):
+            listener = _KINDS[table.kind](table, self.intakes[table.name])
         try:
             await listener.start()
         except OSError as error:
@@ -289,24 +295,32 @@ class Connector:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _tend(self) -> None:
-        """Forget old outcomes, take certificates that were renewed, and warn of others, once an hour."""
+        """Look after what changes slowly, once an hour."""
         while True:
-            if certificates(self.config) != self._certificates:
-                await self._renew()
-            for one in certificates(self.config):
-                days = one.days(datetime.now(UTC))
-                if days is None or days < WARN_DAYS:
-                    told = -1 if days is None else int(days)
-                    log("certificate_expiring", logging.WARNING, code=CertificateExpiring.code, file=one.of, days=told)
-            with suppress(IntegrationError):  # a full disk: the next hour will do
-                await self._down.forget(self.spool.clock() - self.config.spool.keep_outcomes_days * _DAY_SECONDS)
+            try:
+                await self._tend_once()
+            except Exception as error:  # noqa: BLE001  # the boundary: the next hour will do
+                log_failure("not_tended", error)
             await asyncio.sleep(_TEND_SECONDS)
+
+    async def _tend_once(self) -> None:
+        """Take certificates that were renewed, warn of others, and forget old outcomes."""
+        if certificates(self.config) != self._certificates:
+            await self._renew()
+        for one in certificates(self.config):
+            days = one.days(datetime.now(UTC))
+            if days is None or days < WARN_DAYS:
+                told = -1 if days is None else int(days)
+                log("certificate_expiring", logging.WARNING, code=CertificateExpiring.code, file=one.of, days=told)
+        await self._down.forget(self.spool.clock() - self.config.spool.keep_outcomes_days * _DAY_SECONDS)
 
     async def _renew(self) -> None:
         try:
             await self.reload(self.config)
         except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next hour tries again
             log_failure("not_reloaded", error)
+            if isinstance(error, ConnectorConfigInvalid):
+                print_problem(error)
 
 
 def cipher_of(config: Config) -> Cipher:

@@ -7,12 +7,13 @@ by one, and what the old one had begun ends there.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector.config import Config, ListenTable
+from connector.config_file import naming
 from connector.deliverer import Deliverer
 from connector.link import Link, open_link
 from connector.log import log
@@ -97,11 +98,12 @@ def _prepare(connector: Connector, config: Config) -> _Prepared:
 @contextmanager
 def _naming(table: str) -> Iterator[None]:
     try:
-        yield
+        with naming(table):
+            yield
+    except ConnectorConfigInvalid:
+        raise
     except IntegrationError as error:
         raise ConnectorConfigInvalid([f"{table}: {error}"]) from None
-    except (OSError, ValueError) as error:  # a file that is not there, or holds no certificate
-        raise ConnectorConfigInvalid([f"{table}: {type(error).__name__}"]) from None
 
 
 async def _replace_listeners(connector: Connector, config: Config, prepared: _Prepared) -> None:
@@ -113,14 +115,15 @@ async def _replace_listeners(connector: Connector, config: Config, prepared: _Pr
         for table in config.listen:
             if table.name in stays:
                 continue
-            if _is_same_port(running.get(table.name), table):
-                await connector.listeners.pop(table.name).stop()
+            in_the_way = [one for one in connector.listeners if one not in stays and _is_same_port(running[one], table)]
+            for name in in_the_way:
+                await connector.listeners.pop(name).stop()
             opened[table.name] = await connector.open_listener(table)
-    except BaseException:
+    except BaseException as error:
         for listener in opened.values():
             await listener.stop()
-        for name in running.keys() - connector.listeners.keys():
-            connector.listeners[name] = await connector.open_listener(running[name])
+        closed = [table for name, table in running.items() if name not in connector.listeners]
+        await _open_again(connector, closed, error)
         raise
     wanted = {table.name: table for table in config.listen}
     for name in [name for name in connector.listeners if name not in wanted or name in opened]:
@@ -129,6 +132,23 @@ async def _replace_listeners(connector: Connector, config: Config, prepared: _Pr
     for name, table in wanted.items():
         connector.listeners[name].table = connector.intakes[name].table = table
         connector.listeners[name].tls = prepared.tls[name]
+
+
+async def _open_again(connector: Connector, tables: Sequence[ListenTable], why: BaseException) -> None:
+    """Open listeners that were closed for others.
+
+    Raises:
+        ConnectorConfigInvalid: one cannot be had again; it says why they were closed, and which are.
+    """
+    lost: list[object] = []
+    for table in tables:
+        try:
+            connector.listeners[table.name] = await connector.open_listener(table)
+        except ConnectorConfigInvalid as error:
+            lost += [f"it is closed now, until a reload can open it again: {problem}" for problem in error.problems]
+    if lost:
+        first = why.problems if isinstance(why, ConnectorConfigInvalid) else [type(why).__name__]
+        raise ConnectorConfigInvalid([*first, *lost]) from why
 
 
 async def _replace_deliverers(connector: Connector, config: Config, prepared: _Prepared) -> None:
@@ -149,8 +169,8 @@ def _is_same_place(before: ListenTable | None, after: ListenTable) -> bool:
     return before is not None and all(getattr(before, name) == getattr(after, name) for name in names)
 
 
-def _is_same_port(before: ListenTable | None, after: ListenTable) -> bool:
-    return before is not None and before.port is not None and before.port == after.port
+def _is_same_port(before: ListenTable, after: ListenTable) -> bool:
+    return before.port is not None and before.port == after.port
 
 
 def _is_same_stream(before: ListenTable, after: ListenTable) -> bool:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from connector.arrivals import Arrival, Arrivals, insert
 from connector.checkpoints import Checkpoints
 from connector.cipher import Cipher
+from connector.company import Company
 from connector.copies import SPOOL
 from connector.file_lock import FileLock
 from connector.log import log
@@ -35,7 +36,7 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 _GROUP_SECONDS = 0.004  # the loop is lent to one group for about so long
-_SLOW_SECONDS = 0.001  # a commit that takes longer is worth waiting for those who were just answered
+_ASK_AGAIN_SECONDS = 1.0  # a disk that was full, by the next commit
 _SIZE_SECONDS = 0.25
 _SIZE_MARGIN_BYTES = 64 << 20  # more than comes meanwhile
 
@@ -55,7 +56,7 @@ class Spool:
         epoch: The life of this process's numbering: greater than any before it, of this file or a copy of it.
         mirror: Its second copy.
         was_brought_back: At this start it was taken from its mirror.
-        is_full: The file has reached its limit, or the disk had no room at the last commit.
+        is_full: The file has reached its limit, or the disk had no room at the last commit, a moment ago.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Spool:
         self._thread.start()
         self._is_running = False
         self._is_closed = False
-        self._has_room_on_disk = True
+        self._disk_full_until = 0.0  # by the monotonic clock
         self._size_known = -1.0
         self._size = 0
         self._room = asyncio.Event()
@@ -125,7 +126,7 @@ class Spool:
 
     @property
     def is_full(self) -> bool:
-        return not self._has_room_on_disk or self.size_bytes > self._limit
+        return time.monotonic() < self._disk_full_until or self.size_bytes > self._limit
 
     @property
     def size_bytes(self) -> int:
@@ -145,7 +146,7 @@ class Spool:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._room.wait()
-            self._has_room_on_disk = True  # the next commit finds out
+            self._disk_full_until = 0.0  # the next commit finds out
 
     async def close(self) -> None:
         """Finish what was begun, fold the log into the file and let go of it."""
@@ -224,29 +225,37 @@ class Spool:
                     break
         except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits has to hear of it
             self._roll_back()
-            self._finish(group or [self._jobs.popleft()], [], error, goes_on=False)
+            self._tell_and_go_on(group or [self._jobs.popleft()], error)
             return
         if self._writer.total_changes > before or self.arrivals:
             self._to_commit.put(group)
             return
         if self._writer.in_transaction:
             self._writer.execute("COMMIT")
-        self._finish(group, [], None, goes_on=False)
+        self._tell_and_go_on(group, None)
+
+    def _tell_and_go_on(self, group: Sequence[_Job], failure: Exception | None) -> None:
+        """Go on in another turn of the loop: any number of works may fail, and none within the one before."""
+        try:
+            self._tell(group, [], failure)
+        finally:
+            if self._jobs or self.arrivals:
+                self._loop.call_soon(self._run_works)
+            else:
+                self._is_running = False
 
     def _commit_groups(self) -> None:
         """Commit, and go on by itself while messages arrive and no work waits for its turn on the loop."""
-        senders, pause = 0, 0.0  # who was answered or waited at the last commit, and how long others are waited for now
+        company = Company(self.arrivals)
         while (group := self._to_commit.get()) is not None:
             goes_on = True
             while goes_on:
                 if not group:
-                    self.arrivals.await_others(senders, pause)
+                    company.wait()
                 arrived = self.arrivals.take()
                 began = time.perf_counter()
                 failure = self._commit(arrived)
-                took = time.perf_counter() - began
-                pause = took / 2 if took > _SLOW_SECONDS else 0.0
-                senders = len(arrived) + len(self.arrivals)
+                company.note(len(arrived), time.perf_counter() - began)
                 goes_on = failure is None and bool(self.arrivals) and not self._jobs
                 with suppress(RuntimeError):  # the loop has ended: nobody was told anything
                     self._loop.call_soon_threadsafe(partial(self._finish, group, arrived, failure, goes_on=goes_on))
@@ -273,20 +282,24 @@ class Spool:
     def _finish(
         self, group: Sequence[_Job], arrived: Sequence[Arrival], failure: Exception | None, *, goes_on: bool
     ) -> None:
+        try:
+            self._tell(group, arrived, failure)
+        finally:  # whatever went wrong in it: nobody else would begin
+            if not goes_on:
+                if self._jobs or self.arrivals:
+                    self._run_works()
+                else:
+                    self._is_running = False
+
+    def _tell(self, group: Sequence[_Job], arrived: Sequence[Arrival], failure: Exception | None) -> None:
         error = named(failure) if isinstance(failure, sqlite3.Error) else failure
-        self._has_room_on_disk = not isinstance(error, StorageFull)
+        self._disk_full_until = time.monotonic() + _ASK_AGAIN_SECONDS if isinstance(error, StorageFull) else 0.0
         if arrived:
             self.arrivals.tell(arrived, error)
         for job in group:
             job.finish(job.result, error)
         if not self._room.is_set() and not self.is_full:
             self._room.set()
-        if goes_on:
-            return
-        if self._jobs or self.arrivals:
-            self._run_works()
-        else:
-            self._is_running = False
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:

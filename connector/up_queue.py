@@ -119,22 +119,23 @@ class UpQueue:
             confirmed: MSH-10 of the last one that the hub has; empty: none of these.
         """
 
-        def work(connection: sqlite3.Connection) -> list[int]:
-            kept = []
+        def work(connection: sqlite3.Connection) -> tuple[list[int], int]:
+            kept, gone = [], 0
             for id, state, code in settled:
                 if state is Up.REFUSED and _is_promised(connection, id):
                     connection.execute(_KEEP_REFUSED, (code, id))
                     kept.append(id)
-                gone = connection.execute("DELETE FROM up WHERE id = ?", (id,)).rowcount
-                self._count -= gone
+                gone += connection.execute("DELETE FROM up WHERE id = ?", (id,)).rowcount
             if confirmed:
                 now = self._spool.clock()
                 connection.execute(
                     "UPDATE stream SET confirmed = ?, confirmed_at = ? WHERE id = ?", (confirmed, now, self.id)
                 )
-            return kept
+            return kept, gone
 
-        return await self._spool.write(work)
+        kept, gone = await self._spool.write(work)
+        self._count -= gone  # only now: what failed is there again
+        return kept
 
     async def promise(self, id: int) -> bool:
         """Tell whether the message is still here, and remember that its sender hears AA by this spool."""

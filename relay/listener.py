@@ -47,6 +47,7 @@ OfferHandler = Callable[[Offer], Awaitable[None]]
 ErrorHandler = Callable[[BaseException], None]
 
 _RECONNECT_BASE_SECONDS, _RECONNECT_CAP_SECONDS = 1.0, 60.0
+_RENEW_SECONDS = 0.5  # not more often, whatever a clock or a cache says of a token
 _TRACKED = 60  # characters of the service's own words; Azure's support asks for the tracking id in them
 
 
@@ -185,7 +186,7 @@ class Listener:
     async def _renew(self, control: RelaySocket, token: Token) -> None:
         """Replace the token before it lapses; a failure lets it lapse, and the channel is made anew."""
         while True:
-            await asyncio.sleep(min(token.renew_after(time.time()), 86_400.0))
+            await asyncio.sleep(min(max(token.renew_after(time.time()), _RENEW_SECONDS), 86_400.0))
             try:
                 token = await self._tokens.token()
                 await control.send_text(encode_renewal(token.text))

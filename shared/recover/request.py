@@ -67,7 +67,8 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, history: Histo
     """Return which messages a request means.
 
     Raises:
-        RequestInvalid: a time or a patient hash cannot be read, or a mapping is not written ``INTERFACE@VERSION``.
+        RequestInvalid: a time or a patient hash cannot be read, the end is not after the beginning, or a mapping is not
+            written ``INTERFACE@VERSION``.
         NotFound: there is no such message or interface, or nobody with this hash.
     """
     interface, mapping = said.get("interface"), None
@@ -77,14 +78,17 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, history: Histo
             raise RequestInvalid("a mapping is written INTERFACE@VERSION, such as hospital_adt@1")
     if interface and interface not in registry.interfaces:
         raise NotFound("interface")
+    since, until = _time(said, "from"), _time(said, "to")
+    if since is not None and until is not None and until <= since:
+        raise RequestInvalid("to is not after from: nothing lies between them")
     return Selection(
         message=await _message(str(said["message"]), ledger) if said.get("message") else None,
         interface=InterfaceId(str(interface)) if interface else None,
         key=await _key(str(said["patient"]), history) if said.get("patient") else None,
         mapping=mapping,
         finding=str(said["finding"]) if said.get("finding") else None,
-        since=_time(said, "from"),
-        until=_time(said, "to"),
+        since=since,
+        until=until,
     )
 
 

@@ -47,6 +47,15 @@ TRACE = {
 }
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_what_is_no_id_is_said_before_anybody_is_asked(run, hub, name):
+    """An empty variable in a script: the address of the list would answer, and the list is no message."""
+    done = run("trace", name, "--hub", hub.url)
+
+    assert (done.code, hub.asked) == (2, [])
+    assert "is no id" in done.err
+
+
 def test_trace_shows_every_hop_delivery_attempt_and_finding(run, hub):
     """At 3 a.m. one command answers where the message is, and who has it."""
     hub.answer("/hub/messages/WV1", TRACE)

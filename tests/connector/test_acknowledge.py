@@ -22,6 +22,19 @@ async def test_a_message_is_acknowledged_and_reaches_the_hub(hospital, mode):
     assert hospital.hub.bodies["M1"] == admission("M1")
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "spool", "end_to_end"])
+async def test_a_control_id_that_holds_delimiters_does_not_hold_its_stream(hospital, mode):
+    """MSH-10 is a string, and yet senders write `20250310^WARD`: the answer's first component is what is compared."""
+    connector = await hospital.connector({"acknowledge": mode, "end_to_end_seconds": 5})
+    source = await hospital.source(connector)
+    for sent in ("A^B", "C~D", "E&F", "G^", r"H\T\I"):
+        await source.send(admission(sent))
+        assert f"MSA|AA|{sent}\r".encode() in await source.answer()
+    await until(lambda: connector.intakes["adt"].backlog().count == 0)
+    assert hospital.hub.control_ids == ["A", "C", "E", "G", "H&I"]
+    assert connector.line.is_up
+
+
 async def test_a_refusal_of_the_hub_is_the_senders_while_the_line_is_up(hospital):
     """The hub's own words, ERR included: the sender's operator sees why; nothing is kept here."""
     hospital.hub.refuses = {"M1"}

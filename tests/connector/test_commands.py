@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -15,7 +16,9 @@ import pytest
 
 from connector.__main__ import main
 from connector.check import look_at
+from connector.config import Config
 from connector.status import needs_a_look
+from shared.message.errors.connector import ConnectorConfigInvalid
 from tests.connector.conftest import free_port
 from tests.connector.peers import Source, admission
 from tests.doubles.waiting import until
@@ -108,6 +111,62 @@ def test_status_and_recover_without_a_connector_say_so(tmp_path, capsys):
     assert main(["recover", "--config", str(file)]) == 1
     assert main(["reload", "--config", str(file)]) == 1
     assert "CONNECTOR-003" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", [b"hello", b"{}", b"[]", None])
+async def test_status_of_something_else_on_its_port_says_so(tmp_path, capsys, said):
+    """Another program took the port: one sentence, and where to look."""
+    file, _ = write(tmp_path, 1)
+    port = int(re.search(r"\[status\]\nport = (\d+)", file.read_text("utf-8"))[1])
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"SSH-2.0-x\r\n" if said is None else b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said)
+        writer.write(head + (said or b""))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        assert await asyncio.to_thread(main, ["status", "--config", str(file)]) == 1
+    assert f"port {port} is no connector" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "update"),
+    [
+        ("[connector] folder", {"connector": {"folder": Path("/proc/nowhere/spool")}}),
+        ("[hub]", {"hub": {"authority": Path("/nowhere/ca.pem")}}),
+        ("[[listen]] adt", {"listen": {"tls": {"certificate": "/nowhere/c.pem", "key": "/nowhere/c.key"}}}),
+        ("[[deliver]] lab", {"deliver": {"tls": {"authority": "/nowhere/ca.pem"}}}),
+        ("[relay]", {"relay": {"authority": "/nowhere/ca.pem"}}),
+        ("[status] port", {}),
+    ],
+)
+async def test_what_keeps_a_connector_from_starting_is_named_by_table(hospital, table, update):
+    """No such file or directory, and no name of one, is what the system says of a certificate."""
+    said = hospital.config({}, status={"port": free_port()}).model_dump(exclude_unset=True, mode="json")
+    if table in ("[[deliver]] lab", "[relay]"):
+        said["relay"] = {"url": f"http://127.0.0.1:{free_port()}/down"}
+        said["deliver"] = [{"name": "lab", "address": "mllps://127.0.0.1:1"}]
+    for name, keys in update.items():
+        place = said[name][0] if isinstance(said[name], list) else said[name]
+        place.update({key: str(value) if isinstance(value, Path) else value for key, value in keys.items()})
+    with socket.socket() as taken:
+        if not update:
+            taken.bind(("127.0.0.1", said["status"]["port"]))
+            taken.listen()
+        with pytest.raises(ConnectorConfigInvalid, match=re.escape(table)):
+            await hospital.start(Config.model_validate(said))
+
+
+async def test_check_says_of_a_destination_whose_authority_is_not_there_that_it_is_bad(hospital):
+    """It looks at everything: one thing that is wrong must not keep it from the others."""
+    lab = {"name": "lab", "address": "mllps://127.0.0.1:1", "tls": {"authority": "/nowhere/ca.pem"}}
+    relay = {"url": f"http://127.0.0.1:{free_port()}/down"}
+    config = hospital.config(
+        {}, deliver=(lab, {"name": "rx", "address": f"mllp://127.0.0.1:{free_port()}"}), relay=relay
+    )
+    found = {finding.what: finding.said async for finding in look_at(config.model_copy(update={"relay": None}))}
+    assert (found["destination lab"], found["destination rx"]) == ("FileNotFoundError", "refused")
 
 
 @pytest.mark.parametrize(

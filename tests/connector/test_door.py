@@ -56,6 +56,24 @@ async def test_a_stranger_is_turned_away_before_the_handshake(hospital, tls, kin
     assert not [record for record in caplog.records if "127.0.0.1" in record.message]
 
 
+@pytest.mark.parametrize("fault", [ValueError("a fault of ours"), OSError(5, "of the system")])
+async def test_a_connection_that_goes_wrong_is_not_the_last(hospital, fault):
+    """The port would still take connections, and nobody behind it: a sender waits for ever, and no alarm rings."""
+    connector = await hospital.connector()
+    door = connector.listeners["adt"].door
+    make, failed = door._make, []
+
+    def fail_once():
+        if not failed:
+            failed.append(True)
+            raise fault
+        return make()
+
+    door._make = fail_once
+    assert await (await hospital.source(connector)).answer() is None
+    assert (await (await hospital.source(connector)).ask(admission("M1"))).code == "AA"
+
+
 @pytest.mark.parametrize("kind", ["mllp", "http"])
 async def test_a_system_on_the_list_is_answered(hospital, tls, kind):
     """The hello of the test above is one that a listener answers: 0x16 begins a record of the handshake."""

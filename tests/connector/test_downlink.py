@@ -91,6 +91,15 @@ async def test_a_delivery_is_committed_at_once_and_its_outcome_told_later(hospit
     assert system.accepted == ["M1"]
 
 
+@pytest.mark.parametrize("sent", ["A^B", "A~B", "A&B", r"A\T\B"])
+async def test_a_control_id_that_holds_delimiters_is_answered_like_any_other(hospital, connect, sent):
+    """Taken for the answer to something else it would be ambiguous, and its lane would wait for a person."""
+    system = await hospital.system()
+    _, hub = await connect(system)
+    await hub.deliver("d1", admission(sent))
+    assert (await hub.wait_for("d1", Down.DELIVERED))["code"] == "AA"
+
+
 async def test_the_same_delivery_again_is_the_same_delivery(hospital, connect):
     """The hub heard no answer and asks again: nothing is sent twice."""
     system = await hospital.system()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 from contextlib import suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from connector import intake, spool, waiting_line
 from connector.config import Config
 from tests.connector.conftest import free_port
 from tests.connector.peers import Source, admission
@@ -184,6 +186,108 @@ async def test_a_spool_at_its_limit_stalls_and_goes_on(hospital):
     assert b"MSA|AA|" in await source.answer(30)
     await until(lambda: len(hospital.hub.control_ids) == sent + 1)
     assert hospital.hub.control_ids == [f"M{number:03}" for number in range(sent + 1)]
+
+
+@pytest.fixture
+def failing_disk(monkeypatch):
+    """Return how to let so many commits of a connector's spool fail that hold a message, or change one."""
+
+    def fail(connector, failures, text="database or disk is full"):
+        commit, failed = connector.spool._commit, []
+
+        def commit_or_fail(arrived):
+            if (connector.spool._writer.in_transaction or arrived) and len(failed) < failures:
+                failed.append(len(arrived))
+                connector.spool._roll_back()
+                error = sqlite3.OperationalError(text)
+                error.sqlite_errorname = "SQLITE_FULL" if "full" in text else "SQLITE_IOERR"
+                return error
+            return commit(arrived)
+
+        monkeypatch.setattr(connector.spool, "_commit", commit_or_fail)
+        return failed
+
+    monkeypatch.setattr(waiting_line, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(spool, "_ASK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(intake, "_ROOM_SECONDS", 0.05)
+    return fail
+
+
+async def test_what_waits_for_room_is_not_passed_by_what_comes_later(hospital):
+    """A sender that pipelines: its discharge must not go up before its admission because the spool was full between."""
+    hospital.hub.is_down = True
+    connector = await hospital.connector({"acknowledge": "spool"}, spool={"limit_megabytes": 1})
+    source = await hospital.source(connector)
+    names = [f"M{number:03}" for number in range(300)]
+    sending = asyncio.create_task(source.send(*(admission(name, text="x" * 20_000) for name in names)))
+    await until(lambda: connector.spool.is_full)
+    hospital.hub.is_down = False
+    await until(lambda: len(hospital.hub.control_ids) == len(names), 30)
+    await sending
+    assert hospital.hub.control_ids == names
+
+
+@pytest.mark.parametrize("text", ["disk I/O error", "database or disk is full"])
+@pytest.mark.parametrize("failures", [1, 3])
+async def test_what_the_disk_did_not_take_is_not_passed_by_what_comes_later(hospital, failing_disk, failures, text):
+    """A disk that fails for a moment: what it refused goes first when it works again, all of it at once."""
+    connector = await hospital.connector({"acknowledge": "spool"})
+    failing_disk(connector, failures, text)
+    source = await hospital.source(connector)
+    names = [f"M{number:03}" for number in range(300)]
+    await source.send(*map(admission, names))
+    await until(lambda: len(hospital.hub.control_ids) == len(names), 15)
+    assert hospital.hub.control_ids == names
+
+
+async def test_a_promise_that_the_full_disk_does_not_take_is_waited_for(hospital, failing_disk):
+    """The line is down and the disk full: AE would let the sender's engine mark as failed what is on its way."""
+    hospital.hub.is_deaf = True
+    connector = await hospital.connector({"acknowledge": "hybrid", "hybrid_seconds": 0.3})
+    source = await hospital.source(connector)
+    await source.send(admission("M1"))
+    await until(lambda: connector.intakes["adt"].backlog().count == 1)
+    failed = failing_disk(connector, 1)
+    assert b"MSA|AA|M1" in await source.answer()
+    assert failed
+
+
+async def test_a_disk_that_has_room_again_is_found_though_nothing_else_is_written(hospital, failing_disk):
+    """`on_full = "AE"`, and a hub that is away: no commit but a sender's own can find it out."""
+    hospital.hub.is_down = True
+    connector = await hospital.connector({"acknowledge": "spool", "on_full": "AE"})
+    source = await hospital.source(connector)
+    failing_disk(connector, 1)
+    assert (await source.ask(admission("M1"))).code == "AE"
+    await asyncio.sleep(0.1)
+    assert (await source.ask(admission("M1"))).code == "AA"
+
+
+async def test_what_the_disk_did_not_take_leaves_nobody_waiting_under_its_number(hospital, failing_disk):
+    """The number goes to another message, and its word would be passed on to the wrong sender."""
+    connector = await hospital.connector({"acknowledge": "end_to_end"})
+    source = await hospital.source(connector)
+    failing_disk(connector, 1)
+    other = connector.intakes["adt"].queues[0]
+    asking = asyncio.create_task(source.ask(admission("M1")))
+    await asyncio.sleep(0.02)
+    await other.add(admission("M2"), "M2", is_promised=True)  # takes the number
+    connector.intakes["adt"]._forwarders[0].wake.set()
+    assert (await asking).control_id == "M1"
+    assert not connector.intakes["adt"]._is_awaited()
+
+
+async def test_what_waits_is_counted_right_after_a_disk_that_failed(hospital, failing_disk):
+    """The hub's list of connectors shows it; a number below nothing is no number."""
+    connector = await hospital.connector({"acknowledge": "spool"})
+    source = await hospital.source(connector)
+    hospital.hub.is_down = True
+    assert (await source.ask(admission("M1"))).code == "AA"
+    failed = failing_disk(connector, 2)
+    hospital.hub.is_down = False
+    await until(lambda: len(failed) == 2 and hospital.hub.duplicates == 2)
+    await until(lambda: connector.intakes["adt"].queues[0].lowest_id() is None)
+    assert connector.intakes["adt"].backlog().count == 0
 
 
 @pytest.mark.slow

@@ -91,3 +91,18 @@ def test_a_header_longer_than_usual_is_answered_and_not_remembered():
     raw = admission("M1").replace(b"|EHR|", b"|" + b"E" * 5000 + b"|")
     assert acknowledge(read_header(raw), AA, "own", NOW) == build_ack(parse(raw, "8859/1"), AA, "own", NOW)
     assert _form.cache_info().currsize == before
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        (b"PID|1||A\rPV1|1|I\r", False),
+        (b"PID|1||A\rMRG|B\r", True),  # A40
+        (b"MRG|B\r", True),
+        (b"PID|1||A\rPV1|1|I\rPID|2||B\r", True),  # A24, A37: PID [PD1] [PV1] [DB1] PID, HL7 2.5.1, 3.3.24
+        (b"PID|1||A\rOBX|1|TX|||PID\rNTE|1||x\r", False),
+    ],
+)
+def test_a_message_that_names_two_patients_is_in_order_with_both(segments, expected):
+    """A link has no MRG: in the lane of the first patient alone, the second one's messages would pass it."""
+    assert read_header(b"MSH|^~\\&|E|N|H|C|20260301||ADT^A24|M1|P|2.5.1\rEVN|A24\r" + segments).is_barrier is expected

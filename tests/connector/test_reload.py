@@ -7,13 +7,16 @@ import ssl
 
 import pytest
 
+from connector.__main__ import _reload_when
 from connector.certificates import certificates
+from connector.config_file import read_config
 from relay.local_access import Access, Key
 from relay.local_relay import LocalRelay
 from shared.message.errors.connector import ConnectorConfigInvalid
 from tests.connector.certificate_authority import Authority
 from tests.connector.conftest import free_port
 from tests.connector.peers import Source, admission
+from tests.connector.test_commands import write
 from tests.connector.test_ways import is_let_in
 from tests.doubles.tcp_line import TcpLine
 from tests.doubles.waiting import until
@@ -110,6 +113,65 @@ async def test_what_cannot_be_used_changes_nothing(hospital, authority):
     assert (await (await hospital.source(connector)).ask(admission("M1"))).code == "AA"
     await source.close()
     assert await connector.reload(listening(before, connections=10)) == []
+
+
+async def test_a_refused_reload_says_why_where_the_log_is_read(hospital, tmp_path, capsys):
+    """A person at three in the morning needs the table, not the name of an exception."""
+    file, _ = write(tmp_path, hospital.hub.port)
+    connector = await hospital.start(read_config(file))
+    nowhere = f'[[listen]]\ntls = {{ certificate = "{tmp_path}/no.pem", key = "{tmp_path}/no.key" }}\n'
+    file.write_text(file.read_text("utf-8").replace("[[listen]]\n", nowhere), "utf-8")
+    order, said = asyncio.Event(), ""
+    reloading = asyncio.create_task(_reload_when(order, connector, file))
+    order.set()
+    async with asyncio.timeout(20):
+        while "[[listen]] adt: FileNotFoundError" not in said:
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().err
+    reloading.cancel()
+
+
+async def test_two_ports_that_cannot_be_had_are_both_told(hospital, monkeypatch):
+    """The new one is why; the old one, which somebody took meanwhile, is what is missing now. The others are back."""
+    connector = await hospital.connector({}, {"name": "oru"}, {"name": "siu"})
+    open_listener = connector.open_listener
+    gone = []
+
+    async def open_once_each(table):
+        if table.address == "127.0.0.2" or (table.name == "oru" and gone):
+            gone.append(table.name)
+            raise ConnectorConfigInvalid([f"[[listen]] {table.name}: cannot listen: OSError"])
+        return await open_listener(table)
+
+    monkeypatch.setattr(connector, "open_listener", open_once_each)
+    adt, oru, siu = connector.config.listen
+    moved = (
+        siu.model_copy(update={"address": "127.0.0.3"}),
+        *(one.model_copy(update={"address": "127.0.0.2"}) for one in (oru, adt)),
+    )
+    with pytest.raises(ConnectorConfigInvalid) as caught:
+        await connector.reload(changed(connector.config, listen=moved))
+    first, *others = caught.value.problems
+    assert first == "[[listen]] oru: cannot listen: OSError"
+    assert others == [f"it is closed now, until a reload can open it again: {first}"]
+    assert sorted(connector.listeners) == ["adt", "siu"]
+    monkeypatch.undo()
+    assert (await (await hospital.source(connector, "siu")).ask(admission("M1"))).code == "AA"
+    assert await connector.reload(connector.config) == []  # when the port is free again
+    assert sorted(connector.listeners) == ["adt", "oru", "siu"]
+
+
+async def test_listeners_change_their_ports_with_each_other(hospital):
+    """And one gets another name: what stands in the way is closed first, not taken for a stranger's."""
+    connector = await hospital.connector({}, {"name": "oru"})
+    adt, oru = connector.config.listen
+    swapped = (adt.model_copy(update={"port": oru.port}), oru.model_copy(update={"port": adt.port}))
+    assert await connector.reload(changed(connector.config, listen=swapped)) == []
+    assert (connector.listeners["adt"].port, connector.listeners["oru"].port) == (oru.port, adt.port)
+    renamed = (swapped[0].model_copy(update={"name": "adt2"}), swapped[1])
+    assert await connector.reload(changed(connector.config, listen=renamed)) == []
+    assert (await (await hospital.source(connector, "adt2")).ask(admission("M1"))).code == "AA"
+    assert list(hospital.hub.taken) == ["north/adt2"]
 
 
 async def test_a_listener_asks_for_certificates_from_now_on_and_drops_nobody(hospital, authority):

@@ -234,6 +234,55 @@ async def test_whatever_goes_wrong_in_a_commit_is_told_and_the_next_one_goes_on(
     await spool.close()
 
 
+async def test_what_fails_in_somebodys_answer_does_not_end_the_spool(open_spool):
+    """One connection's trouble: without this nobody of any listener would be answered any more."""
+    spool = open_spool()
+    queue = await UpQueue.open(spool, "north/adt")
+
+    def fail(*told):
+        raise LookupError("nobody thought of it")
+
+    spool.arrivals.put(queue, b"a", "M1", fail, is_promised=True)
+    async with asyncio.timeout(20):
+        await asyncio.gather(queue.add(b"b", "M2", is_promised=True), spool.write(lambda connection: None))
+        await queue.add(b"c", "M3", is_promised=True)
+    assert [one.body for one in queue.next_after(0, 9)] == [b"a", b"b", b"c"]
+    await spool.close()
+
+
+async def test_a_disk_that_cannot_be_asked_for_its_room_does_not_end_the_spool(open_spool, monkeypatch):
+    """Somebody waits for room, and the file cannot be read at the moment in which there would be some."""
+    spool = open_spool()
+    queue = await UpQueue.open(spool, "north/adt")
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    spool._room.clear()
+
+    def fail(self):
+        monkeypatch.undo()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(Spool, "is_full", property(fail))
+    async with asyncio.timeout(20):
+        await queue.add(b"a", "M1", is_promised=True)
+        await queue.add(b"b", "M2", is_promised=True)
+    assert spool._room.is_set()
+    await spool.close()
+
+
+async def test_any_number_of_works_may_wait_for_a_disk_that_fails(open_spool):
+    """Each is told so in a turn of its own: a thousand within each other would be more than Python bears."""
+    spool = open_spool()
+
+    def fail(connection):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    async with asyncio.timeout(20):
+        ended = await asyncio.gather(*(spool.write(fail) for _ in range(2000)), return_exceptions=True)
+        await spool.write(lambda connection: None)
+    assert {type(each).__name__ for each in ended} == {"StorageFailed"}
+    await spool.close()
+
+
 async def test_a_slow_commit_waits_for_those_who_were_just_answered(open_spool, monkeypatch):
     """Else they share the commits in two halves by turns, and each waits for two: half as many messages a second."""
     spool = open_spool()

@@ -131,6 +131,19 @@ async def test_a_watched_folder_gives_its_files_away_once(hospital, tmp_path):
     assert connector.listeners["adt"].port == 0
 
 
+async def test_a_file_whose_name_is_as_long_as_names_may_be_is_given_away_once(hospital, tmp_path):
+    """With the moment before it, it would be too long: the file would stay, and go up again every second."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    long = folder / ("ä" * 125 + ".hl7")
+    long.write_bytes(admission("M1"))
+    os.utime(long, (time.time() - 60, time.time() - 60))
+    await hospital.connector({"kind": "folder", "folder": str(folder), "acknowledge": "end_to_end"})
+    await until(lambda: hospital.hub.control_ids == ["M1"])
+    await until(lambda: len(list((folder / "done").glob("*ää.hl7"))) == 1)
+    assert not long.exists()
+
+
 @pytest.fixture
 def authority(tmp_path):
     return Authority(tmp_path)

@@ -60,9 +60,12 @@ async def test_a_destination_selects_what_went_there(delivered):
     assert [one["id"] for one in told["destinations"]] == ["keyed"]
 
 
-@pytest.mark.parametrize("said", [{}, {"name": "x"}, {"from": "noon"}])
+BACKWARDS = {"from": "2026-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("said", [{}, {"name": "x"}, {"from": "noon"}, BACKWARDS])
 async def test_a_question_that_is_not_clear_is_refused(delivered, said):
-    """A misspelt selector would count everybody."""
+    """A misspelt selector would count everybody; a window that ends before it begins, nobody."""
     with pytest.raises(RequestInvalid):
         await delivered.hub.affected.count(said)
 

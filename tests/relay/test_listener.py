@@ -74,6 +74,25 @@ async def test_a_token_that_lapses_drops_the_channel_and_a_new_one_brings_it_bac
     assert await status_of(setting.sender()) == 200
 
 
+async def test_a_token_that_has_lapsed_by_our_clock_is_not_asked_for_without_a_pause(setting):
+    """A clock that jumped ahead, or a cache that gives the same token to its end: Entra would be asked all the time."""
+
+    class Lapsed:
+        calls = 0
+
+        async def token(self):
+            Lapsed.calls += 1
+            return Token((await setting.tokens(life=3600).token()).text, time.time() - 1)
+
+        async def close(self):
+            pass
+
+    await setting.listener(on_request=hello, tokens=Lapsed())
+    for _ in range(300):
+        await asyncio.sleep(0)
+    assert Lapsed.calls < 10
+
+
 async def test_a_renewed_token_that_is_not_accepted_ends_the_channel(setting):
     """A key that was taken back takes the listener off, and the reason is kept."""
 

@@ -13,7 +13,7 @@ import sqlite3
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
@@ -169,7 +169,8 @@ class Database:
 
     def _roll_back(self) -> None:
         if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # the next group cannot begin then, says so, and tries this again
+                self._writer.execute("ROLLBACK")
 
 
 class _Job:

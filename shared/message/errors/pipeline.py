@@ -123,7 +123,7 @@ class NotStopped(IntegrationError):
     code = "HUB-409"
     what = "the message is neither in quarantine nor in review"
     disposition = Disposition.REFUSE
-    next_step = "nothing: it is on its way or was delivered; `caduceus trace` shows where"
+    next_step = "nothing: it is on its way, was delivered, or was given up; `caduceus trace` shows where"
 
 
 class RequestInvalid(IntegrationError):

@@ -170,6 +170,43 @@ def test_a_file_that_somebody_else_writes_to_is_said(tmp_path: Path, monkeypatch
     play(tmp_path, scenario)
 
 
+class Failing:
+    """A connection to a disk that fails, for so many statements of each kind."""
+
+    def __init__(self, connection: sqlite3.Connection, *kinds: str) -> None:
+        self._connection = connection
+        self._kinds = list(kinds)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *arguments: Any) -> Any:
+        if sql in self._kinds:
+            self._kinds.remove(sql)
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(sql, *arguments)
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "BEGIN IMMEDIATE"])
+def test_a_disk_that_fails_twice_is_said_and_the_next_write_goes_on(tmp_path: Path, end: str) -> None:
+    """Where a transaction can neither end nor be undone: everybody would wait for ever, and the hub would stand."""
+
+    async def scenario(database: Database) -> None:
+        writer = database._writer
+        if end == "BEGIN IMMEDIATE":
+            writer.execute(end)
+        database._writer = Failing(writer, end, "ROLLBACK")  # type: ignore[assignment]  # as far as it is asked
+        async with asyncio.timeout(5):
+            with pytest.raises(StorageFailed):
+                await database.write(add("a"))
+            with pytest.raises(StorageFailed):
+                await database.write(add("b"))  # begins within the one that is not undone; that is undone now
+            await database.write(add("c"))
+        assert words(database) == ["c"]
+
+    play(tmp_path, scenario)
+
+
 def test_writers_beyond_the_limit_wait_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-pressure: nothing between socket and disk may grow without bound."""
     monkeypatch.setattr(module, "WAITING_LIMIT", 10)
