@@ -81,7 +81,7 @@ class Gate:
         """Line up what no paused interface holds."""
         if items:
             waits = await self._waits(partition_of(items[0].message), is_told=False)
-            await self._line_up(await self._hold.admit(items, may_be_held=waits))
+            await self._hold.admit(items, self._line_up, may_be_held=waits)
 
     async def _line_up_singly(self, items: Sequence[Item]) -> None:
         """Line up what was held, counted: one of them may be why nobody finished with them (rule R5)."""

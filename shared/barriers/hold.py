@@ -39,15 +39,18 @@ class Hold:
         self._queue = queue
         self._by_file = frozenset(paused)
 
-    async def admit(self, items: Sequence[Item], *, may_be_held: bool) -> Sequence[Item]:
-        """Return what may go on, and keep the rest.
+    async def admit(
+        self, items: Sequence[Item], line_up: Callable[[Sequence[Item]], Awaitable[None]], *, may_be_held: bool
+    ) -> None:
+        """Line up what may go on; then keep the rest, which may stand behind it: kept before, it would overtake it.
 
         Args:
             may_be_held: Something waits in this partition, so what is behind it must wait, too.
         """
         paused = await self._paused(is_told=False)
         if not may_be_held and not any(item.interface in paused for item in items):
-            return items
+            await line_up(items)
+            return
         causes = await self._causes(items) if may_be_held else {}
         free: list[Item] = []
         held: list[tuple[Item, InterfaceId]] = []
@@ -58,10 +61,10 @@ class Hold:
                 held.append((item, item.interface if item.interface in paused else causes[item.key]))
             else:
                 free.append(item)
+        await line_up(free)
         if held:
             await self._holds.hold(self._stage, held)
             await self._ledger.progress([self._progress(*one) for one in held if not one[0].is_token])
-        return free
 
     async def drain(self, partition: int, process: Callable[[Sequence[Item]], Awaitable[None]]) -> None:
         """Process what is held and need not wait any more; the rest of it stays.

@@ -156,6 +156,29 @@ async def test_what_was_held_goes_on_once_and_in_order_wherever_the_process_ends
     assert await arrived(hub) == names
 
 
+async def test_what_came_before_a_held_message_never_waits_behind_it_wherever_the_process_ends(hub):
+    """They lay in one batch: held first, the younger one would stand before the older one for good (promise 3)."""
+    await hub.hub.pauses.order(LAB, "pause")
+    pairs = [(f"E{call}", f"L{call}") for call in range(1, 21)]
+    for call, (before, behind) in enumerate(pairs, 1):
+        number = f"71{call:03}^^^GENERAL^MR"
+        for name, application in ((before, "EHR"), (behind, "LAB")):
+            await hub.take(adt(name, "A08", number=number, visit=None, application=application))
+        hub.faults.crash_after = len(hub.faults.made) + call
+        with suppress(Crash):
+            await hub.work()
+        hub.faults.crash_after = None
+        await hub.crash()
+        await hub.start()
+        await hub.pass_time(120, step=60)
+    await hub.hub.pauses.order(LAB, "resume")
+    await hub.pass_time(120, step=60)
+
+    place = {name: at for at, name in enumerate(await arrived(hub))}
+    assert len(place) == 2 * len(pairs)
+    assert [pair for pair in pairs if place[pair[0]] > place[pair[1]]] == []
+
+
 async def test_a_long_line_goes_on_a_part_at_a_time(hub, monkeypatch):
     """A worker's lock on a partition does not last for ever: another wake goes on where the first one ended."""
     monkeypatch.setattr(hold, "PAGE", 3)
