@@ -104,7 +104,10 @@ class Worker:
     async def _answer(self, stage: str, work: Coroutine[Any, Any, Any]) -> Any:
         request = self._begin(stage, work)
         await asyncio.wait([request, self.ended], return_when=asyncio.FIRST_COMPLETED)
-        if not request.done() or request.exception() is not None:
+        if not request.done():
+            request.add_done_callback(_hear)
+            raise ConnectionError
+        if request.exception() is not None:
             raise ConnectionError
         return request.result()
 
@@ -164,3 +167,9 @@ class Worker:
 async def _attempt(work: Awaitable[Any]) -> None:
     with suppress(IntegrationError):
         await work
+
+
+def _hear(request: asyncio.Task[Any]) -> None:
+    """Take the error of a request whose worker has gone: nobody else does."""
+    if not request.cancelled():
+        request.exception()
