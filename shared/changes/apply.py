@@ -201,7 +201,7 @@ class _Work:
         change = self._changes.changes.get(reference, _PUT)
         if change.provisional and reference in self._stored:
             return
-        stored = _resource(self._stored, reference)
+        stored: Resource | None = _resource(self._stored, reference)
         notes, sequence = self._changes.notes, self._changes.sequence
         if stored is not None:
             if is_older(meta_of(stored), sequence):
@@ -252,7 +252,7 @@ class _Work:
         sequence = self._changes.sequence
         for one in linked(edit, self._newest):
             reference = f"{edit.kind}/{one['id']}"
-            stored = _resource(self._stored, reference)
+            stored: Resource | None = _resource(self._stored, reference)
             if stored is None or not is_older(meta_of(stored), sequence):
                 self._as_sent.discard(reference)
                 self._after[reference] = {**one, "meta": in_sequence(meta_of(one), sequence)}

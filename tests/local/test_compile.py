@@ -99,6 +99,13 @@ def test_what_is_compiled_is_there():
     assert "shared/mapping/frame.py" not in found
 
 
+def test_mypyc_takes_every_module(tmp_path):
+    """It asks for more than mypy does: a release would have no compiled build, and nobody would know before."""
+    write = "import sys, local.compile as c; c._written_in_c(c.compiled_sources(), sys.argv[1])"
+    written = run(REPOSITORY, "-c", write, str(tmp_path))
+    assert written.returncode == 0, written.stderr
+
+
 def test_without_a_c_compiler_one_sentence_says_so(tmp_path):
     """It is optional: nobody should read a traceback to learn that."""
     made = run(small_copy(tmp_path), "-m", "local.compile", PATH=str(tmp_path), CC=str(tmp_path / "cc"))
