@@ -44,6 +44,16 @@ async def send(hub, *control_ids, number=ANNA, application="LAB"):
     await hub.work()
 
 
+async def end_after(hub, calls):
+    """Work until the process ends after so many calls of a port, and start again."""
+    hub.faults.crash_after = len(hub.faults.made) + calls
+    with suppress(Crash):
+        await hub.work()
+    hub.faults.crash_after = None
+    await hub.crash()
+    await hub.start()
+
+
 async def arrived(hub):
     messages = hub.receivers["keyed"].messages
     return [one.control_id for one in await hub.hub.adapters.ledger.messages(messages)]
@@ -146,12 +156,7 @@ async def test_what_was_held_goes_on_once_and_in_order_wherever_the_process_ends
     await send(hub, *names)
     await hub.hub.pauses.order(LAB, "resume")
     for call in range(1, 60, 3):
-        hub.faults.crash_after = len(hub.faults.made) + call
-        with suppress(Crash):
-            await hub.work()
-        hub.faults.crash_after = None
-        await hub.crash()
-        await hub.start()
+        await end_after(hub, call)
     await hub.pass_time(120, step=30)
     assert await arrived(hub) == names
 
@@ -164,12 +169,7 @@ async def test_what_came_before_a_held_message_never_waits_behind_it_wherever_th
         number = f"71{call:03}^^^GENERAL^MR"
         for name, application in ((before, "EHR"), (behind, "LAB")):
             await hub.take(adt(name, "A08", number=number, visit=None, application=application))
-        hub.faults.crash_after = len(hub.faults.made) + call
-        with suppress(Crash):
-            await hub.work()
-        hub.faults.crash_after = None
-        await hub.crash()
-        await hub.start()
+        await end_after(hub, call)
         await hub.pass_time(120, step=60)
     await hub.hub.pauses.order(LAB, "resume")
     await hub.pass_time(120, step=60)
