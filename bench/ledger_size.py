@@ -28,6 +28,7 @@ from shared.adapters.local import ledger
 from shared.adapters.local.database import Database, connect
 from shared.adapters.local.history import LocalHistory
 from shared.adapters.local.ledger import LocalLedger
+from shared.adapters.local.ledger_rows import key_sum
 from shared.message.identifiers import MessageId, OrderingKey, new_message_id
 from shared.message.patient import key_digest, patient_hash
 from shared.message.record import MessageRecord
@@ -81,7 +82,7 @@ def _rows(first: int, last: int) -> Iterator[tuple[object, ...]]:
             number, message_of(number), "hospital_adt", "hospital_adt", 1, number, order, "1", digest, 1024,
             f"hospital_adt/raw/{number // 60_000:08}@{number % 60_000 * 1056}", control_id_of(number), "ADT^A08",
             to_microseconds(_received(number)), "routed", "", duplicate, zlib.crc32(duplicate.encode()),
-            ledger.key_sum(_digest(order)),
+            key_sum(_digest(order)),
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from shared.adapters.instant import to_microseconds
 from shared.adapters.local.database import Database
-from shared.adapters.local.ledger import RECORD_COLUMNS, key_sum, record_of
+from shared.adapters.local.ledger_rows import RECORD_COLUMNS, key_sum, record_of
 from shared.message.identifiers import OrderingKey
 from shared.message.patient import KeyDigest, PatientHash
 from shared.message.replay import Numbered, Selection
