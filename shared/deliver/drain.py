@@ -42,12 +42,11 @@ class Drain:
         for rows in lanes:
             try:
                 await self._lane(rows, work)
-            except Exception as failure:  # noqa: BLE001  # raised below
+            except BaseException as failure:
                 work.is_broken = True
+                if not isinstance(failure, Exception):
+                    raise
                 failures.append(failure)
-            except BaseException:
-                work.is_broken = True
-                raise
         if failures:
             raise failures[0]
 

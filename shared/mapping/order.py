@@ -17,10 +17,10 @@ from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.medication import counts_initially
 from shared.mapping.occurrence import add_occurrence
 from shared.mapping.order_event import EVENT, add_order_event
 from shared.mapping.order_number import NUMBERS, key_of, order_numbers, unnumbered
+from shared.mapping.order_status import set_status
 from shared.mapping.organization import complete_organization, organization, unnamed_organization
 from shared.mapping.practitioner import practitioner, role_of
 from shared.mapping.prescription import drug_group, is_drug_group
@@ -28,9 +28,7 @@ from shared.mapping.rows import (
     ALL,
     KEPT,
     Resource,
-    Row,
     Table,
-    Unmapped,
     absent,
     extension,
     fill,
@@ -245,22 +243,6 @@ def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     orderer = first(_ORDERER["ORC"], orc, scope, resource)
     if orderer:
         resource["requester"] = orderer
-
-
-def set_status(resource: Resource, orc: Segment, of_order: Row, of_control: Row, scope: Scope) -> None:
-    """Set the status of an order as ORC-5 says it, else as its control code does; what no table has stays beside it."""
-    scope.noted(resource)["control"] = orc.text(1)
-    state = said = first(of_order, orc, scope, resource)
-    if state:
-        leave_out(orc, (1,), "the control code: ORC-5 says the status, and it moves the stored one", scope)
-    else:
-        state = first(of_control, orc, scope, resource)
-    if isinstance(state, Unmapped):
-        resource["_status"] = state.extension
-    elif state:
-        resource["status"] = state
-    if not isinstance(said, str):
-        counts_initially(resource, ("status",), scope)
 
 
 def _add_orderer_address(resource: Resource, orc: Segment, scope: Scope) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
-from shared.mapping.aside import leave_out
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import code, coding, concept, fixed
 from shared.mapping.datatypes.identifier import cx, ei, eip, group_number
 from shared.mapping.datatypes.person import EXTENSION, address, contact_point
 from shared.mapping.datatypes.time import date_time
-from shared.mapping.medication import DECIDED, Rows, counts_initially
+from shared.mapping.medication import DECIDED, Rows
+from shared.mapping.order_status import set_status
 from shared.mapping.organization import complete_organization, organization
 from shared.mapping.practitioner import practitioner, role_of
-from shared.mapping.rows import KEPT, Build, Resource, Row, Table, Unmapped, fill, first, many, one, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -33,6 +33,7 @@ _CONTROL = table("OrderControlCode[ServiceRequest.status]").also(
     **dict.fromkeys(("DC", "DR", "OD"), "stopped"),
     **dict.fromkeys(("OP", "DF", "FU"), "active"),
 )
+_SILENT = _CONTROL.listed - _CONTROL.targets.keys()
 ORDER_STATE = table("OrderStatus").also(CA="cancelled", DC="stopped", RP="cancelled")
 
 
@@ -89,19 +90,7 @@ def numbers_of(orc: Segment, scope: Scope) -> list[Resource]:
 def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     """Add what an ORC says of a prescription, but for who ordered it."""
     fill(resource, orc, COMMON, scope)
-    control = orc.text(1)
-    scope.noted(resource)["control"] = control
-    state = said = first(_ORC["status"], orc, scope, resource)
-    if state or (control in _CONTROL.listed and control not in _CONTROL.targets):
-        leave_out(orc, (1,), "the control code: it moves the stored status, ORC-5 says what it is", scope)
-    else:
-        state = first(_ORC["control"], orc, scope, resource)
-    if isinstance(state, Unmapped):
-        resource["_status"] = state.extension
-    elif state:
-        resource["status"] = state
-    if not isinstance(said, str):
-        counts_initially(resource, ("status",), scope)
+    set_status(resource, orc, _ORC["status"], _ORC["control"], scope, _SILENT)
     group = values(_ORC["group"], orc, scope, resource)
     if group:
         resource["groupIdentifier"] = group[0]
@@ -111,7 +100,7 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
     parents = values(_ORC["parent"], orc, scope, resource)
     if parents:
         resource["basedOn"] = [{"type": "MedicationRequest", "identifier": parent} for parent in parents]
-    _add_time(resource, orc, control, scope)
+    _add_time(resource, orc, scope)
     recorder = first(_ORC["recorder"], orc, scope, resource)
     if recorder:
         resource["recorder"] = recorder
@@ -121,10 +110,10 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         resource["category"] = [{**category, "coding": [*more["coding"], *category.get("coding", ())]}]
 
 
-def _add_time(resource: Resource, orc: Segment, control: str, scope: Scope) -> None:
+def _add_time(resource: Resource, orc: Segment, scope: Scope) -> None:
     """Set when a new order was written; of any other event its time (guide: ORC[ServiceRequest] 28 to 31)."""
     time = first(_ORC["time"], orc, scope, resource)
-    if time and control in _NEW:
+    if time and orc.text(1) in _NEW:
         resource["authoredOn"] = time
     elif time:
         event = [{"url": "date", "valueDateTime": time}]

@@ -11,9 +11,10 @@ from shared.mapping.datatypes.number import decimal, unit
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.order import CONTROL_STATUS, ORDER_STATUS, set_status
+from shared.mapping.order import CONTROL_STATUS, ORDER_STATUS
 from shared.mapping.order_event import add_order_event
 from shared.mapping.order_number import key_of, order_numbers, unnumbered
+from shared.mapping.order_status import set_status
 from shared.mapping.organization import coded_organization
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import Build, Resource, Row, Table, first, one, values
