@@ -103,7 +103,7 @@ class Stages(Parts):
     @cached_property
     def deliver(self) -> DeliverStage:
         """Queue ``deliver``."""
-        from shared.adapters.destinations.open import open_destination
+        from shared.adapters.destinations.open import open_destination, sends_at_once
         from shared.deliver.limits import DeliverLimits
         from shared.deliver.stage import DeliverStage
 
@@ -118,6 +118,7 @@ class Stages(Parts):
             open_destination=lambda config: open_destination(
                 config, self.registry.addresses.get(config.id, ""), self.adapters
             ),
+            sends_at_once=lambda config: sends_at_once(config, self.adapters),
             limits=DeliverLimits(
                 budget=timedelta(seconds=self.settings.invocation_budget_seconds),
                 send_timeout=timedelta(seconds=self.settings.send_timeout_seconds),

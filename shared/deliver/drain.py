@@ -23,13 +23,13 @@ class Drain:
         self._sender = sender
 
     async def lanes(self, batch: Sequence[Delivery], work: Round) -> None:
-        """Drain lanes side by side, each serially, over as many connections as the destination allows, and write it.
+        """Drain lanes side by side, each serially, as many as the destination takes at once, and write it.
 
         Where one of them fails, the sends under way beside it are waited for, and what they came to is written, too.
         """
         lanes = [list(rows) for _, rows in groupby(batch, key=lambda row: row.lane)]
         left = iter(lanes)
-        lines = [self._line(left, work) for _ in range(min(work.config.connections, len(lanes)))]
+        lines = [self._line(left, work) for _ in range(min(work.sends_at_once, len(lanes)))]
         ended = await asyncio.gather(*lines, return_exceptions=True)
         await work.write()
         for failure in ended:

@@ -24,6 +24,7 @@ class Round:
     """What one batch of a turn has come to, until it is written.
 
     Attributes:
+        sends_at_once: Lanes that are drained side by side.
         until: No send begins later.
         outputs: By delivery; an error where a message has no output for the destination.
         stopped: Lanes of the turn that go no further, the rounds before this one included.
@@ -38,6 +39,7 @@ class Round:
     ownership: Ownership
     config: DestinationConfig
     destination: Destination
+    sends_at_once: int
     until: datetime
     pace: Pace | None
     outputs: dict[str, Output | IntegrationError]

@@ -54,6 +54,7 @@ class DeliverStage:
         registry: Registry,
         outputs: Outputs,
         open_destination: Callable[[DestinationConfig], Destination],
+        sends_at_once: Callable[[DestinationConfig], int],
         limits: DeliverLimits,
         replays: Replays,
         unreadable: Unreadable,
@@ -64,6 +65,7 @@ class DeliverStage:
         self._registry = registry
         self._outputs = outputs
         self._open_destination = open_destination
+        self._sends_at_once = sends_at_once
         self._limits = limits
         self._unreadable = unreadable
         self._uniform = uniform
@@ -194,6 +196,7 @@ class DeliverStage:
                 ownership=turn.ownership,
                 config=config,
                 destination=self._destination(config),
+                sends_at_once=self._sends_at_once(config),
                 until=until,
                 pace=self._paces.of(turn.ownership.session, config),
                 outputs=await self._outputs.prepare([row for row in batch if not row.item.is_token], config),

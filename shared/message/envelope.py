@@ -213,10 +213,11 @@ def named_in(body: bytes) -> tuple[list[MessageId], list[Barrier]]:
         heads = orjson.loads(inflated.partition(b"\n")[0])["items"]
         named = [(head["m"], head.get("b")) for head in heads]
         barriers = [read_barrier(parts) for _, parts in named if parts]
-        messages = [read_barrier(parts).message if parts else MessageId(message) for message, parts in named]
+        # Of any type: compiled, a list of ids takes nothing else, and one that is none would hide the others.
+        messages: list[Any] = [read_barrier(parts).message if parts else message for message, parts in named]
     except (EnvelopeUnreadable, AttributeError, KeyError, TypeError, ValueError):
         return [], []
-    return list(dict.fromkeys(one for one in messages if isinstance(one, str))), barriers
+    return list(dict.fromkeys(MessageId(one) for one in messages if isinstance(one, str))), barriers
 
 
 def pack(

@@ -171,6 +171,7 @@ class Hub:
             registry=SimpleNamespace(destinations={self.config.id: self.config}),  # type: ignore[arg-type]
             outputs=Outputs(),  # type: ignore[arg-type]
             open_destination=lambda config: line,
+            sends_at_once=lambda config: config.connections,
             limits=LIMITS,
             replays=None,  # type: ignore[arg-type]
             # Every envelope of a walk can be read: nothing is put aside.

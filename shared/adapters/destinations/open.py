@@ -30,6 +30,18 @@ def open_destination(config: DestinationConfig, address: str, adapters: Adapters
     return _open(config, address, adapters)
 
 
+def sends_at_once(config: DestinationConfig, adapters: Adapters) -> int:
+    """Return how many sends of one session may be under way.
+
+    As many as there are connections; to the keeper of the laptop's store as many as it takes in one commit.
+    """
+    if config.kind == "fhir_store" and adapters.store_keeper is not None:
+        from shared.adapters.destinations.kept_store import GROUP_LIMIT
+
+        return GROUP_LIMIT
+    return config.connections
+
+
 def _open(config: DestinationConfig, address: str, adapters: Adapters) -> Destination:
     match config.kind:
         case "fhir_store" if adapters.store_keeper is not None:

@@ -7,7 +7,7 @@ possibly still being sent is never looked at, however much of it there is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -126,7 +126,8 @@ class LocalLanes:
 
     async def write(self, ownership: Ownership, rows: Sequence[Delivery], attempts: Sequence[Attempt] = ()) -> None:
         updates = [_update(delivery) for delivery in rows]
-        lanes = list({(delivery.session, delivery.lane) for delivery in rows})
+        lanes = {_lane_of(delivery) for delivery in rows}
+        kept = {_lane_of(delivery) for delivery in {row.id: row for row in rows}.values() if _is_waiting(delivery)}
         final = [delivery for delivery in rows if delivery.state in FINAL]
         replayed = [_replay_update(delivery) for delivery in rows if delivery.item.run != LIVE]
         positions = {delivery.id: delivery.position for delivery in rows}
@@ -151,7 +152,7 @@ class LocalLanes:
             )
             connection.executemany(_REPLAY_WRITE, replayed)
             add_deliveries(connection, final)
-            _review_lanes(connection, lanes)
+            _review_lanes(connection, lanes, kept)
 
         await self._database.write(work)
 
@@ -211,14 +212,14 @@ class LocalLanes:
                 add_deliveries(connection, [reopened] if state in FINAL else ())
                 if delivery.item.run != LIVE:
                     connection.execute(_REPLAY_WRITE, _replay_update(reopened))
-            _review_lanes(connection, [(delivery.session, delivery.lane)])
+            _review_lanes(connection, [_lane_of(delivery)])
 
         await self._database.write(work)
 
     async def hasten(self, delivery: Delivery) -> None:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(_HASTEN, (delivery.item.message, delivery.id))
-            _review_lanes(connection, [(delivery.session, delivery.lane)])
+            _review_lanes(connection, [_lane_of(delivery)])
 
         await self._database.write(work)
 
@@ -294,9 +295,18 @@ def _record_intents(connection: sqlite3.Connection, ready: Sequence[Delivery], d
     )
 
 
-def _review_lanes(connection: sqlite3.Connection, lanes: Sequence[tuple[str, str]]) -> None:
-    if connection.executemany(_LANE_GONE, lanes).rowcount < len(lanes):
-        connection.executemany(_LANE, lanes)
+def _review_lanes(
+    connection: sqlite3.Connection, lanes: Iterable[tuple[str, str]], kept: Collection[tuple[str, str]] = ()
+) -> None:
+    """Say anew when lanes may move, and forget those in which nothing waits; in those ``kept`` something does."""
+    cursor = connection.cursor()
+    for lane in lanes:
+        if lane in kept or not cursor.execute(_LANE_GONE, lane).rowcount:
+            cursor.execute(_LANE, lane)
+
+
+def _lane_of(delivery: Delivery) -> tuple[str, str]:
+    return delivery.session, delivery.lane
 
 
 def _may_begin(delivery: Delivery) -> int:
