@@ -33,7 +33,7 @@ _CONTROL = table("OrderControlCode[ServiceRequest.status]").also(
     **dict.fromkeys(("DC", "DR", "OD"), "stopped"),
     **dict.fromkeys(("OP", "DF", "FU"), "active"),
 )
-_SILENT = _CONTROL.listed - _CONTROL.targets.keys()
+_SILENT = _CONTROL.listed.difference(_CONTROL.targets)
 ORDER_STATE = table("OrderStatus").also(CA="cancelled", DC="stopped", RP="cancelled")
 
 
