@@ -13,9 +13,10 @@ import pytest
 from shared.adapters.destinations.event import EventDestination
 from shared.adapters.destinations.file import FileDestination
 from shared.adapters.destinations.https import HttpsDestination
+from shared.adapters.destinations.kept_store import GROUP_LIMIT
 from shared.adapters.destinations.mllp import MllpDestination
 from shared.adapters.destinations.null import NullDestination
-from shared.adapters.destinations.open import SecretlyAddressed, open_destination
+from shared.adapters.destinations.open import SecretlyAddressed, open_destination, sends_at_once
 from shared.adapters.local.publisher import LocalPublisher
 from shared.message.delivery import Answer, Verdict
 from shared.message.errors.pipeline import EventNotTaken
@@ -145,3 +146,12 @@ async def test_kind_and_address_choose_the_adapter(kind, address, adapter, clock
 
     assert isinstance(destination, adapter)
     await destination.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "keeper", "sends"), [("fhir_store", object(), GROUP_LIMIT), ("fhir_store", None, 8), ("mllp", object(), 8)]
+)
+def test_the_keeper_of_a_laptops_store_is_sent_a_whole_commit(kind, keeper, sends):
+    config = SimpleNamespace(kind=kind, connections=8)
+
+    assert sends_at_once(config, SimpleNamespace(store_keeper=keeper)) == sends
