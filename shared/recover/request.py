@@ -12,6 +12,7 @@ import orjson
 
 from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId
+from shared.message.noted import is_noted, why_not_noted
 from shared.message.patient import read_patient_hash
 from shared.message.replay import Replay, Selection
 from shared.ports import History, Ledger
@@ -67,8 +68,8 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, history: Histo
     """Return which messages a request means.
 
     Raises:
-        RequestInvalid: a time or a patient hash cannot be read, the end is not after the beginning, or a mapping is not
-            written ``INTERFACE@VERSION``.
+        RequestInvalid: a time or a patient hash cannot be read, the end is not after the beginning, a mapping is not
+            written ``INTERFACE@VERSION``, or a finding is none that messages are found by.
         NotFound: there is no such message or interface, or nobody with this hash.
     """
     interface, mapping = said.get("interface"), None
@@ -81,7 +82,7 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, history: Histo
     since, until = _time(said, "from"), _time(said, "to")
     if since is not None and until is not None and until <= since:
         raise RequestInvalid("to is not after from: nothing lies between them")
-    return Selection(
+    selection = Selection(
         message=await _message(str(said["message"]), ledger) if said.get("message") else None,
         interface=InterfaceId(str(interface)) if interface else None,
         key=await _key(str(said["patient"]), history) if said.get("patient") else None,
@@ -90,6 +91,9 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, history: Histo
         since=since,
         until=until,
     )
+    if selection.finding is not None:
+        await _check_finding(selection.finding, selection, history)
+    return selection
 
 
 async def read_order(request: bytes, now: datetime, ledger: Ledger, history: History, registry: Registry) -> Order:
@@ -170,6 +174,13 @@ async def _key(text: str, history: History) -> OrderingKey:
     if key is None:
         raise NotFound("patient with this hash")
     return key
+
+
+async def _check_finding(code: str, selection: Selection, history: History) -> None:
+    """Refuse a code that is not noted about messages: that nobody has it would be heard as nobody being affected."""
+    # An older release may have noted it: what is found, counts.
+    if not is_noted(code) and not await history.select(selection, limit=1):
+        raise RequestInvalid(f"finding: {why_not_noted(code)}")
 
 
 def _time(said: Mapping[str, Any], name: str) -> datetime | None:

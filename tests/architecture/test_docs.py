@@ -14,6 +14,7 @@ import typer
 
 from cli.main import app
 from local.functions import HTTP, load_functions
+from shared.message.noted import NOTED, TOLD_ELSEWHERE
 from shared.settings import REQUIRED, ROWS, Setting
 
 REPOSITORY = Path(__file__).parents[2]
@@ -29,6 +30,8 @@ COMPOSED = {
     "shared/mapping/grouping.py": {"segment_local", "segment_unknown"},
     "shared/mapping/scope.py": {"identifier_mothers_number", "identifier_placeholder"},
 }  # fmt: skip
+# What these find goes into the ledger with the message; what makes a bundle invalid stops it, and is not among them.
+NOTING = ("ingest/", "mapping/", "fhir_in/", "fhir/releases/", "fhir/us_core.py", "mpi/")
 HANDS_ON = "shared/mapping/reading.py"  # the code that `find` was given
 
 
@@ -37,6 +40,22 @@ def test_every_finding_of_the_code_is_on_the_page_and_no_other():
     page = (DOCS / "findings.md").read_text("utf-8")
     listed = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
     assert sorted(listed) == sorted(literal_findings() | set().union(*COMPOSED.values()))
+
+
+def test_the_findings_that_messages_are_found_by_are_those_of_the_stages_that_note_them():
+    """By a code that is missing here nobody could ask; of one too many the answer would be that nobody has it."""
+    made = [(path, code) for path, code in findings() if code is not None]
+    made += [(path, code) for path, codes in COMPOSED.items() for code in codes]
+    noted = {code for path, code in made if path.removeprefix("shared/").startswith(NOTING)}
+    assert {code for code in noted if not code.startswith("fhir_")} == NOTED
+    assert {code for _, code in made} - NOTED == TOLD_ELSEWHERE
+
+
+def test_the_page_says_of_each_section_whether_messages_are_found_by_its_codes():
+    """Whoever looks a code up learns there what to ask with it."""
+    for section in (DOCS / "findings.md").read_text("utf-8").split("\n## ")[1:]:
+        codes = set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE))
+        assert codes <= (TOLD_ELSEWHERE if "No message is found by" in section else NOTED), section.splitlines()[0]
 
 
 def test_composed_findings_are_made_where_this_test_says():

@@ -324,6 +324,19 @@ def test_affected_counts_and_names_nobody(run, hub):
     assert "00112233aabbccdd" in said
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("command", "path"), [("affected", "/hub/affected?finding=NOSUCH"), ("replay", "/hub/replays/plan")]
+)
+def test_a_finding_that_there_is_not_is_refused_and_counted_as_nothing(run, hub, command, path, more):
+    """A script that reads the number must not read 0."""
+    hub.answer(path, {"error": {"code": "HUB-400", "text": "HUB-400: no NOSUCH"}}, 400)
+    ran = run(command, "--finding", "NOSUCH", *more, "--hub", hub.url)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "HUB-400: no NOSUCH" in ran.err
+
+
 def test_messages_and_traces_are_found_by_the_hash_of_a_patient(run, hub):
     """The hash of a plan, pasted."""
     hub.answer("/hub/messages?limit=20&patient=00112233aabbccdd", {"messages": []})

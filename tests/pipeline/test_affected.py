@@ -7,6 +7,8 @@ import pytest
 
 from shared.message.audit import Caller
 from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
+from shared.message.finding import Finding
+from shared.message.record import Hop, Progress
 from shared.recover.affected import REVEAL
 from tests.pipeline.hub_in_process import REJECTED
 from tests.pipeline.messages import adt
@@ -68,6 +70,53 @@ async def test_a_question_that_is_not_clear_is_refused(delivered, said):
     """A misspelt selector would count everybody; a window that ends before it begins, nobody."""
     with pytest.raises(RequestInvalid):
         await delivered.hub.affected.count(said)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("code_unmaped", "no code_unmaped about messages; nearest: code_unmapped"),
+        ("transform-001", "nearest: TRANSFORM-001, TRANSFORM-002"),
+        ("NOSUCH", "no NOSUCH about messages; docs/findings.md"),
+        ("code unmapped", "no such code about messages; nearest: code_unmapped"),
+        ("element_not_carried", "element_not_carried is not noted about messages"),
+        ("STORE-011", "caduceus quarantine list"),
+        ("DELIVER-020", "caduceus quarantine list"),
+    ],
+)
+async def test_a_code_that_no_message_can_have_is_refused_by_name(delivered, code, told):
+    """`0 messages` would let whoever mistyped it believe that nobody was affected."""
+    hub, ann = delivered.hub, Caller("ann", frozenset({REVEAL}))
+    said = {"finding": code}
+    asked = (
+        hub.affected.count(said),
+        hub.affected.reveal(orjson.dumps({**said, "reason": "asked"}), ann),
+        hub.replays.plan(orjson.dumps(said)),
+        hub.replays.start(orjson.dumps(said)),
+    )
+    for question in asked:
+        with pytest.raises(RequestInvalid) as refused:
+            await question
+        assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("code", ["currency_invalid", "STORE-010", "HL7-105", "INGEST-004"])
+async def test_a_code_that_no_message_has_but_one_could_have_is_answered(delivered, code):
+    """Nobody was affected: that is an answer, too."""
+    assert (await delivered.hub.affected.count({"finding": code}))["messages"] == 0
+
+
+async def test_what_an_older_release_noted_is_found_under_its_code(delivered):
+    """A finding that was renamed since is in the ledger as it was."""
+    record = await delivered.record("A1")
+    hop = Hop(record.message, record.received, "transform", "transformed")
+    noted = (Finding("code_of_old", "PV1-10"),)
+    await delivered.hub.adapters.ledger.progress([Progress(record.message, record.state, hop, findings=noted)])
+
+    assert (await delivered.hub.affected.count({"finding": "code_of_old"}))["messages"] == 1
+    assert (await delivered.hub.replays.plan(orjson.dumps({"finding": "code_of_old"})))["messages"] == 1
+    with pytest.raises(RequestInvalid):
+        await delivered.hub.affected.count({"finding": "code_of_old", "to": "2020-01-01T00:00:00Z"})
 
 
 async def test_an_unknown_destination_is_told(delivered):
