@@ -23,11 +23,14 @@ from connector.mllp_listener import listener_tls
 from relay.proxy import ask_for_tunnel
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import HubUnreachable
+from shared.message.errors.relay import RelayError, RelayUnreachable
 from shared.mllp.line import MllpLine
 
 SKEW_SECONDS = 60.0
 _FREE_MEGABYTES = 512
 _WAIT_SECONDS = 15.0
+_PLAIN = frozenset({"http", "ws"})
+_LOOK_AT = "look at its name and port, the firewall and proxy on the way, its certificate, and our own identity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,12 @@ async def _tunnels(config: Config) -> AsyncIterator[Finding]:
             continue
         if proxy is not None:
             refused = await ask_for_tunnel(proxy, parts.hostname or "", parts.port or 443, _WAIT_SECONDS)
-            yield Finding(refused is None, f"proxy to {parts.hostname}", str(refused) if refused else "")
+            yield Finding(refused is None, f"proxy to {parts.hostname}", _of_proxy(refused) if refused else "")
+
+
+def _of_proxy(error: RelayError) -> str:
+    """Return what is said of a proxy: that it was not reached is not about the relay, whatever lies behind it."""
+    return f"{error.where}; look at the proxy's address and port" if isinstance(error, RelayUnreachable) else str(error)
 
 
 def _places(config: Config) -> Iterator[str]:
@@ -149,13 +157,15 @@ async def _hub(config: Config) -> AsyncIterator[Finding]:
     except (IntegrationError, OSError) as error:
         yield Finding(False, "hub", type(error).__name__)
         return
-    place = urlsplit(config.hub.way).hostname
+    place = urlsplit(config.hub.way)
     try:
         answer = await link.post("/ingest", {"Content-Type": "application/hl7-v2"}, b"")
-        yield Finding(answer.status == 400, f"hub {place}", f"HTTP {answer.status}")
+        yield Finding(answer.status == 400, f"hub {place.hostname}", f"HTTP {answer.status}")
         yield _skew(answer.headers.get("Date"))
     except HubUnreachable as error:
-        yield Finding(False, f"hub {place}", error.where)
+        at = place.netloc if place.port else f"{place.netloc}:{80 if place.scheme in _PLAIN else 443}"
+        advice = f"; {_LOOK_AT}" if config.hub.transport == "https" else ""  # a relay's own code has its page
+        yield Finding(False, f"hub {place.hostname}", f"{error.code} ({at}: {error.where}){advice}")
     finally:
         await link.close()
 

@@ -21,7 +21,7 @@ from relay import EntraTokens, HybridConnection, Listener, NoTokens, Proxy, SasT
 from relay.proxy import failure_of, request_options
 from relay.sender import STREAM_FROM_BYTES
 from shared.message.errors.connector import HubUnreachable
-from shared.message.errors.relay import RelayError
+from shared.message.errors.relay import RelayError, RelayUnreachable
 
 SIGN_IN = "https://login.microsoftonline.com"
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024  # acknowledgements of a whole batch
@@ -85,7 +85,10 @@ class HttpsLink:
         except TimeoutError:
             raise HubUnreachable("no answer in time") from None
         except aiohttp.ClientError as error:
-            raise HubUnreachable(_where(failure_of(error))) from None
+            failure = failure_of(error)
+            # No relay is on this way: only what the proxy refuses has a code of its own.
+            where = failure.where if isinstance(failure, RelayUnreachable) else _where(failure)
+            raise HubUnreachable(where) from None
         except OSError as error:
             raise HubUnreachable(type(error).__name__) from None
         except Exception as error:  # noqa: BLE001  # a credential may fail in any way; what it says may hold a secret

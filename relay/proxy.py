@@ -108,6 +108,10 @@ def failure_of(error: aiohttp.ClientError) -> RelayError:
         return _refusal(error.status, error.headers.getall("Proxy-Authenticate", ()) if error.headers else ())
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return RelayUnreachable(f"proxy: {type(error.os_error).__name__}")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):  # has no error of the system, though its base does
+        return RelayUnreachable(type(error).__name__)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return RelayUnreachable(type(error.os_error).__name__)  # the name, or the port: it says which
     return RelayUnreachable(type(error).__name__)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -19,8 +20,9 @@ from connector.check import look_at
 from connector.config import Config
 from connector.status import needs_a_look
 from shared.message.errors.connector import ConnectorConfigInvalid
+from tests.connector.certificate_authority import Authority
 from tests.connector.conftest import free_port
-from tests.connector.peers import Source, admission
+from tests.connector.peers import Source, System, admission
 from tests.doubles.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -224,6 +226,25 @@ async def test_check_finds_a_port_that_is_taken_and_a_hub_that_is_not_there(hosp
     found = [finding async for finding in look_at(config)]
     bad = {finding.what for finding in found if not finding.is_good}
     assert {"listener adt", "hub 127.0.0.1"} <= bad
+
+
+@pytest.mark.parametrize("why", ["ConnectionRefusedError", "ClientConnectorCertificateError", "no answer in time"])
+async def test_check_says_of_a_hub_that_is_not_reached_where_it_looked_and_what_is_next(hospital, tmp_path, why):
+    """Nothing of a relay: there is none on this way, and its runbook leads to another rule of the firewall."""
+    stranger = Authority(tmp_path).issue("hub")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(stranger.certificate, stranger.key)
+    system = System()  # it takes what comes for the beginning of a frame, and waits for the end
+    await system.start(tls if "Certificate" in why else None)
+    hospital.keep(system.stop)
+    at = f"localhost:{free_port() if 'Refused' in why else system.port}"
+    url = f"{'https' if 'Certificate' in why else 'http'}://{at}"
+
+    config = hospital.config(hub={"url": url, "answer_seconds": 1})
+    [hub] = [finding async for finding in look_at(config) if finding.what.startswith("hub ")]
+
+    assert (hub.is_good, hub.said.partition(";")[0]) == (False, f"CONNECTOR-005 ({at}: {why})")
+    assert "look at its name and port, the firewall" in hub.said
 
 
 @pytest.mark.slow

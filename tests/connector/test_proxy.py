@@ -149,11 +149,15 @@ async def test_check_says_what_the_proxy_says_of_each_place(hospital, proxy, rel
     for what in ("proxy to localhost", "proxy to login.microsoftonline.com"):
         assert "RELAY-011" in refused[what].said
         assert "HTTP 407, wants Negotiate or Basic" in refused[what].said
+    assert refused["hub localhost"].said == (
+        f"CONNECTOR-005 (localhost:{served.port}: RELAY-011 HTTP 407, wants Negotiate or Basic)"
+    )
     assert (refused["hub localhost"].is_good, refused[f"relay localhost:{served.port}/down"].is_good) == (False, False)
     proxy.wants, proxy.refuses = "", "403 Forbidden"
     assert "HTTP 403" in (await found())["proxy to localhost"].said
     await proxy.stop()
-    assert "proxy: ConnectionRefusedError" in (await found())["proxy to localhost"].said
+    gone = await found()
+    assert gone["proxy to localhost"].said == "proxy: ConnectionRefusedError; look at the proxy's address and port"
     proxy.refuses = ""
     await proxy.start(proxy.port)
     good = await found()
