@@ -137,11 +137,10 @@ class Deliverer:
 
     async def _settle(self, delivery: str, sent: Sent) -> None:
         """Write how a send ended, however long the disk does not take it: nothing may be sent twice for that."""
+        goes_again = sent.event is DownEvent.NO_ANSWER and self.table.on_ambiguous == "resend"
         while True:
             try:
-                await self._queue.move(delivery, sent.event, sent.code)
-                if sent.event is DownEvent.NO_ANSWER and self.table.on_ambiguous == "resend":
-                    await self._queue.move(delivery, DownEvent.RESEND)
+                await self._queue.move(delivery, sent.event, sent.code, then=DownEvent.RESEND if goes_again else None)
                 return
             except IntegrationError as error:
                 log_failure("outcome_not_written", error, delivery=delivery)

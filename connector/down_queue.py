@@ -99,9 +99,11 @@ class DownQueue:
             raise NotFound("delivery")
         return _outcome(found[0])
 
-    async def move(self, delivery: str, event: DownEvent, code: str = "") -> Outcome:
+    async def move(self, delivery: str, event: DownEvent, code: str = "", *, then: DownEvent | None = None) -> Outcome:
         """Return the outcome after something happened to a delivery, once it is durable.
 
+        Args:
+            then: What follows from that, in the same commit: nobody sees the state between the two.
         Raises:
             NotFound: there is none of this id.
             ValueError: it cannot happen to it as it is.
@@ -118,6 +120,7 @@ class DownQueue:
             before = _outcome(found)
             try:
                 state = after_down(before.state, event)
+                state = state if then is None else after_down(state, then)
             except ValueError as error:
                 problem.append(error)
                 return before

@@ -23,11 +23,11 @@ class FullDisk(DownQueue):
     refuses: tuple[DownEvent, ...] = ()
     tries = 0
 
-    async def move(self, delivery, event, code=""):
+    async def move(self, delivery, event, code="", *, then=None):
         if event in self.refuses:
             self.tries += 1
             raise StorageFull("spool")
-        return await super().move(delivery, event, code)
+        return await super().move(delivery, event, code, then=then)
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ async def queue(tmp_path):
     await spool.close()
 
 
-def deliverer(queue, system) -> Deliverer:
+def deliverer(queue, system, **keys) -> Deliverer:
     address = f"mllp://127.0.0.1:{system.port}"
     waits = {"retry_base_seconds": 0.01, "retry_cap_seconds": 0.01}
-    table = DeliverTable(name="lab", address=address, on_ambiguous="review", **waits)
+    table = DeliverTable(name="lab", address=address, **{"on_ambiguous": "review", **waits, **keys})
     return Deliverer(table, queue, queue._spool.clock)
 
 
@@ -93,6 +93,28 @@ async def test_a_send_that_is_cut_short_by_the_end_is_ambiguous_at_once(queue, s
     await until(lambda: system.received)
     await delivering.stop(0.05)
     assert (queue.outcome("d1").state, queue.outcome("d1").code) == (Down.AMBIGUOUS, "interrupted")
+
+
+async def test_what_goes_again_by_itself_waits_for_nobody_though_the_disk_fills_up(queue, system, monkeypatch):
+    """Ambiguous and to be sent again are one commit: after the first of two, the lane would wait for a person."""
+    commits, write = 0, queue._spool.write
+
+    async def fills_up(work):
+        nonlocal commits
+        commits += 1
+        if commits == 3:  # the first is that it is being sent, the second how that ended
+            raise StorageFull("spool")
+        return await write(work)
+
+    monkeypatch.setattr(queue._spool, "write", fills_up)
+    system.answers["M1"] = "silence"
+    delivering = deliverer(queue, system, on_ambiguous="resend", answer_seconds=0.2)
+    await delivering.start()
+    await until(lambda: system.received)
+    del system.answers["M1"]
+    await until(lambda: queue.outcome("d1").state is Down.DELIVERED)
+    await delivering.stop()
+    assert (system.received, queue.outcome("d1").attempts) == (["M1", "M1"], 2)
 
 
 async def test_a_disk_that_is_full_costs_the_system_no_connections(queue, system):
