@@ -12,10 +12,10 @@ import orjson
 
 from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId
-from shared.message.noted import is_noted, why_not_noted
 from shared.message.patient import read_patient_hash
 from shared.message.replay import Replay, Selection
 from shared.ports import History, Ledger
+from shared.recover.noted import is_noted, why_not_noted
 
 if TYPE_CHECKING:
     from shared.registry import Registry

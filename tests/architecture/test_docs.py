@@ -14,7 +14,7 @@ import typer
 
 from cli.main import app
 from local.functions import HTTP, load_functions
-from shared.message.noted import NOTED, TOLD_ELSEWHERE
+from shared.recover.noted import NOTED, TOLD_ELSEWHERE
 from shared.settings import REQUIRED, ROWS, Setting
 
 REPOSITORY = Path(__file__).parents[2]
