@@ -62,9 +62,26 @@ def _rows(file):
         return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in TABLES}
 
 
+def before_the_next_commit(spool, do):
+    """Do something to the mirror's connection in the thread that commits: another one must not touch it meanwhile."""
+    repeat = spool.mirror._repeat
+
+    def do_and_repeat(connection):
+        spool.mirror._repeat = repeat
+        do(connection)
+        repeat(connection)
+
+    spool.mirror._repeat = do_and_repeat
+
+
+def limit_pages(spool, count):
+    """Let the mirror's disk hold so many pages."""
+    before_the_next_commit(spool, lambda connection: connection.execute(f"PRAGMA max_page_count={count}"))
+
+
 def take_away(spool, disks):
     """The mirror's disk is gone in the middle of work."""
-    spool.mirror._connection.close()
+    before_the_next_commit(spool, lambda connection: connection.close())
     disks.other.rename(disks.other.with_name("taken_away"))
 
 
@@ -302,8 +319,7 @@ async def test_a_mirror_without_room_catches_up_when_there_is_room(disks, may_fa
     """A full second disk is like a full first one; what did not fit is not forgotten."""
     spool = disks.open(may_fall_behind=may_fall_behind)
     queue = await add(spool, "M1")
-    limited = spool.mirror._connection
-    limited.execute("PRAGMA max_page_count=20")
+    limit_pages(spool, 20)
     adding = asyncio.gather(*(queue.add(bytes(100_000), f"B{n}", is_promised=True) for n in range(3)))
     await until(lambda: spool.mirror.is_behind)
     if may_fall_behind:
@@ -311,7 +327,7 @@ async def test_a_mirror_without_room_catches_up_when_there_is_room(disks, may_fa
     else:
         await asyncio.sleep(0.05)
         assert not adding.done()
-        limited.execute("PRAGMA max_page_count=1000000")
+        limit_pages(spool, 1_000_000)
         await adding
     await queue.add(b"last", "M2", is_promised=True)
     assert not spool.mirror.is_behind
