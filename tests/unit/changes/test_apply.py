@@ -63,6 +63,16 @@ class TestWhatComesAgain:
         assert applied.writes == ()
         assert [finding.code for finding in applied.findings] == ["older_not_written"]
 
+    def test_of_what_many_patients_share_an_older_message_in_the_same_words_tells_nothing(self, store: Store) -> None:
+        """Messages of other patients come side by side: which of them named the ward first is no news."""
+        ward = {"resourceType": "Location", "id": "w", "name": "4 West"}
+        store.take(record(ward, n=2))
+        same = store.take(record(ward, n=1))
+        other = store.take(record({**ward, "name": "4 WEST"}, n=1))
+
+        assert (same.writes, same.findings) == ((), ())
+        assert (other.writes, [finding.code for finding in other.findings]) == ((), ["older_not_written"])
+
     def test_the_owner_confirms_what_another_created_in_the_same_words(self, store: Store) -> None:
         """The resource is provisional no more, though nothing else of it changes."""
         store.take(record(patient(), n=1, resources=(change("p", provisional=True),)))
