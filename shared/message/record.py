@@ -108,6 +108,22 @@ class Progress(NamedTuple):
     run: RunId = LIVE
 
 
+def new_record(arrival: Arrival, sequence: Sequence) -> MessageRecord:
+    """Return the record of an arrival that is no duplicate, at its place in its source's stream."""
+    return MessageRecord(
+        message=arrival.message,
+        interface=arrival.interface,
+        sequence=sequence,
+        key=arrival.key,
+        mapping=arrival.mapping,
+        raw=arrival.raw,
+        control_id=arrival.control_id,
+        type=arrival.type,
+        received=arrival.received,
+        state=MessageState.RESERVED,
+    )
+
+
 def abandoned(record: MessageRecord, at: datetime, code: str) -> Progress:
     """Return the step that marks a message of which ingest never sent word."""
     return Progress(record.message, MessageState.ABANDONED, Hop(record.message, at, "ingest", "abandoned"), code)

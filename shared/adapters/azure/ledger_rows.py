@@ -37,7 +37,7 @@ from shared.message.finding import Finding
 from shared.message.identifiers import InterfaceId, MessageId, OrderingKey
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.patient import PatientHash
-from shared.message.record import Arrival, Hop, MessageRecord
+from shared.message.record import Hop, MessageRecord
 from shared.message.state import MessageState
 
 PARTITION = "ledger"
@@ -182,22 +182,6 @@ def record_of(row: Row) -> MessageRecord:
         received=from_microseconds(received),
         state=MessageState(row["state"]),
         code=row["code"],
-    )
-
-
-def new_record(arrival: Arrival, sequence: SourceSequence) -> MessageRecord:
-    """Return the record of an arrival that is no duplicate."""
-    return MessageRecord(
-        message=arrival.message,
-        interface=arrival.interface,
-        sequence=sequence,
-        key=arrival.key,
-        mapping=arrival.mapping,
-        raw=arrival.raw,
-        control_id=arrival.control_id,
-        type=arrival.type,
-        received=arrival.received,
-        state=MessageState.RESERVED,
     )
 
 

@@ -18,7 +18,6 @@ from shared.adapters.azure.ledger_rows import (
     interface_prefix,
     key_prefix,
     message_key,
-    new_record,
     newest_first,
     number_key,
     record_columns,
@@ -29,7 +28,7 @@ from shared.adapters.instant import to_microseconds
 from shared.message.identifiers import MessageId
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.patient import KeyDigest
-from shared.message.record import Arrival, MessageRecord, Reservation
+from shared.message.record import Arrival, MessageRecord, Reservation, new_record
 from shared.message.state import FORGOTTEN
 
 _USES_LIMIT = 200  # of one duplicate key that are remembered; a row holds no more

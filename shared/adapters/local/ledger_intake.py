@@ -14,7 +14,7 @@ from shared.adapters.local.ledger_rows import RECORD_COLUMNS, SELECT, key_sum, r
 from shared.message.errors.connector import StreamOutOfStep
 from shared.message.identifiers import Sequence as SourceSequence
 from shared.message.patient import KeyDigest
-from shared.message.record import Arrival, MessageRecord, Reservation
+from shared.message.record import Arrival, Reservation, new_record
 from shared.message.state import FORGOTTEN, MessageState
 
 _SEEN = f"{SELECT} WHERE duplicate_sum = ? AND duplicate_key = ? AND received >= ? ORDER BY number DESC"
@@ -138,18 +138,7 @@ def _reserve(
             reuses_key = True
         elif seen.state not in FORGOTTEN:
             return Reservation(seen, is_new=False)
-    record = MessageRecord(
-        message=arrival.message,
-        interface=arrival.interface,
-        sequence=place(),
-        key=arrival.key,
-        mapping=arrival.mapping,
-        raw=arrival.raw,
-        control_id=arrival.control_id,
-        type=arrival.type,
-        received=arrival.received,
-        state=MessageState.RESERVED,
-    )
+    record = new_record(arrival, place())
     row = row_of(record, state)
     number = connection.execute(_INSERT, (*row, *duplicate, key_sum(digest(record.key)))).lastrowid
     added.append((number, *row[:9], *row[10:13]))  # what never changes; where the archive has it, is its own affair
