@@ -11,7 +11,8 @@ from shared.message.finding import Finding
 _STARTS = re.compile(
     rb"(?:\A[\x00\x0b\x1c\s\xef\xbb\xbf]*|[\r\n][\x0b\x1c \t]*)(FHS|BHS|BTS|FTS|MSH)(?=[^A-Za-z0-9\s])"
 )
-_HEADER_BYTES = 8  # MSH|^~\&: no message is shorter, and blank lines before the first make it no second one
+_BLANK = re.compile(rb"[\x00\x0b\x1c\s\xef\xbb\xbf]*")  # before a message: it makes it no second one
+_HEADER_BYTES = 8  # MSH|^~\&: no message is shorter
 _COUNT = re.compile(rb"...[^A-Za-z0-9](\d+)")
 
 
@@ -36,9 +37,11 @@ def holds_several(raw: bytes) -> bool:
     """Tell whether bytes hold several messages, or a batch of one, with the header of a batch or without it."""
     if raw.startswith((b"FHS", b"BHS")):
         return True
-    if raw.rfind(b"MSH", _HEADER_BYTES + 1) < 0:  # looked for once, and faster from the end: nearly no message has it
+    blank = None if raw.startswith(b"MSH") else _BLANK.match(raw)
+    begin = _HEADER_BYTES if blank is None else blank.end() + _HEADER_BYTES
+    if raw.rfind(b"MSH", begin + 1) < 0:  # looked for once, and faster from the end: nearly no message has it
         return False
-    return raw.find(b"\rMSH", _HEADER_BYTES) >= 0 or raw.find(b"\nMSH", _HEADER_BYTES) >= 0
+    return raw.find(b"\rMSH", begin) >= 0 or raw.find(b"\nMSH", begin) >= 0
 
 
 def split_batch(raw: bytes) -> Batch:

@@ -48,7 +48,7 @@ def read_delimiters(raw: bytes, start: int, findings: list[Finding]) -> Delimite
         raise HeaderTooShort("MSH-1", start + 3)
     _refuse_unusable(field, "MSH-1", start + 3)
     encoding = _read_encoding_characters(raw, start + 4, field)
-    if encoding[2:4] == encoding[2:3] * 2:
+    if len(encoding) > 3 and encoding[2] == encoding[3]:
         encoding = encoding[:3] + encoding[4:]
         findings.append(Finding("encoding_characters_doubled", "MSH-2"))
     if len(encoding) < 4:

@@ -43,6 +43,12 @@ class Layout:
         """Return the codec of one segment."""
         return self.codec if self.odd_codecs is None else self.odd_codecs.get(position, self.codec)
 
+    def read_as(self, position: int, codec: str) -> None:
+        """Read one segment in a codec of its own."""
+        if self.odd_codecs is None:
+            self.odd_codecs = {}
+        self.odd_codecs[position] = codec
+
     def starts(self) -> array[int]:
         """Return the byte offset of every segment, in order."""
         if self._starts is None:

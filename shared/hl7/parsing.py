@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.hl7.charset import DEFAULT_CODEC, MULTIBYTE_CODECS, codec_of
 from shared.hl7.delimiters import STANDARD, Delimiters, read_delimiters
 from shared.hl7.layout import LONGEST_NAME, Layout
 from shared.hl7.message import Message
-from shared.hl7.segment import split_header
+from shared.hl7.segment import place_of_line, split_header
 from shared.message.errors.hl7 import ContentUndecodable, NotHl7, SeveralMessages
 from shared.message.finding import Finding
 
@@ -20,6 +20,14 @@ _BATCH_HEADER = re.compile(rb"(?:FHS|BHS)[^A-Za-z0-9]")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FALLBACK_CODEC = "latin-1"  # every byte is a character, and goes back to the same byte
 _NEVER_GUESSED = frozenset({"PID", "OBX"})  # a wrong name or result is worse than a message that waits
+
+
+class _Odd(NamedTuple):
+    """A segment with a line end in it, or with a byte that is no text in the charset of the message."""
+
+    position: int
+    begin: int
+    undecodable: int | None
 
 
 def parse(raw: bytes, charset: str | None = None) -> Message:
@@ -137,18 +145,22 @@ def _read_irregular(layout: Layout, delimiters: Delimiters, findings: list[Findi
     raw, separator = layout.raw, layout.separator
     lines: list[str | list[str]] = []
     names: list[str] = []
+    odd: list[_Odd] = []
     end = layout.start
     for position, (begin, end) in enumerate(layout.spans()):
         try:
             line = raw[begin:end].decode(layout.codec)
         except UnicodeDecodeError as error:
-            line = _decode_odd(raw[begin:end], begin, position, layout, error, findings)
+            line = raw[begin:end].decode(_FALLBACK_CODEC)
+            odd.append(_Odd(position, begin, begin + error.start))
         name, found, _ = line[: LONGEST_NAME + 1].partition(separator)
         name = name if found else line[:3]
         if "\r" in line or "\n" in line:
-            findings.append(Finding("line_end_in_field", name, f"byte {begin}"))
+            odd.append(_Odd(position, begin, None))
         lines.append(line if position else split_header(line, separator))
         names.append(name)
+    if odd:
+        findings += _tolerated(odd, names, layout)
     if names.count("MSH") > 1:
         raise _second_header(names, layout)
     if end == len(raw):
@@ -160,16 +172,28 @@ def _read_irregular(layout: Layout, delimiters: Delimiters, findings: list[Findi
     return Message(layout, delimiters, lines, names, findings)
 
 
-def _decode_odd(
-    segment: bytes, begin: int, position: int, layout: Layout, error: UnicodeDecodeError, findings: list[Finding]
-) -> str:
-    """Return the text of a segment that is none in the charset of the message, in a charset where all bytes are."""
-    name, *fields = segment[: error.start].decode(layout.codec, "replace").split(layout.separator)
-    place = f"{name}-{len(fields) + (name == 'MSH')}"
-    if name in _NEVER_GUESSED:
-        raise ContentUndecodable(place, begin + error.start) from None
-    findings.append(Finding("charset_undecodable", place, f"byte {begin + error.start}"))
-    if layout.odd_codecs is None:
-        layout.odd_codecs = {}
-    layout.odd_codecs[position] = _FALLBACK_CODEC
-    return segment.decode(_FALLBACK_CODEC)
+def _tolerated(odd: list[_Odd], names: list[str], layout: Layout) -> list[Finding]:
+    """Return what is odd about segments, in order; those that are no text are in a charset where all bytes are."""
+    findings: list[Finding] = []
+    numbers: dict[str, int] = {}
+    counted = 0
+    for position, begin, undecodable in odd:
+        for name in names[counted : position + 1]:
+            numbers[name] = numbers.get(name, 0) + 1
+        counted, name = position + 1, names[position]
+        place = place_of_line(name, position, numbers[name])
+        if undecodable is None:
+            findings.append(Finding("line_end_in_field", place))
+            continue
+        place = _field_at(place, layout.raw[begin:undecodable].decode(layout.codec, "replace"), layout.separator)
+        if name in _NEVER_GUESSED:
+            raise ContentUndecodable(place, undecodable)
+        findings.append(Finding("charset_undecodable", place))
+        layout.read_as(position, _FALLBACK_CODEC)
+    return findings
+
+
+def _field_at(segment: str, before: str, separator: str) -> str:
+    """Return the place of a field by what of its segment stands before it."""
+    number = before.count(separator) + (segment == "MSH")
+    return f"{segment}-{number}" if number else segment

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from shared.hl7.delimiters import Delimiters
 from shared.hl7.escape import unescape
 from shared.hl7.layout import Layout
 from shared.hl7.null import NULL_TEXT
+
+_NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
 
 
 class Segment:
@@ -91,6 +95,13 @@ class Segment:
 
     def _declares_delimiters(self, field: int) -> bool:
         return field <= 2 and self.name == "MSH"
+
+
+def place_of_line(name: str, index: int, number: int) -> str:
+    """Return where a segment is: ``OBX``, ``OBX(2)``; a line that names none may begin with content: its number."""
+    if _NAME.fullmatch(name) is None:
+        return f"line {index + 1}"
+    return f"{name}({number})" if number > 1 else name
 
 
 def split_header(line: str, separator: str) -> list[str]:

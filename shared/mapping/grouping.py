@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from shared.hl7 import Segment
+from shared.hl7.segment import place_of_line
 from shared.message.finding import Finding
 
 
@@ -35,7 +35,6 @@ class Node:
 # OBR begins an order of its own. MSH is the root and takes anything.
 Parents = Mapping[str, tuple[str, ...]]
 
-_NAME = re.compile(r"[A-Z][A-Z0-9]{2}", re.ASCII)
 _VISIT = ("PV1", "PID")
 _CARE = ("PRB", "GOL", "PTH")
 _PEOPLE = (*_CARE, "PR1", "IN1", "GT1", "NK1", "PV1", "PID")
@@ -240,10 +239,8 @@ def _adopted(orphans: list[Node], root: Node) -> list[Finding]:
 
 
 def place_of(segment: Segment) -> str:
-    """Return where a segment is: ``OBX``, ``OBX(2)``; a line that names none may begin with content: its number."""
-    if _NAME.fullmatch(segment.name) is None:
-        return f"line {segment.index + 1}"
-    return f"{segment.name}({segment.number})" if segment.number > 1 else segment.name
+    """Return where a segment is, as findings and reports say it."""
+    return place_of_line(segment.name, segment.index, segment.number)
 
 
 def _parent_depth(open_nodes: list[Node], name: str, wanted: Mapping[str, bool]) -> int:

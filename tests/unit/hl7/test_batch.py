@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.hl7 import parse
-from shared.hl7.batch import split_batch
+from shared.hl7.batch import holds_several, split_batch
 from tests.unit.hl7.samples import ADT
 
 OTHER = ADT.replace(b"M1", b"M2")
@@ -71,3 +71,11 @@ def test_bytes_before_the_first_message_are_counted() -> None:
 def test_what_holds_no_message_gives_none(raw: bytes) -> None:
     """The caller decides what that means."""
     assert split_batch(raw).messages == ()
+
+
+@pytest.mark.parametrize("before", [b"", b"\x0b", b"\xef\xbb\xbf", b"\xef\xbb\xbf" + b"\r\n" * 20, b"\r\n" * 20])
+def test_one_message_is_one_whatever_blank_stands_before_it(before: bytes) -> None:
+    """Taken for a batch, it would lose what stands before it, and with that the finding that says so."""
+    assert not holds_several(before + ADT)
+    assert holds_several(before + ADT + ADT)
+    assert holds_several(before + b"FHS|^~\\&\r" + ADT)

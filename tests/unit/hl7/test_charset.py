@@ -80,7 +80,13 @@ def test_a_message_that_declares_nothing_is_utf_8() -> None:
 
 
 @pytest.mark.parametrize(
-    ("segment", "place"), [("PID|1||7||Müller", "PID-5"), ("OBX|1|TX|1||Müller", "OBX-5"), ("PID|Ü|", "PID-1")]
+    ("segment", "place"),
+    [
+        ("PID|1||7||Müller", "PID-5"),
+        ("OBX|1|TX|1||Müller", "OBX-5"),
+        ("OBX|1|TX|1||a\rOBX|2|TX|1||Müller", "OBX(2)-5"),
+        ("PID|Ü|", "PID-1"),
+    ],
 )
 def test_undecodable_names_and_results_stop_the_message(segment: str, place: str) -> None:
     """A guessed letter is another patient, or another result."""
@@ -103,6 +109,24 @@ def test_undecodable_bytes_elsewhere_are_noted_and_kept() -> None:
     assert [(finding.code, finding.place) for finding in message.findings] == [("charset_undecodable", "NK1-2")]
     assert message.get("NK1-2") == "Müller"
     assert message.to_bytes() == raw.replace(b"M\xfcller", b"M\xfcller|SPO")
+
+
+def test_undecodable_bytes_are_at_a_place_and_never_in_it() -> None:
+    """A place is shown to everybody; a name without fields, and the text behind it, must not become one."""
+    lines = ("ZAB\rZAC\rfor Smithson, Bj\xf6rn", "NK1|1", "NK1|2|Müller")
+    raw = with_header("A|B|C|D|1||ADT^A01|1|P|2.5", *lines, encoding="latin-1")
+
+    found = [(one.code, one.place) for one in parse(raw).findings if one.code == "charset_undecodable"]
+
+    assert found == [("charset_undecodable", "ZAB"), ("charset_undecodable", "NK1(2)-2")]
+
+
+def test_a_separator_inside_a_character_is_none() -> None:
+    """In Shift JIS the second byte of a character may be ``|``: counted, the place would be another field."""
+    raw = with_header(with_charset("SHIFT_JIS"), "NK1|1|倒|?", encoding="cp932").replace(b"|?", b"|\x81!")
+
+    assert raw.count(b"|", raw.index(b"NK1")) == 4
+    assert [(one.code, one.place) for one in parse(raw).findings] == [("charset_undecodable", "NK1-3")]
 
 
 @pytest.mark.parametrize("declared", ["CNS 11643-1992", "EBCDIC", "UNICODE UTF-16", "idna", "unicode_escape"])

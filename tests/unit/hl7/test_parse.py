@@ -78,6 +78,16 @@ def test_a_line_feed_in_a_note_stays_in_the_note() -> None:
     assert "line_end_in_field" in codes(message)
 
 
+def test_what_is_odd_about_a_segment_names_which_one_it_is() -> None:
+    """Of forty results, the one with a line end in it; no segment is named by what may be a patient's name."""
+    lines = ("OBX|1|TX|1||whole", "OBX|2|TX|1||line one\ntwo", "NTE|1||first\nSMITHSON|ANNA\nof", "OBX|3|TX|1||a\nb")
+    raw = with_header("A|B|C|D|1||ORU^R01|1|P|2.5", *lines)
+
+    found = [one.place for one in parse(raw).findings if one.code == "line_end_in_field"]
+
+    assert found == ["OBX(2)", "line 5", "OBX(3)"]
+
+
 def test_a_segment_without_fields_is_a_segment() -> None:
     """Some systems send a bare name for an empty segment."""
     message = parse(b"MSH|^~\\&|A|B\rPV2\rPV1|1\r")
@@ -155,9 +165,10 @@ def test_a_doubled_escape_character_counts_once() -> None:
     assert codes(message) == ["encoding_characters_doubled"]
 
 
-def test_missing_encoding_characters_are_the_standards() -> None:
+@pytest.mark.parametrize("declared", [b"^~\\", b"^~", b"^"])
+def test_missing_encoding_characters_are_the_standards(declared: bytes) -> None:
     """A system without subcomponents may leave & out."""
-    message = parse(b"MSH|^~\\|EHR\rPID|1||7^^^A&1.2\r")
+    message = parse(b"MSH|%b|EHR\rPID|1||7^^^A&1.2\r" % declared)
 
     assert message.get("PID-3.4.2") == "1.2"
     assert codes(message) == ["encoding_characters_missing"]
