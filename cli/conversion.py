@@ -149,10 +149,11 @@ class Converter:
             source = self._contexts.source_of(interface) if interface else Source("no interface", "R4")
             repeats = interface.mapping.repeats if interface else "snapshot"
             return interface, fhir_report(sent.raw, source, Minter(_KEY), repeats)
-        message = parse(sent.raw)
+        raw = sent.before + sent.raw  # as the hub would take it
+        message = parse(raw)
         interface = self._registry.match(message)
         if interface is not None and interface.charset:
-            message = parse(sent.raw, interface.charset)
+            message = parse(raw, interface.charset)
         return interface, mapping_report(message, self._context(interface))
 
     def _fhir_interface(self, file: Path) -> Interface | None:

@@ -17,6 +17,8 @@ SUFFIXES = (".hl7", ".er7", ".msg", ".txt", ".fhir.json")
 
 # What a recorded MLLP line has after a message: sent once more, it would end the frame before its end.
 _FRAME_END = re.compile(rb"\x1c[\s\x1c]*\Z")
+# What a sender or an editor put before a message; not the mark that begins a frame, which is of the line.
+_BEFORE = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n\t ]*(?=MSH[^A-Za-z0-9\s])")
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="FILE|DIR...", help=f"Files, or folders with {', '.join(SUFFIXES)} in them.")
@@ -30,12 +32,14 @@ class FileMessage:
     Attributes:
         number: Its place in the file, from 1.
         is_last: No other follows in the file.
+        before: A byte order mark and blank lines before the only message of a file.
     """
 
     file: Path
     number: int
     is_last: bool
     raw: bytes
+    before: bytes = b""
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
@@ -79,7 +83,9 @@ def read_messages(file: Path) -> list[FileMessage]:
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read ({error.strerror}); check its rights", UNREACHABLE) from None
     bodies = [raw] if is_fhir(raw) else [_FRAME_END.sub(b"", one) for one in split_batch(raw).messages] or [raw]
-    return [FileMessage(file, number, number == len(bodies), body) for number, body in enumerate(bodies, 1)]
+    found = _BEFORE.match(raw) if len(bodies) == 1 else None
+    before = found[0] if found else b""
+    return [FileMessage(file, number, number == len(bodies), body, before) for number, body in enumerate(bodies, 1)]
 
 
 def make_folder(out: Path) -> None:

@@ -33,7 +33,8 @@ class Conversion(NamedTuple):
         bundle: A transaction Bundle; PUT by id, references by fullUrl. Parts of it may be shared between bundles:
             read it, do not change it.
         changes: How its resources change what is stored.
-        findings: What was noticed, in message order of discovery.
+        findings: What was noticed: first of the message's form (`Message.findings`), then in message order of
+            discovery.
     """
 
     bundle: Resource
@@ -58,6 +59,7 @@ def convert(
     """
     root, findings = group(message.segments)
     scope = Scope(message, root.segment, context, resolver or context.resolver, trace)
+    scope.findings += message.findings
     scope.findings += without_claimed(findings, message.segments, scope)
     if not is_known(scope.code):
         scope.findings.append(Finding("type_unknown", "MSH-9", "mapped by its segments"))

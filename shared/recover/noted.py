@@ -13,30 +13,29 @@ from shared.message.errors.mapping import OrderUnclear, SubjectConflict
 # docs/findings.md says what each means.
 NOTED = frozenset(
     {
-        "code_unmapped", "component_without_drug", "control_id_reused", "currency_invalid",
-        "custom_without_place", "data_invalid", "date_imprecise", "date_invalid", "element_without_home",
-        "entry_repeated", "guarantor_unnamed", "identifier_mothers_number", "identifier_placeholder",
-        "identifiers_disagree", "identity_missing", "message_late", "note_without_place", "number_invalid",
-        "number_out_of_range", "offset_left_out", "period_imprecise", "period_reversed", "person_other",
-        "profile_element_missing", "reference_elsewhere", "reference_outside", "resource_not_owned",
-        "resource_repeated", "resource_without_home", "role_left", "role_without_place", "route_without_drug",
-        "segment_before_parent", "segment_local", "segment_unknown", "segment_unmapped",
-        "segment_without_parent", "statement_differs", "time_ambiguous", "time_invalid", "time_skipped",
-        "timing_as_text", "timing_without_order", "transaction_no_charge", "type_unknown", "value_type_unknown",
+        "blank_before_header", "byte_order_mark", "charset_undecodable", "code_unmapped", "component_without_drug",
+        "control_id_reused", "currency_invalid", "custom_without_place", "data_invalid", "date_imprecise",
+        "date_invalid", "element_without_home", "encoding_characters_doubled", "encoding_characters_missing",
+        "entry_repeated", "frame_left_over", "guarantor_unnamed", "identifier_mothers_number", "identifier_placeholder",
+        "identifiers_disagree", "identity_missing", "last_line_end_missing", "line_end_in_field", "line_end_not_cr",
+        "message_late", "note_without_place", "number_invalid", "number_out_of_range", "offset_left_out",
+        "period_imprecise", "period_reversed", "person_other", "profile_element_missing", "reference_elsewhere",
+        "reference_outside", "resource_not_owned", "resource_repeated", "resource_without_home", "role_left",
+        "role_without_place", "route_without_drug", "segment_before_parent", "segment_local", "segment_unknown",
+        "segment_unmapped", "segment_without_parent", "statement_differs", "time_ambiguous", "time_invalid",
+        "time_skipped", "timing_as_text", "timing_without_order", "transaction_no_charge", "type_unknown",
+        "value_type_unknown",
     }
 )  # fmt: skip
-# Found in a message's form, in what is shaped of it for one destination, by the store, or in a bundle that stops.
+# Found in a batch, against a structure, in what is shaped for one destination, by the store, or in a bundle that stops.
 TOLD_ELSEWHERE = frozenset(
     {
-        "batch_count_differs", "blank_before_header", "byte_order_mark", "bytes_before_batch",
-        "charset_undecodable", "code_without_inverse", "component_not_in_version", "element_not_carried",
-        "encoding_characters_doubled", "encoding_characters_missing", "fhir_cardinality", "fhir_choice",
-        "fhir_code", "fhir_duplicate", "fhir_invariant", "fhir_missing", "fhir_primitive", "fhir_reference",
-        "fhir_type", "fhir_unknown", "fhir_url", "field_missing", "field_moved", "field_not_in_version",
-        "field_repeats_too_often", "frame_left_over", "last_line_end_missing", "line_end_in_field",
-        "line_end_not_cr", "older_not_written", "order_not_known", "repetition_not_in_version",
-        "resource_not_carried", "segment_missing", "segment_not_in_version", "segment_renamed",
-        "segment_unexpected", "state_refused", "structure_unknown", "time_of_day_lost",
+        "batch_count_differs", "bytes_before_batch", "code_without_inverse", "component_not_in_version",
+        "element_not_carried", "fhir_cardinality", "fhir_choice", "fhir_code", "fhir_duplicate", "fhir_invariant",
+        "fhir_missing", "fhir_primitive", "fhir_reference", "fhir_type", "fhir_unknown", "fhir_url", "field_missing",
+        "field_moved", "field_not_in_version", "field_repeats_too_often", "older_not_written", "order_not_known",
+        "repetition_not_in_version", "resource_not_carried", "segment_missing", "segment_not_in_version",
+        "segment_renamed", "segment_unexpected", "state_refused", "structure_unknown", "time_of_day_lost",
     }
 )  # fmt: skip
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from cli.naming import output_names
 
 from .conftest import MESSAGE
@@ -127,3 +129,33 @@ def test_a_result_that_cannot_be_written_is_one_sentence(run, folder, tmp_path):
     ran = run("convert", folder(one=MESSAGE % b"C1"), "--out", out, "--workers", 1)
     assert ran.code == 2
     assert f"{out / 'one.json'} cannot be written (Is a directory); name another --out" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("before", "line_end", "after", "told"),
+    [
+        (b"", b"\r", b"", []),
+        (b"", b"\n", b"", [("line_end_not_cr", "MSH", "")]),
+        (b"", b"\r\n", b"", [("line_end_not_cr", "MSH", "")]),
+        (b"\xef\xbb\xbf", b"\r", b"", [("byte_order_mark", "MSH", "")]),
+        (b"\xef\xbb\xbf\n", b"\n", b"\n", [("byte_order_mark",), ("blank_before_header",), ("line_end_not_cr",)]),
+        (b"\x0b", b"\r", b"\x1c\r", []),  # a recorded frame: its marks are of the line
+    ],
+)
+def test_what_a_sender_does_against_the_standard_is_in_the_report_and_nothing_else_differs(
+    run, folder, tmp_path, before, line_end, after, told
+):
+    """An analyst hears from the first file what the sender should repair, as from the hub."""
+    sent = MESSAGE % b"C1"
+    run("convert", folder(one=before + sent.replace(b"\r", line_end) + after), "--out", tmp_path / "out")
+    run("convert", folder(one=sent), "--out", tmp_path / "usual")
+    (found, report), (usual, usual_report) = (
+        [(tmp_path / out / name).read_bytes() for name in ("one.json", "one.report.json")] for out in ("out", "usual")
+    )
+    findings, usual_findings = json.loads(report)["findings"], json.loads(usual_report)["findings"]
+
+    assert found == usual
+    assert findings[len(told) :] == usual_findings
+    said = [tuple(one.values())[: len(expected)] for one, expected in zip(findings, told, strict=False)]
+    assert said == told
+    assert {**json.loads(report), "findings": usual_findings} == json.loads(usual_report)
