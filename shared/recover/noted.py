@@ -7,8 +7,6 @@ import re
 from functools import cache
 
 from shared.message.errors import every_error
-from shared.message.errors.base import Disposition, IntegrationError
-from shared.message.errors.mapping import OrderUnclear, SubjectConflict
 
 # docs/findings.md says what each means.
 NOTED = frozenset(
@@ -39,9 +37,6 @@ TOLD_ELSEWHERE = frozenset(
     }
 )  # fmt: skip
 
-_STOPPING = frozenset({"ARCHIVE", "FHIR", "HL7", "INGEST", "MPI", "QUEUE", "STORE", "TRANSFORM"})
-_STORE_ALONE = frozenset({SubjectConflict.code, OrderUnclear.code})  # they stop the delivery to the store
-_OTHERWISE = frozenset({Disposition.RETRY, Disposition.REVIEW})  # what is tried again, or was sent, is not stopped
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -55,7 +50,7 @@ def why_not_noted(code: str) -> str:
     if code in TOLD_ELSEWHERE:
         return f"{code} is not noted about messages; docs/findings.md says where it is told"
     if code in _errors():
-        return f"{code} is noted about deliveries or the hub; `caduceus quarantine list` has the deliveries it stopped"
+        return f"{code} stops no message that the hub took; `caduceus quarantine list` has the deliveries it stopped"
     known = {one.lower(): one for one in NOTED | TOLD_ELSEWHERE | _errors()}
     nearest = [known[one] for one in difflib.get_close_matches(code[:64].lower(), known)]
     # What has not the form of a code may be anything, a name as well: it is not repeated.
@@ -65,11 +60,7 @@ def why_not_noted(code: str) -> str:
 
 @cache
 def _stopping() -> frozenset[str]:
-    return frozenset(error.code for error in every_error() if _stops_messages(error)) - _STORE_ALONE
-
-
-def _stops_messages(error: type[IntegrationError]) -> bool:
-    return error.code.partition("-")[0] in _STOPPING and error.disposition not in _OTHERWISE
+    return frozenset(error.code for error in every_error() if error.stops_message)
 
 
 @cache

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from shared.recover.noted import is_noted
 from tests.pipeline.hub_in_process import HubInProcess, write_fhir_interface, write_interfaces
 from tests.pipeline.mllp_receiver import MllpReceiver
 
 MEMORY = Path("/dev/shm")
+OF_OLD = "code_of_old"  # what one test notes as a release of old would have
 StartHub = Callable[..., Awaitable[HubInProcess]]
 
 
@@ -23,6 +27,12 @@ def home(tmp_path: Path) -> Iterator[Path]:
         return
     with TemporaryDirectory(dir=MEMORY, prefix="caduceus-test-") as folder:
         yield Path(folder)
+
+
+def noted_in(home: Path) -> list[str]:
+    """Return the codes that a hub noted about its messages: of findings, and of the errors that stopped them."""
+    with closing(sqlite3.connect(home / "hub.db")) as connection:
+        return [code for (code,) in connection.execute("SELECT DISTINCT code FROM noted")]
 
 
 @pytest.fixture
@@ -52,6 +62,9 @@ async def start_hub(home: Path) -> AsyncIterator[StartHub]:
     yield start
     for hub in started:
         await hub.crash()
+    for name in range(len(started)):
+        unknown = [code for code in noted_in(home / f"{name}" / "home") if not is_noted(code)]
+        assert unknown in ([], [OF_OLD]), "what the ledger notes about messages, they are found by"
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
 from shared.message.finding import Finding
 from shared.message.record import Hop, Progress
 from shared.recover.affected import REVEAL
+from tests.pipeline.conftest import OF_OLD
 from tests.pipeline.hub_in_process import REJECTED
 from tests.pipeline.messages import adt
 
@@ -81,6 +82,9 @@ async def test_a_question_that_is_not_clear_is_refused(delivered, said):
         ("code unmapped", "no such code about messages; nearest: code_unmapped"),
         ("element_not_carried", "element_not_carried is not noted about messages"),
         ("STORE-011", "caduceus quarantine list"),
+        ("HL7-107", "caduceus quarantine list"),
+        ("HL7-101", "HL7-101 stops no message that the hub took"),
+        ("INGEST-002", "INGEST-002 stops no message that the hub took"),
         ("DELIVER-020", "caduceus quarantine list"),
     ],
 )
@@ -100,7 +104,7 @@ async def test_a_code_that_no_message_can_have_is_refused_by_name(delivered, cod
         assert told in str(refused.value)
 
 
-@pytest.mark.parametrize("code", ["currency_invalid", "STORE-010", "HL7-105", "INGEST-004"])
+@pytest.mark.parametrize("code", ["currency_invalid", "STORE-010", "HL7-105", "INGEST-004", "FHIR-004"])
 async def test_a_code_that_no_message_has_but_one_could_have_is_answered(delivered, code):
     """Nobody was affected: that is an answer, too."""
     assert (await delivered.hub.affected.count({"finding": code}))["messages"] == 0
@@ -110,13 +114,13 @@ async def test_what_an_older_release_noted_is_found_under_its_code(delivered):
     """A finding that was renamed since is in the ledger as it was."""
     record = await delivered.record("A1")
     hop = Hop(record.message, record.received, "transform", "transformed")
-    noted = (Finding("code_of_old", "PV1-10"),)
+    noted = (Finding(OF_OLD, "PV1-10"),)
     await delivered.hub.adapters.ledger.progress([Progress(record.message, record.state, hop, findings=noted)])
 
-    assert (await delivered.hub.affected.count({"finding": "code_of_old"}))["messages"] == 1
-    assert (await delivered.hub.replays.plan(orjson.dumps({"finding": "code_of_old"})))["messages"] == 1
+    assert (await delivered.hub.affected.count({"finding": OF_OLD}))["messages"] == 1
+    assert (await delivered.hub.replays.plan(orjson.dumps({"finding": OF_OLD})))["messages"] == 1
     with pytest.raises(RequestInvalid):
-        await delivered.hub.affected.count({"finding": "code_of_old", "to": "2020-01-01T00:00:00Z"})
+        await delivered.hub.affected.count({"finding": OF_OLD, "to": "2020-01-01T00:00:00Z"})
 
 
 async def test_an_unknown_destination_is_told(delivered):

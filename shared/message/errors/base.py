@@ -31,6 +31,11 @@ class Acknowledgement(StrEnum):
 class IntegrationError(Exception):
     """Base of every error the hub names.
 
+    Attributes:
+        stops_message: Whether the ledger notes the code about a message that goes no further for it: refused on record,
+            in quarantine, or abandoned. What is not taken at all, stops a delivery or is tried again, stops none. Each
+            error says it, or its family.
+
     Args:
         where: The place: segment, field, byte offset, queue, destination. Never message content.
     """
@@ -39,6 +44,7 @@ class IntegrationError(Exception):
     what: ClassVar[str] = "unnamed error"
     disposition: ClassVar[Disposition] = Disposition.QUARANTINE
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement.APPLICATION_ACCEPT
+    stops_message: ClassVar[bool]
     next_step: ClassVar[str] = "read the runbook of the code"
 
     def __init__(self, where: str = "") -> None:

@@ -16,6 +16,7 @@ class FilesInvalid(IntegrationError):
     """
 
     disposition: ClassVar[Disposition] = Disposition.REFUSE
+    stops_message: ClassVar[bool] = False
 
     def __init__(self, problems: Sequence[object]) -> None:
         self.problems = tuple(problems)
@@ -29,6 +30,7 @@ class FunctionAppUnusable(IntegrationError):
     code = "LOCAL-001"
     what = "the laptop cannot host the function app"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "change the function, or teach `local/` what it needs"
 
 
@@ -38,6 +40,7 @@ class PortInUse(IntegrationError):
     code = "LOCAL-002"
     what = "a port is in use"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "stop what listens there, or choose other ports; --http-port 0 takes free ones, for the receivers too"
 
 
@@ -55,6 +58,7 @@ class SettingInvalid(IntegrationError):
     code = "SETTING-001"
     what = "a setting is missing or cannot be used"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "set it and start again; docs/settings.md lists every setting"
 
 
@@ -64,6 +68,7 @@ class StackInvalid(IntegrationError):
     code = "INFRA-001"
     what = "the configuration of the stack cannot be used"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "mend the file; docs/deploy.md lists every key"
 
 
@@ -73,6 +78,7 @@ class PackageNotBuilt(IntegrationError):
     code = "INFRA-002"
     what = "the code could not be packaged"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "run the named command by hand to see all it says"
 
 
@@ -82,4 +88,5 @@ class DeploymentFailed(IntegrationError):
     code = "INFRA-003"
     what = "the deployment did not end with a hub that answers"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "read the runbook; running it again is safe"

@@ -20,6 +20,7 @@ class SpoolInUse(IntegrationError):
     code = "CONNECTOR-002"
     what = "another process uses this spool"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "stop the other one; a standby waits for the same spool, it never has its own"
 
 
@@ -29,6 +30,7 @@ class SpoolUnreadable(IntegrationError):
     code = "CONNECTOR-003"
     what = "the spool cannot be read"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "give it the key and the version it was written with; do not delete it: it holds what was acknowledged"
 
 
@@ -39,6 +41,7 @@ class SpoolFull(IntegrationError):
     what = "the connector's spool is full"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.APPLICATION_ERROR
+    stops_message = False
     next_step = "let the line to the hub come back, or give the spool more room"
 
 
@@ -49,6 +52,7 @@ class HubUnreachable(IntegrationError):
     what = "the hub did not take the message in time"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.APPLICATION_ERROR
+    stops_message = False
     next_step = "nothing: the sender sends it again; check the line to the hub if it lasts"
 
 
@@ -59,6 +63,7 @@ class StreamOutOfStep(IntegrationError):
     what = "the hub expects another number of the stream"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
     next_step = (
         "look for a second process with a copy of this spool; then restart the connector, which begins a new epoch"
     )
@@ -70,6 +75,7 @@ class DeliveryConflict(IntegrationError):
     code = "CONNECTOR-007"
     what = "another delivery has this id"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "report it: a delivery id stands for its bytes"
 
 
@@ -78,6 +84,7 @@ class RefusedAfterAcknowledgement(IntegrationError):
 
     code = "CONNECTOR-008"
     what = "the hub refused a message that was acknowledged on premises"
+    stops_message = False
     next_step = "correct the interface, then send it again with `connector refused --again ID`"
 
 
@@ -87,6 +94,7 @@ class ConnectorSilent(IntegrationError):
     code = "CONNECTOR-010"
     what = "the connector is silent"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "ask the hospital whether its machine runs and reaches the hub; what it acknowledged is in its spool"
 
 
@@ -96,6 +104,7 @@ class CertificateExpiring(IntegrationError):
     code = "CONNECTOR-009"
     what = "a certificate lapses soon"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "put the new certificate in its place; the connector reads it without a restart"
 
 
@@ -106,6 +115,7 @@ class StreamNotYours(IntegrationError):
     what = "the connector's name belongs to another caller"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
     next_step = "give each connector its own name; where it has a new identity, `caduceus connectors --forget NAME`"
 
 
@@ -116,6 +126,7 @@ class SenderNotAllowed(IntegrationError):
     what = "an address that is not on the list wanted to connect"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
     next_step = "add the address to `allow` if it is one of yours, then reload; if not, find out whose it is"
 
 
@@ -126,6 +137,7 @@ class MirrorLost(IntegrationError):
     what = "the spool's mirror is lost"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
     next_step = "mend or mount the mirror's disk; the connector brings the mirror into step by itself"
 
 
@@ -135,4 +147,5 @@ class SpoolBroughtBack(IntegrationError):
     code = "CONNECTOR-012"
     what = "the spool was taken from its mirror"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "find out what happened to the disk; what was there before is set aside in the same folder"

@@ -29,6 +29,7 @@ class FhirUnreadable(FhirRefused):
 
     code = "FHIR-001"
     what = "the body is no JSON as FHIR has it"
+    stops_message = False
     next_step = "ask the source to send well-formed JSON in UTF-8"
     status = 400
     issue = "structure"
@@ -39,6 +40,7 @@ class FhirMediaTypeNotTaken(FhirRefused):
 
     code = "FHIR-002"
     what = "the interface does not take this media type"
+    stops_message = False
     next_step = "send what the interface's release says, or agree on another interface"
     status = 415
     issue = "not-supported"
@@ -49,6 +51,7 @@ class FhirTooLarge(FhirRefused):
 
     code = "FHIR-003"
     what = "the body is larger than one message may be"
+    stops_message = False
     next_step = "ask the source to send smaller bundles"
     status = 413
     issue = "too-long"
@@ -59,6 +62,7 @@ class FhirNotTaken(FhirRefused):
 
     code = "FHIR-004"
     what = "this is nothing that the hub takes"
+    stops_message = True
     next_step = "send a resource of an agreed type, or a Bundle of PUT and POST; see docs/fhir-in.md"
     status = 422
     issue = "not-supported"
@@ -75,6 +79,7 @@ class FhirInvalid(FhirRefused):
     what = "a resource is not valid FHIR"
     disposition = Disposition.QUARANTINE
     acknowledgement = Acknowledgement.APPLICATION_ACCEPT
+    stops_message = True
     next_step = "ask the source to mend what the findings name; correct the message or discard it"
     status = 422
     issue = "invalid"

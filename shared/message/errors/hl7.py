@@ -30,6 +30,7 @@ class NotHl7(Hl7Error):
     what = "no MSH segment where the message begins"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
 
 
 class HeaderTooShort(Hl7Error):
@@ -39,6 +40,7 @@ class HeaderTooShort(Hl7Error):
     what = "MSH ends before its encoding characters"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
 
 
 class DelimitersInvalid(Hl7Error):
@@ -48,6 +50,7 @@ class DelimitersInvalid(Hl7Error):
     what = "unusable delimiters"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
 
 
 class SeveralMessages(Hl7Error):
@@ -55,6 +58,7 @@ class SeveralMessages(Hl7Error):
 
     code = "HL7-104"
     what = "several messages where one was expected"
+    stops_message = True
     next_step = "split the batch, or ask the source to send one message in each frame"
 
 
@@ -63,6 +67,7 @@ class ContentUndecodable(Hl7Error):
 
     code = "HL7-105"
     what = "bytes that are no text in the charset of the message"
+    stops_message = True
     next_step = "set the interface's charset to what the source really sends, then resubmit"
 
 
@@ -71,6 +76,7 @@ class CharsetUnsupported(Hl7Error):
 
     code = "HL7-106"
     what = "charset not supported"
+    stops_message = True
     next_step = "set the interface's charset, or ask the source for UNICODE UTF-8"
 
 
@@ -79,6 +85,7 @@ class TextNotEncodable(Hl7Error):
 
     code = "HL7-107"
     what = "text that the charset of the message cannot hold"
+    stops_message = False
     next_step = "give the destination UNICODE UTF-8, or replace the characters in a step"
 
 
@@ -87,6 +94,7 @@ class PathInvalid(Hl7Error):
 
     code = "HL7-108"
     what = "unusable HL7 path"
+    stops_message = False
     next_step = "correct the path in the interface's steps"
 
 
@@ -95,6 +103,7 @@ class SegmentAbsent(Hl7Error):
 
     code = "HL7-109"
     what = "no such segment to write to"
+    stops_message = False
     next_step = "let the interface's steps look for the segment first"
 
 
@@ -104,6 +113,7 @@ class AcknowledgementUnreadable(Hl7Error):
     code = "HL7-110"
     what = "the answer is no HL7 acknowledgement"
     disposition = Disposition.REVIEW
+    stops_message = False
     next_step = "check at the destination whether it arrived, then accept or resend"
 
 
@@ -114,4 +124,5 @@ class FrameTooLarge(Hl7Error):
     what = "MLLP frame larger than the limit"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
     next_step = "raise the limit, or ask the source to send smaller messages"

@@ -10,6 +10,7 @@ class BundleInvalid(IntegrationError):
 
     code = "TRANSFORM-001"
     what = "the canonical bundle is not valid FHIR R4"
+    stops_message = True
     next_step = "report it with the message id; resend after the mapping is corrected"
 
 
@@ -18,6 +19,7 @@ class UnsupportedEvent(IntegrationError):
 
     code = "STORE-010"
     what = "no state table has a row for this event"
+    stops_message = True
     next_step = "send it through an interface that maps the event, or discard it"
 
 
@@ -26,6 +28,7 @@ class SubjectConflict(IntegrationError):
 
     code = "STORE-011"
     what = "the stored resource belongs to another patient"
+    stops_message = False
     next_step = "ask the source which patient is right; merge the patients or discard the message"
 
 
@@ -34,6 +37,7 @@ class OrderUnclear(IntegrationError):
 
     code = "STORE-013"
     what = "an order that is not known is ended without its service"
+    stops_message = False
     next_step = "find the order by its number, have the source send its OBR, and discard this message"
 
 
@@ -42,6 +46,7 @@ class RecordUnreadable(IntegrationError):
 
     code = "STORE-012"
     what = "the body is not a canonical record"
+    stops_message = True
     next_step = "send the message again from its raw bytes"
 
 
@@ -50,6 +55,7 @@ class IdentityConflict(IntegrationError):
 
     code = "MPI-001"
     what = "family name and birth date both contradict the person this identifier is bound to"
+    stops_message = True
     next_step = "find out whose identifier it is, correct the source, then resend"
 
 
@@ -58,6 +64,7 @@ class MergeCycle(IntegrationError):
 
     code = "MPI-002"
     what = "the merge would close a circle of merged records"
+    stops_message = True
     next_step = "decide which record survives and merge the others into it"
 
 
@@ -66,6 +73,7 @@ class MoveUnclear(IntegrationError):
 
     code = "MPI-003"
     what = "a number moves, and PID has no other trusted number to say whose it becomes"
+    stops_message = True
     next_step = "ask the source for a number of the right person in PID-2 or PID-3, then resend"
 
 
@@ -75,6 +83,7 @@ class ShapeFailed(IntegrationError):
     code = "DELIVER-021"
     what = "the message could not be shaped for its destination"
     disposition = Disposition.QUARANTINE
+    stops_message = False
     next_step = "mend the function in the interface's steps.py, then resend"
 
 
@@ -84,6 +93,7 @@ class RouteGone(IntegrationError):
     code = "DELIVER-022"
     what = "its interface no longer has a route to this destination"
     disposition = Disposition.QUARANTINE
+    stops_message = False
     next_step = "bring the route back and resend, or discard the delivery"
 
 
@@ -92,6 +102,7 @@ class MessageNotWritten(IntegrationError):
 
     code = "RENDER-001"
     what = "no HL7 message can be written of this"
+    stops_message = False
     next_step = "name a message type that is written; docs/rendering.md lists them"
 
 
@@ -100,6 +111,7 @@ class ResourceAbsent(IntegrationError):
 
     code = "RENDER-002"
     what = "the bundle does not hold a resource the message needs"
+    stops_message = False
     next_step = "add the resource, or choose a message type that does not need it"
 
 
@@ -108,6 +120,7 @@ class ResourceAmbiguous(IntegrationError):
 
     code = "RENDER-003"
     what = "the bundle holds several of what a message has one of"
+    stops_message = False
     next_step = "send one bundle for each of them"
 
 
@@ -117,4 +130,5 @@ class NotFhir(IntegrationError):
     code = "RENDER-004"
     what = "what was given is not FHIR R4"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "mend the element at that place, or convert from another FHIR version first"

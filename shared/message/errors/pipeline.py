@@ -11,6 +11,7 @@ class EventNotTaken(IntegrationError):
     code = "PUBLISH-001"
     what = "a subscriber did not take an event"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "nothing: the delivery is tried again; look at the subscriber if it lasts"
 
 
@@ -21,6 +22,7 @@ class UnknownSender(IntegrationError):
     what = "no interface takes messages of this sender and type"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.APPLICATION_REJECT
+    stops_message = False
     next_step = "add a match to an interface, or ask the sender to correct its header"
 
 
@@ -31,6 +33,7 @@ class InterfaceRetired(IntegrationError):
     what = "the interface is retired"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.APPLICATION_REJECT
+    stops_message = False
     next_step = "stop the sender, or set the interface's lifecycle to active"
 
 
@@ -41,6 +44,7 @@ class NotForThisStage(IntegrationError):
     what = "the interface does not take messages of this processing id"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.APPLICATION_REJECT
+    stops_message = True
     next_step = "correct MSH-11 at the sender, or list it under `accepts` in interface.toml"
 
 
@@ -51,6 +55,7 @@ class NeverSent(IntegrationError):
     what = "taking it began and did not end, and its sender was not answered"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.NONE
+    stops_message = True
     next_step = "have the sender send it again, which goes on from here; discard it if it will not"
 
 
@@ -61,6 +66,7 @@ class HeaderUnsupported(IntegrationError):
     what = "the event or the version is none that the hub can use"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.APPLICATION_REJECT
+    stops_message = True
     next_step = "correct MSH-9 or MSH-12 at the sender, or stop sending this event"
 
 
@@ -71,6 +77,7 @@ class IdentifierMissing(IntegrationError):
     what = "the patient has no identifier that can be trusted"
     disposition = Disposition.REFUSE
     acknowledgement = Acknowledgement.APPLICATION_ERROR
+    stops_message = True
     next_step = "have the sender fill PID-3; a placeholder such as 0 or UNKNOWN is no identifier"
 
 
@@ -79,6 +86,7 @@ class PoisonMessage(IntegrationError):
 
     code = "TRANSFORM-002"
     what = "processing did not end three times in a row"
+    stops_message = True
     next_step = "read the log around the message id; resend after the cause is gone"
 
 
@@ -87,6 +95,7 @@ class RetryBudgetSpent(IntegrationError):
 
     code = "DELIVER-020"
     what = "the destination did not take the message within its retry budget"
+    stops_message = False
     next_step = "repair the destination, then resend"
 
 
@@ -96,6 +105,7 @@ class AnswerMissing(IntegrationError):
     code = "DELIVER-031"
     what = "the destination took the bytes and did not answer in time"
     disposition = Disposition.REVIEW
+    stops_message = False
     next_step = "look at the destination whether it arrived, then accept or resend"
 
 
@@ -105,6 +115,7 @@ class NotFound(IntegrationError):
     code = "HUB-404"
     what = "there is no such thing"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "check the id; `caduceus messages` lists the newest"
 
 
@@ -114,6 +125,7 @@ class RoleMissing(IntegrationError):
     code = "HUB-403"
     what = "this needs a role that whoever asks does not have"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "ask somebody who has it; on a laptop CADUCEUS_ROLES lists the roles of whoever uses it"
 
 
@@ -123,6 +135,7 @@ class NotStopped(IntegrationError):
     code = "HUB-409"
     what = "the message is neither in quarantine nor in review"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "nothing: it is on its way, was delivered, or was given up; `caduceus trace` shows where"
 
 
@@ -132,4 +145,5 @@ class RequestInvalid(IntegrationError):
     code = "HUB-400"
     what = "the request cannot be carried out"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "correct it; docs/hub-api.md lists what can be asked"

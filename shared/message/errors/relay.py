@@ -12,6 +12,7 @@ class RelayError(IntegrationError):
 
     disposition: ClassVar[Disposition] = Disposition.RETRY
     acknowledgement: ClassVar[Acknowledgement] = Acknowledgement.NONE
+    stops_message: ClassVar[bool] = False
 
 
 class RelayUnreachable(RelayError):

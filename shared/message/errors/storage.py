@@ -11,6 +11,7 @@ class ArchiveDamaged(IntegrationError):
     code = "ARCHIVE-001"
     what = "an archived payload is missing or its digest differs"
     disposition = Disposition.QUARANTINE
+    stops_message = True
     next_step = "restore the archive from its replica; do not purge"
 
 
@@ -20,6 +21,7 @@ class ArchivePurged(IntegrationError):
     code = "ARCHIVE-002"
     what = "the payload was purged: its retention is over"
     disposition = Disposition.QUARANTINE
+    stops_message = True
     next_step = "nothing can bring it back; the ledger still says what it was and where it went"
 
 
@@ -30,6 +32,7 @@ class AzureRefused(IntegrationError):
     what = "the hub's identity may not use a service"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
     next_step = "give the identity its role; nothing was lost, senders are waiting"
 
 
@@ -40,6 +43,7 @@ class AzureUnavailable(IntegrationError):
     what = "a service did not take or give what was asked"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE  # the sender keeps what it has; AE would make many of them skip it
+    stops_message = False
     next_step = "nothing: it is tried again; look at the service's own health if it lasts"
 
 
@@ -49,6 +53,7 @@ class EnvelopeUnreadable(IntegrationError):
     code = "QUEUE-001"
     what = "a queue message is not an envelope"
     disposition = Disposition.QUARANTINE
+    stops_message = True
     next_step = "look for a sender that is not the hub, or an older version still running"
 
 
@@ -58,6 +63,7 @@ class HomeInUse(IntegrationError):
     code = "STORAGE-003"
     what = "another process of the hub uses this folder"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "stop the other one, or give this one a folder of its own (--home, CADUCEUS_HOME)"
 
 
@@ -67,6 +73,7 @@ class HomeOutdated(IntegrationError):
     code = "STORAGE-004"
     what = "the local files were made by another version"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "start that version, or move the folder away and begin anew"
 
 
@@ -76,6 +83,7 @@ class OwnershipLost(IntegrationError):
     code = "DELIVER-010"
     what = "another worker owns the session"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "nothing: the owner delivers what is left"
 
 
@@ -85,6 +93,7 @@ class SecretMissing(IntegrationError):
     code = "SECRET-001"
     what = "a secret is not there"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "put it where the hub looks for secrets, under this name"
 
 
@@ -94,6 +103,7 @@ class SessionLockLost(IntegrationError):
     code = "QUEUE-002"
     what = "the lock of a queue session is no longer held"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "nothing: the messages are delivered again; look for a worker that takes longer than its lock"
 
 
@@ -104,6 +114,7 @@ class StorageFailed(IntegrationError):
     what = "a write to the local storage failed"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE
+    stops_message = False
     next_step = "check the disk and who else has the files open"
 
 
@@ -114,6 +125,7 @@ class StorageFull(IntegrationError):
     what = "the disk is full"
     disposition = Disposition.RETRY
     acknowledgement = Acknowledgement.NONE  # the sender keeps what it has; AE would make many of them skip it
+    stops_message = False
     next_step = "make room; nothing was lost, senders are waiting"
 
 
@@ -123,6 +135,7 @@ class WorkerLost(IntegrationError):
     code = "WORKER-001"
     what = "a worker process ended before it answered"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "nothing: its messages are processed again, one by one; look at the memory if it lasts"
 
 
@@ -132,6 +145,7 @@ class VersionConflict(IntegrationError):
     code = "STORE-001"
     what = "the resource changed since it was read"
     disposition = Disposition.RETRY
+    stops_message = False
     next_step = "nothing: the merge is computed again from the newer version"
 
 
@@ -141,4 +155,5 @@ class HomeNotOurs(IntegrationError):
     code = "LOCAL-003"
     what = "the folder is not a home of the laptop, and nothing was removed"
     disposition = Disposition.REFUSE
+    stops_message = False
     next_step = "name another folder (--home, CADUCEUS_HOME), or remove it yourself"

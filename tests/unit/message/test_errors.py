@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.message.errors import every_error, reason_of
+from shared.message.errors.base import Disposition
 from shared.message.errors.configuration import FilesInvalid, IntegrationError
 from shared.message.errors.hl7 import Hl7Error
 
@@ -49,6 +50,16 @@ def test_the_index_of_runbooks_has_a_row_for_every_code(error):
         f"| [{error.code}]({error.code}.md) | {error.what} | {error.disposition} | {error.acknowledgement or 'none'} |"
     )
     assert row in (RUNBOOKS / "README.md").read_text("utf-8").splitlines()
+
+
+@each_error
+def test_every_error_says_whether_it_stops_a_message(error):
+    """By the code of one that does, messages are found; left to the base, nobody would have thought about it."""
+    said = [one for one in error.__mro__ if "stops_message" in vars(one)]
+    assert said
+    assert isinstance(error.stops_message, bool)
+    # What is tried again, or may have been sent, goes on.
+    assert not (error.stops_message and error.disposition in (Disposition.RETRY, Disposition.REVIEW))
 
 
 def test_no_runbook_is_left_of_a_code_that_is_gone():
