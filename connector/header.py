@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from shared.hl7 import parse
 from shared.hl7.ack import build_ack
+from shared.hl7.batch import INDENT
 from shared.message.errors.base import Acknowledgement, IntegrationError
 
 _USUAL = b"MSH|^~\\&|"
@@ -23,7 +24,7 @@ _EVERY_BYTE = "8859/1"  # the charset in which no byte is undecodable
 _PID_3 = re.compile(rb"[\r\n]PID\|(?:[^|\r\n]*\|){2}([^|~^\r\n]*)")
 _DELIMITED = re.compile(rb"[\\^~&]")
 _NAMES_PATIENT = re.compile(rb"[\r\n](PID|MRG)\|")
-_NESTED = re.compile(rb"[\r\n](?:MSH|FHS|BHS|BTS|FTS)")
+_NESTED = re.compile(rb"[\r\n]%b(?:MSH|FHS|BHS|BTS|FTS)" % INDENT)
 
 
 class Header(NamedTuple):

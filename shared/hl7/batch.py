@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from shared.message.finding import Finding
 
-# A segment of the envelope, or the beginning of a message, at the start of a line; blanks and marks of frames before.
-_STARTS = re.compile(
-    rb"(?:\A[\x00\x0b\x1c\s\xef\xbb\xbf]*|[\r\n][\x0b\x1c \t]*)(FHS|BHS|BTS|FTS|MSH)(?=[^A-Za-z0-9\s])"
-)
+# Before a segment at the start of a line: blanks, marks of frames and of DOS, the byte order mark of a joined file.
+INDENT = rb"[\x00\x0b\x1a\x1c \t\xef\xbb\xbf]*"
+_SEPARATED = rb"(?=[^A-Za-z0-9\s])"
+# A segment of the envelope, or the beginning of a message, at the start of a line.
+_STARTS = re.compile(rb"(?:\A[\x00\x0b\x1c\s\xef\xbb\xbf]*|[\r\n]%b)(FHS|BHS|BTS|FTS|MSH)%b" % (INDENT, _SEPARATED))
+_NEXT_HEADER = re.compile(rb"[\r\n]%bMSH%b" % (INDENT, _SEPARATED))
 _BLANK = re.compile(rb"[\x00\x0b\x1c\s\xef\xbb\xbf]*")  # before a message: it makes it no second one
 _HEADER_BYTES = 8  # MSH|^~\&: no message is shorter
 _COUNT = re.compile(rb"...[^A-Za-z0-9](\d+)")
@@ -41,24 +43,24 @@ def holds_several(raw: bytes) -> bool:
     begin = _HEADER_BYTES if blank is None else blank.end() + _HEADER_BYTES
     if raw.rfind(b"MSH", begin + 1) < 0:  # looked for once, and faster from the end: nearly no message has it
         return False
-    return raw.find(b"\rMSH", begin) >= 0 or raw.find(b"\nMSH", begin) >= 0
+    return _NEXT_HEADER.search(raw, begin) is not None
 
 
 def split_batch(raw: bytes) -> Batch:
     """Return the messages of a batch; without an MSH there are none."""
-    starts = [(found.start(1), found[1]) for found in _STARTS.finditer(raw)]
-    ends = [*(start for start, _ in starts), len(raw)][1:]
-    parts = [(kind, raw[start:end]) for (start, kind), end in zip(starts, ends, strict=True)]
+    starts = list(_STARTS.finditer(raw))
+    ends = [*(found.start() + 1 for found in starts), len(raw)][1:]  # with its line end, without what indents the next
+    parts = [(found[1], raw[found.start(1) : end]) for found, end in zip(starts, ends, strict=True)]
     return Batch(
         tuple(part for kind, part in parts if kind in (b"FHS", b"BHS")),
         tuple(part for kind, part in parts if kind == b"MSH"),
         tuple(part for kind, part in parts if kind in (b"BTS", b"FTS")),
-        (*_bytes_before(raw, starts), *_wrong_counts(parts)),
+        (*_bytes_before(raw[: starts[0].start(1)] if starts else b""), *_wrong_counts(parts)),
     )
 
 
-def _bytes_before(raw: bytes, starts: list[tuple[int, bytes]]) -> list[Finding]:
-    before = raw[: starts[0][0]].strip(b"\x00\x0b\x1c\r\n\t \xef\xbb\xbf") if starts else b""
+def _bytes_before(before: bytes) -> list[Finding]:
+    before = before.strip(b"\x00\x0b\x1c\r\n\t \xef\xbb\xbf")
     return [Finding("bytes_before_batch", "FHS", f"{len(before)} bytes")] if before else []
 
 

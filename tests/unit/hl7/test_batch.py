@@ -79,3 +79,17 @@ def test_one_message_is_one_whatever_blank_stands_before_it(before: bytes) -> No
     assert not holds_several(before + ADT)
     assert holds_several(before + ADT + ADT)
     assert holds_several(before + b"FHS|^~\\&\r" + ADT)
+
+
+@pytest.mark.parametrize(
+    "between", [b"\xef\xbb\xbf", b"\n\xef\xbb\xbf", b"\x0b", b"\x00", b" ", b"\x1a", b"\x1c\r\x0b"]
+)
+def test_what_stands_between_two_messages_joins_them_never(between: bytes) -> None:
+    """Of files that Windows wrote, put together: the second patient's segments would belong to the first message."""
+    raw = ADT + between + OTHER
+
+    assert holds_several(raw)
+    assert [parse(message).control_id for message in split_batch(raw).messages] == ["M1", "M2"]
+    assert [message.rstrip(b"\x1c\r\n") for message in split_batch(raw).messages] == [
+        message.rstrip(b"\r") for message in (ADT, OTHER)
+    ]
