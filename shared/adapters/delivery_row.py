@@ -97,7 +97,7 @@ def _pack(item: Item) -> bytes:
     )
 
 
-def _unpack(packed: bytes, message: str, destination: str) -> Item:
+def _unpack(packed: bytes | str, message: str, destination: str) -> Item:
     interface, sequence, key, run, mapping, kind, raw, canonical, *barrier = orjson.loads(packed)
     return Item(
         message=MessageId(message),
