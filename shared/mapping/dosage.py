@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shared.mapping.aside import leave_out
 from shared.mapping.datatypes.number import quantity
 from shared.mapping.datatypes.timing import duration
-from shared.mapping.drug_detail import doses_of
+from shared.mapping.drug_detail import doses_of, unread_dose_of
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.medication import DECIDED
@@ -28,6 +28,7 @@ _DAY = {"value": 1, "unit": "d", "system": "http://unitsofmeasure.org", "code": 
 def dosages(said: list[Timed], base: Resource, scope: Scope) -> list[Resource]:
     """Return the dosage instructions of statements of timing, each with what holds for all (dose, route).
 
+    A text that holds for all is a dose that is no number; how many of them are taken each time is no dose then.
     HL7 table 0427 / TQ1-12: A runs beside the one before, S and C follow it, so the next number is theirs.
     """
     found: list[Resource] = []
@@ -40,11 +41,11 @@ def dosages(said: list[Timed], base: Resource, scope: Scope) -> list[Resource]:
             if any(pattern.as_needed for pattern in timed.patterns):
                 dosage["asNeededBoolean"] = True
             if timed.instruction:
-                dosage["text"] = timed.instruction
+                dosage["text"] = "\n".join(filter(None, (base.get("text"), timed.instruction)))
             if timed.condition:
                 more = dosage.get("additionalInstruction", [])
                 dosage["additionalInstruction"] = [*more, {"text": timed.condition}]
-            if timed.quantity and "doseAndRate" not in dosage:
+            if timed.quantity and "doseAndRate" not in dosage and "text" not in base:
                 dosage["doseAndRate"] = [{"doseQuantity": timed.quantity}]
             elif timed.quantity:
                 scope.find("statement_differs", "doseAndRate: the dose of the RX segment counts")
@@ -68,6 +69,8 @@ def add_dosage(
     doses = doses_of(details, scope)
     if doses:
         base["doseAndRate"] = doses
+    if unread := unread_dose_of(details, scope):
+        base["text"] = unread
     limit = _limit(orc, details, scope)
     if "daily" in said:
         base["maxDosePerPeriod"] = {"numerator": said["daily"][0], "denominator": _DAY}
