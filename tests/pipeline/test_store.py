@@ -170,6 +170,23 @@ async def test_placeholder_does_not_merge_two_people(start_hub, number):
     assert families == ["Example", "Sample"]
 
 
+@pytest.mark.parametrize("kind", ["SN", "GI", "EN", "MB"])
+async def test_a_number_that_a_family_shares_does_not_merge_them(start_hub, kind):
+    """A child comes with the number of its father's insurance, guarantor or employer among its own numbers."""
+    hub = await start_hub()
+    shared = f"S99^^^INSURER^{kind}"
+
+    await send(
+        hub,
+        adt("A1", "A28", number=f"1^^^GENERAL^MR~{shared}", name="Example^Father", born="19600101", visit=None),
+        adt("A2", "A28", number=f"2^^^GENERAL^MR~{shared}", name="Example^Child", born="20200101", visit=None),
+    )
+
+    people = await hub.resources("Patient")
+    assert sorted(one["name"][0]["given"][0] for one in people) == ["Child", "Father"]
+    assert all("S99" in {each["value"] for each in one["identifier"]} for one in people)
+
+
 async def test_missing_assigner_is_the_interfaces_own_and_never_everybodys(start_hub):
     """The same digits from two hospitals are two people; without an assigner they are the declared one's."""
     hub = await start_hub()

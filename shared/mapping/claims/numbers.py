@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from shared.hl7 import Segment
 from shared.mapping.claims.claim import NO_FLAGS, ClaimDefaults, KnownBy
 
-# Numbers of something else that senders put into PID-3.
+# Numbers that senders put into PID-3 and that name something else, or several people: of a visit, an account or a
+# specimen, an institution, an employer, a guarantor, a case, a payment card, and what a family has together with an
+# insurer or a registry (docs/decisions/0183).
 NOT_A_PERSON = frozenset(
     {"AN", "VN", "AC", "ACSN", "ANON", "ANC", "AND", "ANT", "BA", "BC", "FI", "XX", "GN", "MA", "MC"}
+    | {"AM", "ASID", "CC", "CY", "DI", "DS", "EN", "GI", "GL", "LACSN", "MB", "MCT", "MS", "NE", "NII", "NIIP", "QA"}
+    | {"SID", "SN", "USID", "VS", "WC", "WCN"}
 )
 
 _PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
@@ -64,7 +68,7 @@ def trusted_identifiers(
                 flags.add("placeholder")
             elif value in excluded:
                 flags.add("mothers_number")
-            elif any_type or type_code not in NOT_A_PERSON:
+            elif any_type or type_code not in NOT_A_PERSON or type_code in sender.defaults.types:
                 named = _assigner(segment, parts[3]) if len(parts) > 3 else ""
                 if not named:
                     flags.add("default_assigner")
