@@ -105,7 +105,7 @@ def _id_of(numbers: list[Resource], details: dict[str, Node], frame: Frame, scop
         return scope.mint("MedicationRequest", "prescription", scope.assigner, prescription)
     of = frame.patient["reference"] if frame.patient else ""
     drugs = [drug_code(name, node) for name, node in details.items()]
-    return scope.child_id("MedicationRequest", of, scope.message.control_id, scope.message_time, *drugs)
+    return scope.child_id("MedicationRequest", of, *scope.this_message(), *drugs)
 
 
 def _note_initial(resource: Resource, details: dict[str, Node], scope: Scope) -> None:

@@ -84,7 +84,7 @@ def referral(node: Node, frame: Frame, scope: Scope) -> Frame:
     """RF1: the ServiceRequest of a referral; the PRD below say who refers to whom."""
     segment = node.segment
     number = owned_number(segment, 6, scope) or owned_number(segment, 11, scope)
-    key = number or (scope.assigner, scope.message.control_id, scope.message_time)
+    key = number or scope.this_message()
     resource: Resource = {
         "resourceType": "ServiceRequest",
         "id": scope.child_id("ServiceRequest", "referral", *key),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 
-from shared.hl7 import Segment
+from shared.hl7 import Message, Segment
 from shared.mapping.claims.claim import NO_FLAGS, ClaimDefaults, KnownBy
 
 # Numbers that senders put into PID-3 and that name something else, or several people: of a visit, an account or a
@@ -26,12 +27,25 @@ _PLACEHOLDER = re.compile(
 class Sender:
     """What the header and the interface say about every number of a message."""
 
-    __slots__ = ("assigner", "control_id", "defaults", "sent")
+    __slots__ = ("_message", "_this_message", "assigner", "defaults", "sent")
 
-    def __init__(self, header: Segment, control_id: str, defaults: ClaimDefaults) -> None:
+    def __init__(self, message: Message, header: Segment, defaults: ClaimDefaults) -> None:
+        self._message = message
+        self._this_message: tuple[str, ...] = ()
         self.defaults = defaults
         self.assigner = default_assigner(header, defaults)
-        self.control_id, self.sent = control_id, header.text(7)
+        self.sent = header.text(7)
+
+    def this_message(self) -> tuple[str, ...]:
+        """Return the key of what has no number: it exists in this message only.
+
+        Control id and time do not tell messages apart: an export has one time for all, and many an engine one control
+        id, or none. Two unknown persons are two, and so are two results (docs/decisions/0184).
+        """
+        if not self._this_message:
+            digest = sha256(self._message.raw).hexdigest()
+            self._this_message = (self.assigner, self._message.control_id, self.sent, digest)
+        return self._this_message
 
 
 def default_assigner(header: Segment, defaults: ClaimDefaults) -> str:
