@@ -130,7 +130,7 @@ def allergy(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if name == "IAM":
         _set_state(resource, segment, scope)
         _set_reporter(resource, segment, frame.patient, scope)
-    deleted = name == "IAM" and segment.text(6) == "D"
+    deleted = name == "IAM" and segment.code(6) == "D"
     scope.add_child(resource, name, frame.patient["reference"], Action.DELETE if deleted else Action.PUT)
     return frame.within(remarks=resource) if node.children else None
 

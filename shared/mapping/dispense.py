@@ -142,13 +142,13 @@ def dispense(node: Node, frame: Frame, scope: Scope) -> Frame:
 def _set_status(resource: Resource, frame: Frame, scope: Scope) -> None:
     orc = frame.orc.segment if frame.orc else None
     found = first(_ORDER_STATE, orc, scope, resource) if orc is not None else None
-    scope.noted(resource)["control"] = orc.text(1) if orc is not None else ""
+    scope.noted(resource)["control"] = orc.code(1) if orc is not None else ""
     if orc is not None:
         leave_out(orc, (1,), "the control code: it moves the stored status", scope)
     if isinstance(found, Unmapped):
         resource["_status"] = found.extension
         found = None
-    resource["status"] = found or _BY_CONTROL.get(orc.text(1) if orc is not None else "", "completed")
+    resource["status"] = found or _BY_CONTROL.get(orc.code(1) if orc is not None else "", "completed")
 
 
 def _id_of(segment: Segment, frame: Frame, scope: Scope) -> str:

@@ -100,7 +100,7 @@ def referral(node: Node, frame: Frame, scope: Scope) -> Frame:
         resource["occurrencePeriod"] = period
     patient = frame.patient or _patient_to_come(scope)
     resource["subject"] = patient or _UNKNOWN
-    if segment.text(25) == "D":
+    if segment.code(25) == "D":
         scope.noted(resource)["action"] = Action.DELETE
     return frame.within(request=resource, remarks=resource, patient=patient)
 
@@ -188,7 +188,7 @@ def authorization(node: Node, frame: Frame, scope: Scope) -> None:
     remarks = [said for row in _REMARKS for said in values(row, segment, scope, resource)]
     if remarks:
         resource["processNote"] = [{"number": place, "text": said} for place, said in enumerate(remarks, 1)]
-    if segment.text(29) == "D":
+    if segment.code(29) == "D":
         scope.noted(resource)["action"] = Action.DELETE
     reference = {"reference": scope.add(resource)}
     if frame.request is not None:
