@@ -18,6 +18,8 @@ NOT_A_PERSON = frozenset(
     | {"SID", "SN", "USID", "VS", "WC", "WCN"}
 )
 
+# What a message may be sent with otherwise and stay the same: line ends, marks of frames and files.
+_BETWEEN_SEGMENTS = b"\x00\x0b\r\n\x1a\x1c"
 _PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
 _PLACEHOLDER = re.compile(
     r"0+|9{3,}|X{2,}|-+|\?+|\"\"|UNK(NOWN)?|NONE|NULL|N/?A|TEMP|TBD|NO ?MRN|NOT ?AVAILABLE", re.IGNORECASE
@@ -43,7 +45,7 @@ class Sender:
         id, or none. Two unknown persons are two, and so are two results (docs/decisions/0184).
         """
         if not self._this_message:
-            digest = sha256(self._message.raw).hexdigest()
+            digest = sha256(self._message.raw.translate(None, _BETWEEN_SEGMENTS)).hexdigest()
             self._this_message = (self.assigner, self._message.control_id, self.sent, digest)
         return self._this_message
 
