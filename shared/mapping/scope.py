@@ -262,6 +262,10 @@ class Scope(Reading):
         """Let an entry belong to the list of its segment under a parent, once."""
         self.children.setdefault((segment, kind, parent), {})[url] = None
 
+    def list_none(self, kind: str, segment: str, parent: str) -> None:
+        """Let the list of a segment under a parent be said, with nothing in it so far."""
+        self.children.setdefault((segment, kind, parent), {})
+
     def list_mode(self, segment: str) -> ListMode:
         """Return whether a segment's repeats are a snapshot: as the interface says, else as the standard has it.
 
