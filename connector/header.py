@@ -70,6 +70,8 @@ def read_header(raw: bytes) -> Header:
 
 def is_simple(raw: bytes) -> bool:
     """Tell whether a message may travel with others: it ends with a line end, and holds no second header."""
+    if raw.find(_USUAL[:-1], 1) >= 0:  # cut there, too, wherever it stands
+        return False
     return raw.startswith(b"MSH") and raw.endswith((b"\r", b"\n")) and _NESTED.search(raw) is None
 
 

@@ -63,6 +63,7 @@ def compose(kind: str, name: str, before: Resource, sent: Resource) -> Resource:
 def drop_replaced(stored: Resource, sent: Resource) -> None:
     """Remove from ``stored`` what elements of ``sent`` stand instead of: other types of a choice, ``_`` siblings."""
     if stored["resourceType"] == "Observation":
+        _drop_judgement(stored, sent)
         _drop_values(stored, sent)
     for name in sent:
         sibling = name[1:] if name[0] == "_" else "_" + name
@@ -73,6 +74,28 @@ def drop_replaced(stored: Resource, sent: Resource) -> None:
         if instead in sent or any(_is_choice(name, prefix) for name in sent):
             for name in [name for name in stored if name == instead or _is_choice(name, prefix)]:
                 del stored[name]
+
+
+def _drop_judgement(stored: Resource, sent: Resource) -> None:
+    """Remove the flag of a value that another one replaces, and the range of a value in another unit.
+
+    Many laboratories leave OBX-8 empty for what is normal: a potassium that is corrected from 6.9 to 4.1 is no longer
+    critically high. A value that is only said again keeps them.
+    """
+    if all(stored.get(name) == value for name, value in sent.items() if _is_of_value(name)):
+        return
+    if "interpretation" not in sent:
+        stored.pop("interpretation", None)
+    if "referenceRange" not in sent and _has_another_unit(stored.get("valueQuantity"), sent.get("valueQuantity")):
+        stored.pop("referenceRange", None)
+
+
+def _has_another_unit(before: Any, after: Any) -> bool:
+    return bool(before and after) and (before.get("unit"), before.get("code")) != (after.get("unit"), after.get("code"))
+
+
+def _is_of_value(name: str) -> bool:
+    return name in ("component", "dataAbsentReason") or _is_choice(name, "value")
 
 
 def _drop_values(stored: Resource, sent: Resource) -> None:
@@ -112,8 +135,10 @@ def remove(resource: Resource, path: str) -> None:
         resource.pop("_" + name, None)
         for choice in [one for one in resource if _is_choice(one, name)] if _is_choice_name(resource, name) else ():
             del resource[choice]
-        if name == "value" and _has_several(resource):
-            del resource["component"]
+        if name == "value":
+            resource.pop("interpretation", None)  # the flag of no value
+            if _has_several(resource):
+                del resource["component"]
 
 
 def _remove_within(resource: Resource, name: str, value: Any, rest: str) -> None:

@@ -35,7 +35,7 @@ class ResourceChange(NamedTuple):
             fields feed names its part: ``participant[ATND]``, ``telecom[work]``, ``extension[<url>]``.
         initial: Elements that count only when the resource is created, because the message does not say them: a
             status that the standard requires and the sender left out.
-        control: The code as sent that moves the state of this resource: OBX-11, OBR-25, ORC-1, SCH-25; empty when the
+        control: The code in capitals that moves the state of this resource: OBX-11, OBR-25, ORC-1, SCH-25; empty if the
             event of the message does.
         action: Delete, where the segment's action code says so.
         whole: The resource is its source's alone and is sent whole: what it does not say is gone.

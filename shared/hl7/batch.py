@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 from shared.message.finding import Finding
 
-# Before a segment at the start of a line: blanks, marks of frames and of DOS, the byte order mark of a joined file.
-INDENT = rb"[\x00\x0b\x1a\x1c \t\xef\xbb\xbf]*"
+# Before a segment at the start of a line: blanks, marks of frames, of pages and of DOS, the byte order mark of a joined
+# file.
+INDENT = rb"[\x00\x02-\x04\x0b\x0c\x1a\x1c \t\xef\xbb\xbf]*"
 _SEPARATED = rb"(?=[^A-Za-z0-9\s])"
+# The usual delimiters behind MSH are a header wherever they stand: joined files, the last line of the first without an
+# end. No field holds them, for they would be escaped.
+_USUAL = rb"(?=\|\^~\\&[|#])"
 # A segment of the envelope, or the beginning of a message, at the start of a line.
-_STARTS = re.compile(rb"(?:\A[\x00\x0b\x1c\s\xef\xbb\xbf]*|[\r\n]%b)(FHS|BHS|BTS|FTS|MSH)%b" % (INDENT, _SEPARATED))
-_NEXT_HEADER = re.compile(rb"[\r\n]%bMSH%b" % (INDENT, _SEPARATED))
+_STARTS = re.compile(
+    rb"(?:\A[\x00\x0b\x1c\s\xef\xbb\xbf]*|[\r\n]%b)(FHS|BHS|BTS|FTS|MSH)%b|(MSH)%b" % (INDENT, _SEPARATED, _USUAL)
+)
+_NEXT_HEADER = re.compile(rb"[\r\n]%bMSH%b|MSH%b" % (INDENT, _SEPARATED, _USUAL))
 _BLANK = re.compile(rb"[\x00\x0b\x1c\s\xef\xbb\xbf]*")  # before a message: it makes it no second one
 _HEADER_BYTES = 8  # MSH|^~\&: no message is shorter
 _COUNT = re.compile(rb"...[^A-Za-z0-9](\d+)")
@@ -49,13 +55,15 @@ def holds_several(raw: bytes) -> bool:
 def split_batch(raw: bytes) -> Batch:
     """Return the messages of a batch; without an MSH there are none."""
     starts = list(_STARTS.finditer(raw))
-    ends = [*(found.start() + 1 for found in starts), len(raw)][1:]  # with its line end, without what indents the next
-    parts = [(found[1], raw[found.start(1) : end]) for found, end in zip(starts, ends, strict=True)]
+    # Each with its line end, where it has one, and without what indents the next.
+    ends = [*(found.start() + (found[1] is not None) for found in starts), len(raw)][1:]
+    begins = [found.start(found.lastindex or 0) for found in starts]
+    parts = [(raw[begin : begin + 3], raw[begin:end]) for begin, end in zip(begins, ends, strict=True)]
     return Batch(
         tuple(part for kind, part in parts if kind in (b"FHS", b"BHS")),
         tuple(part for kind, part in parts if kind == b"MSH"),
         tuple(part for kind, part in parts if kind in (b"BTS", b"FTS")),
-        (*_bytes_before(raw[: starts[0].start(1)] if starts else b""), *_wrong_counts(parts)),
+        (*_bytes_before(raw[: begins[0]] if begins else b""), *_wrong_counts(parts)),
     )
 
 

@@ -68,6 +68,10 @@ class Segment:
             picked = pick(value, written, repetition, component, subcomponent)
         return picked if written.escape not in picked else self.unescape(picked)
 
+    def code(self, field: int) -> str:
+        """Return a code of an HL7 table: fields of fixed width bring blanks, some senders small letters."""
+        return self.text(field).strip().upper()
+
     def is_null(self, field: int) -> bool:
         """Return whether the whole field is the HL7 null."""
         fields = self.fields

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from shared.hl7 import Message
 from shared.mapping.claims.edits import edits_identity
+from shared.mapping.claims.message import identity_claims
 from shared.message.errors.fhir import FhirNotTaken
 from shared.message.identifiers import OrderingKey
+from shared.mpi import claim_defaults
 
 if TYPE_CHECKING:
     from shared.mapping.claims.claim import Claim
     from shared.mpi import PersonIndex
     from shared.registry import Interface
 
-MOST_KEYS = 20  # of one message in FHIR: each is a token in the queues and holds its patient's line up
+MOST_KEYS = 20  # of one message: each is a token in the queues and holds its patient's line up
 
 _RESOURCE = {"patient": "Patient", "visit": "Encounter"}
 
@@ -34,8 +36,10 @@ class OrderingKeys:
     async def keys_of(self, message: Message, interface: Interface) -> tuple[OrderingKey, ...]:
         """Return the ordering keys of a message, its own first.
 
-        Nearly always it is one. A message that merges, links or moves records has those of all of them; one under a
-        number that meant another record before has that one's too, for what came under it then may still be on its way.
+        Nearly always it is one. A message that merges, links or moves records has those of all of them, and so has one
+        with a PID for each of several patients (two who change beds, results of several): of more than `MOST_KEYS` it
+        is in line with the first alone. One under a number that meant another record before has that one's too, for
+        what came under it then may still be on its way.
 
         A person known by several numbers has one key, whichever number a message carries (design section 6). A message
         about nobody is ordered with its interface.
@@ -44,9 +48,16 @@ class OrderingKeys:
         found = () if kind is None else await self._persons.subject_of(message, interface, kind)
         keys = tuple(OrderingKey(f"{kind}/{resource}") for resource in found) or (OrderingKey(interface.id),)
         if not edits_identity(message):
-            return keys
+            return (*keys, *await self._others(message, interface, kind)) if message.count("PID") > 1 else keys
         edited = await self._persons.edited_by(message, interface, self._kinds)
         return (*keys, *(OrderingKey(f"{kind}/{resource}") for kind, resource in edited))
+
+    async def _others(self, message: Message, interface: Interface, kind: str | None) -> list[OrderingKey]:
+        """Return the ordering keys of all the patients, or visits, of a message that speaks of several."""
+        claims = [one for one in identity_claims(message, claim_defaults(interface)) if one.kind == kind]
+        if len(claims) > MOST_KEYS:
+            return []
+        return [OrderingKey(f"{kind}/{resource}") for resource in await self._persons.keys_of(claims)]
 
     async def keys_of_claims(self, claims: Sequence[Claim], interface: Interface) -> tuple[OrderingKey, ...]:
         """Return the ordering keys of a message in FHIR: all the patients, or visits, that it speaks of.

@@ -155,11 +155,11 @@ def _set_status(
     if isinstance(status, Unmapped):
         resource["_status"] = status.extension
         status = None
-    action = segment.text(21)
-    scope.noted(resource)["control"] = action or (orc.text(1) if orc is not None else "")
+    action = segment.code(21)
+    scope.noted(resource)["control"] = action or (orc.code(1) if orc is not None else "")
     if action == "D":
         status = "entered-in-error"
-    is_cancelled = orc is not None and orc.text(1) in _CANCELLED  # nobody got a dose of it, unless RXA-20 says so
+    is_cancelled = orc is not None and orc.code(1) in _CANCELLED  # nobody got a dose of it, unless RXA-20 says so
     resource["status"] = status or ("not-done" if said["refused"] or is_cancelled else "completed")
     if said["refused"]:
         resource["statusReason"] = said["refused"]

@@ -14,7 +14,7 @@ from shared.mapping.datatypes.person import human_name
 from shared.mapping.datatypes.time import date_time, no_time
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
-from shared.mapping.rows import KEPT, Resource, Row, Table, Unmapped, fill, first, many, one, values
+from shared.mapping.rows import KEPT, NULL, Resource, Row, Table, Unmapped, fill, first, many, one, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -116,6 +116,9 @@ def allergy(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if frame.patient is None or not any(segment.fields[2:]):
         return None
     fields = segment.fields
+    if _names_none(fields):  # it ends what was listed, and is no allergy to nothing
+        scope.list_none("AllergyIntolerance", name, frame.patient["reference"])
+        return None
     instance = fields[7] if name == "IAM" and len(fields) > 7 else ""
     key = (frame.patient["reference"], instance or (fields[3] if len(fields) > 3 else ""))
     resource: Resource = {
@@ -130,9 +133,14 @@ def allergy(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if name == "IAM":
         _set_state(resource, segment, scope)
         _set_reporter(resource, segment, frame.patient, scope)
-    deleted = name == "IAM" and segment.text(6) == "D"
+    deleted = name == "IAM" and segment.code(6) == "D"
     scope.add_child(resource, name, frame.patient["reference"], Action.DELETE if deleted else Action.PUT)
     return frame.within(remarks=resource) if node.children else None
+
+
+def _names_none(fields: list[str]) -> bool:
+    """Tell whether a segment says nothing but nulls of what somebody is allergic to."""
+    return NULL in fields[2:4] and all(field in ("", NULL) for field in fields[3:])
 
 
 _SEEN = one("IAR-1", "AllergyIntolerance.reaction.manifestation", concept(), "decision 0043", placed=True)

@@ -176,7 +176,7 @@ def schedule(node: Node, frame: Frame, scope: Scope) -> None:
     segment = node.segment
     fillers, placers = owned_number(segment, 2, scope), owned_number(segment, 1, scope)
     number = ("filler", *fillers) if fillers else ("placer", *placers) if placers else None
-    key = number or (scope.assigner, scope.message.control_id, scope.message_time)
+    key = number or scope.this_message()
     resource: Resource = {
         "resourceType": "Appointment",
         "id": scope.child_id("Appointment", *key),

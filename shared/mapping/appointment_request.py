@@ -59,7 +59,7 @@ def request(node: Node, frame: Frame, scope: Scope) -> None:
     segment = node.segment
     placers, fillers = owned_number(segment, 1, scope), owned_number(segment, 2, scope)
     number = ("placer", *placers) if placers else ("filler", *fillers) if fillers else None
-    key = number or (scope.assigner, scope.message.control_id, scope.message_time)
+    key = number or scope.this_message()
     resource: Resource = {
         "resourceType": "Appointment",
         "id": scope.child_id("Appointment", *key),

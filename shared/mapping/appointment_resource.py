@@ -140,7 +140,7 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     appointment, segment = frame.appointment, node.segment
     if appointment is None:
         return None
-    if segment.text(2) == _TAKEN_OFF:
+    if segment.code(2) == _TAKEN_OFF:
         leave_out(segment, range(1, 13), "the service is taken off the appointment", scope)
         return frame.within(remarks=None)
     fill(appointment, segment, SERVICE, scope)
@@ -169,7 +169,7 @@ def taking_part(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     types = values(kind, segment, scope, appointment)
     period = _period(times, segment, scope, appointment)
     said = first(state, segment, scope, appointment)
-    status = "declined" if segment.text(2) == _TAKEN_OFF else said if isinstance(said, str) else standing(scope)
+    status = "declined" if segment.code(2) == _TAKEN_OFF else said if isinstance(said, str) else standing(scope)
     for found in values(actor, segment, scope, appointment):
         participant: Resource = {**({"type": types} if types else {}), "actor": found, "status": status}
         if period:

@@ -101,7 +101,7 @@ def _id_of(segment: Segment, frame: Frame, scope: Scope) -> str:
     of, number = frame.patient["reference"], segment.text(2)
     if number:
         return scope.child_id("ChargeItem", of, number)
-    return scope.mint("ChargeItem", of, scope.message.control_id, scope.message_time, str(segment.number))
+    return scope.mint("ChargeItem", of, *scope.this_message(), str(segment.number))
 
 
 def _describe(resource: Resource, segment: Segment, scope: Scope) -> None:

@@ -82,7 +82,7 @@ def diagnosis(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         resource["code"] = {"text": description, **resource.get("code", {})}
     resource["subject"] = frame.patient
     _add_parent(resource, segment, of, scope)
-    deleted = segment.text(21) == "D"
+    deleted = segment.code(21) == "D"
     if deleted:
         resource["verificationStatus"] = _MISTAKEN
     if frame.encounter:

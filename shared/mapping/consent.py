@@ -76,7 +76,7 @@ def consent(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         "category": [_DOCUMENT],
         "patient": frame.patient,
         "policyRule": {"text": _RULE},
-        "provision": {"type": "deny" if segment.text(11) in _REFUSED else "permit"},
+        "provision": {"type": "deny" if segment.code(11) in _REFUSED else "permit"},
     }
     fill(resource, segment, CONSENT, scope)
     _set_state(resource, segment, scope)

@@ -8,7 +8,7 @@ from shared.hl7 import Segment
 from shared.mapping.codes.tables import table
 from shared.mapping.datatypes.coded import concept
 from shared.mapping.datatypes.identifier import ei
-from shared.mapping.datatypes.number import decimal, unit_of
+from shared.mapping.datatypes.number import decimal, unit_of, unit_parts
 from shared.mapping.datatypes.person import EXTENSION
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
@@ -27,7 +27,7 @@ _INDEX = "an index of the sample: it is sent as a result (OBX) too, and R4 has n
 @parts_of({1: "unit", 2: "unit", 3: "system"})
 def unit(raw: str, scope: Scope) -> Resource:
     """Return the unit elements of SAC-24."""
-    code, display, system = (scope.text(part) for part in scope.parts(raw)[:3])
+    code, display, system = unit_parts(raw, scope)[:3]
     return unit_of(code, display, system)
 
 

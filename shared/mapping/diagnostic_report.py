@@ -186,7 +186,7 @@ def _set_times(resource: Resource, segment: Segment, scope: Scope) -> str:
 def _set_report_status(resource: Resource, segment: Segment, scope: Scope) -> str:
     """Set the report's status; return the one its results have where they name none."""
     found = first(_REPORT_STATE, segment, scope, resource)
-    scope.noted(resource)["control"] = segment.text(25)
+    scope.noted(resource)["control"] = segment.code(25)
     if isinstance(found, Unmapped):
         resource["_status"] = found.extension
         found = None

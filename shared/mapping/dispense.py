@@ -19,7 +19,17 @@ from shared.mapping.dosage import dosages
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.location import location
-from shared.mapping.medication import DECIDED, amount, describe, dose_of, dose_rows, drug_rows, set_drug, set_person
+from shared.mapping.medication import (
+    DECIDED,
+    amount,
+    describe,
+    dose_of,
+    dose_rows,
+    drug_rows,
+    set_drug,
+    set_person,
+    unread_dose,
+)
 from shared.mapping.organization import coded_organization, complete_organization
 from shared.mapping.practitioner import practitioner
 from shared.mapping.route import routes, with_route
@@ -132,13 +142,13 @@ def dispense(node: Node, frame: Frame, scope: Scope) -> Frame:
 def _set_status(resource: Resource, frame: Frame, scope: Scope) -> None:
     orc = frame.orc.segment if frame.orc else None
     found = first(_ORDER_STATE, orc, scope, resource) if orc is not None else None
-    scope.noted(resource)["control"] = orc.text(1) if orc is not None else ""
+    scope.noted(resource)["control"] = orc.code(1) if orc is not None else ""
     if orc is not None:
         leave_out(orc, (1,), "the control code: it moves the stored status", scope)
     if isinstance(found, Unmapped):
         resource["_status"] = found.extension
         found = None
-    resource["status"] = found or _BY_CONTROL.get(orc.text(1) if orc is not None else "", "completed")
+    resource["status"] = found or _BY_CONTROL.get(orc.code(1) if orc is not None else "", "completed")
 
 
 def _id_of(segment: Segment, frame: Frame, scope: Scope) -> str:
@@ -250,6 +260,8 @@ def give(node: Node, frame: Frame, scope: Scope) -> Frame:
 def _add_dosage(resource: Resource, node: Node, instructions: list[Resource], scope: Scope) -> None:
     dose = dose_of(_GIVE_DOSE, node.segment, scope)
     base: Resource = {"doseAndRate": [dose]} if dose else {}
+    if unread := unread_dose(_GIVE_DOSE, node.segment, scope):
+        base["text"] = unread
     if instructions:
         base["additionalInstruction"] = instructions
     timed = dosage_timings(node.all("TQ1"), node.segment, scope)

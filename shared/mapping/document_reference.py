@@ -158,7 +158,7 @@ def document(node: Node, frame: Frame, scope: Scope) -> Frame:
 
 def _unnumbered(frame: Frame, scope: Scope) -> tuple[str, ...]:
     of = frame.patient["reference"] if frame.patient else ""
-    return of, scope.assigner, scope.message.control_id, scope.message_time
+    return (of, *scope.this_message())
 
 
 def _set_status(resource: Resource, segment: Segment, scope: Scope) -> None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from shared.mapping.aside import leave_out
 from shared.mapping.datatypes.number import quantity
 from shared.mapping.datatypes.timing import duration
-from shared.mapping.drug_detail import doses_of
+from shared.mapping.drug_detail import doses_of, unread_dose_of
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.medication import DECIDED
 from shared.mapping.route import routes, with_route
 from shared.mapping.rows import Resource, Table, first, one
-from shared.mapping.timing import DOSAGE_FIELDS, Timed, add_priority, dosage_timings, timings_of
+from shared.mapping.timing import DOSAGE_FIELDS, Timed, add_priority, dosage_timings, is_as_needed, timings_of
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -28,6 +28,7 @@ _DAY = {"value": 1, "unit": "d", "system": "http://unitsofmeasure.org", "code": 
 def dosages(said: list[Timed], base: Resource, scope: Scope) -> list[Resource]:
     """Return the dosage instructions of statements of timing, each with what holds for all (dose, route).
 
+    A text that holds for all is a dose that is no number; how many of them are taken each time is no dose then.
     HL7 table 0427 / TQ1-12: A runs beside the one before, S and C follow it, so the next number is theirs.
     """
     found: list[Resource] = []
@@ -37,14 +38,14 @@ def dosages(said: list[Timed], base: Resource, scope: Scope) -> list[Resource]:
             dosage = {**base}
             if timing:
                 dosage["timing"] = timing
-            if any(pattern.as_needed for pattern in timed.patterns):
+            if is_as_needed(timed):
                 dosage["asNeededBoolean"] = True
             if timed.instruction:
-                dosage["text"] = timed.instruction
+                dosage["text"] = "\n".join(filter(None, (base.get("text"), timed.instruction)))
             if timed.condition:
                 more = dosage.get("additionalInstruction", [])
                 dosage["additionalInstruction"] = [*more, {"text": timed.condition}]
-            if timed.quantity and "doseAndRate" not in dosage:
+            if timed.quantity and "doseAndRate" not in dosage and "text" not in base:
                 dosage["doseAndRate"] = [{"doseQuantity": timed.quantity}]
             elif timed.quantity:
                 scope.find("statement_differs", "doseAndRate: the dose of the RX segment counts")
@@ -68,6 +69,8 @@ def add_dosage(
     doses = doses_of(details, scope)
     if doses:
         base["doseAndRate"] = doses
+    if unread := unread_dose_of(details, scope):
+        base["text"] = unread
     limit = _limit(orc, details, scope)
     if "daily" in said:
         base["maxDosePerPeriod"] = {"numerator": said["daily"][0], "denominator": _DAY}

@@ -16,7 +16,7 @@ from shared.mapping.datatypes.number import days, decimal, integer, quantity, un
 from shared.mapping.datatypes.person import address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.grouping import Node
-from shared.mapping.medication import DECIDED, ORDERED, Rows, describe, dose_of, dose_rows, drug_rows
+from shared.mapping.medication import DECIDED, ORDERED, Rows, describe, dose_of, dose_rows, drug_rows, unread_dose
 from shared.mapping.organization import coded_organization
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import ALL, KEPT, Build, Resource, Row, Table, many, one, values
@@ -174,6 +174,12 @@ def drugs_of(details: dict[str, Node], scope: Scope) -> dict[str, Resource]:
 def drug_code(name: str, node: Node) -> str:
     """Return the code of the drug of an RXO or RXE, as it was sent."""
     return node.segment.text(_DRUG[name]["code"].number)
+
+
+def unread_dose_of(details: dict[str, Node], scope: Scope) -> str:
+    """Return the dose of the RXE, else of the RXO, as it was written where it is no number; else nothing."""
+    found = [unread_dose(_DOSE[name], details[name].segment, scope) for name in reversed(DETAILS) if name in details]
+    return next(filter(None, found), "")
 
 
 def doses_of(details: dict[str, Node], scope: Scope) -> list[Resource]:

@@ -207,13 +207,13 @@ def _set_status(resource: Resource, segment: Segment, orc: Segment | None, scope
     A reason to refuse it without RXA-20, or a cancelled order, says that it was not: the guide's default would record a
     dose that nobody got.
     """
-    action, control = segment.text(21), orc.text(1) if orc is not None else ""
+    action, control = segment.code(21), orc.code(1) if orc is not None else ""
     scope.noted(resource)["control"] = action or control
     if orc is not None:
         leave_out(orc, (1,), "the control code: it moves the stored status", scope)
         leave_out(orc, _OF_ORDERS, "the guide gives a vaccination no element for it (ORC[Immunization])", scope)
     found = first(_RXA["status"], segment, scope, resource)
-    sent = segment.text(20)
+    sent = segment.code(20)
     if action == "D":
         found = "entered-in-error"
     elif isinstance(found, Unmapped):  # R4 has no word for a status that is not known, and none is guessed
@@ -231,7 +231,7 @@ def _set_status(resource: Resource, segment: Segment, orc: Segment | None, scope
 
 def _set_recorded(resource: Resource, segment: Segment, orc: Segment | None, scope: Scope) -> None:
     """Set when it was recorded: RXA-22 of an added one, else ORC-9 (guide: RXA[ 27, ORC[Immunization] 16)."""
-    entered = first(_RXA["entered"], segment, scope, resource) if segment.text(21) in {"A", ""} else None
+    entered = first(_RXA["entered"], segment, scope, resource) if segment.code(21) in {"A", ""} else None
     recorded = first(_ORC["recorded"], orc, scope, resource) if orc is not None and not entered else None
     if orc is not None and entered:
         leave_out(orc, (9,), "RXA-22 says when it was recorded", scope)

@@ -146,7 +146,7 @@ def coverage(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     resource["payor"] = [payor(segment, scope) or _UNKNOWN]
     add_subscriber(resource, segment, frame, scope)
     add_policy_holder(resource, segment, scope)
-    deleted = segment.text(55) == "D"
+    deleted = segment.code(55) == "D"
     if deleted:
         resource["status"] = "cancelled"
     url = scope.add_child(resource, "IN1", of, Action.DELETE if deleted else Action.PUT)

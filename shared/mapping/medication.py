@@ -12,7 +12,7 @@ from shared.hl7 import Segment
 from shared.mapping.aside import leave_out
 from shared.mapping.codes.tables import bare_table
 from shared.mapping.datatypes.coded import DATA_ABSENT, concept, fixed, text
-from shared.mapping.datatypes.number import decimal, unit
+from shared.mapping.datatypes.number import decimal, number, unit
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.datatypes.timing import per_time
 from shared.mapping.frame import Frame, Handler
@@ -169,9 +169,12 @@ def dose_of(rows: Rows, segment: Segment, scope: Scope) -> Resource:
     """Return dose and rate as Dosage.doseAndRate has them.
 
     One amount is the exact dose, two are a range (HL7 4A.4.1.2); the guide's range without an upper end would say "at
-    least". A rate is per the time that is given, else its unit says it.
+    least". Where one of them is no number there is no dose: the other end alone would be another one (`unread_dose`).
+    A rate is per the time that is given, else its unit says it.
     """
     low, high = (amount(rows, end, "unit", segment, scope) for end in ("low", "high"))
+    if unread_dose(rows, segment, scope):
+        low = high = None
     found: Resource = {}
     if low and high and low["value"] < high["value"]:
         found["doseRange"] = {"low": low, "high": high}
@@ -186,6 +189,21 @@ def dose_of(rows: Rows, segment: Segment, scope: Scope) -> Resource:
     elif rate:
         found["rateQuantity"] = rate
     return found
+
+
+def unread_dose(rows: Rows, segment: Segment, scope: Scope) -> str:
+    """Return the dose as it was written where an end of it is no number (``0,5 mg``); empty where both can be read."""
+    ends = [said for name in ("low", "high") if name in rows and (said := _said(rows[name], segment, scope))]
+    if all(number(end) is not None for end in ends):
+        return ""
+    units = first(rows["unit"], segment, scope, {}) or {}
+    return f"{' - '.join(ends)} {units.get('unit', '')}".strip()
+
+
+def _said(row: Row, segment: Segment, scope: Scope) -> str:
+    """Return the text of a field; empty where it is absent or null."""
+    repetitions = segment.repeats(row.number)
+    return scope.text(repetitions[0]) if repetitions else ""
 
 
 def set_drug(resource: Resource, said: Resource, scope: Scope) -> None:

@@ -60,7 +60,7 @@ def known_specimen(raw: str, scope: Scope) -> Resource | None:
 def not_obtained(raw: str, scope: Scope) -> Unmapped | None:
     """Return the original of a result that cannot be obtained: ``cancelled`` does not say so."""
     sent = scope.text(raw)
-    return Unmapped(alternate({"coding": [{"system": STATUSES.system, "code": sent}]})) if sent == "X" else None
+    return Unmapped(alternate({"coding": [{"system": STATUSES.system, "code": sent}]})) if sent in ("X", "x") else None
 
 
 _NOT_OBTAINED = one("OBX-11", "Observation.status", not_obtained, "OBX[Observation] 43 to 45", placed=True, part=KEPT)
@@ -185,8 +185,9 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if is_text:
         open_text(resource, segment, scope)
     if count > 11 and fields[11]:
-        scope.notes.setdefault(url, {})["control"] = fields[11]
-        if fields[11] == "X" and (original := first(_NOT_OBTAINED, segment, scope, resource)):
+        control = segment.code(11)
+        scope.notes.setdefault(url, {})["control"] = control
+        if control == "X" and (original := first(_NOT_OBTAINED, segment, scope, resource)):
             resource["_status"] = original.extension
     if "OBX" in scope.context.lists and scope.list_mode("OBX") is ListMode.SNAPSHOT:
         _list(url, frame, scope)

@@ -10,7 +10,15 @@ from shared.mapping.datatypes.identifier import ei
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.rows import Resource, Table, first, one, values
-from shared.mapping.timing import OF_SERVICE, SERVICE_FIELDS, Timed, add_priority, read_timings, timings_of
+from shared.mapping.timing import (
+    OF_SERVICE,
+    SERVICE_FIELDS,
+    Timed,
+    add_priority,
+    is_as_needed,
+    read_timings,
+    timings_of,
+)
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -45,7 +53,7 @@ def _occur(resource: Resource, said: list[Timed], scope: Scope) -> None:
         resource["quantityQuantity"] = first_.quantity
     if first_.condition:
         resource["asNeededCodeableConcept"] = {"text": first_.condition}
-    elif any(pattern.as_needed for pattern in first_.patterns):
+    elif is_as_needed(first_):
         resource["asNeededBoolean"] = True
     notes = [{"text": one_} for timed in said for one_ in (timed.instruction, timed.note) if one_]
     if notes:

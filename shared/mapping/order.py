@@ -235,7 +235,7 @@ def _fill_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         if len(group) > 1:
             resource.setdefault("identifier", []).extend(group[1:])
     time = first(_EVENT_TIME, orc, scope, resource)
-    if time and orc.text(1) == "NW":
+    if time and orc.code(1) == "NW":
         resource["authoredOn"] = time
     elif time:
         event = [{"url": "date", "valueDateTime": time}]

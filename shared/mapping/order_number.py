@@ -46,4 +46,4 @@ def key_of(number: Resource, scope: Scope) -> tuple[str, str, str]:
 def unnumbered(frame: Frame, scope: Scope) -> tuple[str, ...]:
     """Return the key of an order without any number: it exists in this message only."""
     of = frame.patient["reference"] if frame.patient else ""
-    return of, scope.assigner, scope.message.control_id, scope.message_time
+    return (of, *scope.this_message())

@@ -27,7 +27,7 @@ def set_status(
     Args:
         silent: Control codes that say no status.
     """
-    control = orc.text(1)
+    control = orc.code(1)
     scope.noted(resource)["control"] = control
     state = said = first(of_order, orc, scope, resource)
     if state or control in silent:

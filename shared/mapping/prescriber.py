@@ -113,7 +113,7 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
 def _add_time(resource: Resource, orc: Segment, scope: Scope) -> None:
     """Set when a new order was written; of any other event its time (guide: ORC[ServiceRequest] 28 to 31)."""
     time = first(_ORC["time"], orc, scope, resource)
-    if time and orc.text(1) in _NEW:
+    if time and orc.code(1) in _NEW:
         resource["authoredOn"] = time
     elif time:
         event = [{"url": "date", "valueDateTime": time}]

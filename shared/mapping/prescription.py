@@ -86,7 +86,7 @@ def prescribe(orc: Node | None, details: dict[str, Node], frame: Frame, scope: S
     if frame.encounter:
         resource["encounter"] = frame.encounter
     _note_initial(resource, details, scope)
-    if is_second and common is not None and common.text(1) == "RO":
+    if is_second and common is not None and common.code(1) == "RO":
         # HL7 table 0119, RO: its placer number may be that of the order it replaces, which leaves nothing to it.
         scope.noted(resource)["whole"] = True
     if scope.code in REPORTS:
@@ -105,7 +105,7 @@ def _id_of(numbers: list[Resource], details: dict[str, Node], frame: Frame, scop
         return scope.mint("MedicationRequest", "prescription", scope.assigner, prescription)
     of = frame.patient["reference"] if frame.patient else ""
     drugs = [drug_code(name, node) for name, node in details.items()]
-    return scope.child_id("MedicationRequest", of, scope.message.control_id, scope.message_time, *drugs)
+    return scope.child_id("MedicationRequest", of, *scope.this_message(), *drugs)
 
 
 def _note_initial(resource: Resource, details: dict[str, Node], scope: Scope) -> None:

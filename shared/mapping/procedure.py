@@ -89,7 +89,7 @@ def procedure(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         resource["encounter"] = frame.encounter
     _add_performers(resource, segment, scope)
     _add_parent(resource, segment, of, scope)
-    deleted = segment.text(20) == "D"
+    deleted = segment.code(20) == "D"
     resource["status"] = "entered-in-error" if deleted else _status(resource, scope)
     url = scope.add_child(resource, "PR1", of, Action.DELETE if deleted else Action.PUT)
     if frame.remarks is not None and frame.remarks["resourceType"] == "ChargeItem":

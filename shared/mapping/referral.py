@@ -84,7 +84,7 @@ def referral(node: Node, frame: Frame, scope: Scope) -> Frame:
     """RF1: the ServiceRequest of a referral; the PRD below say who refers to whom."""
     segment = node.segment
     number = owned_number(segment, 6, scope) or owned_number(segment, 11, scope)
-    key = number or (scope.assigner, scope.message.control_id, scope.message_time)
+    key = number or scope.this_message()
     resource: Resource = {
         "resourceType": "ServiceRequest",
         "id": scope.child_id("ServiceRequest", "referral", *key),
@@ -100,7 +100,7 @@ def referral(node: Node, frame: Frame, scope: Scope) -> Frame:
         resource["occurrencePeriod"] = period
     patient = frame.patient or _patient_to_come(scope)
     resource["subject"] = patient or _UNKNOWN
-    if segment.text(25) == "D":
+    if segment.code(25) == "D":
         scope.noted(resource)["action"] = Action.DELETE
     return frame.within(request=resource, remarks=resource, patient=patient)
 
@@ -188,7 +188,7 @@ def authorization(node: Node, frame: Frame, scope: Scope) -> None:
     remarks = [said for row in _REMARKS for said in values(row, segment, scope, resource)]
     if remarks:
         resource["processNote"] = [{"number": place, "text": said} for place, said in enumerate(remarks, 1)]
-    if segment.text(29) == "D":
+    if segment.code(29) == "D":
         scope.noted(resource)["action"] = Action.DELETE
     reference = {"reference": scope.add(resource)}
     if frame.request is not None:

@@ -41,7 +41,7 @@ def restriction(node: Node, frame: Frame, scope: Scope) -> None:
     holder = frame.remarks
     visit = frame.encounter if holder is not None and holder["resourceType"] == "Encounter" else None
     of = (visit or frame.patient)["reference"]
-    deleted = segment.text(2) == "D"
+    deleted = segment.code(2) == "D"
     resource: Resource = {
         "resourceType": "Consent",
         "id": scope.child_id("Consent", of, segment.text(3), segment.text(4)),

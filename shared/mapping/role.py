@@ -100,7 +100,7 @@ def role(node: Node, frame: Frame, scope: Scope) -> None:
     if holder is None or join is None:
         scope.find("role_without_place", holder["resourceType"] if holder else "")
         return
-    if segment.text(2) in _DELETED:
+    if segment.code(2) in _DELETED:
         scope.find("role_left", "a role that ends is left out")
         return
     said: Said = {"role": values(rows["role"], segment, scope, holder)}

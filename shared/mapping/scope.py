@@ -58,6 +58,7 @@ class Scope(Reading):
         "_included",
         "_occurrences",
         "_resolver",
+        "_sender",
         "assigner",
         "children",
         "claims",
@@ -92,7 +93,8 @@ class Scope(Reading):
         self._resolver = resolver
         self.code, self.event = message.code, message.event
         self.has_several_orders = self.code == "ORU" and message.count("OBR") > 1
-        sender = Sender(header, message.control_id, context.identity)
+        sender = Sender(message, header, context.identity)
+        self._sender = sender
         self.message_time = sender.sent
         self.zone = _message_offset(self.message_time) or context.zone
         self.assigner = sender.assigner
@@ -212,6 +214,10 @@ class Scope(Reading):
         for flag in sorted(claim.flags & _DOUBTS) if claim.flags else ():
             self.findings.append(Finding(f"identifier_{flag}", claim.place))
 
+    def this_message(self) -> tuple[str, ...]:
+        """Return the key of what has no number: it exists in this message only."""
+        return self._sender.this_message()
+
     # -- notes of change ----------------------------------------------------------------------------------------
 
     def delete(self, resource: Resource, row: Row) -> None:
@@ -255,6 +261,10 @@ class Scope(Reading):
     def list_child(self, url: str, kind: str, segment: str, parent: str) -> None:
         """Let an entry belong to the list of its segment under a parent, once."""
         self.children.setdefault((segment, kind, parent), {})[url] = None
+
+    def list_none(self, kind: str, segment: str, parent: str) -> None:
+        """Let the list of a segment under a parent be said, with nothing in it so far."""
+        self.children.setdefault((segment, kind, parent), {})
 
     def list_mode(self, segment: str) -> ListMode:
         """Return whether a segment's repeats are a snapshot: as the interface says, else as the standard has it.

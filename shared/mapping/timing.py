@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # TQ.6 and OBR-27 of old versions write the priority as a word.
 _PRIORITY = table("ExtendedPriorityCodes")
 _WORDS = _PRIORITY.also(STAT="stat", ASAP="asap", ROUTINE="routine", ROU="routine", URGENT="urgent")
+_AS_NEEDED = "PRN"
 _NO_TARGET = "the guide gives it no FHIR element"
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
 
@@ -253,6 +254,16 @@ def add_priority(resource: Resource, said: list[Timed]) -> None:
     elif found:
         resource["priority"] = found
         resource.pop("_priority", None)
+
+
+def is_as_needed(timed: Timed) -> bool:
+    """Tell whether something is wanted only if it is needed: by its pattern, or by its priority (HL7 table 0485)."""
+    if any(pattern.as_needed for pattern in timed.patterns):
+        return True
+    if not isinstance(timed.priority, Unmapped):
+        return False
+    said = timed.priority.extension["extension"][0]["valueCodeableConcept"].get("coding", ())
+    return any(one_.get("code", "").upper() == _AS_NEEDED for one_ in said)
 
 
 TABLES = (

@@ -143,7 +143,7 @@ def _loinc(node: Node, scope: Scope) -> str:
     """Return the LOINC code of an OBX that has a value to place; empty otherwise."""
     segment = node.segment
     fields = segment.fields
-    if len(fields) < 6 or not fields[5] or segment.text(11) in _WITHOUT_RESULT:
+    if len(fields) < 6 or not fields[5] or segment.code(11) in _WITHOUT_RESULT:
         return ""
     parts = scope.parts(fields[3])
     return scope.text(parts[0]).strip() if scope.text(parts[2]).upper() in {"LN", "LOINC", "LNC"} else ""

@@ -247,7 +247,8 @@ class Interface(Model):
     )
     assigners: tuple[Name, ...] = Field(default=(), description="Assigners that are trusted first, best first")
     identifier_types: tuple[Name, ...] = Field(
-        default=(), description="Types (table 0203), best first; empty: the standard order"
+        default=(),
+        description="Types (table 0203), best first, shared ones (SN, MB) too if listed; empty: the standard order",
     )
     charset: Charset | None = Field(default=None, description="Beats MSH-18")
     zone: Zone = Field(default="UTC", description="Of times without an offset")

@@ -52,6 +52,7 @@ def test_no_bytes_break_the_reading_of_a_header_in_an_unnamed_way(raw):
         (admission("M1").rstrip(), False),
         (admission("M1") + admission("M2"), False),
         (admission("M1") + b"\xef\xbb\xbf" + admission("M2"), False),
+        (admission("M1").rstrip() + admission("M2"), False),
         (b"FHS|^~\\&\r" + admission("M1"), False),
         (b"\r" + admission("M1"), False),
         (admission("M1", text="\rBTS|1"), False),

@@ -126,6 +126,56 @@ def assert_in_order(order, middle, before, after):
     assert all(order.index(one) > at for one in after), (order, middle)
 
 
+def swap(control_id, first, second):
+    """Return an ADT^A17 (HL7 3.3.17): two patients change beds, each with PID and PV1."""
+    groups = [
+        f"PID|1||{value}^^^GENERAL^MR\rPV1|1|I|W1^{value}^A^GENERAL{'|' * 16}V{value}^^^GENERAL^VN"
+        for value in (first, second)
+    ]
+    header = f"MSH|^~\\&|EHR|GENERAL|HUB|HUB|20260301120000+0000||ADT^A17^ADT_A17|{control_id}|P|2.5.1"
+    return "\r".join([header, "EVN|A17|20260301120000+0000", *groups, ""]).encode()
+
+
+def both_results(control_id, *values):
+    """Return an ORU^R01 with results of several patients."""
+    groups = [
+        f"PID|1||{value}^^^GENERAL^MR\rOBR|1|P-{value}^EHR|F-{value}^LAB|24323-8^Panel^LN\r"
+        f"OBX|1|NM|2951-2^Sodium^LN||138|mmol/L^^UCUM|||||F"
+        for value in values
+    ]
+    header = f"MSH|^~\\&|EHR|GENERAL|HUB|HUB|20260301120000+0000||ORU^R01^ORU_R01|{control_id}|P|2.5.1"
+    return "\r".join([header, *groups, ""]).encode()
+
+
+@pytest.mark.parametrize("of_both", [swap, both_results])
+async def test_a_message_of_two_patients_is_in_order_with_each(keyed_hub, of_both):
+    """Two patients change beds: at the ward's system the swap must not pass the second one's transfer before it."""
+    hub = await keyed_hub("1", "2", routes=("keyed", "careful"))
+    keyed = hub.receivers["keyed"]
+    stuck = (await hub.record("first-2")).key
+    keyed.answer = lambda delivery, body: REFUSED if delivery.item.key == stuck else ACCEPTED
+    for body in (about("2", "B2"), of_both("S1", "1", "2"), about("1", "C1"), about("2", "C2")):
+        await hub.take(body)
+        await hub.work()
+    assert await taken(hub, "keyed") == []
+    assert await taken(hub, "careful") == ["B2", "S1", "C1", "C2"]
+
+    keyed.answer = lambda delivery, body: ACCEPTED
+    await hub.pass_time(1200, step=60)
+
+    assert_in_order(await taken(hub, "keyed"), "S1", before=("B2",), after=("C1", "C2"))
+
+
+async def test_a_message_of_more_patients_than_tokens_is_in_order_with_the_first(keyed_hub):
+    """A laboratory may put hundreds into one message; it is taken, and holds up nobody but the first."""
+    hub = await keyed_hub("1")
+
+    await hub.take(both_results("S1", *(str(number) for number in range(1, 40))))
+    await hub.work()
+
+    assert await hub.states("S1") == dict.fromkeys(EVERYWHERE, "accepted")
+
+
 async def test_a_dead_destination_holds_the_two_persons_of_a_merge_and_nobody_else(keyed_hub):
     """The lane of one number is stuck: the merge waits for it there, the rest of the hub does not."""
     hub = await keyed_hub("1", "2", "3", routes=("keyed", "careful"))

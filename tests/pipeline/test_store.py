@@ -170,6 +170,63 @@ async def test_placeholder_does_not_merge_two_people(start_hub, number):
     assert families == ["Example", "Sample"]
 
 
+def unnumbered(person, value, *, number="", drawn="20260301110000"):
+    """Return a result without any order number, whose sender writes one control id and one time into all messages."""
+    return (
+        "\r".join(
+            [
+                "MSH|^~\\&|EHR|GENERAL|HUB|HUB|202603011200||ORU^R01^ORU_R01|1|P|2.5.1",
+                f"PID|1||{number}||{person}",
+                f"OBR|1|||2345-7^Glucose^LN|||{drawn}",
+                f"OBX|1|NM|2345-7^Glucose^LN||{value}|mmol/L^^UCUM|||||F",
+            ]
+        )
+        + "\r"
+    ).encode()
+
+
+async def test_two_unknown_persons_of_an_export_are_two(start_hub):
+    """Neither has a number, and MSH-7 and MSH-10 are the same: Bob's glucose was Ann's."""
+    hub = await start_hub()
+
+    await send(hub, unnumbered("Alpha^Ann||19800101|F", "5.1"), unnumbered("Beta^Bob||19500505|M", "21.9"))
+
+    names = {one["id"]: one["name"][0]["family"] for one in await hub.resources("Patient")}
+    found = await hub.resources("Observation")
+    whose = {one["valueQuantity"]["value"]: names[one["subject"]["reference"].partition("/")[2]] for one in found}
+    assert whose == {5.1: "Alpha", 21.9: "Beta"}
+
+
+async def test_two_results_without_order_numbers_are_two(start_hub):
+    """Readings of a device, sent with one control id: the second replaced the first."""
+    hub = await start_hub()
+    anna, number = "Example^Anna||19800101|F", "70001^^^GENERAL^MR"
+
+    early = unnumbered(anna, "2.1", number=number, drawn="20260301070000")
+    late = unnumbered(anna, "9.9", number=number, drawn="20260301110000")
+    await send(hub, early, late, early)
+
+    assert sorted(one["valueQuantity"]["value"] for one in await hub.resources("Observation")) == [2.1, 9.9]
+    assert len(await hub.resources("DiagnosticReport")) == 2
+
+
+@pytest.mark.parametrize("kind", ["SN", "GI", "EN", "MB"])
+async def test_a_number_that_a_family_shares_does_not_merge_them(start_hub, kind):
+    """A child comes with the number of its father's insurance, guarantor or employer among its own numbers."""
+    hub = await start_hub()
+    shared = f"S99^^^INSURER^{kind}"
+
+    await send(
+        hub,
+        adt("A1", "A28", number=f"1^^^GENERAL^MR~{shared}", name="Example^Father", born="19600101", visit=None),
+        adt("A2", "A28", number=f"2^^^GENERAL^MR~{shared}", name="Example^Child", born="20200101", visit=None),
+    )
+
+    people = await hub.resources("Patient")
+    assert sorted(one["name"][0]["given"][0] for one in people) == ["Child", "Father"]
+    assert all("S99" in {each["value"] for each in one["identifier"]} for one in people)
+
+
 async def test_missing_assigner_is_the_interfaces_own_and_never_everybodys(start_hub):
     """The same digits from two hospitals are two people; without an assigner they are the declared one's."""
     hub = await start_hub()

@@ -115,7 +115,7 @@ class _Edit:
         taken = {one.number for one in prior.identifiers}
         alone = tuple(one for one in claim.identifiers if one.number not in taken)
         if self._event in MOVES_NUMBER:
-            return claim._replace(identifiers=alone)
+            return claim._replace(identifiers=alone, fallback=(*self._sender.this_message(), claim.place))
         shared = tuple(one for one in claim.identifiers if one.number in taken)
         own = {one.number for one in claim.identifiers}
         is_renumbered = self._event in renumbering

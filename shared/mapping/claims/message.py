@@ -19,7 +19,7 @@ from shared.mapping.claims.segment import (
 def identity_claims(message: Message, defaults: ClaimDefaults, sender: Sender | None = None) -> list[Claim]:
     """Return the claims of all persons, visits and accounts of a message, in message order."""
     segments = message.segments
-    sender = sender or Sender(segments[0], message.control_id, defaults)
+    sender = sender or Sender(message, segments[0], defaults)
     if names_prior(message):
         return claims_of_edit(message, sender)
     claims: list[Claim] = []
@@ -59,7 +59,7 @@ def subject_claim(message: Message, kind: str, defaults: ClaimDefaults) -> Claim
     """Return the claim of the first person or visit (``Patient``, ``Encounter``) of a message; None without one."""
     header = message.first("MSH")
     assert header is not None  # a message begins with it
-    sender = Sender(header, message.control_id, defaults)
+    sender = Sender(message, header, defaults)
     if names_prior(message):
         return next((one for one in claims_of_edit(message, sender) if (one.kind, one.role) == (kind, "subject")), None)
     pid = message.first("PID")

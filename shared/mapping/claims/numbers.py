@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 
-from shared.hl7 import Segment
+from shared.hl7 import Message, Segment
 from shared.mapping.claims.claim import NO_FLAGS, ClaimDefaults, KnownBy
 
-# Numbers of something else that senders put into PID-3.
+# Numbers that senders put into PID-3 and that name something else, or several people: of a visit, an account or a
+# specimen, an institution, an employer, a guarantor, a case, a payment card, and what a family has together with an
+# insurer or a registry (docs/decisions/0183).
 NOT_A_PERSON = frozenset(
     {"AN", "VN", "AC", "ACSN", "ANON", "ANC", "AND", "ANT", "BA", "BC", "FI", "XX", "GN", "MA", "MC"}
+    | {"AM", "ASID", "CC", "CY", "DI", "DS", "EN", "GI", "GL", "LACSN", "MB", "MCT", "MS", "NE", "NII", "NIIP", "QA"}
+    | {"SID", "SN", "USID", "VS", "WC", "WCN"}
 )
 
+# What a message may be sent with otherwise and stay the same: line ends, marks of frames and files.
+_BETWEEN_SEGMENTS = b"\x00\x0b\r\n\x1a\x1c"
 _PLACEHOLDER_BEGINS = frozenset('09XxUuNnTt-?"')
 _PLACEHOLDER = re.compile(
     r"0+|9{3,}|X{2,}|-+|\?+|\"\"|UNK(NOWN)?|NONE|NULL|N/?A|TEMP|TBD|NO ?MRN|NOT ?AVAILABLE", re.IGNORECASE
@@ -22,12 +29,25 @@ _PLACEHOLDER = re.compile(
 class Sender:
     """What the header and the interface say about every number of a message."""
 
-    __slots__ = ("assigner", "control_id", "defaults", "sent")
+    __slots__ = ("_message", "_this_message", "assigner", "defaults", "sent")
 
-    def __init__(self, header: Segment, control_id: str, defaults: ClaimDefaults) -> None:
+    def __init__(self, message: Message, header: Segment, defaults: ClaimDefaults) -> None:
+        self._message = message
+        self._this_message: tuple[str, ...] = ()
         self.defaults = defaults
         self.assigner = default_assigner(header, defaults)
-        self.control_id, self.sent = control_id, header.text(7)
+        self.sent = header.text(7)
+
+    def this_message(self) -> tuple[str, ...]:
+        """Return the key of what has no number: it exists in this message only.
+
+        Control id and time do not tell messages apart: an export has one time for all, and many an engine one control
+        id, or none. Two unknown persons are two, and so are two results (docs/decisions/0184).
+        """
+        if not self._this_message:
+            digest = sha256(self._message.raw.translate(None, _BETWEEN_SEGMENTS)).hexdigest()
+            self._this_message = (self.assigner, self._message.control_id, self.sent, digest)
+        return self._this_message
 
 
 def default_assigner(header: Segment, defaults: ClaimDefaults) -> str:
@@ -64,7 +84,7 @@ def trusted_identifiers(
                 flags.add("placeholder")
             elif value in excluded:
                 flags.add("mothers_number")
-            elif any_type or type_code not in NOT_A_PERSON:
+            elif any_type or type_code not in NOT_A_PERSON or type_code in sender.defaults.types:
                 named = _assigner(segment, parts[3]) if len(parts) > 3 else ""
                 if not named:
                     flags.add("default_assigner")

@@ -22,7 +22,8 @@ def person_claim(pid: Segment, sender: Sender) -> Claim:
     mother = frozenset(pid.components(raw)[0] for raw in pid.repeats(21)) if named else _NONE
     identifiers, flags = trusted_identifiers(pid, (3, 2, 4), sender, excluded=mother)
     family, birth_date = pid.text(5).upper(), pid.text(7)[:8]
-    return Claim("Patient", _place(pid), identifiers, _fallback(pid, sender), family, birth_date, flags)
+    fallback = () if identifiers else _fallback(pid, sender)
+    return Claim("Patient", _place(pid), identifiers, fallback, family, birth_date, flags)
 
 
 def prior_person_claim(mrg: Segment, sender: Sender, *, number_moves: bool = False) -> Claim:
@@ -31,13 +32,15 @@ def prior_person_claim(mrg: Segment, sender: Sender, *, number_moves: bool = Fal
     Of a number that moves it is MRG-1 alone: whom it is known as now.
     """
     identifiers, flags = trusted_identifiers(mrg, (1,) if number_moves else (1, 4, 2), sender)
-    return Claim("Patient", _place(mrg), identifiers, _fallback(mrg, sender), flags=flags, role="prior")
+    fallback = () if identifiers else _fallback(mrg, sender)
+    return Claim("Patient", _place(mrg), identifiers, fallback, flags=flags, role="prior")
 
 
 def prior_visit_claim(mrg: Segment, sender: Sender) -> Claim:
     """Return the claim of the visit that an MRG names: MRG-5, then MRG-6."""
     identifiers, _ = trusted_identifiers(mrg, (5, 6), sender, any_type="VN")
-    return Claim("Encounter", prior_visit_place(mrg), identifiers, _fallback(mrg, sender), role="prior")
+    fallback = () if identifiers else _fallback(mrg, sender)
+    return Claim("Encounter", prior_visit_place(mrg), identifiers, fallback, role="prior")
 
 
 def prior_visit_place(mrg: Segment) -> str:
@@ -67,7 +70,8 @@ def visit_claim(pv1: Segment, person: Claim | None, sender: Sender) -> Claim:
         first = person.identifiers[0]
         identifiers = (KnownBy("admission", first.assigner, f"{first.type} {first.value} {admitted}"),)
         flags -= _UNIDENTIFIED
-    return Claim("Encounter", _place(pv1), identifiers, _fallback(pv1, sender), flags=flags)
+    fallback = () if identifiers else _fallback(pv1, sender)
+    return Claim("Encounter", _place(pv1), identifiers, fallback, flags=flags)
 
 
 def names_a_visit(pv1: Segment) -> bool:
@@ -80,4 +84,4 @@ def _place(segment: Segment) -> str:
 
 
 def _fallback(segment: Segment, sender: Sender) -> tuple[str, ...]:
-    return sender.assigner, sender.control_id, sender.sent, _place(segment)
+    return (*sender.this_message(), _place(segment))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _COMPARED = re.compile(r"(<=|>=|<|>)\s*(.+)")
+_CARET = "^"
+_LONGEST = 22  # components of a CWE
+_TEN = re.compile(r"(?:.*[^\w.]|.*[xX])?10", re.ASCII)  # of a power of ten: no unit is a number
+_EXPONENT = re.compile(r"[+-]?\d", re.ASCII)
 COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 
 Number = int | float | Decimal
@@ -123,9 +127,23 @@ def number_range(raw: str, scope: Scope) -> Resource | None:
     },
 )
 def unit(raw: str, scope: Scope) -> Resource:
-    """Return the unit elements of OBX-6 (guide: CWE[Quantity])."""
-    parts = scope.parts(raw)
-    return unit_of(scope.text(parts[0]), scope.text(parts[1]) or scope.text(parts[8]), scope.text(parts[2]))
+    """Return the unit elements of OBX-6 (guide: CWE[Quantity]); the alternate one where the first is empty."""
+    parts = unit_parts(raw, scope)
+    code, display, system = parts[:3] if parts[0] or parts[1] or parts[8] else parts[3:6]
+    return unit_of(code, display or parts[8], system)
+
+
+def unit_parts(raw: str, scope: Scope) -> list[str]:
+    """Return the components of a unit as text; a power of ten whose caret nobody escaped is one of them.
+
+    ``10^3/uL`` and ``x10^9/L`` are written so by many laboratories: split, the unit would be ``3/uL``.
+    """
+    parts = [scope.text(part) for part in scope.parts(raw)[:_LONGEST]]
+    for place in range(_LONGEST - 1) if scope.component == _CARET and "10^" in raw else ():
+        if _TEN.fullmatch(parts[place]) and _EXPONENT.match(parts[place + 1]):
+            parts[place : place + 2] = [f"{parts[place]}{scope.component}{parts[place + 1]}"]
+            parts.append("")
+    return parts
 
 
 def unit_of(code: str, display: str, system: str) -> Resource:

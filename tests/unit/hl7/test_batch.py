@@ -44,8 +44,8 @@ def test_frames_and_marks_in_a_file_are_passed_over() -> None:
 
 
 def test_a_name_inside_a_field_begins_no_message() -> None:
-    """Only the beginning of a line does."""
-    raw = ADT.replace(b"first", b"see MSH|1 and BTS|")
+    """Only the beginning of a line does, or the delimiters that no field may hold unescaped."""
+    raw = ADT.replace(b"first", b"see MSH|1, MSH\\F\\\\S\\ and BTS|")
 
     assert split_batch(raw).messages == (raw,)
 
@@ -82,7 +82,19 @@ def test_one_message_is_one_whatever_blank_stands_before_it(before: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    "between", [b"\xef\xbb\xbf", b"\n\xef\xbb\xbf", b"\x0b", b"\x00", b" ", b"\x1a", b"\x1c\r\x0b"]
+    "between",
+    [
+        b"\xef\xbb\xbf",
+        b"\n\xef\xbb\xbf",
+        b"\x0b",
+        b"\x00",
+        b" ",
+        b"\x1a",
+        b"\x1c\r\x0b",
+        b"\x0c",
+        b"\x04",
+        b"\x02",
+    ],
 )
 def test_what_stands_between_two_messages_joins_them_never(between: bytes) -> None:
     """Of files that Windows wrote, put together: the second patient's segments would belong to the first message."""
@@ -93,3 +105,15 @@ def test_what_stands_between_two_messages_joins_them_never(between: bytes) -> No
     assert [message.rstrip(b"\x1c\r\n") for message in split_batch(raw).messages] == [
         message.rstrip(b"\r") for message in (ADT, OTHER)
     ]
+
+
+@pytest.mark.parametrize("end", [b"", b"\x1c", b"\x1a", b" ", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("encoding", [b"^~\\&", b"^~\\&#"])
+def test_a_last_line_without_its_end_joins_two_messages_never(end: bytes, encoding: bytes) -> None:
+    """Files that end without a line end, put together: MSH stands in the last field of the first message."""
+    second = OTHER.replace(b"^~\\&", encoding)
+    raw = ADT.rstrip(b"\r") + end + second
+
+    assert holds_several(raw)
+    assert split_batch(raw).messages == (ADT.rstrip(b"\r") + end, second)
+    assert split_batch(b"FHS|^~\\&\r" + raw + b"BTS|2\r").findings == ()

@@ -51,6 +51,20 @@ def test_account_number_is_no_person():
     assert claim_of("PID|1||55^^^G^AN~1^^^G^MR").identifiers == (KnownBy("MR", "G", "1"),)
 
 
+@pytest.mark.parametrize("kind", ["SN", "MB", "GI", "GN", "EN", "WC", "WCN", "VS"])
+def test_a_number_of_several_people_names_none_of_them(kind: str):
+    """A wrong merge harms; a split can be merged. It stays a number of the patient, and identifies nobody."""
+    claim = claim_of(f"PID|1||S99^^^INSURER^{kind}~1^^^G^MR")
+    assert claim.identifiers == (KnownBy("MR", "G", "1"),)
+    assert "unidentified" in claim_of(f"PID|1||S99^^^INSURER^{kind}").flags
+
+
+def test_an_interface_may_trust_such_a_number():
+    """Where a sender's member numbers are one person's each, it says so."""
+    trusting = ClaimDefaults(assigner="HOSPITAL", types=("MR", "MB"))
+    assert claim_of("PID|1||S99^^^INSURER^MB", trusting).identifiers == (KnownBy("MB", "INSURER", "S99"),)
+
+
 def test_claim_carries_what_the_conflict_check_compares():
     """Family name and birth date."""
     claim = claim_of("PID|1||1^^^G^MR||Sample^Jane||198001012330")

@@ -107,6 +107,42 @@ def test_one_amount_is_the_exact_dose():
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [("0,5", "", "0,5 milligram"), ("0,5", "1", "0,5 - 1 milligram"), ("1", "2,5", "1 - 2,5 milligram")],
+)
+def test_a_dose_that_is_no_number_stays_text(low: str, high: str, text: str):
+    """A decimal comma: the other end alone, or how many are taken at a time (RXE-1), would be another dose."""
+    rxe = f"RXE|1^BID|1^A^L|{low}|{high}|mg^milligram^UCUM"
+    conversion = converted(RDE, PID, PLAIN, rxe)
+    (dosage,) = only(conversion, "MedicationRequest")["dosageInstruction"]
+    assert dosage["text"] == text
+    assert "doseAndRate" not in dosage
+    assert dosage["timing"]["repeat"]["frequency"] == 2
+    assert "number_invalid" in codes(conversion)
+
+
+def test_a_dose_that_is_no_number_stands_before_what_is_said_in_words():
+    """TQ1-11 has the same element."""
+    rxe, timing = "RXE||1^A^L|0,5||mg", "TQ1|1||BID||||||||with food"
+    (dosage,) = only(converted(RDE, PID, PLAIN, rxe, timing), "MedicationRequest")["dosageInstruction"]
+    assert dosage["text"] == "0,5 mg\nwith food"
+
+
+def test_a_single_dose_that_is_no_number_stays_text():
+    """RXG: what is to be given now."""
+    (order,) = [
+        one
+        for one in resources(
+            converted(MSH.format(event="RGV^O15"), PID, PLAIN, "RXG|1||1^BID|1^A^L|0,5||mg"), "MedicationRequest"
+        )
+        if one["intent"] == "instance-order"
+    ]
+    (dosage,) = order["dosageInstruction"]
+    assert dosage["text"] == "0,5 mg"
+    assert "doseAndRate" not in dosage
+
+
+@pytest.mark.parametrize(
     ("rxe", "rate"),
     [
         ("H1|10|mL^mL^UCUM", {"rateRatio": ("mL", "h")}),

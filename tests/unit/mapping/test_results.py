@@ -190,6 +190,34 @@ def test_reference_range_is_text_and_numbers():
     assert observation["interpretation"][0]["coding"][0]["code"] == "H"
 
 
+@pytest.mark.parametrize(
+    ("sent", "unit"),
+    [
+        ("10^3/uL", {"unit": "10^3/uL"}),
+        ("x10^9/L", {"unit": "x10^9/L"}),
+        ("x 10^-3", {"unit": "x 10^-3"}),
+        ("/10^6 cells", {"unit": "/10^6 cells"}),
+        ("10^9/L^^UCUM", {"unit": "10^9/L", "system": "http://unitsofmeasure.org", "code": "10^9/L"}),
+        ("10*9/L^10^9/L^UCUM", {"unit": "10^9/L", "system": "http://unitsofmeasure.org", "code": "10*9/L"}),
+        ("K/uL^10^3/uL^L", {"unit": "10^3/uL", "system": "urn:id:L", "code": "K/uL"}),
+        ("mg/dL^10 mg/dL^L", {"unit": "10 mg/dL", "system": "urn:id:L", "code": "mg/dL"}),
+    ],
+)
+def test_a_power_of_ten_whose_caret_nobody_escaped_stays_whole(sent: str, unit: dict[str, str]):
+    """White cells of 5.2 "3/uL" are none; many laboratories write the caret as it is."""
+    found = only(resulted(OBR, f"OBX|1|NM|6690-2^WBC^LN||5.2|{sent}|4.5-11|||N|F"), "Observation")
+    assert found["valueQuantity"] == {"value": 5.2, **unit}
+    assert found["referenceRange"][0]["low"] == {"value": 4.5, **unit}
+
+
+def test_an_alternate_unit_alone_is_the_unit():
+    """A CWE may have its second coding only; a number without its unit is read in the reader's own."""
+    found = only(resulted(OBR, "OBX|1|NM|2345-7^Glucose^LN||5.2|^^^mmol/L^^UCUM||||N|F"), "Observation")
+    assert found["valueQuantity"] == {
+        "value": 5.2, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L",
+    }  # fmt: skip
+
+
 def test_a_reversed_range_stays_text():
     """`5.0-3.5` has no low end that may be named: a reader would take 5.0 for it."""
     observation = only(resulted(OBR, "OBX|1|NM|2345-7^Glucose^LN||4|mg/dL|5.0-3.5||||F"), "Observation")

@@ -85,6 +85,27 @@ def test_as_needed_stands_beside_the_pattern():
     assert (often["asNeededBoolean"], often["timing"]["repeat"]["period"]) == (True, 6)
 
 
+@pytest.mark.parametrize("priority", ["PRN", "PRN^As needed^HL70485"])
+def test_as_needed_may_be_the_priority(priority: str):
+    """HL7 table 0485: without it, a drug to be taken if needed is one to be taken every six hours."""
+    found = dosage(f"TQ1|1||Q6H||||||{priority}")
+    assert found["asNeededBoolean"] is True
+    assert found["timing"]["repeat"]["period"] == 6
+
+
+def test_as_needed_is_the_priority_in_a_timing_of_older_versions():
+    """TQ.6 (HL7 4.3.6), of RXE-1 or ORC-7."""
+    conversion = converted(MSH.format(event="RDE^O11"), PID, ORC, "RXE|^Q6H^^^^PRN|1191^Aspirin^RXNORM|325||mg")
+    (found,) = only(conversion, "MedicationRequest")["dosageInstruction"]
+    assert found["asNeededBoolean"] is True
+
+
+def test_a_service_that_is_wanted_if_needed_says_so():
+    """The same of an order that is not for a drug."""
+    lines = ORC, "TQ1|1||Q6H||||||PRN", "OBR|1|P100^EHR||1^Glucose^L"
+    assert only(converted(MSH.format(event="OMG^O19"), PID, *lines), "ServiceRequest")["asNeededBoolean"] is True
+
+
 def test_period_event_and_days_of_an_rpt():
     """Guide RPT[Timing] 5 to 11: every 2 weeks, Monday to Wednesday, 1 hour before breakfast; R4 counts minutes."""
     timing = dosage("TQ1|1||^DW^1^3^2^wk^^ACM^1^h")["timing"]["repeat"]
