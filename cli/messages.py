@@ -70,19 +70,33 @@ def trace(
 
 
 @quarantine.command("list", epilog="Example: caduceus quarantine list --json")
-def quarantine_list(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def quarantine_list(
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many of each state, newest first.")] = 50,
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
     """Show messages and deliveries that were stopped, and why."""
-    answer = HubClient(hub).get("/hub/quarantine")
+    answer = HubClient(hub).get("/hub/quarantine", {"limit": limit})
     if as_json:
         print_json(answer)
         return
-    rows = [{**one, "message": one["id"], "destination": "(message)", "attempts": ""} for one in answer["messages"]]
-    columns = ("message", "destination", "state", "code", "attempts", "why", "what can be done")
+    rows = [{**one, "message": one["id"], "destination": "(message)"} for one in answer["messages"]]
     waiting = [
-        (*(one[column] for column in columns[:5]), one.get("reason", ""), ", ".join(one.get("orders", ())))
+        (
+            one["message"],
+            one.get("control_id", ""),
+            one["destination"],
+            one["state"],
+            one["code"],
+            one.get("reason", ""),
+            ", ".join(one.get("orders", ())),
+        )
         for one in (*rows, *answer["deliveries"])
     ]
+    columns = ("message", "control id", "destination", "state", "code", "why", "what can be done")
     print_table("", columns, waiting, "nothing waits for a person")
+    if answer.get("more"):
+        console().print(f"there are more: these are the newest {limit} of each state; `--limit 500`", markup=False)
 
 
 def resend(

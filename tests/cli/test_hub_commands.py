@@ -83,7 +83,7 @@ def test_trace_of_an_unknown_message_says_so(run, hub):
     [
         (["messages"], "/hub/messages?limit=20", {"messages": [{**MESSAGE, "deliveries": [DELIVERY]}]}),
         (["trace", "WV1"], "/hub/messages/WV1", TRACE),
-        (["quarantine", "list"], "/hub/quarantine", {"messages": [MESSAGE], "deliveries": []}),
+        (["quarantine", "list"], "/hub/quarantine?limit=50", {"messages": [MESSAGE], "deliveries": []}),
         (["destination", "list"], "/hub/destinations", {"destinations": []}),
         (["destination", "pause", "billing"], "/hub/destinations/billing/pause", {"paused": True}),
         (["destination", "resume", "billing"], "/hub/destinations/billing/resume", {"paused": False}),
@@ -118,19 +118,27 @@ def test_messages_are_listed_with_how_far_each_is(run, hub):
 def test_an_empty_hub_says_what_to_do_next(run, hub):
     """An empty table teaches nothing."""
     hub.answer("/hub/messages?limit=20", {"messages": []})
-    hub.answer("/hub/quarantine", {"messages": [], "deliveries": []})
+    hub.answer("/hub/quarantine?limit=50", {"messages": [], "deliveries": []})
     assert run("messages", "--hub", hub.url).out == "no messages yet; send one with `caduceus send FILE`\n"
     assert run("quarantine", "list", "--hub", hub.url).out == "nothing waits for a person\n"
 
 
 def test_quarantine_lists_messages_and_deliveries(run, hub):
     """Both wait for a person, for different reasons."""
-    stopped = {**DELIVERY, "message": "1-0200", "state": "review", "code": "timed_out"}
-    hub.answer("/hub/quarantine", {"messages": [{**MESSAGE, "state": "quarantined"}], "deliveries": [stopped]})
+    stopped = {**DELIVERY, "message": "1-0200", "control_id": "WV2", "state": "review", "code": "timed_out"}
+    hub.answer("/hub/quarantine?limit=50", {"messages": [{**MESSAGE, "state": "quarantined"}], "deliveries": [stopped]})
     said = run("quarantine", "list", "--hub", hub.url).out
     assert "1-0195" in said
     assert "1-0200" in said
+    assert "WV2" in said
     assert "timed_out" in said
+    assert "there are more" not in said
+
+
+def test_a_full_quarantine_says_that_not_all_of_it_is_shown(run, hub):
+    """Whoever works through the list must not believe it is done at its end."""
+    hub.answer("/hub/quarantine?limit=1", {"messages": [MESSAGE], "deliveries": [], "more": True})
+    assert "there are more" in run("quarantine", "list", "--limit", 1, "--hub", hub.url).out
 
 
 def test_a_resend_carries_its_reason(run, hub):
