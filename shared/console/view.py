@@ -148,7 +148,7 @@ class Console:
         return {
             "messages": messages,
             "deliveries": await self._stopped(stopped[:limit]),
-            "more": any(len(each) > limit for each in (*found, stopped)),
+            "more": max(map(len, found)) > limit or len(stopped) > limit,
         }
 
     async def _stopped(self, rows: Sequence[Delivery]) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ DELIVERY = {
     "offered": "2025-03-10T08:15:03+00:00",
     "settled": None,
 }
+ID = "1-01a22cc7ac1798aa3e45e4b18903f37d"  # as a hub makes them: nobody takes it for an MSH-10
 ATTEMPT = {"delivery": "1-d", "began": "2025-03-10T08:15:02.010+00:00", "verdict": "transient"}
 TRACE = {
     "message": MESSAGE,
@@ -91,7 +92,7 @@ def test_trace_of_an_unknown_message_says_so(run, hub):
         (["interfaces", "resume", "adt"], "/hub/interfaces/adt/resume", {"paused": False}),
         (["connectors"], "/hub/connectors", {"connectors": []}),
         (["connectors", "--forget", "north"], "/hub/connectors/north/forget", {"forgotten": "north"}),
-        (["resend", "WV1", "--reason", "asked"], "/hub/messages/WV1/resend", {"resent": 1}),
+        (["resend", ID, "--reason", "asked"], f"/hub/messages/{ID}/resend", {"resent": 1}),
         (["receivers"], "/local/receivers", [{"name": "billing", "up": True}]),
         (["receiver", "billing", "down"], "/local/receivers/billing/down", {"up": False}),
         (["health"], "/health", {"status": "pass", "checks": []}),
@@ -143,10 +144,45 @@ def test_a_full_quarantine_says_that_not_all_of_it_is_shown(run, hub):
 
 def test_a_resend_carries_its_reason(run, hub):
     """The trace says who wanted it again, and why."""
-    hub.answer("/hub/messages/WV1/resend", {})
-    ran = run("resend", "WV1", "--reason", "billing was down", "--hub", hub.url)
+    hub.answer(f"/hub/messages/{ID}/resend", {})
+    ran = run("resend", ID, "--reason", "billing was down", "--hub", hub.url)
     assert ran.code == 0
     assert json.loads(hub.asked[0][2]) == {"reason": "billing was down"}
+
+
+@pytest.mark.parametrize("order", ["resend", "discard", "correct"])
+def test_an_order_may_name_a_message_by_its_msh_10(run, hub, tmp_path, order):
+    """Whoever is called at night is told what the sender knows: the number it gave the message."""
+    file = tmp_path / "corrected.hl7"
+    file.write_bytes(b"MSH|^~\\&|A\n")
+    hub.answer("/hub/messages/WV1", {**TRACE, "others": []})
+    hub.answer("/hub/messages/1-0195/" + order, {"message": "1-0195", "corrected": "1-2", "destinations": []})
+    corrected = ("--file", str(file)) if order == "correct" else ()
+
+    ran = run(order, "WV1", *corrected, "--reason", "asked", "--hub", hub.url)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert [path for _, path, _ in hub.asked] == ["/hub/messages/WV1", f"/hub/messages/1-0195/{order}"]
+
+
+def test_an_order_for_an_msh_10_of_several_messages_is_not_guessed(run, hub):
+    """MSH-10 is not unique in the wild, and a message that is given up is given up."""
+    hub.answer("/hub/messages/WV1", TRACE)
+
+    ran = run("discard", "WV1", "--reason", "asked", "--hub", hub.url)
+
+    assert (ran.code, len(hub.asked)) == (1, 1)
+    assert "2 messages have the control id WV1; name one by its id: 1-0195, 1-0007" in ran.err
+
+
+def test_an_order_for_a_patient_is_not_guessed(run, hub):
+    """A patient's hash finds the newest message in a trace; an order is for one that was named."""
+    hub.answer("/hub/messages/0123456789abcdef", TRACE)
+
+    ran = run("resend", "0123456789abcdef", "--reason", "asked", "--hub", hub.url)
+
+    assert (ran.code, len(hub.asked)) == (1, 1)
+    assert "is a patient" in ran.err
 
 
 def test_a_resend_without_a_reason_is_refused(run, hub):
@@ -371,10 +407,10 @@ def test_correct_sends_the_corrected_message(run, hub, tmp_path):
     """Line ends become carriage returns: an editor saved the file."""
     file = tmp_path / "corrected.hl7"
     file.write_bytes(b"MSH|^~\\&|A\nPID|1\n")
-    hub.answer("/hub/messages/1-1/correct", {"message": "1-1", "corrected": "1-2", "destinations": []})
-    said = run("correct", "1-1", "--file", str(file), "--reason", "asked", "--hub", hub.url).out
+    hub.answer(f"/hub/messages/{ID}/correct", {"message": ID, "corrected": "1-2", "destinations": []})
+    said = run("correct", ID, "--file", str(file), "--reason", "asked", "--hub", hub.url).out
 
-    assert "1-1 goes as 1-2" in said
+    assert f"{ID} goes as 1-2" in said
     sent = json.loads(hub.asked[0][2])
     assert base64.b64decode(sent["message"]) == b"MSH|^~\\&|A\rPID|1\r"
     assert sent["reason"] == "asked"
@@ -382,15 +418,15 @@ def test_correct_sends_the_corrected_message(run, hub, tmp_path):
 
 def test_discard_gives_its_reason(run, hub):
     """And says that it is done."""
-    hub.answer("/hub/messages/1-1/discard", {"message": "1-1", "destinations": []})
-    assert "1-1 is discarded" in run("discard", "1-1", "--reason", "a test", "--hub", hub.url).out
+    hub.answer(f"/hub/messages/{ID}/discard", {"message": ID, "destinations": []})
+    assert f"{ID} is discarded" in run("discard", ID, "--reason", "a test", "--hub", hub.url).out
     assert json.loads(hub.asked[0][2]) == {"reason": "a test"}
 
 
 def test_resend_says_what_was_delivered_since(run, hub):
     """Before anybody finds yesterday's state at the destination."""
-    hub.answer("/hub/messages/WV1/resend", {"message": "1-1", "destinations": [], "delivered_since": {"billing": 2}})
-    assert "billing accepted 2 later messages" in run("resend", "WV1", "--reason", "asked", "--hub", hub.url).out
+    hub.answer(f"/hub/messages/{ID}/resend", {"message": ID, "destinations": [], "delivered_since": {"billing": 2}})
+    assert "billing accepted 2 later messages" in run("resend", ID, "--reason", "asked", "--hub", hub.url).out
 
 
 VERIFIED = {
