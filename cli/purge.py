@@ -8,7 +8,7 @@ import typer
 
 from cli.hub_client import HubClient
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_json, print_table
+from cli.screen import clock_time, console, print_json, print_table
 
 
 def purge(
@@ -29,7 +29,7 @@ def purge(
 
 def _print(told: dict[str, Any]) -> None:
     rows = [
-        [one["id"], one["before"], f"{one['units']:,}", f"{one['bytes']:,}", f"{one['kept_units']:,}"]
+        [one["id"], clock_time(one["before"]), f"{one['units']:,}", f"{one['bytes']:,}", f"{one['kept_units']:,}"]
         for one in told["interfaces"]
     ]
     columns = ("interface", "before", "units", "bytes", "kept: not settled")
