@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -67,19 +68,23 @@ def _secrets(config: Config) -> Iterator[Finding]:
         try:
             read_secret(place)
             yield Finding(True, f"secret {place}")
-        except IntegrationError as error:
-            yield Finding(False, f"secret {place}", error.code)
+        except IntegrationError as error:  # where: what the system said of it, never what is in it
+            why = error.where.removeprefix(place).removeprefix(": ") or "empty, or not there"
+            yield Finding(False, f"secret {place}", f"{error.code} ({why})")
 
 
 def _spool(config: Config) -> Iterator[Finding]:
     folder = config.connector.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        free = shutil.disk_usage(folder).free // (1024 * 1024)
-    except OSError as error:
-        yield Finding(False, f"folder {folder}", type(error).__name__)
-        return
-    yield Finding(free > _FREE_MEGABYTES, f"folder {folder}", f"{free:,} MB free")
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free // (1024 * 1024)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(False, f"folder {folder}", f"{there} is no folder in which this user may write")
+    elif there != folder.absolute():
+        yield Finding(
+            free > _FREE_MEGABYTES, f"folder {folder}", f"not there yet, the start makes it; {free:,} MB free"
+        )
+    else:
+        yield Finding(free > _FREE_MEGABYTES, f"folder {folder}", f"{free:,} MB free")
     if config.spool.mirror is not None:
         yield _mirror(folder, config.spool.mirror)
 
@@ -111,16 +116,22 @@ def _port(table: ListenTable) -> Finding:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((table.address, table.port))
+        except OSError as error:
+            why = (
+                "is in use: by this connector, if it runs" if error.errno == errno.EADDRINUSE else type(error).__name__
+            )
+            return Finding(False, f"listener {table.name}", f"port {table.port} of {table.address} {why}")
+        try:
             listener_tls(table)
         except (OSError, ValueError) as error:
-            return Finding(False, f"listener {table.name}", f"port {table.port}: {type(error).__name__}")
+            return Finding(False, f"listener {table.name}", f"its `tls`: {type(error).__name__}")
     return Finding(True, f"listener {table.name}", f"port {table.port} is free")
 
 
 def _certificates(config: Config) -> Iterator[Finding]:
     for one in certificates(config):
         days = one.days(datetime.now(UTC))
-        said = "cannot be read" if days is None else f"{days:.0f} days left"
+        said = f"{one.file} cannot be read" if days is None else f"{days:.0f} days left"
         yield Finding(days is not None and days > WARN_DAYS, f"certificate of {one.of}", said)
 
 
@@ -160,7 +171,7 @@ async def _hub(config: Config) -> AsyncIterator[Finding]:
     place = urlsplit(config.hub.way)
     try:
         answer = await link.post("/ingest", {"Content-Type": "application/hl7-v2"}, b"")
-        yield Finding(answer.status == 400, f"hub {place.hostname}", f"HTTP {answer.status}")
+        yield Finding(answer.status == 400, f"hub {place.hostname}", _of_hub(answer.status))
         yield _skew(answer.headers.get("Date"))
     except HubUnreachable as error:
         at = place.netloc if place.port else f"{place.netloc}:{80 if place.scheme in _PLAIN else 443}"
@@ -168,6 +179,16 @@ async def _hub(config: Config) -> AsyncIterator[Finding]:
         yield Finding(False, f"hub {place.hostname}", f"{error.code} ({at}: {error.where}){advice}")
     finally:
         await link.close()
+
+
+def _of_hub(status: int) -> str:
+    match status:
+        case 400:
+            return "it answers"
+        case 401 | 403:
+            return f"HTTP {status}: it does not let us in; look at `authentication`, `scope` and our own identity"
+        case _:
+            return f"HTTP {status}, and a hub says 400 here; look at the path of [hub] url"
 
 
 def _skew(date: str | None) -> Finding:
