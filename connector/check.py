@@ -75,7 +75,7 @@ def _secrets(config: Config) -> Iterator[Finding]:
 
 def _spool(config: Config) -> Iterator[Finding]:
     folder = config.connector.folder
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    there = _there(folder)
     free = shutil.disk_usage(there).free // (1024 * 1024)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         yield Finding(False, f"folder {folder}", f"{there} is no folder in which this user may write")
@@ -89,10 +89,15 @@ def _spool(config: Config) -> Iterator[Finding]:
         yield _mirror(folder, config.spool.mirror)
 
 
+def _there(folder: Path) -> Path:
+    """Return the folder, or the nearest above it that is there: on its disk it will be."""
+    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+
+
 def _mirror(folder: Path, mirror: Path) -> Finding:
     what = f"mirror {mirror}"
     try:
-        if folder.stat().st_dev == mirror.stat().st_dev:
+        if _there(folder).stat().st_dev == mirror.stat().st_dev:
             return Finding(False, what, "on the disk of the spool: it would be lost with it")
         free = shutil.disk_usage(mirror).free // (1024 * 1024)
     except OSError as error:
