@@ -22,6 +22,7 @@ from connector.keys import read_secret, signs_in
 from connector.link import SIGN_IN, open_link, open_listener, proxy_to
 from connector.mllp_listener import listener_tls
 from relay.proxy import ask_for_tunnel
+from shared.message.errors import reason_of
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import HubUnreachable
 from shared.message.errors.relay import RelayError, RelayUnreachable
@@ -180,8 +181,10 @@ async def _hub(config: Config) -> AsyncIterator[Finding]:
         yield _skew(answer.headers.get("Date"))
     except HubUnreachable as error:
         at = place.netloc if place.port else f"{place.netloc}:{80 if place.scheme in _PLAIN else 443}"
-        advice = f"; {_LOOK_AT}" if config.hub.transport == "https" else ""  # a relay's own code has its page
-        yield Finding(False, f"hub {place.hostname}", f"{error.code} ({at}: {error.where}){advice}")
+        relay_code = error.where.partition(" ")[0]
+        advice = _LOOK_AT if config.hub.transport == "https" else reason_of(relay_code)
+        said = f"{error.code} ({at}: {error.where})"
+        yield Finding(False, f"hub {place.hostname}", f"{said}; {advice}" if advice else said)
     finally:
         await link.close()
 

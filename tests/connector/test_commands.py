@@ -293,6 +293,19 @@ async def test_check_says_of_a_hub_that_is_not_reached_where_it_looked_and_what_
     assert "look at its name and port, the firewall" in hub.said
 
 
+async def test_check_says_of_a_hub_behind_a_relay_that_is_not_reached_what_the_relays_code_means(hospital, tmp_path):
+    """A code alone is looked up by whoever has the pages; at a hospital that is nobody."""
+    (tmp_path / "key").write_text("c2VjcmV0")
+    way = {"transport": "relay", "relay": f"http://127.0.0.1:{free_port()}/up", "authentication": "key"}
+    key = {"key_name": "root", "key": f"file:{tmp_path / 'key'}"}
+
+    config = hospital.config(hub={**way, **key, "answer_seconds": 1})
+    [hub] = [finding async for finding in look_at(config) if finding.what.startswith("hub ")]
+
+    assert not hub.is_good
+    assert "RELAY-001 ConnectionRefusedError); the relay cannot be reached; " in hub.said
+
+
 @pytest.mark.slow
 def test_the_release_starts_where_there_is_nothing_else(tmp_path):
     """The archive alone, in an empty folder, with only the listed requirements in sight."""
