@@ -61,6 +61,7 @@ def needs_a_look(report: Mapping[str, Any], *, has_relay: bool) -> bool:
         or report["spool_was_brought_back"]
         or report["mirror"] == "behind"
         or report["refused"] > 0
+        or any(row["held_by"] for row in report["listeners"])
         or any(row["rejected"] or row["ambiguous"] for row in report["destinations"])
         or any(one["days"] is None or one["days"] < WARN_DAYS for one in report["certificates"])
     )
@@ -98,6 +99,10 @@ def metrics(report: Mapping[str, Any]) -> str:
         f"caduceus_connector_mirror_behind {int(report['mirror'] == 'behind')}",
         f"caduceus_connector_line_up {int(report['line_up'])}",
     ]
+    lines += [
+        f'caduceus_connector_listeners_held{{listener="{row["name"]}"}} {int(bool(row["held_by"]))}'
+        for row in report["listeners"]
+    ]
     for kind, label in (("listeners", "listener"), ("destinations", "destination")):
         for row in report[kind]:
             lines += [
@@ -131,7 +136,9 @@ def _is_bad(table: str, name: str, value: Any) -> bool:
     match table, name:
         case "", "line_up":
             return not value
-        case ("", "spool_is_full" | "spool_was_brought_back" | "refused") | ("destinations", "rejected" | "ambiguous"):
+        case ("", "spool_is_full" | "spool_was_brought_back" | "refused") | ("listeners", "held_by"):
+            return bool(value)
+        case "destinations", "rejected" | "ambiguous":
             return bool(value)
         case "", "mirror":
             return bool(value == "behind")

@@ -196,6 +196,7 @@ async def test_check_says_of_a_destination_whose_authority_is_not_there_that_it_
         ({"mirror": "behind"}, True),
         ({"mirror": "in step"}, False),
         ({"refused": 1}, True),
+        ({"listeners": [{"name": "adt", "held_by": "CONNECTOR-013"}]}, True),
         ({"destinations": [{"name": "lab", "rejected": 1, "ambiguous": 0}]}, True),
         ({"destinations": [{"name": "lab", "rejected": 0, "ambiguous": 1}]}, True),
         ({"certificates": [{"of": "adt", "days": 29.9}]}, True),

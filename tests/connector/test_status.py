@@ -14,7 +14,7 @@ REPORT = {
     "mirror": "none",
     "refused": 0,
     "last_answer": None,
-    "listeners": [{"name": "adt", "refused": 3}],  # its sender heard AR
+    "listeners": [{"name": "adt", "refused": 3, "held_by": ""}],  # its sender heard AR
     "destinations": [{"name": "<lab>", "rejected": 0, "ambiguous": 0}],
     "certificates": [{"of": "adt", "days": 90.0}],
 }
@@ -40,6 +40,7 @@ def test_the_page_says_every_fact_beside_its_name():
         {"spool_was_brought_back": True},
         {"mirror": "behind"},
         {"refused": 1},
+        {"listeners": [{"name": "adt", "held_by": "CONNECTOR-013"}]},
         {"destinations": [{"name": "lab", "rejected": 1, "ambiguous": 0}]},
         {"destinations": [{"name": "lab", "rejected": 0, "ambiguous": 1}]},
         {"certificates": [{"of": "adt", "days": 29.9}]},
