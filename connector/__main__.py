@@ -116,6 +116,7 @@ def reload(given: argparse.Namespace) -> int:
     order.touch(mode=0o600)
     for _ in range(_ORDER_LOOKS):
         if not order.exists():
+            print("it reads the file now; its log says what it took, or why it goes on as it was")
             return 0
         time.sleep(_ORDER_LOOK_SECONDS)
     order.unlink(missing_ok=True)
