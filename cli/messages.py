@@ -224,8 +224,17 @@ def _print_deliveries(deliveries: list[dict[str, Any]]) -> None:
             one["state"],
             one["code"],
             one["attempts"],
-            clock_time(one["settled"]) or (f"next {clock_time(one['due'])}" if one["due"] else ""),
+            _when(one),
         )
         for one in deliveries
     )
     print_table("\ndeliveries", ("destination", "state", "answer", "attempts", "settled"), rows, "\nno deliveries")
+
+
+def _when(delivery: dict[str, Any]) -> str:
+    """Return when a delivery ended or is tried next; one that was not begun stands behind another, or is next."""
+    if delivery["settled"]:
+        return clock_time(delivery["settled"])
+    if delivery["due"]:
+        return f"next {clock_time(delivery['due'])}"
+    return "waits for its turn" if delivery["state"] == "parked" else ""

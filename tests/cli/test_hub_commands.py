@@ -222,7 +222,9 @@ def test_destinations_are_listed_with_their_state(run, hub):
         {**row, "id": "store", "state": "ready", "open_until": None},
     ]
     hub.answer("/hub/destinations", {"destinations": rows})
-    lines = run("destination", "list", "--hub", hub.url).out.splitlines()
+    hub.answer("/hub/quarantine", {"messages": [], "deliveries": [{**DELIVERY, "destination": "store"}]})
+    *lines, last = run("destination", "list", "--hub", hub.url).out.splitlines()
+    assert last.startswith("store: 1 stopped, and what is behind them may wait for a person; ")
     assert [next(word for word in ("paused", "failing", "ready") if word in line) for line in lines[-3:]] == [
         "paused",
         "failing",
@@ -334,6 +336,20 @@ def test_replay_shows_its_plan_and_sends_nothing(run, hub):
     assert "nothing was sent" in ran.out
     assert [(method, path) for method, path, _ in hub.asked] == [("POST", "/hub/replays/plan")]
     assert json.loads(hub.asked[0][2]) == {"interface": "hospital_adt"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"messages": 0}, "no message is selected"), ({"destinations": []}, "nobody would get anything")],
+)
+def test_a_replay_that_would_send_nothing_does_not_ask_for_yes(run, hub, changed, said):
+    """A wrong window, or a destination that takes no replay: --yes would change nothing."""
+    hub.answer("/hub/replays/plan", {**PLAN, **changed})
+
+    ran = run("replay", "--interface", "hospital_adt", "--hub", hub.url)
+
+    assert said in ran.out
+    assert "--yes" not in ran.out
 
 
 def test_replay_with_yes_runs_to_its_end(run, hub):
@@ -468,6 +484,14 @@ PURGED = {
     "interfaces": [{"id": "adt", "before": "2016-03-01T00:00:00+00:00", "units": 3, "bytes": 4096, "kept_units": 1}],
     "held": [{"id": "lab", "why": "case 7"}],
 }
+
+
+def test_purge_without_a_reason_asks_nobody(run, hub):
+    """It is told in the words of the command, not of the API behind it."""
+    ran = run("purge", "--yes", "--hub", hub.url)
+
+    assert (ran.code, hub.asked) == (2, [])
+    assert "--yes needs --reason" in ran.err
 
 
 def test_purge_shows_what_would_go_and_erases_nothing_unless_told(run, hub):
