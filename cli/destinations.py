@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -64,4 +65,8 @@ def _order(name: str, order: str, done: str, hub: str, as_json: bool) -> None:
 
 
 def _state(state: str, open_until: str | None) -> str:
-    return f"{state}, next try {clock_time(open_until)}" if state == "failing" else state
+    """Return the state; of a failing one, when it is tried: from then on with the first delivery that is due."""
+    if state != "failing" or not open_until:
+        return state
+    is_over = datetime.fromisoformat(open_until) <= datetime.now(UTC)
+    return f"{state}, next try {'with what is due first' if is_over else clock_time(open_until)}"

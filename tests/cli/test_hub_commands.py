@@ -232,6 +232,19 @@ def test_destinations_are_listed_with_their_state(run, hub):
     ]
 
 
+def test_a_next_try_is_never_in_the_past(run, hub):
+    """The breaker may be tried again, and what waits is not due yet: a time that is over says that nothing works."""
+    row = {"title": "B", "kind": "https", "order": "key", "failures": 5, "waiting": 0, "state": "failing"}
+    over = {**row, "id": "billing", "open_until": "2025-03-10T08:16:00+00:00"}
+    hub.answer(
+        "/hub/destinations", {"destinations": [over, {**over, "id": "lab", "open_until": "2999-03-10T08:16:00Z"}]}
+    )
+    said = run("destination", "list", "--hub", hub.url).out
+
+    assert "failing, next try with what is due first" in said
+    assert "failing, next try 2999-03-10" in said
+
+
 def test_interfaces_of_a_hub_are_listed_with_what_waits_for_them(run, hub):
     """Who stands still, and what that holds up, is asked before anything is resumed."""
     hub.answer("/hub/interfaces", {"interfaces": [{"id": "adt", "title": "A", "lifecycle": "active", "routes": []}]})
