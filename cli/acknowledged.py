@@ -82,5 +82,11 @@ def _read_outcome(answer: bytes) -> tuple[str, str]:
 
 
 def _error_of(message: Message) -> str:
-    said = (message.get(path) for path in ("ERR-3.1", "ERR-5.1", "ERR-2.1", "ERR-8", "MSA-3"))
-    return " ".join(dict.fromkeys(str(part) for part in said if part))
+    """Return ``202 INGEST-003: what happened; what is next``: codes and place, then words; nothing twice."""
+    words = "; ".join(_said(message, "MSA-3", "ERR-8"))
+    codes = (code for code in _said(message, "ERR-3.1", "ERR-5.1", "ERR-2.1") if code not in words)
+    return " ".join([*codes, *([words] if words else [])])
+
+
+def _said(message: Message, *paths: str) -> list[str]:
+    return list(dict.fromkeys(str(said) for path in paths if (said := message.get(path))))

@@ -62,7 +62,8 @@ def _print_counts(answer: dict[str, Any]) -> None:
     patients = answer["patients"]
     console().print(f"{answer['messages']} messages, {patients['count']} patients", markup=False)
     more = " ..." if patients["count"] > len(patients["hashes"]) else ""
-    console().print(" ".join(patients["hashes"]) + more, markup=False)
+    if patients["hashes"]:
+        console().print(" ".join(patients["hashes"]) + more, markup=False)
     print_deliveries(answer["destinations"])
 
 

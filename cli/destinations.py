@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -18,7 +20,8 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="File name of the destinat
 @destination.command("list", epilog="Example: caduceus destination list")
 def list_(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     """Show every destination: whether it takes messages, and how many wait for it."""
-    answer = HubClient(hub).get("/hub/destinations")
+    client = HubClient(hub)
+    answer = client.get("/hub/destinations")
     if as_json:
         print_json(answer)
         return
@@ -27,6 +30,16 @@ def list_(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
         for one in answer["destinations"]
     )
     print_table("", ("id", "title", "kind", "order", "state", "waiting"), rows, "no destinations")
+    if any(one["waiting"] for one in answer["destinations"]):
+        _print_stopped(client)
+
+
+def _print_stopped(client: HubClient) -> None:
+    """Say where what waits may stand behind something that waits for a person: the destination itself is ready."""
+    stopped = Counter(one["destination"] for one in client.get("/hub/quarantine")["deliveries"])
+    for name, count in sorted(stopped.items()):
+        said = f"{name}: {count} stopped, and what is behind them may wait for a person"
+        console().print(f"{said}; `caduceus quarantine list`", markup=False)
 
 
 @destination.command(epilog="Example: caduceus destination pause billing")
@@ -52,4 +65,8 @@ def _order(name: str, order: str, done: str, hub: str, as_json: bool) -> None:
 
 
 def _state(state: str, open_until: str | None) -> str:
-    return f"{state}, next try {clock_time(open_until)}" if state == "failing" else state
+    """Return the state; of a failing one, when it is tried: from then on with the first delivery that is due."""
+    if state != "failing" or not open_until:
+        return state
+    is_over = datetime.fromisoformat(open_until) <= datetime.now(UTC)
+    return f"{state}, next try {'with what is due first' if is_over else clock_time(open_until)}"

@@ -117,5 +117,6 @@ def _known(stage: str) -> str:
 
 def _summary(folder: Path, count: int) -> str:
     if count:
-        return f"{count} {'problem' if count == 1 else 'problems'}; the hub does not start before they are mended"
+        said = "1 problem" if count == 1 else f"{count} problems"
+        return f"{said}; the hub does not start before {'it is' if count == 1 else 'they are'} mended"
     return f"{folder} has no problems"

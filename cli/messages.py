@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli.failure import REFUSED, CommandFailed
 from cli.hub_client import HubClient, segment
 from cli.options import DEFAULT_HUB, Hub, Json
 from cli.screen import clock_time, coloured, console, deliveries_in_short, print_json, print_table
+
+_MESSAGE_ID = re.compile(r"[0-9]+-[0-9a-f]{32}")
 
 quarantine = typer.Typer(no_args_is_help=True, help="What waits for a person.")
 
@@ -70,19 +74,33 @@ def trace(
 
 
 @quarantine.command("list", epilog="Example: caduceus quarantine list --json")
-def quarantine_list(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
+def quarantine_list(
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many of each state, newest first.")] = 50,
+    hub: Hub = DEFAULT_HUB,
+    as_json: Json = False,
+) -> None:
     """Show messages and deliveries that were stopped, and why."""
-    answer = HubClient(hub).get("/hub/quarantine")
+    answer = HubClient(hub).get("/hub/quarantine", {"limit": limit})
     if as_json:
         print_json(answer)
         return
-    rows = [{**one, "message": one["id"], "destination": "(message)", "attempts": ""} for one in answer["messages"]]
-    columns = ("message", "destination", "state", "code", "attempts", "why", "what can be done")
+    rows = [{**one, "message": one["id"], "destination": "(message)"} for one in answer["messages"]]
     waiting = [
-        (*(one[column] for column in columns[:5]), one.get("reason", ""), ", ".join(one.get("orders", ())))
+        (
+            one["message"],
+            one.get("control_id", ""),
+            one["destination"],
+            one["state"],
+            one["code"],
+            one.get("reason", ""),
+            ", ".join(one.get("orders", ())),
+        )
         for one in (*rows, *answer["deliveries"])
     ]
+    columns = ("message", "control id", "destination", "state", "code", "why", "what can be done")
     print_table("", columns, waiting, "nothing waits for a person")
+    if answer.get("more"):
+        console().print(f"there are more: these are the newest {limit} of each state; `--limit 500`", markup=False)
 
 
 def resend(
@@ -92,7 +110,9 @@ def resend(
     as_json: Json = False,
 ) -> None:
     """Send a stopped message again. What a destination has accepted is not sent a second time."""
-    answer = HubClient(hub).post(f"/hub/messages/{segment(name)}/resend", {"reason": reason})
+    client = HubClient(hub)
+    message = _stopped_message(client, name)
+    answer = client.post(f"/hub/messages/{segment(message)}/resend", {"reason": reason})
     if as_json:
         print_json(answer)
     else:
@@ -103,13 +123,15 @@ def resend(
 
 
 def discard(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Message id.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="Message id, or the MSH-10 its sender gave it.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept in the trace and in the audit.")],
     hub: Hub = DEFAULT_HUB,
     as_json: Json = False,
 ) -> None:
     """Give up a stopped message, or its stopped deliveries, for good. What waits behind it goes on."""
-    answer = HubClient(hub).post(f"/hub/messages/{segment(name)}/discard", {"reason": reason})
+    client = HubClient(hub)
+    message = _stopped_message(client, name)
+    answer = client.post(f"/hub/messages/{segment(message)}/discard", {"reason": reason})
     if as_json:
         print_json(answer)
     else:
@@ -117,7 +139,7 @@ def discard(
 
 
 def correct(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Message id.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="Message id, or the MSH-10 its sender gave it.")],
     file: Annotated[Path, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The corrected message.")],
     reason: Annotated[str, typer.Option(help="Why; it is kept in both traces and in the audit.")],
     hub: Hub = DEFAULT_HUB,
@@ -129,12 +151,36 @@ def correct(
 
     raw = file.read_bytes()
     body = base64.b64encode(raw if is_fhir(raw) else with_returns(raw)).decode()
-    answer = HubClient(hub).post(f"/hub/messages/{segment(name)}/correct", {"reason": reason, "message": body})
+    client = HubClient(hub)
+    message = _stopped_message(client, name)
+    answer = client.post(f"/hub/messages/{segment(message)}/correct", {"reason": reason, "message": body})
     if as_json:
         print_json(answer)
     else:
         corrected = answer["corrected"]
         console().print(f"{name} goes as {corrected}; follow it with `caduceus trace {corrected}`", markup=False)
+
+
+def _stopped_message(client: HubClient, name: str) -> str:
+    """Return the id of the message that an order is for.
+
+    An MSH-10 is not unique: where several messages have it, nobody but the person knows which one is meant.
+
+    Raises:
+        CommandFailed: none has it, or several; or it is a patient's hash.
+    """
+    if _MESSAGE_ID.fullmatch(name):
+        return name
+    found = client.get(f"/hub/messages/{segment(name)}")
+    message, others = found["message"], found["others"]
+    if name not in (message["id"], message["control_id"]):
+        raise CommandFailed(f"{name} is a patient; name a message: `caduceus messages --patient {name}`", REFUSED)
+    if others:
+        ids = ", ".join([message["id"], *others])
+        raise CommandFailed(
+            f"{len(others) + 1} messages have the control id {name}; name one by its id: {ids}", REFUSED
+        )
+    return str(message["id"])
 
 
 def _print_head(answer: dict[str, Any], name: str) -> None:
@@ -178,8 +224,17 @@ def _print_deliveries(deliveries: list[dict[str, Any]]) -> None:
             one["state"],
             one["code"],
             one["attempts"],
-            clock_time(one["settled"]) or (f"next {clock_time(one['due'])}" if one["due"] else ""),
+            _when(one),
         )
         for one in deliveries
     )
     print_table("\ndeliveries", ("destination", "state", "answer", "attempts", "settled"), rows, "\nno deliveries")
+
+
+def _when(delivery: dict[str, Any]) -> str:
+    """Return when a delivery ended or is tried next; one that was not begun stands behind another, or is next."""
+    if delivery["settled"]:
+        return clock_time(delivery["settled"])
+    if delivery["due"]:
+        return f"next {clock_time(delivery['due'])}"
+    return "waits for its turn" if delivery["state"] == "parked" else ""

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.failure import UNREACHABLE, CommandFailed
 from cli.hub_client import HubClient
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_json, print_table
+from cli.screen import clock_time, console, print_json, print_table
 
 
 def purge(
@@ -18,6 +19,8 @@ def purge(
     as_json: Json = False,
 ) -> None:
     """Show which payloads are older than their interface keeps them, and erase them with --yes. The ledger stays."""
+    if yes and not reason:
+        raise CommandFailed("--yes needs --reason: why it is erased; it goes into the audit", UNREACHABLE)
     client = HubClient(hub)
     told = client.post("/hub/purge", {"reason": reason}) if yes else client.get("/hub/purge")
     if as_json:
@@ -29,7 +32,7 @@ def purge(
 
 def _print(told: dict[str, Any]) -> None:
     rows = [
-        [one["id"], one["before"], f"{one['units']:,}", f"{one['bytes']:,}", f"{one['kept_units']:,}"]
+        [one["id"], clock_time(one["before"]), f"{one['units']:,}", f"{one['bytes']:,}", f"{one['kept_units']:,}"]
         for one in told["interfaces"]
     ]
     columns = ("interface", "before", "units", "bytes", "kept: not settled")

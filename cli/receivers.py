@@ -44,6 +44,8 @@ def receiver(
         print_json(answer)
         return
     hint = (
-        "`caduceus destination list` shows what waits" if switch is Switch.DOWN else "what waited arrives now, in order"
+        "`caduceus destination list` shows what waits"
+        if switch is Switch.DOWN
+        else "what waited arrives with the next attempt, in order"
     )
     console().print(f"{name} is {switch}; {hint}", markup=False)

@@ -66,7 +66,7 @@ def replay(
         if as_json:
             print_json({"plan": plan, "replay": None})
         else:
-            console().print("nothing was sent; run it with --yes", markup=False)
+            console().print(_what_next(plan), markup=False)
         return
     status = _follow(client, client.post("/hub/replays", order), is_silent=as_json)
     if as_json:
@@ -77,7 +77,17 @@ def replay(
         raise typer.Exit(1)
 
 
+def _what_next(plan: dict[str, Any]) -> str:
+    if not plan["messages"]:
+        return "no message is selected: nothing would be sent; look at what was given, and at --from and --to"
+    if not plan["destinations"]:
+        return "nobody would get anything: see what is left out, and why"
+    return "nothing was sent; run it with --yes"
+
+
 def _print_plan(plan: dict[str, Any]) -> None:
+    if not plan["messages"]:
+        return
     patients = plan["patients"]
     say = console().print
     say(

@@ -32,14 +32,18 @@ def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], nothing: str, *, error: bool = False
 ) -> None:
     """Print a table, or one line that says there is nothing to show."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    table = Table(header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # An id that is broken over two lines cannot be copied.
+        table.add_column(column, overflow="fold", no_wrap=column == "message")
     for row in rows:
         table.add_row(*(coloured(cell) for cell in row))
     if table.row_count:
+        if title:  # a title of the table's own would be folded to the table's width
+            console(error=error).print(f"[italic]{escape(title)}[/]")
         console(error=error).print(table)
     else:
         console(error=error).print(nothing, markup=False)

@@ -57,7 +57,7 @@ def _finish(answers: list[Acknowledged], seconds: float, failure: Exception | No
         rows = [{**asdict(answer), "file": str(answer.file)} for answer in answers]
         why = str(failure or "")
         print_json({"to": to, "seconds": round(seconds, 3), "codes": codes, "failure": why, "messages": rows})
-    else:
+    elif answers or failure is None:
         said = ", ".join(f"{count} {code}" for code, count in sorted(codes.items())) or "nothing"
         rate = f" ({len(answers) / seconds:,.0f} a second)" if len(answers) > 1 and seconds > 0 else ""
         console().print(f"{len(answers)} sent to {to}: {said} in {seconds:.1f} s{rate}", markup=False)

@@ -23,10 +23,12 @@ def show_answers(file_count: int, *, is_silent: bool) -> Iterator[OnAnswer]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen, transient=True) as progress:
         bar = progress.add_task("files", total=file_count)
-        screen.print(f"[bold]{'code':<10} {'control id':<22} {'type':<8} {'ms':>8}  file[/]")
+        head = f"[bold]{'code':<10} {'control id':<22} {'type':<8} {'ms':>8}  file[/]\n"
 
         def show(answer: Acknowledged, is_last: bool) -> None:
-            screen.print(_row(answer))
+            nonlocal head
+            screen.print(head + _row(answer))
+            head = ""  # above the first answer; where there is none, there is no table
             progress.advance(bar, int(is_last))
 
         yield show

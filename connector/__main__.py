@@ -112,14 +112,15 @@ def reload(given: argparse.Namespace) -> int:
     """Let the running connector read the configuration again; its log says what it took."""
     order = read_config(given.config).connector.folder / _RELOAD
     if not order.parent.is_dir():
-        return _no(f"{order.parent} is not there")
+        return _no(f"{order.parent} is not there; it is [connector] folder, and the first start makes it")
     order.touch(mode=0o600)
     for _ in range(_ORDER_LOOKS):
         if not order.exists():
+            print("it reads the file now; its log says what it took, or why it goes on as it was")
             return 0
         time.sleep(_ORDER_LOOK_SECONDS)
     order.unlink(missing_ok=True)
-    return _no("it does not run, or does not answer")
+    return _no("nobody took the order; is `python -m connector run` at work with this file? its log says why it ended")
 
 
 def check(given: argparse.Namespace) -> int:
@@ -138,7 +139,10 @@ def status(given: argparse.Namespace) -> int:
             report = orjson.loads(answer.read())
         is_to_be_seen = needs_a_look(report, has_relay=config.relay is not None)
     except OSError:
-        return _no("it does not run, or does not answer")
+        at = f"http://{ADDRESS}:{config.status.port}/"
+        return _no(
+            f"nobody answers at {at} ([status] port); is `python -m connector run` at work? its log says why it ended"
+        )
     except (HTTPException, ValueError, LookupError, TypeError):  # no connector, or another version of it
         return _no(f"what answers at port {config.status.port} is no connector of this version; see [status] port")
     print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
@@ -168,6 +172,8 @@ def refused(given: argparse.Namespace) -> int:
     if given.json:
         print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
         return 0
+    if not found:
+        print("nothing was refused", file=sys.stderr)
     for one in found:
         at = datetime.fromtimestamp(one.received, UTC).isoformat(timespec="seconds")
         print(f"{one.id}\t{at}\t{one.stream}\t{one.code}\tMSH-10 {one.control_id or '(none)'}\t{one.size} bytes")
@@ -216,8 +222,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="run|reload|check|status|recover|refused")
     for command in (run, reload, check, status, recover, refused):
         assert command.__doc__ is not None, "its help"
-        one = commands.add_parser(command.__name__, help=command.__doc__.splitlines()[0])
-        one.add_argument("--config", type=Path, default=Path("connector.toml"))
+        said = command.__doc__.splitlines()[0]
+        example = f"Example: python -m connector {command.__name__} --config /etc/caduceus/connector.toml"
+        one = commands.add_parser(command.__name__, help=said, description=said, epilog=example)
+        one.add_argument(
+            "--config", type=Path, metavar="FILE", default=Path("connector.toml"), help="default: connector.toml here"
+        )
         one.set_defaults(command=command)
     ways = one.add_mutually_exclusive_group()  # of the last one, `refused`
     ways.add_argument("--json", action="store_true", help="print it for a program")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -21,6 +22,7 @@ from connector.keys import read_secret, signs_in
 from connector.link import SIGN_IN, open_link, open_listener, proxy_to
 from connector.mllp_listener import listener_tls
 from relay.proxy import ask_for_tunnel
+from shared.message.errors import reason_of
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import HubUnreachable
 from shared.message.errors.relay import RelayError, RelayUnreachable
@@ -67,27 +69,36 @@ def _secrets(config: Config) -> Iterator[Finding]:
         try:
             read_secret(place)
             yield Finding(True, f"secret {place}")
-        except IntegrationError as error:
-            yield Finding(False, f"secret {place}", error.code)
+        except IntegrationError as error:  # where: what the system said of it, never what is in it
+            why = error.where.removeprefix(place).removeprefix(": ") or "empty, or not there"
+            yield Finding(False, f"secret {place}", f"{error.code} ({why})")
 
 
 def _spool(config: Config) -> Iterator[Finding]:
     folder = config.connector.folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        free = shutil.disk_usage(folder).free // (1024 * 1024)
-    except OSError as error:
-        yield Finding(False, f"folder {folder}", type(error).__name__)
-        return
-    yield Finding(free > _FREE_MEGABYTES, f"folder {folder}", f"{free:,} MB free")
+    there = _there(folder)
+    free = shutil.disk_usage(there).free // (1024 * 1024)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(False, f"folder {folder}", f"{there} is no folder in which this user may write")
+    elif there != folder.absolute():
+        yield Finding(
+            free > _FREE_MEGABYTES, f"folder {folder}", f"not there yet, the start makes it; {free:,} MB free"
+        )
+    else:
+        yield Finding(free > _FREE_MEGABYTES, f"folder {folder}", f"{free:,} MB free")
     if config.spool.mirror is not None:
         yield _mirror(folder, config.spool.mirror)
+
+
+def _there(folder: Path) -> Path:
+    """Return the folder, or the nearest above it that is there: on its disk it will be."""
+    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
 
 
 def _mirror(folder: Path, mirror: Path) -> Finding:
     what = f"mirror {mirror}"
     try:
-        if folder.stat().st_dev == mirror.stat().st_dev:
+        if _there(folder).stat().st_dev == mirror.stat().st_dev:
             return Finding(False, what, "on the disk of the spool: it would be lost with it")
         free = shutil.disk_usage(mirror).free // (1024 * 1024)
     except OSError as error:
@@ -111,16 +122,22 @@ def _port(table: ListenTable) -> Finding:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((table.address, table.port))
+        except OSError as error:
+            why = (
+                "is in use: by this connector, if it runs" if error.errno == errno.EADDRINUSE else type(error).__name__
+            )
+            return Finding(False, f"listener {table.name}", f"port {table.port} of {table.address} {why}")
+        try:
             listener_tls(table)
         except (OSError, ValueError) as error:
-            return Finding(False, f"listener {table.name}", f"port {table.port}: {type(error).__name__}")
+            return Finding(False, f"listener {table.name}", f"its `tls`: {type(error).__name__}")
     return Finding(True, f"listener {table.name}", f"port {table.port} is free")
 
 
 def _certificates(config: Config) -> Iterator[Finding]:
     for one in certificates(config):
         days = one.days(datetime.now(UTC))
-        said = "cannot be read" if days is None else f"{days:.0f} days left"
+        said = f"{one.file} cannot be read" if days is None else f"{days:.0f} days left"
         yield Finding(days is not None and days > WARN_DAYS, f"certificate of {one.of}", said)
 
 
@@ -160,14 +177,26 @@ async def _hub(config: Config) -> AsyncIterator[Finding]:
     place = urlsplit(config.hub.way)
     try:
         answer = await link.post("/ingest", {"Content-Type": "application/hl7-v2"}, b"")
-        yield Finding(answer.status == 400, f"hub {place.hostname}", f"HTTP {answer.status}")
+        yield Finding(answer.status == 400, f"hub {place.hostname}", _of_hub(answer.status))
         yield _skew(answer.headers.get("Date"))
     except HubUnreachable as error:
         at = place.netloc if place.port else f"{place.netloc}:{80 if place.scheme in _PLAIN else 443}"
-        advice = f"; {_LOOK_AT}" if config.hub.transport == "https" else ""  # a relay's own code has its page
-        yield Finding(False, f"hub {place.hostname}", f"{error.code} ({at}: {error.where}){advice}")
+        relay_code = error.where.partition(" ")[0]
+        advice = _LOOK_AT if config.hub.transport == "https" else reason_of(relay_code)
+        said = f"{error.code} ({at}: {error.where})"
+        yield Finding(False, f"hub {place.hostname}", f"{said}; {advice}" if advice else said)
     finally:
         await link.close()
+
+
+def _of_hub(status: int) -> str:
+    match status:
+        case 400:
+            return "it answers"
+        case 401 | 403:
+            return f"HTTP {status}: it does not let us in; look at `authentication`, `scope` and our own identity"
+        case _:
+            return f"HTTP {status}, and a hub says 400 here; look at the path of [hub] url"
 
 
 def _skew(date: str | None) -> Finding:

@@ -27,12 +27,14 @@ def read_config(file: Path) -> Config:
     try:
         text = file.read_text("utf-8")
         said = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConnectorConfigInvalid([f"{file}: there is no such file; name yours with --config"]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConnectorConfigInvalid([f"{file}:1: cannot be read: {type(error).__name__}"]) from None
     except tomllib.TOMLDecodeError as error:
         found = _LINE.search(str(error))
         line = found[1] if found else text.count("\n") + 1
-        raise ConnectorConfigInvalid([f"{file}:{line}: {_LINE.sub('', str(error))}"]) from None
+        raise ConnectorConfigInvalid([f"{file}:{line}: no TOML: {_LINE.sub('', str(error))}"]) from None
     lines = key_lines(text)
     try:
         config = Config.model_validate(said)
@@ -53,9 +55,14 @@ def _text(kind: str, message: str, location: tuple[str | int, ...]) -> str:
     name = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
     if kind == "extra_forbidden":
         near = get_close_matches(name, _known(location), 1)
-        return f"`{name}` is not a key here" + (f"; did you mean `{near[0]}`?" if near else "")
+        if near:
+            return f"`{name}` is not a key here; did you mean `{near[0]}`?"
+        elsewhere = " and ".join(_tables_with(name))
+        return f"`{name}` is not a key here" + (f"; it is one of {elsewhere}" if elsewhere else "")
     if kind == "missing":
         return f"`{name}` is missing"
+    if kind in ("tuple_type", "model_type", "model_attributes_type") and len(location) == 1:
+        return f"`{name}`: it is written [{name}]" if kind != "tuple_type" else f"`{name}`: it is written [[{name}]]"
     said = message.removeprefix("Value error, ")
     return f"`{name}`: {said}" if name else said
 
@@ -67,6 +74,14 @@ def _known(location: tuple[str | int, ...]) -> list[str]:
         if isinstance(part, str) and part in model.model_fields:
             model = next(_models(model.model_fields[part].annotation), model)
     return list(model.model_fields)
+
+
+def _tables_with(key: str) -> Iterator[str]:
+    """Yield the tables that have a key of this name, as they are written."""
+    for table, field in Config.model_fields.items():
+        if any(key in model.model_fields for model in _models(field.annotation)):
+            is_list = getattr(field.annotation, "__origin__", None) is tuple
+            yield f"[[{table}]]" if is_list else f"[{table}]"
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

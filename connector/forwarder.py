@@ -67,6 +67,9 @@ class Forwarder:
         is_awaited: Whether some sender waits for the hub's word.
         moved: Called when messages have left the stream.
         failed: Called when a request has ended without settling anything.
+
+    Attributes:
+        held_by: Code of what the stream stands for though the hub answers; empty: nothing.
     """
 
     queue: UpQueue
@@ -81,6 +84,7 @@ class Forwarder:
     moved: Callable[[], None] = lambda: None
     failed: Callable[[], None] = lambda: None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    held_by: str = ""
     _singly: int = 0  # so many messages are sent one by one: one of them may be what the hub cannot take
 
     async def run(self) -> None:
@@ -95,15 +99,18 @@ class Forwarder:
                     await self.wake.wait()
                     continue
                 await self._forward(batch)
+                self.held_by = ""
                 backoff.reset()
             except IntegrationError as error:
                 if isinstance(error, HubUnreachable):
                     self.line.note(error, self.clock())
                 else:
+                    self.held_by = error.code
                     log_failure("stream_held", error, stream=self.queue.name)
                 self.failed()
                 await asyncio.sleep(backoff.next_seconds())
             except Exception as error:  # noqa: BLE001  # the boundary: a stream never ends for a fault of ours
+                self.held_by = IntegrationError.code
                 log_failure("stream_failed", error, stream=self.queue.name)
                 self.failed()
                 await asyncio.sleep(backoff.next_seconds())

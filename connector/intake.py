@@ -92,6 +92,10 @@ class Intake:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._line_in.close()
 
+    def held_by(self) -> str:
+        """Return the code of what a stream stands for though the hub answers; empty: every one moves."""
+        return next((one.held_by for one in self._forwarders if one.held_by), "")
+
     def begin(self, raw: bytes, reply: Callable[[bytes], None]) -> None:
         """Take a message, and reply with its acknowledgement once it is there; in the order of the calls.
 

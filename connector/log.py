@@ -47,6 +47,8 @@ def begin_log() -> None:
 
 def print_problem(error: IntegrationError) -> None:
     """Print what a person has done wrong, each with its place: it speaks of files and settings, never of a message."""
+    said = str(error)
     if isinstance(error, FilesInvalid):
         print(*error.problems, sep="\n", file=sys.stderr)
-    print(f"connector: {error}", file=sys.stderr, flush=True)
+        said = f"{error.code}: {error.what}; {error.next_step}"
+    print(f"connector: {said}", file=sys.stderr, flush=True)

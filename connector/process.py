@@ -202,7 +202,8 @@ class Connector:
             "connections": len(listener.connections) if isinstance(listener, MllpListener | HttpListener) else 0,
             "turned_away": listener.door.turned_away if isinstance(listener, MllpListener | HttpListener) else 0,
             "taken": intake.taken, "refused": intake.refused, "waiting": backlog.count,
-            "oldest": _when(backlog.oldest), "confirmed": control_id, "confirmed_at": _when(at),
+            "oldest": _when(backlog.oldest), "held_by": intake.held_by(),
+            "confirmed": control_id, "confirmed_at": _when(at),
         }  # fmt: skip
 
     def _destination_row(self, deliverer: Deliverer) -> Mapping[str, Any]:

@@ -36,8 +36,10 @@ def newest_copy(folder: Path, mirror: Path | None) -> Path:
     """
     files = [place / SPOOL for place in (folder, mirror) if place is not None]
     stamps = {file: stamp for file in files if (stamp := _stamp(file)) is not None}
+    if not any(file.exists() for file in files):
+        raise SpoolUnreadable(f"{' and '.join(map(str, files))}: there is none; no connector has run here yet?")
     if not stamps:
-        raise SpoolUnreadable(f"{' and '.join(map(str, files))}: not there, or damaged")
+        raise SpoolUnreadable(f"{' and '.join(map(str, files))}: damaged")
     return max(stamps, key=lambda file: stamps[file])  # the first of equal ones: the spool's own
 
 

@@ -61,30 +61,34 @@ def needs_a_look(report: Mapping[str, Any], *, has_relay: bool) -> bool:
         or report["spool_was_brought_back"]
         or report["mirror"] == "behind"
         or report["refused"] > 0
+        or any(row["held_by"] for row in report["listeners"])
         or any(row["rejected"] or row["ambiguous"] for row in report["destinations"])
         or any(one["days"] is None or one["days"] < WARN_DAYS for one in report["certificates"])
     )
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """Return the report as a page; it asks again by itself."""
-    tables = "".join(
-        f"<h2>{html.escape(name)}</h2>{_table(rows)}"
-        for name, rows in report.items()
-        if isinstance(rows, list) and rows
-    )
-    facts = _table([{name: value for name, value in report.items() if not isinstance(value, list | dict)}])
-    line = _table([report["line"]]) if isinstance(report.get("line"), dict) else ""
+    """Return the report as a page, which asks again by itself; what a person should look at is red."""
+    facts = {name: value for name, value in report.items() if not isinstance(value, list | dict)}
+    parts = [_facts("Caduceus connector", facts)]
+    for name, rows in report.items():
+        if isinstance(rows, list):
+            parts += [
+                _facts(f"{name.removesuffix('s')} {row.get('name', row.get('of', ''))}", row, name) for row in rows
+            ]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="5">'
-        f"<title>Caduceus connector</title><style>{_STYLE}</style><h1>Caduceus connector</h1>{facts}"
-        f"{'<h2>line to the hub</h2>' + line if line else ''}{tables}</html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Caduceus connector</title><style>{_STYLE}</style><main>{''.join(parts)}</main></html>"
     )
 
 
 _STYLE = (
-    "body{font:16px/1.5 system-ui;margin:2rem;color-scheme:light dark}table{border-collapse:collapse}"
-    "td,th{text-align:left;padding:.2rem 1rem .2rem 0;border-bottom:1px solid #8884}"
+    "body{font:16px/1.5 system-ui;margin:1rem;color-scheme:light dark}h2{font-size:1.1rem;margin:.5rem 0}"
+    "main{display:grid;gap:1rem 2rem;grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))}"
+    "table{width:100%;border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:.2rem 1rem .2rem 0;"
+    "border-bottom:1px solid #8884;overflow-wrap:anywhere}th{font-weight:400;opacity:.75;white-space:nowrap}"
+    ".bad{color:light-dark(#b91c1c,#f87171);font-weight:600}"
 )
 
 
@@ -94,6 +98,10 @@ def metrics(report: Mapping[str, Any]) -> str:
         f"caduceus_connector_spool_bytes {report['spool_bytes']}",
         f"caduceus_connector_mirror_behind {int(report['mirror'] == 'behind')}",
         f"caduceus_connector_line_up {int(report['line_up'])}",
+    ]
+    lines += [
+        f'caduceus_connector_listeners_held{{listener="{row["name"]}"}} {int(bool(row["held_by"]))}'
+        for row in report["listeners"]
     ]
     for kind, label in (("listeners", "listener"), ("destinations", "destination")):
         for row in report[kind]:
@@ -110,12 +118,30 @@ def metrics(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(rows: list[Mapping[str, Any]]) -> str:
-    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in rows[0])
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td>{html.escape('' if cell is None else str(cell))}</td>" for cell in row.values())
-        + "</tr>"
-        for row in rows
+def _facts(title: str, facts: Mapping[str, Any], table: str = "") -> str:
+    rows = "".join(
+        f"<tr><th>{html.escape(name.replace('_', ' '))}</th>"
+        f"<td{' class=bad' if _is_bad(table, name, value) else ''}>{html.escape(_said(value))}</td></tr>"
+        for name, value in facts.items()
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<section><h2>{html.escape(title)}</h2><table>{rows}</table></section>"
+
+
+def _said(value: object) -> str:
+    return {None: "", True: "yes", False: "no"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _is_bad(table: str, name: str, value: Any) -> bool:
+    """Tell of one fact what `needs_a_look` tells of all; whether relay channels are needed, only the file says."""
+    match table, name:
+        case "", "line_up":
+            return not value
+        case ("", "spool_is_full" | "spool_was_brought_back" | "refused") | ("listeners", "held_by"):
+            return bool(value)
+        case "destinations", "rejected" | "ambiguous":
+            return bool(value)
+        case "", "mirror":
+            return bool(value == "behind")
+        case "certificates", "days":
+            return value is None or bool(value < WARN_DAYS)
+    return False

@@ -7,23 +7,24 @@ const sum = (counts) => Object.values(counts).reduce((total, count) => total + c
 export function showSummary({ messages, waiting, resources }, stopped) {
   const facts = [
     ["messages", sum(messages), ""],
-    ["stopped", stopped.messages.length + stopped.deliveries.length, "bad"],
+    ["stopped", stopped.messages.length + stopped.deliveries.length, "bad", stopped.more],
     ["waiting", sum(waiting), "wait"],
     ["patients", resources.Patient ?? 0, ""],
     ["FHIR resources", sum(resources), ""],
   ];
-  $("summary").replaceChildren(...facts.map(([name, count, classes]) => element("li", {
+  $("summary").replaceChildren(...facts.map(([name, count, classes, hasMore]) => element("li", {
     classes: count ? classes : "",
-    children: [element("b", { text: count.toLocaleString() }), ` ${name}`],
+    children: [element("b", { text: count.toLocaleString() + (hasMore ? "+" : "") }), ` ${name}`],
   })));
 }
 
-export function showStopped({ messages, deliveries }) {
+export function showStopped({ messages, deliveries, more }) {
   const rows = [
     ...messages.map((one) => ({ id: one.id, name: `${one.type} ${one.control_id}`, at: one.interface, ...pick(one) })),
-    ...deliveries.map((one) => ({ id: one.message, name: one.message, at: one.destination, ...pick(one) })),
+    ...deliveries.map((one) => ({ id: one.message, name: `${one.type} ${one.control_id}`, at: one.destination, ...pick(one) })),
   ];
   $("stopped-pane").hidden = rows.length === 0;
+  $("stopped-more").hidden = !more;
   showRows($("stopped"), rows, () => rows.map((one) => element("tr", {
     children: [cell(messageLink(one.id, one.name)), cell(one.at), cell(chip(one.state, one.state)), cell(one.code, element("small", { text: one.reason }))],
   })));

@@ -50,7 +50,7 @@ async def hub_message_correct(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.route(route="hub/quarantine", methods=["GET"])
 async def hub_quarantine(req: func.HttpRequest) -> func.HttpResponse:
-    return await answer(hub().console.quarantine())
+    return await answer(hub().console.quarantine(req.params))
 
 
 @blueprint.route(route="hub/destinations", methods=["GET"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.registry import Registry
 
 _KINDS = frozenset({"mllp", "https", "event"})
+_WITH_TLS = frozenset({"https", "mllps"})  # who has a certificate is a system of its own
 
 
 class Receivers:
@@ -58,7 +59,7 @@ class Receivers:
 
 
 def receivers_of(registry: Registry, folder: Path, clock: Clock, *, has_free_ports: bool) -> Receivers:
-    """Return a receiver for every destination on this machine; none listens yet.
+    """Return a receiver for every destination on this machine that is reached without TLS; none listens yet.
 
     Args:
         folder: Of their inboxes.
@@ -67,7 +68,7 @@ def receivers_of(registry: Registry, folder: Path, clock: Clock, *, has_free_por
     receivers = []
     for name, address in registry.addresses.items():
         kind, place = registry.destinations[name].kind, urlsplit(address)
-        if kind in _KINDS and place.hostname in LOCAL_NAMES:
+        if kind in _KINDS and place.hostname in LOCAL_NAMES and place.scheme not in _WITH_TLS:
             place = place._replace(netloc=f"{place.hostname}:0") if has_free_ports else place
             receivers.append(Receiver(name, kind, place, Inbox(folder / f"{name}.jsonl"), clock))
     return Receivers(receivers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.changes.record import decode_record
@@ -26,6 +26,7 @@ _ORDERS = {
     DeliveryState.QUARANTINED: ["resend", "correct", "discard"],
     DeliveryState.REVIEW: ["discard", "resend"],  # it arrived: discard; it did not: resend
 }
+_WAIT_FOR_A_PERSON = (MessageState.QUARANTINED, MessageState.REFUSED, MessageState.ABANDONED)
 
 
 class Pauses(Protocol):
@@ -77,16 +78,16 @@ class Console:
             RequestInvalid: one of them is not what it should be.
             NotFound: there is nobody with this hash.
         """
+        limit = _limit_of(wanted)
         try:
-            limit = int(wanted.get("limit", 50))
             state = MessageState(wanted["state"]) if wanted.get("state") else None
         except ValueError:
-            raise RequestInvalid("limit is a number, state one of the ledger's") from None
+            raise RequestInvalid(f"state is one of {', '.join(MessageState)}") from None
         interface = InterfaceId(wanted["interface"]) if wanted.get("interface") else None
         key = await self._key_of(wanted["patient"]) if wanted.get("patient") else None
         if wanted.get("patient") and key is None:
             raise NotFound("patient with this hash")
-        records = await self._ledger.recent(min(max(limit, 1), 500), state, interface, key)
+        records = await self._ledger.recent(limit, state, interface, key)
         return {"messages": [await self._with_deliveries(record) for record in records]}
 
     async def message(self, name: str) -> dict[str, Any]:
@@ -131,20 +132,38 @@ class Console:
         record, _ = await self._find(name)
         return self._explain(record, await self._archive.get(record.raw))
 
-    async def quarantine(self, limit: int = 50) -> dict[str, Any]:
-        """Return what waits for a person: messages that never became deliveries, and deliveries that were stopped."""
-        messages = [
-            record
-            for state in (MessageState.QUARANTINED, MessageState.REFUSED, MessageState.ABANDONED)
-            for record in await self._ledger.recent(limit, state)
-        ]
-        stopped = await self._lanes.stopped(limit)
+    async def quarantine(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        """Return what waits for a person: messages that never became deliveries, and deliveries that were stopped.
+
+        Args:
+            wanted: ``limit`` (1 to 500, without: 50): so many of each state, the newest.
+
+        Raises:
+            RequestInvalid: it is no number.
+        """
+        limit = _limit_of(wanted)
+        found = [await self._ledger.recent(limit + 1, state) for state in _WAIT_FOR_A_PERSON]
+        stopped = await self._lanes.stopped(limit + 1)
+        messages = [{**self._message(one), "orders": _ORDERS[one.state]} for each in found for one in each[:limit]]
         return {
-            "messages": [{**self._message(record), "orders": _ORDERS[record.state]} for record in messages],
-            "deliveries": [
-                {"message": row.item.message, **_delivery(row), "orders": _ORDERS[row.state]} for row in stopped
-            ],
+            "messages": messages,
+            "deliveries": await self._stopped(stopped[:limit]),
+            "more": max(map(len, found)) > limit or len(stopped) > limit,
         }
+
+    async def _stopped(self, rows: Sequence[Delivery]) -> list[dict[str, Any]]:
+        """Return stopped deliveries, each with the type and the MSH-10 by which its sender knows the message."""
+        records = await self._ledger.messages([row.item.message for row in rows])
+        return [
+            {
+                "message": row.item.message,
+                "type": record.type if record else "",
+                "control_id": record.control_id if record else "",
+                **_delivery(row),
+                "orders": _ORDERS[row.state],
+            }
+            for row, record in zip(rows, records, strict=True)
+        ]
 
     async def destinations(self) -> dict[str, Any]:
         """Return each destination with what waits for it."""
@@ -229,6 +248,14 @@ class Console:
             "epoch": record.sequence.epoch,
             "n": record.sequence.n,
         }
+
+
+def _limit_of(wanted: Mapping[str, str]) -> int:
+    """Return how many are asked for: 1 to 500, without a word 50."""
+    try:
+        return min(max(int(wanted.get("limit", 50)), 1), 500)
+    except ValueError:
+        raise RequestInvalid("limit is a number") from None
 
 
 def _state(status: DestinationStatus, *, is_paused: bool) -> str:

@@ -87,14 +87,16 @@ class Outputs:
             if (ref := kept.get(row.id)) is not None:
                 prepared[row.id] = await _made(self._kept(row, ref))
         fresh: list[tuple[Delivery, Shaped]] = []
+        failed: list[tuple[Delivery, IntegrationError]] = []
         new = [row for row in rows if row.id not in prepared]
         for row, shaped in zip(new, await self._shape_all(new), strict=True):
             if isinstance(shaped, Shaped):
                 fresh.append((row, shaped))
             else:
                 prepared[row.id] = shaped
+                failed.append((row, shaped))
         prepared.update(await self._keep([(row, shaped.body) for row, shaped in fresh]))
-        await self._note(fresh)
+        await self._note(fresh, failed)
         for row in rows:
             output = prepared[row.id]
             if row.item.run != LIVE and isinstance(output, Output):
@@ -122,13 +124,20 @@ class Outputs:
         shaped = await self._shape(_live(row))
         return replace(output, sha256=hashlib.sha256(shaped.body).hexdigest())
 
-    async def _note(self, fresh: Sequence[tuple[Delivery, Shaped]]) -> None:
-        """Add to the traces what shaping could not bring to a destination: codes and places."""
+    async def _note(
+        self, fresh: Sequence[tuple[Delivery, Shaped]], failed: Sequence[tuple[Delivery, IntegrationError]]
+    ) -> None:
+        """Add to the traces what shaping could not bring to a destination, and where it failed: codes and places."""
         now = self._clock.now()
         hops = [
             Hop(row.item.message, now, "deliver", "shaped", f"{row.destination}: {in_short(shaped.findings)}")
             for row, shaped in fresh
             if shaped.findings
+        ]
+        hops += [
+            Hop(row.item.message, now, "deliver", error.code, f"{row.destination}: {error.where}")
+            for row, error in failed
+            if error.disposition is Disposition.QUARANTINE
         ]
         if hops:
             await self._ledger.note(hops)

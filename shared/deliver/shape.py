@@ -121,7 +121,7 @@ def _reference(resource: Mapping[str, Any]) -> str:
 
 
 def _by_function(route: Route, interface: Interface, bundle: dict[str, Any], message: Message) -> bytes:
-    from shared.registry.steps import load_step
+    from shared.registry.steps import FILE, line_in, load_step
 
     assert route.function is not None
     step = load_step(interface.folder, route.function)
@@ -132,4 +132,5 @@ def _by_function(route: Route, interface: Interface, bundle: dict[str, Any], mes
         raise
     except Exception as error:  # noqa: BLE001
         # Whatever somebody's function raises stops this delivery alone. Its text may hold content; its class does not.
-        raise ShapeFailed(f"{interface.id}/steps.py, {route.function}: {type(error).__name__}") from None
+        line = line_in(interface.folder / FILE, error)
+        raise ShapeFailed(f"{interface.id}/{FILE}:{line}, {route.function}: {type(error).__name__}") from None

@@ -46,11 +46,12 @@ def _load(folder: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # noqa: BLE001  # somebody's file: whatever it raises is named with its line
-        raise StepsUnreadable(_line_in(folder / FILE, error), f"{type(error).__name__}: {error}") from None
+        raise StepsUnreadable(line_in(folder / FILE, error), f"{type(error).__name__}: {error}") from None
     return module
 
 
-def _line_in(file: Path, error: Exception) -> int:
+def line_in(file: Path, error: Exception) -> int:
+    """Return the line of a file in which an exception arose, or from which it was called; 1 where it has no part."""
     if isinstance(error, SyntaxError):
         return error.lineno or 1
     line, trace = 1, error.__traceback__

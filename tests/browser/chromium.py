@@ -41,6 +41,11 @@ class Page:
             await self._order(f"{domain}.enable")
         await self._order("Page.navigate", url=url)
 
+    async def resize(self, width: int, height: int) -> None:
+        """Give the page a window of this size, in CSS pixels."""
+        sizes = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        await self._order("Emulation.setDeviceMetricsOverride", **sizes)
+
     async def run(self, script: str) -> Any:
         """Return what a script says, promises awaited."""
         answer = await self._order("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)

@@ -126,6 +126,19 @@ async def test_a_stopped_message_is_listed_with_its_reason_and_resent_from_the_p
     assert desk.page.errors == []
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_nothing_of_a_message_is_out_of_sight_where_there_is_little_room(desk, width):
+    """On a telephone, and beside an open message, state and reason come first for whoever is woken."""
+    await desk.page.resize(width, 900)
+    await desk.send(adt("Q1", "A77", application="NOBODY"))
+    await desk.find("Q1")
+    await desk.page.until("Boolean(document.querySelector('#stopped tr') && document.querySelector('tr.chosen'))")
+
+    for pane in ("stopped-pane", "list-pane"):
+        hidden = f"document.getElementById('{pane}').scrollWidth - document.getElementById('{pane}').clientWidth"
+        assert await desk.page.run(hidden) == 0, pane
+
+
 async def test_a_destination_is_paused_and_resumed_and_the_button_keeps_the_focus(desk):
     """The list is drawn anew every two seconds; a keyboard user must not lose the place."""
     await desk.page.run("document.querySelector('#destinations button').focus()")

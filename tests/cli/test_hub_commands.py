@@ -30,6 +30,7 @@ DELIVERY = {
     "offered": "2025-03-10T08:15:03+00:00",
     "settled": None,
 }
+ID = "1-01a22cc7ac1798aa3e45e4b18903f37d"  # as a hub makes them: nobody takes it for an MSH-10
 ATTEMPT = {"delivery": "1-d", "began": "2025-03-10T08:15:02.010+00:00", "verdict": "transient"}
 TRACE = {
     "message": MESSAGE,
@@ -83,7 +84,7 @@ def test_trace_of_an_unknown_message_says_so(run, hub):
     [
         (["messages"], "/hub/messages?limit=20", {"messages": [{**MESSAGE, "deliveries": [DELIVERY]}]}),
         (["trace", "WV1"], "/hub/messages/WV1", TRACE),
-        (["quarantine", "list"], "/hub/quarantine", {"messages": [MESSAGE], "deliveries": []}),
+        (["quarantine", "list"], "/hub/quarantine?limit=50", {"messages": [MESSAGE], "deliveries": []}),
         (["destination", "list"], "/hub/destinations", {"destinations": []}),
         (["destination", "pause", "billing"], "/hub/destinations/billing/pause", {"paused": True}),
         (["destination", "resume", "billing"], "/hub/destinations/billing/resume", {"paused": False}),
@@ -91,7 +92,7 @@ def test_trace_of_an_unknown_message_says_so(run, hub):
         (["interfaces", "resume", "adt"], "/hub/interfaces/adt/resume", {"paused": False}),
         (["connectors"], "/hub/connectors", {"connectors": []}),
         (["connectors", "--forget", "north"], "/hub/connectors/north/forget", {"forgotten": "north"}),
-        (["resend", "WV1", "--reason", "asked"], "/hub/messages/WV1/resend", {"resent": 1}),
+        (["resend", ID, "--reason", "asked"], f"/hub/messages/{ID}/resend", {"resent": 1}),
         (["receivers"], "/local/receivers", [{"name": "billing", "up": True}]),
         (["receiver", "billing", "down"], "/local/receivers/billing/down", {"up": False}),
         (["health"], "/health", {"status": "pass", "checks": []}),
@@ -118,27 +119,70 @@ def test_messages_are_listed_with_how_far_each_is(run, hub):
 def test_an_empty_hub_says_what_to_do_next(run, hub):
     """An empty table teaches nothing."""
     hub.answer("/hub/messages?limit=20", {"messages": []})
-    hub.answer("/hub/quarantine", {"messages": [], "deliveries": []})
+    hub.answer("/hub/quarantine?limit=50", {"messages": [], "deliveries": []})
     assert run("messages", "--hub", hub.url).out == "no messages yet; send one with `caduceus send FILE`\n"
     assert run("quarantine", "list", "--hub", hub.url).out == "nothing waits for a person\n"
 
 
 def test_quarantine_lists_messages_and_deliveries(run, hub):
     """Both wait for a person, for different reasons."""
-    stopped = {**DELIVERY, "message": "1-0200", "state": "review", "code": "timed_out"}
-    hub.answer("/hub/quarantine", {"messages": [{**MESSAGE, "state": "quarantined"}], "deliveries": [stopped]})
+    stopped = {**DELIVERY, "message": "1-0200", "control_id": "WV2", "state": "review", "code": "timed_out"}
+    hub.answer("/hub/quarantine?limit=50", {"messages": [{**MESSAGE, "state": "quarantined"}], "deliveries": [stopped]})
     said = run("quarantine", "list", "--hub", hub.url).out
     assert "1-0195" in said
     assert "1-0200" in said
+    assert "WV2" in said
     assert "timed_out" in said
+    assert "there are more" not in said
+
+
+def test_a_full_quarantine_says_that_not_all_of_it_is_shown(run, hub):
+    """Whoever works through the list must not believe it is done at its end."""
+    hub.answer("/hub/quarantine?limit=1", {"messages": [MESSAGE], "deliveries": [], "more": True})
+    assert "there are more" in run("quarantine", "list", "--limit", 1, "--hub", hub.url).out
 
 
 def test_a_resend_carries_its_reason(run, hub):
     """The trace says who wanted it again, and why."""
-    hub.answer("/hub/messages/WV1/resend", {})
-    ran = run("resend", "WV1", "--reason", "billing was down", "--hub", hub.url)
+    hub.answer(f"/hub/messages/{ID}/resend", {})
+    ran = run("resend", ID, "--reason", "billing was down", "--hub", hub.url)
     assert ran.code == 0
     assert json.loads(hub.asked[0][2]) == {"reason": "billing was down"}
+
+
+@pytest.mark.parametrize("order", ["resend", "discard", "correct"])
+def test_an_order_may_name_a_message_by_its_msh_10(run, hub, tmp_path, order):
+    """Whoever is called at night is told what the sender knows: the number it gave the message."""
+    file = tmp_path / "corrected.hl7"
+    file.write_bytes(b"MSH|^~\\&|A\n")
+    hub.answer("/hub/messages/WV1", {**TRACE, "others": []})
+    hub.answer("/hub/messages/1-0195/" + order, {"message": "1-0195", "corrected": "1-2", "destinations": []})
+    corrected = ("--file", str(file)) if order == "correct" else ()
+
+    ran = run(order, "WV1", *corrected, "--reason", "asked", "--hub", hub.url)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert [path for _, path, _ in hub.asked] == ["/hub/messages/WV1", f"/hub/messages/1-0195/{order}"]
+
+
+def test_an_order_for_an_msh_10_of_several_messages_is_not_guessed(run, hub):
+    """MSH-10 is not unique in the wild, and a message that is given up is given up."""
+    hub.answer("/hub/messages/WV1", TRACE)
+
+    ran = run("discard", "WV1", "--reason", "asked", "--hub", hub.url)
+
+    assert (ran.code, len(hub.asked)) == (1, 1)
+    assert "2 messages have the control id WV1; name one by its id: 1-0195, 1-0007" in ran.err
+
+
+def test_an_order_for_a_patient_is_not_guessed(run, hub):
+    """A patient's hash finds the newest message in a trace; an order is for one that was named."""
+    hub.answer("/hub/messages/0123456789abcdef", TRACE)
+
+    ran = run("resend", "0123456789abcdef", "--reason", "asked", "--hub", hub.url)
+
+    assert (ran.code, len(hub.asked)) == (1, 1)
+    assert "is a patient" in ran.err
 
 
 def test_a_resend_without_a_reason_is_refused(run, hub):
@@ -178,12 +222,27 @@ def test_destinations_are_listed_with_their_state(run, hub):
         {**row, "id": "store", "state": "ready", "open_until": None},
     ]
     hub.answer("/hub/destinations", {"destinations": rows})
-    lines = run("destination", "list", "--hub", hub.url).out.splitlines()
+    hub.answer("/hub/quarantine", {"messages": [], "deliveries": [{**DELIVERY, "destination": "store"}]})
+    *lines, last = run("destination", "list", "--hub", hub.url).out.splitlines()
+    assert last.startswith("store: 1 stopped, and what is behind them may wait for a person; ")
     assert [next(word for word in ("paused", "failing", "ready") if word in line) for line in lines[-3:]] == [
         "paused",
         "failing",
         "ready",
     ]
+
+
+def test_a_next_try_is_never_in_the_past(run, hub):
+    """The breaker may be tried again, and what waits is not due yet: a time that is over says that nothing works."""
+    row = {"title": "B", "kind": "https", "order": "key", "failures": 5, "waiting": 0, "state": "failing"}
+    over = {**row, "id": "billing", "open_until": "2025-03-10T08:16:00+00:00"}
+    hub.answer(
+        "/hub/destinations", {"destinations": [over, {**over, "id": "lab", "open_until": "2999-03-10T08:16:00Z"}]}
+    )
+    said = run("destination", "list", "--hub", hub.url).out
+
+    assert "failing, next try with what is due first" in said
+    assert "failing, next try 2999-03-10" in said
 
 
 def test_interfaces_of_a_hub_are_listed_with_what_waits_for_them(run, hub):
@@ -292,6 +351,20 @@ def test_replay_shows_its_plan_and_sends_nothing(run, hub):
     assert json.loads(hub.asked[0][2]) == {"interface": "hospital_adt"}
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"messages": 0}, "no message is selected"), ({"destinations": []}, "nobody would get anything")],
+)
+def test_a_replay_that_would_send_nothing_does_not_ask_for_yes(run, hub, changed, said):
+    """A wrong window, or a destination that takes no replay: --yes would change nothing."""
+    hub.answer("/hub/replays/plan", {**PLAN, **changed})
+
+    ran = run("replay", "--interface", "hospital_adt", "--hub", hub.url)
+
+    assert said in ran.out
+    assert "--yes" not in ran.out
+
+
 def test_replay_with_yes_runs_to_its_end(run, hub):
     """It waits, so that a script can go on with what the replay brought."""
     hub.answer("/hub/replays/plan", PLAN)
@@ -363,10 +436,10 @@ def test_correct_sends_the_corrected_message(run, hub, tmp_path):
     """Line ends become carriage returns: an editor saved the file."""
     file = tmp_path / "corrected.hl7"
     file.write_bytes(b"MSH|^~\\&|A\nPID|1\n")
-    hub.answer("/hub/messages/1-1/correct", {"message": "1-1", "corrected": "1-2", "destinations": []})
-    said = run("correct", "1-1", "--file", str(file), "--reason", "asked", "--hub", hub.url).out
+    hub.answer(f"/hub/messages/{ID}/correct", {"message": ID, "corrected": "1-2", "destinations": []})
+    said = run("correct", ID, "--file", str(file), "--reason", "asked", "--hub", hub.url).out
 
-    assert "1-1 goes as 1-2" in said
+    assert f"{ID} goes as 1-2" in said
     sent = json.loads(hub.asked[0][2])
     assert base64.b64decode(sent["message"]) == b"MSH|^~\\&|A\rPID|1\r"
     assert sent["reason"] == "asked"
@@ -374,15 +447,15 @@ def test_correct_sends_the_corrected_message(run, hub, tmp_path):
 
 def test_discard_gives_its_reason(run, hub):
     """And says that it is done."""
-    hub.answer("/hub/messages/1-1/discard", {"message": "1-1", "destinations": []})
-    assert "1-1 is discarded" in run("discard", "1-1", "--reason", "a test", "--hub", hub.url).out
+    hub.answer(f"/hub/messages/{ID}/discard", {"message": ID, "destinations": []})
+    assert f"{ID} is discarded" in run("discard", ID, "--reason", "a test", "--hub", hub.url).out
     assert json.loads(hub.asked[0][2]) == {"reason": "a test"}
 
 
 def test_resend_says_what_was_delivered_since(run, hub):
     """Before anybody finds yesterday's state at the destination."""
-    hub.answer("/hub/messages/WV1/resend", {"message": "1-1", "destinations": [], "delivered_since": {"billing": 2}})
-    assert "billing accepted 2 later messages" in run("resend", "WV1", "--reason", "asked", "--hub", hub.url).out
+    hub.answer(f"/hub/messages/{ID}/resend", {"message": ID, "destinations": [], "delivered_since": {"billing": 2}})
+    assert "billing accepted 2 later messages" in run("resend", ID, "--reason", "asked", "--hub", hub.url).out
 
 
 VERIFIED = {
@@ -424,6 +497,14 @@ PURGED = {
     "interfaces": [{"id": "adt", "before": "2016-03-01T00:00:00+00:00", "units": 3, "bytes": 4096, "kept_units": 1}],
     "held": [{"id": "lab", "why": "case 7"}],
 }
+
+
+def test_purge_without_a_reason_asks_nobody(run, hub):
+    """It is told in the words of the command, not of the API behind it."""
+    ran = run("purge", "--yes", "--hub", hub.url)
+
+    assert (ran.code, hub.asked) == (2, [])
+    assert "--yes needs --reason" in ran.err
 
 
 def test_purge_shows_what_would_go_and_erases_nothing_unless_told(run, hub):

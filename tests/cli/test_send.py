@@ -52,6 +52,14 @@ def test_the_error_of_an_acknowledgement_is_shown(run, receiver, folder):
     assert "101 HL7-100 PID" in ran.out
 
 
+def test_what_happened_is_told_before_what_is_next(run, receiver, folder):
+    """As the hub answers: MSA-3 says what, ERR-8 what next, and both name the code."""
+    err = b"ERR||MSH|202|E|INGEST-003|||correct MSH-11 at the sender\r"
+    receiver.reply = lambda frame: acknowledge(frame, b"AR").rstrip(b"\r") + b"|INGEST-003: not this one\r" + err
+    ran = run("send", folder(a=MESSAGE % b"C1"), "--to", receiver.url)
+    assert "202 INGEST-003: not this one; correct MSH-11 at the sender\n" in ran.out
+
+
 def test_an_answer_to_another_message_is_not_an_acceptance(run, receiver, folder):
     """Off by one on a line loses a message: MSA-2 must be the MSH-10 that was sent."""
     receiver.reply = lambda _: ACK % (b"AA", b"OTHER")
@@ -73,6 +81,7 @@ def test_nobody_listening_is_one_sentence_and_exit_code_2(run, folder):
     assert ran.err == (
         "caduceus: mllp://127.0.0.1:1: connection refused; is the receiver running? `caduceus up` starts a hub\n"
     )
+    assert ran.out.strip() == ""  # no table of nothing
 
 
 def test_a_receiver_that_does_not_answer_is_exit_code_2_and_may_have_taken_it(run, receiver, folder):

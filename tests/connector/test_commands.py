@@ -12,6 +12,7 @@ import sys
 import tarfile
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,7 +104,16 @@ def test_a_wrong_file_is_said_line_by_line(tmp_path, capsys):
     assert main(["run", "--config", str(file)]) == 1
     said = capsys.readouterr().err
     assert f"{file}:2: `nme` is not a key here; did you mean `name`?" in said
+    assert said.count("`nme`") == 1  # once
     assert "CONNECTOR-001" in said
+
+
+@pytest.mark.parametrize("command", ["run", "reload", "check", "status", "recover", "refused"])
+def test_every_command_has_an_example(command, capsys):
+    """It is read before any option is."""
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert f"Example: python -m connector {command} --config" in capsys.readouterr().out
 
 
 def test_status_and_recover_without_a_connector_say_so(tmp_path, capsys):
@@ -112,7 +122,11 @@ def test_status_and_recover_without_a_connector_say_so(tmp_path, capsys):
     assert main(["status", "--config", str(file)]) == 1
     assert main(["recover", "--config", str(file)]) == 1
     assert main(["reload", "--config", str(file)]) == 1
-    assert "CONNECTOR-003" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "nobody answers at http://127.0.0.1:" in said
+    assert "CONNECTOR-003" in said
+    assert "no connector has run here yet?" in said
+    assert "the first start makes it" in said
 
 
 @pytest.mark.parametrize("said", [b"hello", b"{}", b"[]", None])
@@ -182,6 +196,7 @@ async def test_check_says_of_a_destination_whose_authority_is_not_there_that_it_
         ({"mirror": "behind"}, True),
         ({"mirror": "in step"}, False),
         ({"refused": 1}, True),
+        ({"listeners": [{"name": "adt", "held_by": "CONNECTOR-013"}]}, True),
         ({"destinations": [{"name": "lab", "rejected": 1, "ambiguous": 0}]}, True),
         ({"destinations": [{"name": "lab", "rejected": 0, "ambiguous": 1}]}, True),
         ({"certificates": [{"of": "adt", "days": 29.9}]}, True),
@@ -210,11 +225,43 @@ async def test_check_looks_at_everything_and_names_what_is_wrong(hospital, tmp_p
         relay={"url": f"http://127.0.0.1:{free_port()}/x", "key_name": "root", "key": f"file:{tmp_path / 'key'}"},
     )
     found = {finding.what: finding async for finding in look_at(config.model_copy(update={"relay": None}))}
-    assert found[f"secret file:{tmp_path / 'none'}"].said == "SECRET-001"
+    assert found[f"secret file:{tmp_path / 'none'}"].said == "SECRET-001 (FileNotFoundError)"
     assert found["listener adt"].is_good
     assert (found["hub 127.0.0.1"].is_good, found["clock"].is_good) == (True, True)
     assert (found["destination lab"].is_good, found["destination gone"].said) == (True, "refused")
     assert hospital.hub.control_ids == []
+
+
+async def test_check_makes_no_folder_and_names_the_file_that_is_not_there(hospital, tmp_path):
+    """A mistyped folder is seen by that; a certificate that is not there says nothing about the port."""
+    spool = tmp_path / "mistyped" / "spool"
+    tls = {"certificate": "/nowhere/c.pem", "key": "/nowhere/c.key"}
+    config = hospital.config({"tls": tls}, connector={"name": "north", "folder": str(spool)})
+
+    found = {finding.what: finding async for finding in look_at(config)}
+
+    assert (found[f"folder {spool}"].is_good, "not there yet" in found[f"folder {spool}"].said) == (True, True)
+    assert not spool.parent.exists()
+    assert found["listener adt"].said == "its `tls`: FileNotFoundError"
+    assert found["certificate of adt"].said == "/nowhere/c.pem cannot be read"
+
+
+@pytest.mark.parametrize(("status", "next_step"), [(404, "the path of [hub] url"), (403, "our own identity")])
+async def test_check_says_what_to_look_at_when_the_hub_answers_otherwise(hospital, monkeypatch, status, next_step):
+    """The path behind the gateway's name is what is forgotten most."""
+
+    class Link:
+        async def post(self, *_):
+            return SimpleNamespace(status=status, headers={})
+
+        async def close(self):
+            pass
+
+    monkeypatch.setattr("connector.check.open_link", lambda *_: Link())
+    found = {finding.what: finding async for finding in look_at(hospital.config({}))}
+
+    assert not found["hub 127.0.0.1"].is_good
+    assert next_step in found["hub 127.0.0.1"].said
 
 
 async def test_check_finds_a_port_that_is_taken_and_a_hub_that_is_not_there(hospital):
@@ -245,6 +292,19 @@ async def test_check_says_of_a_hub_that_is_not_reached_where_it_looked_and_what_
 
     assert (hub.is_good, hub.said.partition(";")[0]) == (False, f"CONNECTOR-005 ({at}: {why})")
     assert "look at its name and port, the firewall" in hub.said
+
+
+async def test_check_says_of_a_hub_behind_a_relay_that_is_not_reached_what_the_relays_code_means(hospital, tmp_path):
+    """A code alone is looked up by whoever has the pages; at a hospital that is nobody."""
+    (tmp_path / "key").write_text("c2VjcmV0")
+    way = {"transport": "relay", "relay": f"http://127.0.0.1:{free_port()}/up", "authentication": "key"}
+    key = {"key_name": "root", "key": f"file:{tmp_path / 'key'}"}
+
+    config = hospital.config(hub={**way, **key, "answer_seconds": 1})
+    [hub] = [finding async for finding in look_at(config) if finding.what.startswith("hub ")]
+
+    assert not hub.is_good
+    assert "RELAY-001 ConnectionRefusedError); the relay cannot be reached; " in hub.said
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from connector.config_file import read_config
 from shared.message.errors.connector import ConnectorConfigInvalid
 
 NO_KEY = "not a key here; did you mean"
+ELSEWHERE = "not a key here; it is one of"
 NO_RELAY = "expected sb://<namespace>.servicebus.windows.net/<hybrid connection>"
 GOOD = """\
 [connector]
@@ -60,7 +61,9 @@ def test_a_file_that_is_right_is_read(tmp_path):
         (("mllp://10.1.2.3:6661", "lab:6661"), ["19: `address`: expected mllp://<host>:<port>, or mllps:// for TLS"]),
         (("[relay]", "[realy]"), [f"14: `realy` is {NO_KEY} `relay`?"]),
         (("sb://contoso.servicebus.windows.net/north", "contoso"), [f"15: `url`: {NO_RELAY}"]),
-        (("port = 2575", "port = 2575 2576"), ["11: Expected newline or end of document after a statement"]),
+        (("port = 2575", "port = 2575 2576"), ["11: no TOML: Expected newline or end of document after a statement"]),
+        (("scope =", 'folder = "x"\nscope ='), [f"7: `folder` is {ELSEWHERE} [connector] and [[listen]]"]),
+        (("[[listen]]", "[listen]"), ["9: `listen`: it is written [[listen]]"]),
     ],
 )  # fmt: skip
 def test_every_fault_has_its_line_and_its_cure(tmp_path, change, said):
@@ -93,7 +96,7 @@ def test_a_secret_is_never_in_the_file(tmp_path, secret):
 
 def test_a_file_that_is_not_there_is_said_as_that(tmp_path):
     """The most frequent fault of all."""
-    with pytest.raises(ConnectorConfigInvalid, match="FileNotFoundError"):
+    with pytest.raises(ConnectorConfigInvalid, match="there is no such file; name yours with --config"):
         read_config(tmp_path / "none.toml")
 
 

@@ -68,3 +68,14 @@ def _written(default: object) -> str:
     if default is None or default == ():
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def test_what_is_tried_on_one_machine_is_a_configuration(tmp_path):
+    """The page's own file, and the one with the relay in the place of its `[hub]`."""
+    text = (DOCS / "connector.md").read_text("utf-8").partition("**Try it on one machine**")[2]
+    straight, relay = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[:2]
+    for name, said in (("try", straight), ("relay", re.sub(r"\[hub\].*?(?=\[\[)", relay, straight, flags=re.DOTALL))):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(said, "utf-8")
+        config = read_config(file)
+        assert (config.hub is not None and config.hub.transport) == ("relay" if name == "relay" else "https")

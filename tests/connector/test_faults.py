@@ -16,6 +16,7 @@ import pytest
 
 from connector import intake, spool, waiting_line
 from connector.config import Config
+from connector.status import needs_a_look
 from tests.connector.conftest import free_port
 from tests.connector.peers import Source, admission
 from tests.doubles.tcp_line import TcpLine
@@ -121,8 +122,12 @@ async def test_a_stream_that_belongs_to_another_caller_is_held_and_said_so(hospi
     for name in ("M1", "M2"):
         assert (await source.ask(admission(name))).code == "AA"
     await until(lambda: any("CONNECTOR-013" in each.message for each in caplog.records))
+    [listener] = connector.report()["listeners"]
+    assert (listener["held_by"], listener["waiting"]) == ("CONNECTOR-013", 2)
+    assert needs_a_look(connector.report(), has_relay=False)  # the line is up, and nothing goes up
     hospital.hub.is_another_s = False
     await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
+    await until(lambda: not needs_a_look(connector.report(), has_relay=False))
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def test_a_sample_gives_every_destination_what_is_expected(registry, contexts, s
     message = parse(sample.read_bytes(), interface.charset)
     bundle = convert(message, contexts.of(interface)).bundle
     assert validate_bundle(bundle, is_closed=True) == []
-    assert outcome(interface, message, bundle) == json.loads(sample.with_suffix(".expected.json").read_bytes())
+    got = outcome(interface, message, bundle)
+    assert got == expected_of(sample.with_suffix(".expected.json"), got)
 
 
 def test_no_sample_loses_more_values_than_its_interface_allows():
@@ -100,7 +101,21 @@ def test_a_sample_in_fhir_gives_every_destination_what_is_expected(registry, con
     item_type = f"FHIR^{document.event}"
     wanted = [route for route in interface.routes if route.takes(item_type)]
     got = {route.to: _readable(route, interface, item_type, bundle, None) for route in wanted}
-    assert got == json.loads(sample.with_suffix(".expected.json").read_bytes())
+    assert got == expected_of(sample.with_suffix(".expected.json"), got)
+
+
+def test_an_expectation_that_is_not_written_yet_is_shown(tmp_path):
+    """Whoever adds an interface copies what they have read and found right, and invents no format."""
+    with pytest.raises(pytest.fail.Exception, match=r'01-a.expected.json is not there(?s:.*)"store": "fhir"'):
+        expected_of(tmp_path / "01-a.expected.json", {"store": "fhir"})
+
+
+def expected_of(file: Path, got: dict[str, Any]) -> Any:
+    """Return what a file says each destination gets; where it is not there, fail with what it would hold now."""
+    if not file.exists():
+        text = json.dumps(got, indent=2, ensure_ascii=False)
+        pytest.fail(f"{file} is not there; if each destination shall get this, write it there:\n{text}", pytrace=False)
+    return json.loads(file.read_bytes())
 
 
 def outcome(interface: Interface, message: Message, bundle: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ ADDRESSES = {
     "app": ("event", "http://localhost:7184/events"),
     "lab": ("mllp", "mllp://127.0.0.1:2576"),
     "far": ("https", "https://far.example/in"),
+    "hook": ("https", "https://127.0.0.1:9443/hook"),
+    "ward": ("mllp", "mllps://127.0.0.1:2577"),
     "store": ("fhir_store", "http://127.0.0.1:1/fhir"),
 }
 
@@ -52,7 +54,7 @@ async def post(http, receiver, body=b"{}", **headers):
 
 
 async def test_every_destination_on_this_machine_has_a_receiver_and_no_other(receivers, tmp_path):
-    """A new destination on 127.0.0.1 has its counterpart at once; a real system elsewhere is never played."""
+    """A new destination on 127.0.0.1 has its counterpart at once; who is elsewhere, or has a certificate, is real."""
     receivers.write_addresses(tmp_path / "addresses.json")
 
     addresses = orjson.loads((tmp_path / "addresses.json").read_bytes())

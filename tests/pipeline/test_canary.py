@@ -249,8 +249,11 @@ def test_canary_is_where_it_belongs(hub):
     assert states["GOOD"] == "routed"
     stopped = {control_id for control_id, state in states.items() if state == "quarantined"}
     assert stopped >= {"CONFLICT", "EVENT", "BYTES", "CHARSET"}
-    codes = {one["destination"]: one["code"] for one in hub.ask("/hub/messages/GOOD")["deliveries"]}
+    traced = hub.ask("/hub/messages/GOOD")
+    codes = {one["destination"]: one["code"] for one in traced["deliveries"]}
     assert codes["raises"] == codes["gives_no_json"] == "DELIVER-021"
+    failed = {hop["detail"] for hop in traced["hops"] if hop["code"] == "DELIVER-021"}
+    assert any(one.startswith("raises: adt/steps.py:") and "ValueError" in one for one in failed), failed
 
 
 def test_canary_is_in_nothing_the_process_printed_or_logged(hub):

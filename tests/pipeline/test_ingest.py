@@ -256,7 +256,7 @@ async def test_what_ingest_began_and_never_ended_is_named_and_still_finished_by_
     await hub.pass_time(1000, step=500)
     await hub.tick()
     await hub.work()
-    [stopped] = (await hub.hub.console.quarantine())["messages"]
+    [stopped] = (await hub.hub.console.quarantine({}))["messages"]
     assert (stopped["state"], stopped["code"], stopped["orders"]) == ("abandoned", "INGEST-004", ["discard"])
     assert await hub.states("A1") == {}
 

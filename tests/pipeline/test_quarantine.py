@@ -33,10 +33,23 @@ async def hub(start_hub):
 
 async def test_the_list_says_why_and_what_can_be_done(hub):
     """At 3 a.m. nobody reads the source."""
-    [message] = (await hub.hub.console.quarantine())["messages"]
+    [message] = (await hub.hub.console.quarantine({}))["messages"]
 
     assert "charset" in message["reason"]
     assert message["orders"] == ["resend", "correct", "discard"]
+
+
+async def test_what_a_list_leaves_out_is_said(hub):
+    """A full quarantine looks like a short one to whoever sees its first page only."""
+    assert (await hub.hub.console.quarantine({"limit": "1"}))["more"] is False
+
+    await hub.take(BAD.replace(b"A1", b"A3"))
+    await hub.work()
+
+    listed = await hub.hub.console.quarantine({"limit": "1"})
+    assert ([row["control_id"] for row in listed["messages"]], listed["more"]) == (["A3"], True)
+    with pytest.raises(RequestInvalid, match="limit is a number"):
+        await hub.hub.console.quarantine({"limit": "all"})
 
 
 async def test_quarantine_never_expires(hub):
@@ -45,7 +58,7 @@ async def test_quarantine_never_expires(hub):
     await hub.hub.deliver.wake_overdue()
     await hub.work()
 
-    assert len((await hub.hub.console.quarantine())["messages"]) == 1
+    assert len((await hub.hub.console.quarantine({}))["messages"]) == 1
 
 
 async def test_a_corrected_copy_is_a_new_message_and_each_names_the_other(hub):
@@ -89,7 +102,7 @@ async def test_discarding_needs_a_reason_and_something_that_is_stopped(hub):
 
     await quarantine.discard((await hub.record("A1")).message, WHY, "ann")
     assert (await hub.record("A1")).state is MessageState.DISCARDED
-    assert (await hub.hub.console.quarantine())["messages"] == []
+    assert (await hub.hub.console.quarantine({}))["messages"] == []
 
 
 async def test_a_discarded_message_that_comes_again_is_new(hub):
@@ -124,13 +137,14 @@ async def test_a_delivery_that_arrived_after_all_is_settled_by_discarding_it(sta
     hub.receivers["careful"].answers(SILENT)
     await hub.take(adt("A1"))
     await hub.work()
-    [row] = (await hub.hub.console.quarantine())["deliveries"]
+    [row] = (await hub.hub.console.quarantine({}))["deliveries"]
     assert row["orders"] == ["discard", "resend"]
+    assert (row["type"], row["control_id"]) == ("ADT^A01", "A1")  # as its sender names it
 
     await hub.hub.quarantine.discard((await hub.record("A1")).message, WHY, "ann")
     await hub.work()
     assert len(hub.receivers["careful"].sent) == 1
-    assert (await hub.hub.console.quarantine())["deliveries"] == []
+    assert (await hub.hub.console.quarantine({}))["deliveries"] == []
 
 
 async def test_a_resend_says_what_was_delivered_since(hub):

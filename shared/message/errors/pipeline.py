@@ -116,7 +116,9 @@ class NotFound(IntegrationError):
     what = "there is no such thing"
     disposition = Disposition.REFUSE
     stops_message = False
-    next_step = "check the id; `caduceus messages` lists the newest"
+    next_step = (
+        "check the id and the hub; `caduceus messages`, `destination list` and `interfaces status` show what is there"
+    )
 
 
 class RoleMissing(IntegrationError):
