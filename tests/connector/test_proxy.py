@@ -15,6 +15,7 @@ from relay import HybridConnection, Listener, NoTokens, SasTokens, Sender
 from relay.bridge import Bridge
 from relay.local_access import Access, Key
 from relay.local_relay import LocalRelay
+from shared.message.errors.relay import ProxyRefused
 from tests.connector.certificate_authority import Authority
 from tests.connector.hub import Hub
 from tests.connector.peers import admission
@@ -151,6 +152,7 @@ async def test_check_says_what_the_proxy_says_of_each_place(hospital, proxy, rel
         assert "HTTP 407, wants Negotiate or Basic" in refused[what].said
     assert refused["hub localhost"].said == (
         f"CONNECTOR-005 (localhost:{served.port}: RELAY-011 HTTP 407, wants Negotiate or Basic)"
+        f"; {ProxyRefused.what}; {ProxyRefused.next_step}"
     )
     assert (refused["hub localhost"].is_good, refused[f"relay localhost:{served.port}/down"].is_good) == (False, False)
     proxy.wants, proxy.refuses = "", "403 Forbidden"
