@@ -85,7 +85,7 @@ def page(report: Mapping[str, Any]) -> str:
 
 _STYLE = (
     "body{font:16px/1.5 system-ui;margin:1rem;color-scheme:light dark}h2{font-size:1.1rem;margin:.5rem 0}"
-    "main{display:grid;gap:1rem 2rem;grid-template-columns:repeat(auto-fill,minmax(min(22rem,100%),1fr))}"
+    "main{display:grid;gap:1rem 2rem;grid-template-columns:repeat(auto-fill,minmax(min(28rem,100%),1fr))}"
     "table{width:100%;border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:.2rem 1rem .2rem 0;"
     "border-bottom:1px solid #8884;overflow-wrap:anywhere}th{font-weight:400;opacity:.75;white-space:nowrap}"
     ".bad{color:light-dark(#b91c1c,#f87171);font-weight:600}"

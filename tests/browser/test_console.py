@@ -139,6 +139,17 @@ async def test_nothing_of_a_message_is_out_of_sight_where_there_is_little_room(d
         assert await desk.page.run(hidden) == 0, pane
 
 
+async def test_the_samples_fit_into_a_window_of_any_width(laptop, desk):
+    """Ids of apps are long, and where a message went stands behind them."""
+    assert await send_samples(laptop.settings.interfaces, laptop.listener.port, laptop.host.port) == ""
+    await desk.page.until("document.querySelectorAll('#messages .chip.good').length > 30")
+
+    for width in (360, 700, 900, 1000, 1100, 1280):
+        await desk.page.resize(width, 900)
+        pane = "document.getElementById('list-pane')"
+        assert await desk.page.run(f"{pane}.scrollWidth - {pane}.clientWidth") == 0, width
+
+
 async def test_a_destination_is_paused_and_resumed_and_the_button_keeps_the_focus(desk):
     """The list is drawn anew every two seconds; a keyboard user must not lose the place."""
     await desk.page.run("document.querySelector('#destinations button').focus()")
