@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import tarfile
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -315,8 +314,9 @@ def test_the_release_starts_where_there_is_nothing_else(tmp_path):
     )
     if made.returncode:
         pytest.skip(f"needs make and GNU tar: {made.stderr[:100]}")
-    with tarfile.open(REPOSITORY / made.stdout.strip().splitlines()[-1]) as archive:
-        archive.extractall(tmp_path / "release", filter="data")
+    (tmp_path / "release").mkdir()
+    archive = REPOSITORY / made.stdout.strip().splitlines()[-1]
+    subprocess.run(["tar", "-xzf", archive], cwd=tmp_path / "release", check=True)
     assert not (tmp_path / "release" / "shared" / "mapping").exists()
     required = (REPOSITORY / "connector" / "requirements.txt").read_text("utf-8")
     allowed = set(re.findall(r"^([a-z-]+)", required, re.MULTILINE))

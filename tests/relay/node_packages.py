@@ -6,7 +6,6 @@ beside what it really needs.
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 from tests.doubles.packages import CACHE, npm_install, run
@@ -31,6 +30,6 @@ def installed_hyco() -> Path:
 
 def _unpack_ws(folder: Path, modules: Path) -> None:
     run(folder, "npm", "pack", "--silent", WS)
-    with tarfile.open(next(folder.glob("hyco-ws-*.tgz"))) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
-    (folder / "unpacked" / "package").rename(modules / "hyco-ws")
+    # Not tarfile: Python 3.11.2, Debian 12's own, has no safe way to unpack.
+    run(folder, "tar", "-xzf", next(folder.glob("hyco-ws-*.tgz")).name)
+    (folder / "package").rename(modules / "hyco-ws")
