@@ -47,7 +47,7 @@ connector:  ## Pack the on-premises connector: dist/caduceus-connector-VERSION.t
 	@version=$$(sed -n 's/^VERSION = "\(.*\)"/\1/p' connector/__init__.py); \
 	  tar czf dist/caduceus-connector-$$version.tar.gz --exclude=__pycache__ --sort=name --owner=0 --group=0 \
 	    LICENSE docs/connector.md docs/connector-in-flight.md connector relay \
-	    shared/__init__.py shared/compiled.py shared/hl7 shared/message shared/mllp shared/observe && echo "dist/caduceus-connector-$$version.tar.gz"
+	    shared/__init__.py shared/compiled.py shared/trust.py shared/hl7 shared/message shared/mllp shared/observe && echo "dist/caduceus-connector-$$version.tar.gz"
 
 clean:  ## Remove .venv and .venv-infra; the data in .caduceus stays
 	rm -rf $(VENV) .venv-infra

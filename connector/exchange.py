@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from connector.config import DeliverTable
 from connector.states import DownEvent
-from connector.trust import trust
 from shared.message.silence import NEVER_LEFT, Silence
 from shared.mllp.line import MllpLine, connect_line
+from shared.trust import trust
 
 _ACCEPTED = frozenset(("AA", "CA"))
 _REJECTED = frozenset(("AE", "AR", "CR"))

@@ -16,12 +16,12 @@ import aiohttp
 from connector import VERSION
 from connector.config import HubTable, ProxyTable, RelayTable
 from connector.keys import read_secret
-from connector.trust import trust
 from relay import EntraTokens, HybridConnection, Listener, NoTokens, Proxy, SasTokens, Sender, Tokens
 from relay.proxy import failure_of, request_options
 from relay.sender import STREAM_FROM_BYTES
 from shared.message.errors.connector import HubUnreachable
 from shared.message.errors.relay import RelayError, RelayUnreachable
+from shared.trust import trust
 
 SIGN_IN = "https://login.microsoftonline.com"
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024  # acknowledgements of a whole batch

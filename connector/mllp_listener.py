@@ -17,9 +17,9 @@ from connector.config import ListenTable
 from connector.door import Door
 from connector.log import log, log_failure
 from connector.senders import admit
-from connector.trust import believe_as_issued
 from shared.message.errors.base import IntegrationError
 from shared.mllp import FrameDecoder, encode_frame
+from shared.trust import believe_as_issued
 
 _PIPELINED = 64  # messages of one connection that share commits; more wait in the socket
 _KEEPALIVE_SECONDS = 60

@@ -15,6 +15,7 @@ from shared.message.silence import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
 
     import aiohttp
 
@@ -44,10 +45,12 @@ class HttpClient:
 
     Args:
         connections: Open at a time, at most.
+        trusted: How certificates are checked; None: by the authorities of the system.
     """
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, trusted: SSLContext | None = None) -> None:
         self._connections = connections
+        self._trusted = trusted
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response | Silence:
@@ -78,14 +81,14 @@ class HttpClient:
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], progress: _Progress) -> Response:
         if self._session is None:
-            self._session = _open_session(self._connections)
+            self._session = _open_session(self._connections, self._trusted)
         data = body if len(body) < _STREAM_FROM_BYTES else BytesIO(body)
         request = self._session.post(url, data=data, headers=headers, allow_redirects=False, trace_request_ctx=progress)
         async with request as response:
             return Response(response.status, response.headers.get("Retry-After"), await _read_bounded(response))
 
 
-def _open_session(connections: int) -> aiohttp.ClientSession:
+def _open_session(connections: int, trusted: SSLContext | None) -> aiohttp.ClientSession:
     import aiohttp
 
     trace = aiohttp.TraceConfig()
@@ -93,7 +96,7 @@ def _open_session(connections: int) -> aiohttp.ClientSession:
     trace.on_connection_reuseconn.append(_note_connected)
     trace.on_request_headers_sent.append(_note_left)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections),
+        connector=aiohttp.TCPConnector(limit=connections, ssl=trusted or True),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),  # `post` holds the one clock
         trace_configs=[trace],

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from shared.message.identifiers import DestinationId
 from shared.registry.model import Model, Name, Stage
+from shared.trust import trust
 
 Kind = Literal["fhir_store", "mllp", "https", "event", "file", "null"]
 
@@ -17,6 +18,8 @@ SECRET = "secret:"  # noqa: S105  # the prefix of a secret's name, not a secret
 
 # The hub's own store, the publisher and the null destination need no address.
 ADDRESSED: frozenset[Kind] = frozenset({"mllp", "https", "file"})
+
+_REACHED_BY_TLS: frozenset[Kind] = frozenset({"mllp", "https", "event"})
 
 # What a destination does unless its file says otherwise, by kind: the choice that cannot lose, repeat or reorder.
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -53,6 +56,9 @@ class DestinationConfig(Model):
     address: dict[Stage, str] = Field(
         default_factory=dict, description="By stage of life: `mllp://host:port`, an URL, a folder, or `secret:NAME`"
     )
+    authority: str | None = Field(
+        default=None, description="PEM of who signs its certificate, believed alone; left out: the system's authorities"
+    )
     order: Literal["feed", "key"] = Field(description="`feed`: all in one line. `key`: in line by ordering key")
     concurrency: int = Field(ge=1, le=64, description="Deliver sessions at a time")
     connections: int = Field(ge=1, le=256, description="Open connections at most, in one process")
@@ -83,12 +89,27 @@ class DestinationConfig(Model):
         filled = {**_DEFAULTS.get(str(data.get("kind")), {"order": "key", "idempotent": False}), **data}
         return {**_BY_ORDER.get(str(filled["order"]), _BY_ORDER["key"]), **filled}
 
+    @field_validator("authority")
+    @classmethod
+    def _can_be_read(cls, pem: str | None) -> str | None:
+        try:
+            trust(pem)
+        except (OSError, ValueError):
+            raise ValueError("is not a certificate in PEM, from BEGIN CERTIFICATE to END CERTIFICATE") from None
+        return pem
+
     @model_validator(mode="after")
     def _one_line_is_one_line(self) -> Self:
         if self.order == "feed" and (self.concurrency > 1 or self.connections > 1):
             raise ValueError('order = "feed" needs concurrency = 1 and connections = 1')
         if self.order == "key" and self.on_reject == "hold_feed":
             raise ValueError('on_reject = "hold_feed" needs order = "feed"')
+        return self
+
+    @model_validator(mode="after")
+    def _an_authority_is_of_another_system(self) -> Self:
+        if self.authority is not None and self.kind not in _REACHED_BY_TLS:
+            raise ValueError(f"a destination of kind `{self.kind}` shows no certificate: `authority` has no use")
         return self
 
 

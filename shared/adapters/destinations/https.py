@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from ssl import SSLContext
 
 import orjson
 
@@ -19,12 +20,13 @@ class HttpsDestination:
     Args:
         url: Where; never in a log or an answer, for its path may be a secret.
         connections: Open at a time.
+        trusted: How its certificate is checked; None: by the authorities of the system.
     """
 
-    def __init__(self, url: str, connections: int, clock: Clock) -> None:
+    def __init__(self, url: str, connections: int, clock: Clock, trusted: SSLContext | None = None) -> None:
         self._url = url
         self._clock = clock
-        self._http = HttpClient(connections)
+        self._http = HttpClient(connections, trusted)
 
     async def send(self, delivery: Delivery, body: bytes, media_type: str, deadline: datetime) -> Answer:
         seconds = (deadline - self._clock.now()).total_seconds()

@@ -19,13 +19,14 @@ class MllpDestination:
     """Sends over at most ``connections`` lines, opened when first needed and kept.
 
     Args:
-        address: ``mllp://host:port``, or ``mllps://host:port`` for TLS with a certificate that the system trusts.
+        address: ``mllp://host:port``, or ``mllps://host:port`` for TLS.
+        trusted: How its certificate is checked; None: by the authorities of the system.
     """
 
-    def __init__(self, address: str, connections: int, clock: Clock) -> None:
+    def __init__(self, address: str, connections: int, clock: Clock, trusted: ssl.SSLContext | None = None) -> None:
         place = urlsplit(address)
         self._host, self._port = place.hostname or "", place.port
-        self._is_tls = place.scheme == "mllps"
+        self._tls = (trusted or ssl.create_default_context()) if place.scheme == "mllps" else None
         self._clock = clock
         self._free: list[MllpLine] = []
         self._slots = asyncio.Semaphore(connections)
@@ -71,5 +72,4 @@ class MllpDestination:
             line = self._free.pop()
             if line.is_open:
                 return line
-        context = ssl.create_default_context() if self._is_tls else None
-        return await connect_line(self._host, self._port, context, until)
+        return await connect_line(self._host, self._port, self._tls, until)

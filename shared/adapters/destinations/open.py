@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shared.message.delivery import Answer, Delivery, Verdict
 from shared.message.errors.base import IntegrationError
 from shared.ports import Destination, SecretStore
+from shared.trust import trust
 
 if TYPE_CHECKING:
     from shared.adapters import Adapters
@@ -55,7 +56,7 @@ def _open(config: DestinationConfig, address: str, adapters: Adapters) -> Destin
         case "mllp":
             from shared.adapters.destinations.mllp import MllpDestination
 
-            return MllpDestination(address, config.connections, adapters.clock)
+            return MllpDestination(address, config.connections, adapters.clock, trust(config.authority))
         case "event" if not address:
             from shared.adapters.destinations.event import EventDestination
 
@@ -63,7 +64,7 @@ def _open(config: DestinationConfig, address: str, adapters: Adapters) -> Destin
         case "https" | "event":  # an event with an address goes to that web hook
             from shared.adapters.destinations.https import HttpsDestination
 
-            return HttpsDestination(address, config.connections, adapters.clock)
+            return HttpsDestination(address, config.connections, adapters.clock, trust(config.authority))
         case "file":
             from shared.adapters.destinations.file import FileDestination
 

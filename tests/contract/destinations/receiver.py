@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 
 Behaviour = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -19,13 +20,14 @@ class Receiver:
         self._behaviours = list(behaviours)
         self._server: asyncio.Server | None = None
         self.taken: list[bytes] = []
+        self.tls: ssl.SSLContext | None = None
         self.connections = 0
         self.open_now = 0
         self.most_at_once = 0
         self.port = 0
 
     async def up(self) -> Receiver:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**20)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**20, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -140,7 +140,7 @@ async def test_secret_address_is_read_when_first_needed_and_missing_only_delays(
 async def test_kind_and_address_choose_the_adapter(kind, address, adapter, clock):
     """An event with an address goes to that web hook, not to everybody's topic."""
     adapters = SimpleNamespace(clock=clock, publisher=LocalPublisher(), secrets=Secrets(), fhir_store=None)
-    config = SimpleNamespace(kind=kind, connections=1)
+    config = SimpleNamespace(kind=kind, connections=1, authority=None)
 
     destination = open_destination(config, address, adapters)
 

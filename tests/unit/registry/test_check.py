@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.registry import check_registry
+from tests.connector.certificate_authority import Authority
 
 from .conftest import INTERFACE, SAMPLE, Files
 
@@ -115,6 +116,7 @@ def test_a_fault_of_a_custom_field_is_found_where_it_is_written(files, old, new,
         ('title = "Lab"\nkind = "mllp"\n[address]\nproduction = "mllp://lab:2575"', 4, "`address.production`"),
         ('title = "Lab"\nkind = "mllp"\npassword = "pw"', 3, "unknown key `password`"),
         ('title = "Lab"\nkind = "mllp"\n[retry]\ncap_seconds = 0', 4, "`retry.cap_seconds`"),
+        ('title = "Lab"\nkind = "mllp"\nauthority = "lab-ca.pem"', 3, "`authority` is not a certificate in PEM"),
     ],
 )
 def test_a_fault_of_a_destination_is_found_where_it_is_written(files, text, line, words):
@@ -123,6 +125,17 @@ def test_a_fault_of_a_destination_is_found_where_it_is_written(files, text, line
     found = told(files.root)
     assert [(name, at) for name, at, _ in found] == [("destinations/lab.toml", line)]
     assert words in found[0][2]
+
+
+def test_an_authority_is_for_a_system_that_shows_a_certificate(files, tmp_path_factory):
+    """Whoever names one for a folder believes that something is checked there."""
+    pem = Authority(tmp_path_factory.mktemp("authority")).certificate.read_text("ascii")
+    text = f'title = "Lab"\nkind = "{{}}"\nauthority = """\n{pem}"""\n'
+    files.destination("lab", text.format("mllp"))
+    assert told(files.root) == []
+    files.destination("lab", text.format("file"))
+    ((_, _, words),) = told(files.root)
+    assert "kind `file` shows no certificate" in words
 
 
 FHIR_INTERFACE = """title = "App"

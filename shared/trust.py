@@ -6,11 +6,21 @@ import ssl
 from pathlib import Path
 
 
-def trust(authority: Path | None) -> ssl.SSLContext | None:
-    """Return how the certificate of the other end is checked: by this authority alone; None: as the system does."""
+def trust(authority: Path | str | None) -> ssl.SSLContext | None:
+    """Return how the certificate of the other end is checked: by this authority alone; None: as the system does.
+
+    Args:
+        authority: PEM, or the file that holds it.
+
+    Raises:
+        OSError: the file cannot be read, or it is no PEM (`ssl.SSLError`).
+    """
     if authority is None:
         return None
-    context = ssl.create_default_context(cafile=authority)
+    if isinstance(authority, Path):
+        context = ssl.create_default_context(cafile=authority)
+    else:
+        context = ssl.create_default_context(cadata=authority)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     believe_as_issued(context)
     return context
