@@ -147,10 +147,12 @@ class RelaySocket(asyncio.Protocol):
         self._unread_bytes = -1 << 62  # nobody reads any more: never pause again
         if self._transport is not None and not self._lost.is_set():
             self._transport.resume_reading()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._lost.wait()
-        self.abort()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._lost.wait()
+        finally:  # whoever is cancelled lets go as well; before 3.11.5 a timeout of theirs is told as that
+            self.abort()
 
     def abort(self) -> None:
         """Drop the connection at once."""
