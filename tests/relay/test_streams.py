@@ -40,6 +40,20 @@ async def test_an_end_that_has_finished_still_hears_the_other(setting):
     assert (opened.close_code, opened.close_reason) == (1000, "done")
 
 
+async def test_whoever_is_cancelled_while_it_closes_lets_go(setting):
+    """The other end stays, and would count on a connection that nobody serves any more."""
+
+    async def stay(offer):
+        await (await offer.accept()).wait_lost()
+
+    await setting.listener(on_offer=stay)
+    opened = await setting.sender().connect()
+    closing = asyncio.create_task(opened.close(seconds=60.0))
+    await asyncio.sleep(0.05)
+    closing.cancel()
+    await asyncio.wait_for(opened.wait_lost(), 10.0)
+
+
 async def test_the_listener_chooses_the_subprotocol(setting):
     """Of those the sender offered; both hear the same one."""
     await setting.listener(on_offer=echo)
