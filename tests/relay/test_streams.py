@@ -51,7 +51,8 @@ async def test_whoever_is_cancelled_while_it_closes_lets_go(setting):
     closing = asyncio.create_task(opened.close(seconds=60.0))
     await asyncio.sleep(0.05)
     closing.cancel()
-    await asyncio.wait_for(opened.wait_lost(), 10.0)
+    async with asyncio.timeout(10.0):
+        await opened.wait_lost()
 
 
 async def test_the_listener_chooses_the_subprotocol(setting):
