@@ -192,14 +192,15 @@ def fetch(request):
 
 
 def is_through(hub, destinations):
-    """Tell whether every message is in its last state, and the good one was tried everywhere."""
+    """Tell whether every message is in its last state, and the good one is in the store and was tried everywhere."""
     if not hub.ask("/hub/summary")["messages"].keys() <= {"routed", "quarantined", "refused", "filtered"}:
         return False
     told = hub.ask("/hub/messages/GOOD")
     tried = {one["destination"] for one in told["deliveries"] if one["attempts"] or one["settled"]}
     ended = {one["delivery"] for one in told["attempts"]}
     begun = {one["id"] for one in told["deliveries"] if one["attempts"]}
-    return tried == set(destinations) and begun <= ended
+    is_stored = any(one["settled"] for one in told["deliveries"] if one["destination"] == "store")
+    return is_stored and tried == set(destinations) and begun <= ended
 
 
 def ask_for_trouble(hub):
