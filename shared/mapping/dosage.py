@@ -13,7 +13,7 @@ from shared.mapping.grouping import Node
 from shared.mapping.medication import DECIDED
 from shared.mapping.route import routes, with_route
 from shared.mapping.rows import Resource, Table, first, one
-from shared.mapping.timing import DOSAGE_FIELDS, Timed, add_priority, dosage_timings, is_as_needed, timings_of
+from shared.mapping.timing import DOSAGE_FIELDS, Timed, add_priority, dosage_timings, timings_of
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -38,7 +38,7 @@ def dosages(said: list[Timed], base: Resource, scope: Scope) -> list[Resource]:
             dosage = {**base}
             if timing:
                 dosage["timing"] = timing
-            if is_as_needed(timed):
+            if timed.is_as_needed:
                 dosage["asNeededBoolean"] = True
             if timed.instruction:
                 dosage["text"] = "\n".join(filter(None, (base.get("text"), timed.instruction)))

@@ -15,7 +15,6 @@ from shared.mapping.timing import (
     SERVICE_FIELDS,
     Timed,
     add_priority,
-    is_as_needed,
     read_timings,
     timings_of,
 )
@@ -53,7 +52,7 @@ def _occur(resource: Resource, said: list[Timed], scope: Scope) -> None:
         resource["quantityQuantity"] = first_.quantity
     if first_.condition:
         resource["asNeededCodeableConcept"] = {"text": first_.condition}
-    elif is_as_needed(first_):
+    elif first_.is_as_needed:
         resource["asNeededBoolean"] = True
     notes = [{"text": one_} for timed in said for one_ in (timed.instruction, timed.note) if one_]
     if notes:

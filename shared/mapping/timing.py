@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.hl7 import Segment
-from shared.mapping.codes.tables import table
-from shared.mapping.datatypes.coded import code, text
+from shared.mapping.codes.tables import CodeTable, table
+from shared.mapping.datatypes.coded import CODES, code, text
 from shared.mapping.datatypes.number import positive, quantity
 from shared.mapping.datatypes.time import date_time, ordered
 from shared.mapping.datatypes.timing import (
@@ -27,7 +27,7 @@ from shared.mapping.datatypes.timing import (
 )
 from shared.mapping.frame import Handler
 from shared.mapping.grouping import Node
-from shared.mapping.rows import KEPT, Resource, Row, Table, Unmapped, many, one, parts_of, values
+from shared.mapping.rows import KEPT, Build, Resource, Row, Table, Unmapped, many, one, parts_of, same_parts, values
 
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
@@ -38,6 +38,19 @@ _WORDS = _PRIORITY.also(STAT="stat", ASAP="asap", ROUTINE="routine", ROU="routin
 _AS_NEEDED = "PRN"
 _NO_TARGET = "the guide gives it no FHIR element"
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
+
+
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """What a field says of a priority.
+
+    Attributes:
+        urgency: The code of R4; one that no table has is kept beside the element.
+        as_needed: It is PRN (HL7 table 0485), which is no urgency: the thing is wanted only if it is needed.
+    """
+
+    urgency: str | Unmapped
+    as_needed: bool
 
 
 @dataclass(slots=True)
@@ -61,7 +74,7 @@ class Timed:
     length: Resource | None = None
     start: str | None = None
     end: str | None = None
-    priority: str | Unmapped | None = None
+    priority: Priority | None = None
     condition: str | None = None
     instruction: str | None = None
     note: str | None = None
@@ -71,6 +84,12 @@ class Timed:
     conjunction: str | None = None
     at: Segment | None = field(default=None, compare=False)
     number: int = field(default=3, compare=False)
+
+    @property
+    def is_as_needed(self) -> bool:
+        """Whether something is wanted only if it is needed: by a pattern, or by the priority."""
+        by_priority = self.priority is not None and self.priority.as_needed
+        return by_priority or any(pattern.as_needed for pattern in self.patterns)
 
 
 @parts_of({1: "", 2: ""})
@@ -83,6 +102,21 @@ def _minutes(raw: str, scope: Scope) -> int | None:
     return found
 
 
+def _priority(words: CodeTable) -> Build:
+    """Return the build function of a priority, whose words a table has."""
+    urgency = code(words)
+
+    @same_parts(urgency)
+    def priority(raw: str, scope: Scope) -> Priority | None:
+        found = urgency(raw, scope)
+        if not isinstance(found, Unmapped):
+            return Priority(found, as_needed=False) if found else None
+        parts = scope.parts(raw)
+        return Priority(found, any(scope.text(parts[of]).upper() == _AS_NEEDED for of in CODES))
+
+    return priority
+
+
 def _segment_rows(resource: str, timing: str, amount: str, condition: str, instruction: str) -> dict[str, Row]:
     guide, at = f"TQ1[{resource}] ", f"{resource}.{timing}"
     rows = {
@@ -93,7 +127,7 @@ def _segment_rows(resource: str, timing: str, amount: str, condition: str, instr
         "length": one("TQ1-6", at + ".repeat.bounds[x]", duration, guide + "8 to 10", placed=True),
         "start": one("TQ1-7", at + ".repeat.boundsPeriod.start", date_time, guide + "11", placed=True),
         "end": one("TQ1-8", at + ".repeat.boundsPeriod.end", date_time, guide + "12", placed=True),
-        "priority": one("TQ1-9", resource + ".priority", code(_PRIORITY), guide + "13", placed=True),
+        "priority": one("TQ1-9", resource + ".priority", _priority(_PRIORITY), guide + "13", placed=True),
         "condition": one("TQ1-10", f"{resource}.{condition}", text, guide + "14", placed=True),
         "instruction": one("TQ1-11", f"{resource}.{instruction}", text, guide + "15", placed=True),
         "lasting": one("TQ1-13", at + ".repeat.duration", duration, guide + "17, 18", placed=True),
@@ -122,6 +156,9 @@ SERVICE_TIMING = Table(
 )
 
 
+_word_of_priority = _priority(_WORDS)
+
+
 @parts_of(
     {1: "quantity", 2: "timing", 3: "timing.repeat", 4: "timing.repeat.boundsPeriod.start"}
     | {5: "timing.repeat.boundsPeriod.end", 6: "priority", 7: "condition", 8: "note.text"}
@@ -144,7 +181,7 @@ def timing_quantity(raw: str, scope: Scope) -> Timed:
             found.note = said
     found.start = date_time(parts[3], scope) if parts[3] else None
     found.end = date_time(parts[4], scope) if parts[4] else None
-    found.priority = code(_WORDS)(parts[5], scope) if parts[5] else None
+    found.priority = _word_of_priority(parts[5], scope) if parts[5] else None
     found.condition = scope.text(parts[6]) or None
     found.note = "\n".join(one_ for one_ in (scope.text(parts[7]), found.note) if one_) or None
     found.conjunction = scope.text(parts[8]) or None
@@ -248,22 +285,12 @@ def _moved(moment: str, length: Resource, direction: int) -> str | None:
 
 def add_priority(resource: Resource, said: list[Timed]) -> None:
     """Set the priority of a request: the first that is said."""
-    found = next((timed.priority for timed in said if timed.priority), None)
+    found = next((timed.priority.urgency for timed in said if timed.priority), None)
     if isinstance(found, Unmapped):
         resource.setdefault("_priority", found.extension)
     elif found:
         resource["priority"] = found
         resource.pop("_priority", None)
-
-
-def is_as_needed(timed: Timed) -> bool:
-    """Tell whether something is wanted only if it is needed: by its pattern, or by its priority (HL7 table 0485)."""
-    if any(pattern.as_needed for pattern in timed.patterns):
-        return True
-    if not isinstance(timed.priority, Unmapped):
-        return False
-    said = timed.priority.extension["extension"][0]["valueCodeableConcept"].get("coding", ())
-    return any(one_.get("code", "").upper() == _AS_NEEDED for one_ in said)
 
 
 TABLES = (

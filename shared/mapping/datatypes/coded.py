@@ -20,6 +20,7 @@ DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 # Components of the three codings: code, display, system, version, system's OID (CWE.1-9, 10-13, 14, 17, 20).
 _CODINGS = ((0, 1, 2, 6, 13), (3, 4, 5, 7, 16), (9, 10, 11, 12, 19))
+CODES = tuple(place[0] for place in _CODINGS)  # where a CWE has its codes
 _CONCEPT_PARTS = {
     1: "coding.code",
     2: "coding.display",

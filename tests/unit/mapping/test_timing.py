@@ -85,7 +85,9 @@ def test_as_needed_stands_beside_the_pattern():
     assert (often["asNeededBoolean"], often["timing"]["repeat"]["period"]) == (True, 6)
 
 
-@pytest.mark.parametrize("priority", ["PRN", "PRN^As needed^HL70485"])
+@pytest.mark.parametrize(
+    "priority", ["PRN", "prn", "PRN^As needed^HL70485", "WHEN^If it hurts^L^PRN^As needed^HL70485"]
+)
 def test_as_needed_may_be_the_priority(priority: str):
     """HL7 table 0485: without it, a drug to be taken if needed is one to be taken every six hours."""
     found = dosage(f"TQ1|1||Q6H||||||{priority}")
