@@ -28,7 +28,6 @@ from shared.mapping.medication import (
     drug_rows,
     set_drug,
     set_person,
-    unread_dose,
 )
 from shared.mapping.organization import coded_organization, complete_organization
 from shared.mapping.practitioner import practitioner
@@ -259,9 +258,9 @@ def give(node: Node, frame: Frame, scope: Scope) -> Frame:
 
 def _add_dosage(resource: Resource, node: Node, instructions: list[Resource], scope: Scope) -> None:
     dose = dose_of(_GIVE_DOSE, node.segment, scope)
-    base: Resource = {"doseAndRate": [dose]} if dose else {}
-    if unread := unread_dose(_GIVE_DOSE, node.segment, scope):
-        base["text"] = unread
+    base: Resource = {"doseAndRate": [dose.read]} if dose.read else {}
+    if dose.unread:
+        base["text"] = dose.unread
     if instructions:
         base["additionalInstruction"] = instructions
     timed = dosage_timings(node.all("TQ1"), node.segment, scope)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shared.mapping.aside import leave_out
 from shared.mapping.datatypes.number import quantity
 from shared.mapping.datatypes.timing import duration
-from shared.mapping.drug_detail import doses_of, unread_dose_of
+from shared.mapping.drug_detail import doses_of
 from shared.mapping.frame import Frame, Handler
 from shared.mapping.grouping import Node
 from shared.mapping.medication import DECIDED
@@ -66,10 +66,10 @@ def add_dosage(
     base: Resource = {}
     if "administration" in said:
         base["additionalInstruction"] = said["administration"]
-    doses = doses_of(details, scope)
+    doses, unread = doses_of(details, scope)
     if doses:
         base["doseAndRate"] = doses
-    if unread := unread_dose_of(details, scope):
+    if unread:
         base["text"] = unread
     limit = _limit(orc, details, scope)
     if "daily" in said:

@@ -16,7 +16,7 @@ from shared.mapping.datatypes.number import days, decimal, integer, quantity, un
 from shared.mapping.datatypes.person import address, contact_point
 from shared.mapping.datatypes.time import date_time
 from shared.mapping.grouping import Node
-from shared.mapping.medication import DECIDED, ORDERED, Rows, describe, dose_of, dose_rows, drug_rows, unread_dose
+from shared.mapping.medication import DECIDED, ORDERED, Rows, describe, dose_of, dose_rows, drug_rows
 from shared.mapping.organization import coded_organization
 from shared.mapping.practitioner import practitioner
 from shared.mapping.rows import ALL, KEPT, Build, Resource, Row, Table, many, one, values
@@ -176,15 +176,15 @@ def drug_code(name: str, node: Node) -> str:
     return node.segment.text(_DRUG[name]["code"].number)
 
 
-def unread_dose_of(details: dict[str, Node], scope: Scope) -> str:
-    """Return the dose of the RXE, else of the RXO, as it was written where it is no number; else nothing."""
-    found = [unread_dose(_DOSE[name], details[name].segment, scope) for name in reversed(DETAILS) if name in details]
-    return next(filter(None, found), "")
+def doses_of(details: dict[str, Node], scope: Scope) -> tuple[list[Resource], str]:
+    """Return dose and rate as ordered, and as the pharmacy calculated them where that differs.
 
-
-def doses_of(details: dict[str, Node], scope: Scope) -> list[Resource]:
-    """Return dose and rate as ordered, and as the pharmacy calculated them where that differs."""
-    doses = {name: dose for name, node in details.items() if (dose := dose_of(_DOSE[name], node.segment, scope))}
+    Beside them the dose that is no number, as it was written: the one of the RXE, else of the RXO.
+    """
+    said = {name: dose_of(_DOSE[name], node.segment, scope) for name, node in details.items()}
+    unread = next((said[name].unread for name in reversed(DETAILS) if name in said and said[name].unread), "")
+    doses = {name: dose.read for name, dose in said.items() if dose.read}
     if len(doses) == 2 and doses["RXO"] != doses["RXE"]:
-        return [{"type": ORDERED, **doses["RXO"]}, {"type": _CALCULATED, **doses["RXE"]}]
-    return [{**({"type": ORDERED} if name == "RXO" else {}), **dose} for name, dose in list(doses.items())[:1]]
+        return [{"type": ORDERED, **doses["RXO"]}, {"type": _CALCULATED, **doses["RXE"]}], unread
+    found = [{**({"type": ORDERED} if name == "RXO" else {}), **dose} for name, dose in list(doses.items())[:1]]
+    return found, unread

@@ -6,7 +6,7 @@ Medication is known by what it says: equal drugs are one resource, and a changed
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.hl7 import Segment
 from shared.mapping.aside import leave_out
@@ -165,15 +165,28 @@ def add_medication(said: Resource, scope: Scope) -> Resource:
     return {"reference": scope.add(resource)}
 
 
-def dose_of(rows: Rows, segment: Segment, scope: Scope) -> Resource:
-    """Return dose and rate as Dosage.doseAndRate has them.
+class Dose(NamedTuple):
+    """What a segment says of a dose.
+
+    Attributes:
+        read: Dose and rate as Dosage.doseAndRate has them; empty where none is said.
+        unread: The dose as it was written where it is no number (``0,5 mg``); else empty.
+    """
+
+    read: Resource
+    unread: str
+
+
+def dose_of(rows: Rows, segment: Segment, scope: Scope) -> Dose:
+    """Return dose and rate of a segment.
 
     One amount is the exact dose, two are a range (HL7 4A.4.1.2); the guide's range without an upper end would say "at
-    least". Where one of them is no number there is no dose: the other end alone would be another one (`unread_dose`).
+    least". Where one of them is no number there is no dose to be read: the other end alone would be another one.
     A rate is per the time that is given, else its unit says it.
     """
     low, high = (amount(rows, end, "unit", segment, scope) for end in ("low", "high"))
-    if unread_dose(rows, segment, scope):
+    unread = _unread_dose(rows, segment, scope)
+    if unread:
         low = high = None
     found: Resource = {}
     if low and high and low["value"] < high["value"]:
@@ -188,10 +201,10 @@ def dose_of(rows: Rows, segment: Segment, scope: Scope) -> Resource:
         found["rateRatio"] = {"numerator": rate or found["doseQuantity"], "denominator": per}
     elif rate:
         found["rateQuantity"] = rate
-    return found
+    return Dose(found, unread)
 
 
-def unread_dose(rows: Rows, segment: Segment, scope: Scope) -> str:
+def _unread_dose(rows: Rows, segment: Segment, scope: Scope) -> str:
     """Return the dose as it was written where an end of it is no number (``0,5 mg``); empty where both can be read."""
     ends = [said for name in ("low", "high") if name in rows and (said := _said(rows[name], segment, scope))]
     if all(number(end) is not None for end in ends):
