@@ -209,7 +209,7 @@ def _set_state(resource: Resource, segment: Segment, scope: Scope) -> None:
         resource["verificationStatus"] = fixed(_VERIFICATION, said)
         if said == "entered-in-error":
             resource.pop("clinicalStatus")
-        elif segment.text(17) == "I":
+        elif segment.code(17) == "I":
             resource["clinicalStatus"] = INACTIVE
     also = first(_ALSO, segment, scope, resource)
     if also:
@@ -222,7 +222,7 @@ def _set_state(resource: Resource, segment: Segment, scope: Scope) -> None:
 def _set_reporter(resource: Resource, segment: Segment, patient: Resource, scope: Scope) -> None:
     """Set who reported it: the patient, somebody related, or, where IAM-15 is silent, a practitioner."""
     names, relation = values(_REPORTER, segment, scope, resource), first(_RELATION, segment, scope, resource)
-    if segment.text(15) == "SEL":
+    if segment.code(15) == "SEL":
         resource["recorder"] = patient
     elif names:
         shown = (names[0].get("family", ""), " ".join(names[0].get("given", ())))

@@ -148,7 +148,7 @@ def service(node: Node, frame: Frame, scope: Scope) -> Frame | None:
         rows = {row.number: row for row in SERVICE.rows}
         start = first(rows[4], segment, scope, appointment)
         length = first(rows[7], segment, scope, appointment)
-        factor = MINUTES.get(segment.text(8).upper())
+        factor = MINUTES.get(segment.code(8))
         if start:
             minutes = float(length) * factor if length is not None and factor else appointment.get("minutesDuration")
             end = later(start, minutes) if minutes else None

@@ -48,7 +48,7 @@ class Care:
 
 def action_of(segment: Segment, scope: Scope) -> str:
     """Return the action code of a PRB, GOL or PTH (HL7 table 0287); the event's where it has none."""
-    return segment.text(1) or ("DE" if scope.event in _DELETING else "")
+    return segment.code(1) or ("DE" if scope.event in _DELETING else "")
 
 
 def begin(resource: Resource, segment: Segment, frame: Frame, scope: Scope) -> str:
@@ -62,7 +62,7 @@ def begin(resource: Resource, segment: Segment, frame: Frame, scope: Scope) -> s
         care = frame.care = Care({})
     for below in _closed_by(kind, scope.code):
         care.open.pop(below, None)
-    if segment.text(1) != UNLINK:
+    if segment.code(1) != UNLINK:
         for other in care.open.values():
             _link(resource, other)
             _link(other, resource)

@@ -72,7 +72,7 @@ def consent(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     resource: Resource = {
         "resourceType": "Consent",
         "id": scope.child_id("Consent", frame.patient["reference"], "CON", key),
-        "scope": _PRIVACY if segment.text(2) == _DISCLOSURE else _TREATMENT,
+        "scope": _PRIVACY if segment.code(2) == _DISCLOSURE else _TREATMENT,
         "category": [_DOCUMENT],
         "patient": frame.patient,
         "policyRule": {"text": _RULE},
@@ -111,7 +111,7 @@ def _set_times(resource: Resource, segment: Segment, scope: Scope) -> None:
 
 def _set_performers(resource: Resource, segment: Segment, patient: Resource, scope: Scope) -> None:
     """Set who consents: the patient, else the person that CON-24 names."""
-    if segment.text(25).startswith(_SELF):
+    if segment.code(25).startswith(_SELF):
         resource["performer"] = [patient]
         leave_out(segment, (24, 25), "the patient: PID says who that is", scope)
         return

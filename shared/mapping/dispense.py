@@ -133,7 +133,7 @@ def dispense(node: Node, frame: Frame, scope: Scope) -> Frame:
     if found:
         resource["dosageInstruction"] = found
     if said["substitution"]:
-        resource["substitution"] = _substitution(segment.text(11), said["substitution"][0])
+        resource["substitution"] = _substitution(segment.code(11), said["substitution"][0])
     at = {"reference": "urn:uuid:" + resource["id"]}
     return frame.within(remarks=resource, part_of=at, order=(resource["id"],))
 
@@ -185,7 +185,7 @@ def _add_prescription(resource: Resource, said: dict[str, list[Resource]], frame
 
 
 def _substitution(sent: str, kind: Resource) -> Resource:
-    was = _SUBSTITUTED.get(sent.partition("^")[0])
+    was = _SUBSTITUTED.get(sent)
     said: Resource = {"_wasSubstituted": _UNKNOWN} if was is None else {"wasSubstituted": was}
     return {**said, "type": kind}
 

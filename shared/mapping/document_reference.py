@@ -167,7 +167,7 @@ def _set_status(resource: Resource, segment: Segment, scope: Scope) -> None:
         resource["_status"] = said.extension
     elif said:
         resource["status"], sent = said, segment.text(19)
-        if sent != "AV":
+        if segment.code(19) != "AV":
             resource["_status"] = alternate({"coding": [{"system": AVAILABILITY.system, "code": sent}]})
     else:
         _initial(resource, scope, "status")

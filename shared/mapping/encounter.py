@@ -45,11 +45,11 @@ STATUS_OF_EVENT = {
 
 
 def _is_planned(segment: Segment) -> bool:
-    return segment.text(2) == "P"
+    return segment.code(2) == "P"
 
 
 def _is_not_planned(segment: Segment) -> bool:
-    return segment.text(2) != "P"
+    return segment.code(2) != "P"
 
 
 def _hospitalization(number: int, element: str, guide: str, name: str, code_table: str = "") -> Row:
@@ -218,7 +218,7 @@ def _set_status(resource: Resource, segment: Segment, scope: Scope) -> None:
         initial.append("class")
     if initial:
         scope.noted(resource)["initial"] = tuple(initial)
-    of_class = _STATUS_OF_CLASS.get(segment.text(2))
+    of_class = _STATUS_OF_CLASS.get(segment.code(2))
     discharged = "end" in resource.get("period", {})
     resource["status"] = by_event or ("finished" if discharged else of_class.code if of_class else "unknown")
 

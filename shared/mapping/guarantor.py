@@ -106,7 +106,7 @@ def guarantor(node: Node, frame: Frame, scope: Scope) -> Frame | None:
 
 def _party(segment: Segment, patient: Resource, scope: Scope) -> Resource | None:
     """Return a reference to whom a GT1 names; None when it names nobody."""
-    if segment.text(11) == "SEL":
+    if segment.code(11) == "SEL":
         number = first(_OWN_NUMBER, segment, scope, {})
         return {**patient, "identifier": number} if number else patient
     if not segment.text(3) and not segment.text(3, 2):

@@ -154,11 +154,11 @@ def add_subscriber(coverage: Resource, segment: Segment, frame: Frame, scope: Sc
     """Add the insured person: the Patient (SEL, 01), else a RelatedPerson where IN1 names one."""
     assert frame.patient is not None
     if segment.name == "IN1":
-        if segment.text(17) == "SEL":
+        if segment.code(17) == "SEL":
             coverage["subscriber"] = frame.patient
         elif segment.text(16) or segment.text(16, 2):
             coverage["subscriber"] = _related_person(segment, frame, scope)
-    elif "subscriber" not in coverage and segment.text(72) == "01":
+    elif "subscriber" not in coverage and segment.code(72) == "01":
         coverage["subscriber"] = frame.patient
     elif coverage.get("subscriber", frame.patient) != frame.patient:
         more: Resource = {}

@@ -85,7 +85,7 @@ CHARACTERISTIC = Table("LCH", "Location", (_KIND, _VALUE), {1: _KEY, 2: _ACTION,
 
 def relation(node: Node, frame: Frame, scope: Scope) -> None:
     """LRL: the place that this one is part of (PAR), or another name of it (ALI)."""
-    segment, kind = node.segment, node.segment.text(4)
+    segment, kind = node.segment, node.segment.code(4)
     if frame.place is None:
         return
     if kind == "PAR":
@@ -104,7 +104,7 @@ def characteristic(node: Node, frame: Frame, scope: Scope) -> None:
     segment = node.segment
     if frame.place is None:
         return
-    if segment.text(5) == "N":
+    if segment.code(5) == "N":
         leave_out(segment, (4, 5), "the place has it not", scope)
         return
     kind, value = (first(row, segment, scope, frame.place) for row in (_KIND, _VALUE))

@@ -57,10 +57,10 @@ def known_specimen(raw: str, scope: Scope) -> Resource | None:
 
 
 @parts_of({1: "extension"})
-def not_obtained(raw: str, scope: Scope) -> Unmapped | None:
+def not_obtained(raw: str, scope: Scope) -> Unmapped:
     """Return the original of a result that cannot be obtained: ``cancelled`` does not say so."""
-    sent = scope.text(raw)
-    return Unmapped(alternate({"coding": [{"system": STATUSES.system, "code": sent}]})) if sent in ("X", "x") else None
+    sent = scope.text(scope.parts(raw)[0])
+    return Unmapped(alternate({"coding": [{"system": STATUSES.system, "code": sent}]}))
 
 
 _NOT_OBTAINED = one("OBX-11", "Observation.status", not_obtained, "OBX[Observation] 43 to 45", placed=True, part=KEPT)

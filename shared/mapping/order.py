@@ -271,7 +271,7 @@ def _fill_service(resource: Resource, obr: Segment, scope: Scope) -> None:
     fill(resource, obr, SERVICE, scope)
     if scope.code not in RESULT_MESSAGES:
         leave_out(obr, _REPORT_ALONE, "about a report: the guide gives an order no FHIR element for it", scope)
-    if obr.text(11) == "G":
+    if obr.code(11) == "G":
         resource["intent"] = "reflex-order"
     if "orderDetail" in resource:
         resource.setdefault("code", _UNKNOWN)  # prr-1: details of something

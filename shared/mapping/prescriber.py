@@ -106,7 +106,7 @@ def add_common(resource: Resource, orc: Segment, scope: Scope) -> None:
         resource["recorder"] = recorder
     category = first(_ORC["category"], orc, scope, resource)
     if category:
-        more = _CATEGORIES.get(orc.text(29).upper(), {"coding": []})
+        more = _CATEGORIES.get(orc.code(29), {"coding": []})
         resource["category"] = [{**category, "coding": [*more["coding"], *category.get("coding", ())]}]
 
 

@@ -110,7 +110,7 @@ def related_person(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     keep_in_order(resource, 9, scope)
     scope.add_child(resource, segment.name, frame.patient["reference"])
     scope.note_alike(resource, frame.patient["reference"])
-    if segment.text(3) == "EMC" or segment.text(7):
+    if segment.code(3) == "EMC" or segment.text(7):
         _contact(node, frame.person, scope)
     return frame.within(remarks=resource) if node.children else None
 
