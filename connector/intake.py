@@ -1,26 +1,24 @@
-"""One listener's messages: into the spool, up to the hub, and the answer that its sender was promised."""
+"""One listener's messages: into the spool, and up to the hub."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 
 from connector.arrivals import Kept
 from connector.config import HubTable, ListenTable
 from connector.forwarder import Forwarder, Line
-from connector.header import Header, acknowledge, read_header
+from connector.header import Header, read_header
 from connector.hub_answer import Verdict
 from connector.link import Link
 from connector.log import log, log_failure
+from connector.promises import Promises, within
 from connector.spool import Spool
-from connector.states import UpEvent
 from connector.up_queue import Backlog, Spooled, UpQueue
 from connector.waiting_line import WaitingLine
 from shared.hl7.batch import holds_several, split_batch
-from shared.message.errors.base import Acknowledgement, IntegrationError
+from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import HubUnreachable, SpoolFull
 from shared.message.errors.storage import StorageFailed, StorageFull
 
@@ -31,22 +29,16 @@ class Intake:
     """Takes messages of one listener, from however many connections.
 
     Attributes:
-        table: The listener's table; a reload puts another one in its place.
-        taken: Messages that were answered AA or CA since the start.
-        refused: Messages that were answered otherwise.
+        promises: The answers that their senders wait for.
     """
 
     def __init__(
         self, table: ListenTable, hub: HubTable, spool: Spool, link: Link, line: Line, queues: list[UpQueue]
     ) -> None:
-        self.table = table
-        self.taken = 0
-        self.refused = 0
+        self.promises = Promises(table, line, spool.epoch)
+        self._name = table.name
         self._spool = spool
-        self._line = line
-        self._waiting: dict[int, asyncio.Future[Verdict]] = {}
-        self._impatient: set[asyncio.Future[None]] = set()  # who need not wait for a line that is down
-        self._line_in = WaitingLine(table.name, self._has_room, self._wait_for_room, self._waits)
+        self._line_in = WaitingLine(table.name, self._has_room, self._wait_for_room, self.promises.waits_for_room)
         self._apart: set[asyncio.Task[None]] = set()  # messages that wait for more than the spool
         self.queues = queues
         path = f"/ingest/{table.interface}" if table.interface else "/ingest"
@@ -58,11 +50,11 @@ class Intake:
                 hub,
                 path,
                 spool.clock,
-                self._hear,
+                self.promises.hear,
                 may_send=self._before_barriers,
-                is_awaited=self._is_awaited,
+                is_awaited=self.promises.is_awaited,
                 moved=self._moved,
-                failed=self._failed,
+                failed=self.promises.line_failed,
             )
             for queue in self.queues
         ]
@@ -75,6 +67,15 @@ class Intake:
         """Return the intake of a listener, with what an earlier life has left in its streams."""
         queues = [await UpQueue.open(spool, name) for name in stream_names(connector, table)]
         return cls(table, hub, spool, link, line, queues)
+
+    @property
+    def table(self) -> ListenTable:
+        """The listener's table."""
+        return self.promises.table
+
+    def take_table(self, table: ListenTable) -> None:
+        """Take messages as another table says, from the next one on."""
+        self.promises.table = table
 
     def take_hub(self, table: HubTable) -> None:
         """Forward as another table says, from the next request on."""
@@ -102,7 +103,7 @@ class Intake:
         Where the spool alone decides, no task is made: most of a loaded listener's time went into those.
         """
         ticket = self._line_in.ticket()
-        if not self._is_promised or self._line_in or self._spool.is_full or holds_several(raw):
+        if not self.promises.spool_decides or self._line_in or self._spool.is_full or holds_several(raw):
             self._answer_apart(ticket, raw, reply)
             return
         try:
@@ -126,9 +127,9 @@ class Intake:
             return
         self._forwarders[lane].wake.set()
         try:
-            said = self._accept(header)
+            said = self.promises.accept(header)
         except Exception as failure:  # noqa: BLE001  # its sender has no answer, and sends it again
-            log_failure("message_not_answered", failure, listener=self.table.name)
+            log_failure("message_not_answered", failure, listener=self._name)
             said = b""
         reply(said)
 
@@ -142,17 +143,11 @@ class Intake:
         try:
             said = await self._answer_all(ticket, raw)
         except Exception as error:  # noqa: BLE001  # the boundary: its sender still has it, and may connect again
-            log_failure("message_not_answered", error, listener=self.table.name)
+            log_failure("message_not_answered", error, listener=self._name)
             said = b""
         finally:
             self._line_in.forget(ticket)
         reply(said)
-
-    @property
-    def _is_promised(self) -> bool:
-        """Whether the spool's commit alone is enough for AA, as things are."""
-        mode = self.table.acknowledge
-        return mode == "spool" or (mode == "hybrid" and not self._line.is_up)
 
     async def answer(self, raw: bytes) -> bytes:
         """Return the acknowledgement of a message, or of each message of a batch; empty: nobody can be answered, and
@@ -171,29 +166,28 @@ class Intake:
             self._tell_unreadable(error)
             return b""
         try:
-            said = await self._take(ticket, header)
+            return await self._take(ticket, header)
         except (SpoolFull, StorageFull, StorageFailed) as error:
-            said = self._answer_of_the_full(header, error)
+            return self.promises.refuse_without_room(header, error)
         except HubUnreachable as error:
-            said = self._say(header, Acknowledgement.APPLICATION_ERROR, error)
-        return said
+            return self.promises.refuse(header, error)
 
     def _tell_unreadable(self, error: IntegrationError) -> None:
-        log("message_unreadable", listener=self.table.name, code=error.code)
+        log("message_unreadable", listener=self._name, code=error.code)
 
     async def echo(self, raw: bytes, seconds: float) -> bool:
         """Tell whether the hub itself answered a message within some seconds; whatever it said, the way is open."""
         waiter: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         try:
             id = await self.queues[0].add(
-                raw, read_header(raw).control_id, is_promised=False, on_id=self._expecting(waiter)
+                raw, read_header(raw).control_id, is_promised=False, on_id=self.promises.expecting(waiter)
             )
         except (StorageFull, StorageFailed):
-            self._waiting = {id: one for id, one in self._waiting.items() if one is not waiter}
+            self.promises.forget_waiter(waiter)
             return False
         self._forwarders[0].wake.set()
-        if await _within(waiter, seconds) is None:
-            self._waiting.pop(id, None)
+        if await within(waiter, seconds) is None:
+            self.promises.forget(id)
             return not await self.queues[0].withdraw(id)
         return True
 
@@ -218,19 +212,14 @@ class Intake:
         return Backlog(sum(one.count for one in lanes), min((one.oldest for one in lanes if one.oldest), default=None))
 
     async def _take(self, ticket: int, header: Header) -> bytes:
-        mode, is_promised = self.table.acknowledge, self._is_promised
+        mode, is_promised = self.table.acknowledge, self.promises.spool_decides
         waiter = None if is_promised else asyncio.get_running_loop().create_future()
         lane = header.lane(len(self.queues))
         id = await self._add(ticket, header, lane, is_promised=is_promised, waiter=waiter)
         self._forwarders[lane].wake.set()
         if waiter is None:
-            return self._accept(header)
-        try:
-            if mode == "hybrid":
-                return await self._hybrid(header, self.queues[lane], id, waiter)
-            return await self._end_to_end(header, self.queues[lane], id, waiter)
-        finally:
-            self._waiting.pop(id, None)
+            return self.promises.accept(header)
+        return await self.promises.answer(header, self.queues[lane], id, waiter, mode)
 
     async def _add(
         self, ticket: int, header: Header, lane: int, *, is_promised: bool, waiter: asyncio.Future[Verdict] | None
@@ -240,12 +229,12 @@ class Intake:
         def put(kept: Kept) -> None:
             def tell(id: int, error: Exception | None) -> None:
                 if error is not None and waiter is not None:  # another message gets the number
-                    self._waiting.pop(id, None)
+                    self.promises.forget(id)
                 kept(id, error)
 
             self._spool.arrivals.put(
                 self.queues[lane], header.raw, header.control_id, tell, is_promised=is_promised,
-                is_barrier=len(self.queues) > 1 and header.is_barrier, on_id=self._expecting(waiter),
+                is_barrier=len(self.queues) > 1 and header.is_barrier, on_id=self.promises.expecting(waiter),
             )  # fmt: skip
 
         return await self._line_in.enter(ticket, put)
@@ -253,89 +242,11 @@ class Intake:
     def _has_room(self) -> bool:
         return not self._spool.is_full
 
-    def _waits(self) -> bool:
-        return self.table.on_full == "stall"
-
     async def _wait_for_room(self) -> None:
         while self._spool.is_full:
-            if not self._waits():
-                raise SpoolFull(self.table.name)
+            if not self.promises.waits_for_room():
+                raise SpoolFull(self._name)
             await self._spool.wait_for_room(_ROOM_SECONDS)
-
-    def _expecting(self, waiter: asyncio.Future[Verdict] | None) -> Callable[[int], None]:
-        def on_id(id: int) -> None:
-            if waiter is not None:
-                self._waiting[id] = waiter
-
-        return on_id
-
-    async def _hybrid(self, header: Header, queue: UpQueue, id: int, waiter: asyncio.Future[Verdict]) -> bytes:
-        line_failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._impatient.add(line_failed)
-        try:
-            either = (waiter, line_failed)
-            await asyncio.wait(either, timeout=self.table.hybrid_seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._impatient.discard(line_failed)
-        if not waiter.done() and await self._promise(queue, id):
-            return self._accept(header)
-        return self._pass_on(header, await waiter)
-
-    async def _promise(self, queue: UpQueue, id: int) -> bool:
-        """Return as the queue does; a disk that does not take it is waited for where `on_full` is stall."""
-        while True:
-            try:
-                return await queue.promise(id)
-            except (StorageFull, StorageFailed) as error:
-                if not self._waits():
-                    raise
-                log_failure("promise_not_written", error, listener=self.table.name)
-                await asyncio.sleep(_ROOM_SECONDS)
-
-    async def _end_to_end(self, header: Header, queue: UpQueue, id: int, waiter: asyncio.Future[Verdict]) -> bytes:
-        verdict = await _within(waiter, self.table.end_to_end_seconds)
-        if verdict is None and await queue.withdraw(id) and not waiter.done():
-            raise HubUnreachable(self.table.name)
-        return self._pass_on(header, verdict or await waiter)
-
-    def _pass_on(self, header: Header, verdict: Verdict) -> bytes:
-        """Return the hub's own acknowledgement, or ours where it had no words."""
-        is_taken = verdict.event is UpEvent.HUB_TOOK
-        self.taken += is_taken
-        self.refused += not is_taken
-        if verdict.acknowledgement:
-            return verdict.acknowledgement
-        return acknowledge(header, Acknowledgement.APPLICATION_REJECT, self._own_id(header), _now())
-
-    def _accept(self, header: Header) -> bytes:
-        self.taken += 1
-        return acknowledge(header, Acknowledgement.APPLICATION_ACCEPT, self._own_id(header), _now())
-
-    def _say(self, header: Header, code: Acknowledgement, error: IntegrationError) -> bytes:
-        self.refused += 1
-        return acknowledge(header, code, self._own_id(header), _now(), error)
-
-    def _answer_of_the_full(self, header: Header, error: IntegrationError) -> bytes:
-        said = self._say(header, Acknowledgement.APPLICATION_ERROR, error)
-        # CE by the listener's own choice, for a sender that repeats on CE and gives up on AE.
-        return said.replace(b"\rMSA|AE|", b"\rMSA|CE|", 1) if self.table.on_full == "CE" else said
-
-    def _own_id(self, header: Header) -> str:
-        return f"{self._spool.epoch:x}.{self.taken + self.refused:x}"
-
-    def _hear(self, id: int, verdict: Verdict) -> None:
-        waiter = self._waiting.pop(id, None)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(verdict)
-
-    def _failed(self) -> None:
-        """Let hybrid senders have the spool's word: the line is down."""
-        for line_failed in self._impatient:
-            if not line_failed.done():
-                line_failed.set_result(None)
-
-    def _is_awaited(self) -> bool:
-        return bool(self._waiting)
 
     def _moved(self) -> None:
         """Let the other lanes look again, where a barrier may have held them."""
@@ -362,21 +273,3 @@ def stream_names(connector: str, table: ListenTable) -> list[str]:
     if table.lanes == 1:
         return [f"{connector}/{table.name}"]
     return [f"{connector}/{table.name}.{lane}" for lane in range(table.lanes)]
-
-
-async def _within(waiter: asyncio.Future[Verdict], seconds: float) -> Verdict | None:
-    try:
-        async with asyncio.timeout(seconds):
-            return await asyncio.shield(waiter)
-    except TimeoutError:
-        return None
-
-
-def _now() -> datetime:
-    """Return the time as an acknowledgement says it: to the second."""
-    return _at(int(time.time()))
-
-
-@lru_cache(maxsize=2)
-def _at(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

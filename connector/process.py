@@ -201,7 +201,7 @@ class Connector:
             "name": name, "kind": intake.table.kind, "port": listener.port if listener else 0,
             "connections": len(listener.connections) if isinstance(listener, MllpListener | HttpListener) else 0,
             "turned_away": listener.door.turned_away if isinstance(listener, MllpListener | HttpListener) else 0,
-            "taken": intake.taken, "refused": intake.refused, "waiting": backlog.count,
+            "taken": intake.promises.taken, "refused": intake.promises.refused, "waiting": backlog.count,
             "oldest": _when(backlog.oldest), "held_by": intake.held_by(),
             "confirmed": control_id, "confirmed_at": _when(at),
         }  # fmt: skip

@@ -130,7 +130,8 @@ async def _replace_listeners(connector: Connector, config: Config, prepared: _Pr
         await connector.listeners.pop(name).stop()  # what it took goes up all the same
     connector.listeners.update(opened)
     for name, table in wanted.items():
-        connector.listeners[name].table = connector.intakes[name].table = table
+        connector.listeners[name].table = table
+        connector.intakes[name].take_table(table)
         connector.listeners[name].tls = prepared.tls[name]
 
 

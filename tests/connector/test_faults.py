@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from connector import intake, spool, waiting_line
+from connector import intake, promises, spool, waiting_line
 from connector.config import Config
 from connector.status import needs_a_look
 from tests.connector.conftest import free_port
@@ -215,6 +215,7 @@ def failing_disk(monkeypatch):
     monkeypatch.setattr(waiting_line, "RETRY_SECONDS", 0.05)
     monkeypatch.setattr(spool, "_ASK_AGAIN_SECONDS", 0.05)
     monkeypatch.setattr(intake, "_ROOM_SECONDS", 0.05)
+    monkeypatch.setattr(promises, "_RETRY_SECONDS", 0.05)
     return fail
 
 
@@ -279,7 +280,7 @@ async def test_what_the_disk_did_not_take_leaves_nobody_waiting_under_its_number
     await other.add(admission("M2"), "M2", is_promised=True)  # takes the number
     connector.intakes["adt"]._forwarders[0].wake.set()
     assert (await asking).control_id == "M1"
-    assert not connector.intakes["adt"]._is_awaited()
+    assert not connector.intakes["adt"].promises.is_awaited()
 
 
 async def test_what_waits_is_counted_right_after_a_disk_that_failed(hospital, failing_disk):

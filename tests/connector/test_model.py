@@ -83,7 +83,7 @@ class GoingUp(RuleBasedStateMachine):
         control_id = f"M{self.sent}"
         if refused:
             self.hub.refuses.add(control_id)
-        self.intake.table = LISTEN.model_copy(update={"acknowledge": mode, "hybrid_seconds": 0.02})
+        self.intake.take_table(LISTEN.model_copy(update={"acknowledge": mode, "hybrid_seconds": 0.02}))
         answer = self.runner.run(self.intake.answer(admission(control_id)))
         if b"MSA|AA|" in answer:
             self.promised.append(control_id)
