@@ -26,10 +26,11 @@ from relay.control import (
 )
 from relay.limits import LISTENERS, Limits
 from relay.offer import Offer
+from relay.opening import HandshakeRefused, open_socket
 from relay.proxy import Proxy
 from relay.rendezvous import send_response, serve_requests
 from relay.requests import Body, RelayedRequest, RelayedResponse, RequestHandler
-from relay.socket import HandshakeRefused, RelaySocket, open_socket
+from relay.socket import RelaySocket
 from relay.tokens import Token, Tokens
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.relay import (

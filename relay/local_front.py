@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from relay.limits import Limits
-from relay.socket import RelaySocket, keep_alive
+from relay.opening import keep_alive
+from relay.socket import RelaySocket
 from relay.websocket import ServerHandshake
 from shared.message.errors.relay import RelayError, RelayUnreachable
 

@@ -9,8 +9,9 @@ from urllib.parse import quote, urlsplit
 
 from relay.control import Accept, Headers
 from relay.limits import Limits
+from relay.opening import HandshakeRefused, open_socket
 from relay.proxy import Proxy
-from relay.socket import HandshakeRefused, RelaySocket, open_socket
+from relay.socket import RelaySocket
 from shared.message.errors.relay import RendezvousMissed
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from relay.address import HybridConnection
 from relay.control import check_headers
 from relay.limits import Limits
 from relay.listener import error_of
+from relay.opening import HandshakeRefused, open_socket
 from relay.proxy import Proxy, failure_of, request_options
-from relay.socket import HandshakeRefused, RelaySocket, open_socket
+from relay.socket import RelaySocket
 from relay.tokens import Tokens
 from shared.message.errors.relay import NoRelayListener, RelayAnswerLate, RelayError, RelayRejected
 
