@@ -10,83 +10,38 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from shared.adapters.azure.destination_status import DestinationStatuses
+from shared.adapters.azure.lane_change import LaneChange, in_transactions
 from shared.adapters.azure.lane_queries import LaneQueries
 from shared.adapters.azure.lane_rows import (
     END,
     OWNER,
     SESSIONS,
-    change_steps,
     entry_step,
     known_key,
-    offer_steps,
     owner_of,
     owner_step,
     run_counts_of,
     run_key,
     run_step,
     waiting_of,
-    waiting_step,
 )
 from shared.adapters.azure.links import digest_of
 from shared.adapters.azure.packed import pack_delivery
 from shared.adapters.azure.session_state import STOPPED, Owner, SessionState, Waiting, by_delivery, is_waiting
-from shared.adapters.azure.table import GROUP_LIMIT, RowConflict, Step, Table
+from shared.adapters.azure.table import RowConflict, Step, Table
 from shared.message.delivery import Attempt, Delivery
 from shared.message.errors.storage import AzureUnavailable, OwnershipLost
-from shared.message.identifiers import LIVE, DestinationId, MessageId, RunId, SessionId
-from shared.message.state import FINAL, DeliveryState
-from shared.message.work import batches_by_size
+from shared.message.identifiers import DestinationId, MessageId, RunId, SessionId
+from shared.message.state import DeliveryState
 from shared.ports import DestinationStatus, Ownership, Turn
 
 MOVABLE_LIMIT = 10_000  # deliveries of a session that may move and are in memory; more of them wait in the table
 _SESSIONS_LIMIT = 256  # in memory; the one that was used least is forgotten first
-_OWN_ROWS = 2  # of a transaction: the owner, and the entry of its chain
 _TRIES = 10
-
-
-@dataclass(slots=True)
-class _Change:
-    """What a transaction does to the session."""
-
-    steps: list[Step] = field(default_factory=list)
-    put: list[Waiting] = field(default_factory=list)
-    removed: list[Delivery] = field(default_factory=list)
-    settled: list[Delivery] = field(default_factory=list)
-    passed: int = 0
-    runs: dict[RunId, Counter[str]] = field(default_factory=dict)
-
-    def take(self, known: Waiting | None, row: Delivery) -> None:
-        """Add a delivery to its lane, or change it there."""
-        waiting = Waiting(row, known.attempts if known is not None else ())
-        self.steps += [waiting_step(waiting)] if known is not None else offer_steps(row)
-        self.put.append(waiting)
-        self._count(known.delivery if known is not None else None, row)
-
-    def add(self, before: Waiting, after: Delivery, attempts: Sequence[Attempt]) -> None:
-        """Make a delivery what it is after, with what was tried; where an answer was lost, that is there already."""
-        noted = {one.number for one in before.attempts}
-        tried = (*before.attempts, *(one for one in attempts if one.number not in noted))
-        self.steps += change_steps(before.delivery, after, tried)
-        if is_waiting(after):
-            self.put.append(Waiting(after, tried))
-        elif is_waiting(before.delivery):
-            self.removed.append(before.delivery)
-        if after.state in FINAL:
-            self.settled.append(after)
-        self.passed += _is_passed(after) - _is_passed(before.delivery)
-        self._count(before.delivery, after)
-
-    def _count(self, before: Delivery | None, after: Delivery) -> None:
-        """Count the deliveries of replays by state."""
-        if after.item.run != LIVE:
-            moved = self.runs.setdefault(after.item.run, Counter())
-            moved[after.state.value] += 1
-            if before is not None:
-                moved[before.state.value] -= 1
 
 
 class AzureLanes:
@@ -128,8 +83,8 @@ class AzureLanes:
                 if attempt:
                     rows = await self._unwritten(session, state, rows)
                 try:
-                    for part in _parts(rows):
-                        change = _Change()
+                    for part in in_transactions(rows):
+                        change = LaneChange()
                         for row in part:
                             change.add(await self._before(session, state, row), row, tried.get(row.id, []))
                         await self._commit(session, state, state.owner, change)
@@ -149,7 +104,7 @@ class AzureLanes:
                 state = await self._state(session)
                 _check(state, ownership)
                 try:
-                    await self._commit(session, state, replace(state.owner, wake=due), _Change())
+                    await self._commit(session, state, replace(state.owner, wake=due), LaneChange())
                 except RowConflict:
                     continue
                 return
@@ -217,7 +172,7 @@ class AzureLanes:
                 found = await self._queries.known(session, delivery)
                 if found is None or found.delivery.state not in states:
                     return
-                change = _Change()
+                change = LaneChange()
                 change.add(found, changed(found.delivery), [])
                 try:
                     await self._commit(session, loaded, loaded.owner, change)
@@ -254,8 +209,8 @@ class AzureLanes:
         intents = {row.id for row in ready} if send_deadline is not None else set()
         rows = [*placed, *(row for row in ready if row.id in intents and state.knows(row.id))]
         owner = _taken(state.owner, offered)
-        for part in _parts(rows):
-            change = _Change()
+        for part in in_transactions(rows):
+            change = LaneChange()
             for row in part:
                 known = state.get(row.id)
                 written = row._replace(state=DeliveryState.INTENT, send_deadline=send_deadline)
@@ -265,7 +220,7 @@ class AzureLanes:
             owner = state.owner
         return ready
 
-    async def _commit(self, session: SessionId, state: SessionState, owner: Owner, change: _Change) -> None:
+    async def _commit(self, session: SessionId, state: SessionState, owner: Owner, change: LaneChange) -> None:
         """Write a change together with the owner row.
 
         Raises:
@@ -348,10 +303,6 @@ def _check(state: SessionState, ownership: Ownership) -> None:
         raise OwnershipLost(ownership.session)
 
 
-def _is_passed(delivery: Delivery) -> bool:
-    return delivery.state in STOPPED and not delivery.holds
-
-
 def _taken(owner: Owner, offered: Sequence[Delivery]) -> Owner:
     destination = offered[0].destination if offered else owner.destination
     return replace(owner, epoch=owner.epoch + 1, destination=destination)
@@ -361,16 +312,6 @@ def _placed(owner: Owner, new: Sequence[Delivery]) -> list[Delivery]:
     """Return deliveries with their positions, which follow the clock: the console sorts by them across sessions."""
     first = max(owner.last + 1, time.time_ns() // 1000)
     return [row._replace(position=first + n) for n, row in enumerate(new)]
-
-
-def _parts(rows: Sequence[Delivery]) -> list[list[Delivery]]:
-    """Return the rows in order, in lists that fit a transaction; one empty list where there are none."""
-    return list(batches_by_size(rows, _rows_of, GROUP_LIMIT - _OWN_ROWS)) or [[]]
-
-
-def _rows_of(delivery: Delivery) -> int:
-    """Return how many rows a delivery may take: where it waits or ended, that it is stopped, what a replay counts."""
-    return 2 + (delivery.state in STOPPED) + 2 * (delivery.item.run != LIVE)
 
 
 def _with_bodies(ready: Sequence[Delivery], offered: Sequence[Delivery]) -> tuple[Delivery, ...]:
