@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import typer
 
 from cli.main import app
+from connector import VERSION
 from local.functions import HTTP, load_functions
 from shared.recover.noted import NOTED, TOLD_ELSEWHERE
 from shared.settings import REQUIRED, ROWS, Setting
@@ -36,6 +38,19 @@ NOTING = (
     *("ingest/", "mapping/", "fhir_in/", "fhir/releases/", "fhir/us_core.py", "mpi/"),
 )
 HANDS_ON = "shared/mapping/reading.py"  # the code that `find` was given
+
+
+def test_hub_connector_changelog_and_pages_name_one_version():
+    """Who reads a version in a log, a file name or the changelog must find the same one in the others."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    changes = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
+    newest = re.findall(r"^## (\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)$", changes, re.MULTILINE)[:1]
+    archives = {
+        name
+        for page in PAGES
+        for name in re.findall(r"caduceus-connector-(\d[\w.]*)\.tar\.gz", page.read_text("utf-8"))
+    }
+    assert ([VERSION], newest, archives) == ([project], [project], {project})
 
 
 def test_every_finding_of_the_code_is_on_the_page_and_no_other():

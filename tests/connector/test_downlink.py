@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from connector import VERSION
 from connector.states import Down
 from relay import HybridConnection, SasTokens, Sender
 from relay.local_access import Access, Key
@@ -279,7 +280,7 @@ async def test_the_hub_sees_its_fleet(hospital, connect):
     """Version, backlog, certificates: what the hub's list of connectors shows."""
     connector, hub = await connect(await hospital.system())
     status, said = await hub.status()
-    assert (status, said["connector"], said["version"]) == (200, "north", "0.1.0")
+    assert (status, said["connector"], said["version"]) == (200, "north", VERSION)
     assert said["destinations"][0]["name"] == "lab"
     assert said["relay_channels"] == 1
     assert connector.report()["epoch"] == said["epoch"]
