@@ -12,11 +12,12 @@ from shared.barriers.wakes import send_wakes
 from shared.message.envelope import Item, is_wake
 from shared.message.errors.storage import EnvelopeUnreadable
 from shared.message.identifiers import MessageId, partition_of
+from shared.message.queues import ROUTE_QUEUE
 from shared.message.state import MessageState
 from shared.message.work import Offer, work_on, work_through
 from shared.ports import Barriers, Ledger, Queue
 
-LAST_STAGE = "route"  # behind it every destination orders its own lanes
+LAST_STAGE = ROUTE_QUEUE  # behind it every destination orders its own lanes
 
 
 @dataclass(frozen=True, slots=True)

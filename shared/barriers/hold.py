@@ -66,8 +66,8 @@ class Hold:
             await self._holds.hold(self._stage, held)
             await self._ledger.progress([self._progress(*one) for one in held if not one[0].is_token])
 
-    async def drain(self, partition: int, process: Callable[[Sequence[Item]], Awaitable[None]]) -> None:
-        """Process what is held and need not wait any more; the rest of it stays.
+    async def drain(self, partition: int, line_up: Callable[[Sequence[Item]], Awaitable[None]]) -> None:
+        """Line up what is held and need not wait any more; the rest of it stays.
 
         After `DRAIN_LIMIT` a wake goes on with it.
         """
@@ -84,7 +84,7 @@ class Hold:
                     stopped.add(one.item.key)
                 if one.item.key not in stopped:
                     free.append(one)
-            await process([one.item for one in free])
+            await line_up([one.item for one in free])
             await self._holds.release(self._stage, free)
             done += len(free)
         if done >= DRAIN_LIMIT:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from shared.barriers.wakes import send_wakes
 from shared.message.envelope import Item, encode_envelope, with_tokens
 from shared.message.identifiers import partition_of
+from shared.message.queues import TRANSFORM_QUEUE
 from shared.observe.log import log
 from shared.ports import Barriers, Clock, Opened, Outgoing, Queue
 
-FIRST_STAGE = "transform"
+FIRST_STAGE = TRANSFORM_QUEUE
 MISSING_AFTER = timedelta(minutes=1)
 
 

@@ -75,10 +75,10 @@ class Breaker:
             log("breaker_opened", destination=found.destination, count=failures, seconds=seconds)
         return replace(found, failures=failures, open_until=until)
 
-    async def reset(self, destination: DestinationStatus) -> None:
+    async def reset(self, found: DestinationStatus) -> None:
         """Close it, whatever happened."""
-        while not await self._lanes.set_breaker(destination, 0, None):
-            destination = await self._lanes.status(destination.destination)
+        while not await self._lanes.set_breaker(found, 0, None):
+            found = await self._lanes.status(found.destination)
 
 
 def is_open(status: DestinationStatus, now: datetime) -> bool:

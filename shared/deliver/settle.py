@@ -18,8 +18,8 @@ def settle(row: Delivery, answer: Answer, config: DestinationConfig, now: dateti
     """Return the delivery as it stands after an answer.
 
     Accepted settles it. Transient parks it until its back-off is over, or quarantines it when the retry budget is
-    spent. Permanent quarantines it. Ambiguous is sent again where that is safe or the interface wants it (rule R3),
-    and otherwise waits for a person.
+    spent. Permanent quarantines it. Ambiguous is sent again, as transient is, where that is safe or the destination's
+    file wants it (rule R3), and otherwise waits for a person.
 
     Args:
         row: With the attempt already counted.

@@ -83,5 +83,5 @@ def test_after_a_refusal_the_lane_waits_unless_the_destination_lets_it_go_on(on_
     ],
 )
 def test_what_may_have_arrived_is_sent_again_only_where_that_is_safe_or_wanted(choices, state):
-    """A second order reaches a patient: the one honest limit is decided by the interface (promise 2)."""
+    """A second order reaches a patient: the one honest limit is decided in the destination's file (promise 2)."""
     assert after(Verdict.AMBIGUOUS, **choices).state is state
