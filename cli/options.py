@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_HUB = "http://127.0.0.1:7071"
+HTTP_PORT, MLLP_PORT = 7071, 2575  # of the hub on this machine, where nobody says another
+DEFAULT_HUB = f"http://127.0.0.1:{HTTP_PORT}"
 
 Hub = Annotated[str, typer.Option("--hub", metavar="URL", help="The hub to ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]

@@ -11,7 +11,7 @@ import typer
 
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
 from cli.files import Paths, find_files
-from cli.options import Json
+from cli.options import MLLP_PORT, Json
 from cli.screen import console, print_json
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def send(
     paths: Paths,
     to: Annotated[
         str, typer.Option(metavar="URL", help="mllp://host:port, or http://host:port/ingest/ID.")
-    ] = "mllp://127.0.0.1:2575",
+    ] = f"mllp://127.0.0.1:{MLLP_PORT}",
     connections: Annotated[int, typer.Option(min=1, max=256, help="Lines at a time; with 1 the order is kept.")] = 1,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30.0,
     as_is: Annotated[bool, typer.Option("--as-is", help="Send line ends as they are written, not as CR.")] = False,

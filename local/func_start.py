@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local.functions import QUEUE, load_functions
+from local.queue_triggers import holds_dead_letters
 from shared.settings import REQUIRED, ROWS
 
 REPOSITORY = Path(__file__).parents[1]
@@ -41,7 +42,6 @@ _CHOSEN = {
     "replay_timer": str(ROWS["replay_timer"].default),  # the host itself looks it up, and knows no default
 }
 _HOST = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
-_DEAD_LETTERS = "/$deadletterqueue"
 
 
 def settings_text() -> str:
@@ -58,7 +58,7 @@ def settings_text() -> str:
 def queues() -> list[str]:
     """Return the queues that the function app receives from; dead letters belong to theirs."""
     names = [str(each.trigger["queueName"]) for each in load_functions() if each.kind == QUEUE]
-    return list(dict.fromkeys(name for name in names if not name.endswith(_DEAD_LETTERS)))
+    return list(dict.fromkeys(name for name in names if not holds_dead_letters(name)))
 
 
 def emulator_text() -> str:

@@ -39,9 +39,9 @@ class LaptopOptions:
         has_free_ports: Receivers take free ports instead of those their destinations name.
     """
 
-    home: Path = Path(".caduceus")
-    http_port: int = 7071
-    mllp_port: int = 2575
+    home: Path
+    http_port: int
+    mllp_port: int
     is_fresh: bool = False
     has_free_ports: bool = False
 

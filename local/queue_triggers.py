@@ -23,11 +23,15 @@ _RENEW_SECONDS = 60.0
 _BROKER_PAUSE_SECONDS = 1.0  # after the broker itself failed
 
 
+def holds_dead_letters(queue: str) -> bool:
+    """Tell whether a queue, as a trigger names it, is another one's dead letters."""
+    return queue.lower().endswith(_DEAD_LETTERS)
+
+
 def queue_of(function: Function) -> str:
     """Return the queue a function receives from, by the broker's name."""
     name: str = function.trigger["queueName"]
-    base = name[: -len(_DEAD_LETTERS)]
-    return dead_letter_queue(base) if name.lower().endswith(_DEAD_LETTERS) else name
+    return dead_letter_queue(name[: -len(_DEAD_LETTERS)]) if holds_dead_letters(name) else name
 
 
 class QueuePump:

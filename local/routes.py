@@ -28,13 +28,12 @@ _LITERAL, _CONSTRAINED, _PLAIN, _REST = range(4)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One template, ready to match a path.
+    """A template, ready to match a path.
 
     Attributes:
         rank: Templates are tried in its order; the first that matches is the most specific.
     """
 
-    template: str
     pattern: re.Pattern[str]
     rank: tuple[int, ...]
 
@@ -61,7 +60,7 @@ def compile_route(template: str) -> Route:
         part, precedence = _compile_segment(segment)
         pattern += part
         rank.append(precedence)
-    return Route(template, re.compile(pattern + "/?", re.IGNORECASE | re.ASCII), tuple(rank))
+    return Route(re.compile(pattern + "/?", re.IGNORECASE | re.ASCII), tuple(rank))
 
 
 def _compile_segment(segment: str) -> tuple[str, int]:

@@ -24,7 +24,7 @@ async def send_samples(interfaces: Path, mllp_port: int, http_port: int) -> str:
         sender = Sender(open_target(target, ANSWER_TIMEOUT_SECONDS), as_is=False)
         await asyncio.to_thread(sender.run, samples, 1, lambda _answer, _is_last: None)
         if sender.failure:
-            return str(sender.failure or "")
+            return str(sender.failure)
     return ""
 
 

@@ -7,12 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import shared
+from cli.options import HTTP_PORT, MLLP_PORT
 from cli.screen import console, print_table
 
 if TYPE_CHECKING:
     from local.laptop import Laptop
-
-HTTP_PORT, MLLP_PORT = 7071, 2575  # what the command line asks when it is not told another
 
 
 def say_welcome(laptop: Laptop) -> None:

@@ -70,5 +70,5 @@ def receivers_of(registry: Registry, folder: Path, clock: Clock, *, has_free_por
         kind, place = registry.destinations[name].kind, urlsplit(address)
         if kind in _KINDS and place.hostname in LOCAL_NAMES and place.scheme not in _WITH_TLS:
             place = place._replace(netloc=f"{place.hostname}:0") if has_free_ports else place
-            receivers.append(Receiver(name, kind, place, Inbox(folder / f"{name}.jsonl"), clock))
+            receivers.append(Receiver(name, kind, place, Inbox(folder / f"{name}.jsonl", clock), clock))
     return Receivers(receivers)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from shared.ports import Clock
 
 KEPT_IN_MEMORY = 500
 KEYS_REMEMBERED = 200_000
@@ -45,8 +47,9 @@ class Inbox:
     fills a disk.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, clock: Clock) -> None:
         self._file = file
+        self._clock = clock
         self._before = file.with_suffix(".before.jsonl")
         self._keys: OrderedDict[str, None] = OrderedDict()
         self._newest: deque[Letter] = deque(maxlen=KEPT_IN_MEMORY)
@@ -62,7 +65,7 @@ class Inbox:
         if key in self._keys:
             self.repeated += 1
             return False
-        letter = Letter(key, datetime.now(UTC), media_type, body)
+        letter = Letter(key, self._clock.now(), media_type, body)
         self._writer.write(orjson.dumps(letter.to_dict(), option=orjson.OPT_APPEND_NEWLINE))
         self._writer.flush()
         self._newest.append(letter)

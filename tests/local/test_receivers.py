@@ -18,6 +18,7 @@ from local.receivers.group import receivers_of
 from local.receivers.inbox import Inbox
 from shared.adapters.destinations.mllp import MllpDestination
 from shared.adapters.local.clock import SystemClock
+from tests.doubles.clock import NOON, SettableClock
 
 ADDRESSES = {
     "billing": ("https", "http://127.0.0.1:7181/encounters"),
@@ -133,18 +134,18 @@ async def test_mllp_receiver_acknowledges_and_closes_its_lines_when_switched_dow
 async def test_inbox_knows_after_a_restart_what_it_received_before(tmp_path):
     """Exactly-once has to hold across a crash of everything."""
     file = tmp_path / "billing.jsonl"
-    before = Inbox(file)
+    before = Inbox(file, SystemClock())
     before.take("k1", "application/json", b"{}")
     before.close()
     with file.open("ab") as torn:
         torn.write(b'{"key":"k2","rec')
 
-    after = Inbox(file)
+    after = Inbox(file, SystemClock())
 
     assert after.take("k1", "application/json", b"{}") is False
     assert after.take("k2", "application/json", b"{}") is True
     after.close()
-    third = Inbox(file)
+    third = Inbox(file, SystemClock())
     assert third.received == 2
     third.close()
 
@@ -152,7 +153,7 @@ async def test_inbox_knows_after_a_restart_what_it_received_before(tmp_path):
 async def test_inbox_turns_over_at_its_limit_and_keeps_its_keys(tmp_path, monkeypatch):
     """A laptop left running with a load test must not fill its disk."""
     monkeypatch.setattr(inbox_module, "FILE_LIMIT_BYTES", 1000)
-    inbox = Inbox(tmp_path / "billing.jsonl")
+    inbox = Inbox(tmp_path / "billing.jsonl", SystemClock())
 
     for number in range(100):
         inbox.take(f"k{number}", "application/json", b"{}")
@@ -164,11 +165,12 @@ async def test_inbox_turns_over_at_its_limit_and_keeps_its_keys(tmp_path, monkey
 
 async def test_body_that_is_not_text_is_kept_in_base64(tmp_path):
     """HL7 in Shift-JIS is not UTF-8."""
-    inbox = Inbox(tmp_path / "lab.jsonl")
+    inbox = Inbox(tmp_path / "lab.jsonl", SettableClock())
 
     inbox.take("k1", "application/hl7-v2", b"\x93\xfa\x96\x7b")
 
-    assert inbox.newest()[0]["body_base64"] == "k/qWew=="
+    [newest] = inbox.newest()
+    assert (newest["body_base64"], newest["received"]) == ("k/qWew==", NOON.isoformat())
     inbox.close()
 
 
