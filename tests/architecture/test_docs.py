@@ -53,6 +53,15 @@ def test_hub_connector_changelog_and_pages_name_one_version():
     assert ([VERSION], newest, archives) == ([project], [project], {project})
 
 
+def test_every_decision_stands_in_their_index_under_its_title():
+    """Nobody opens a hundred pages to see whether something was decided."""
+    pages = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    titles = {page.name: page.read_text("utf-8").partition("\n")[0].removeprefix("# ") for page in pages}
+    expected = [f"- [{title[:4]}]({name}){title[4:]}" for name, title in titles.items()]
+    index = (DOCS / "decisions" / "README.md").read_text("utf-8")
+    assert re.findall(r"^- .*", index, re.MULTILINE) == expected
+
+
 def test_every_finding_of_the_code_is_on_the_page_and_no_other():
     """A finding nobody can look up is noise; a row of a finding that is gone is a lie."""
     page = (DOCS / "findings.md").read_text("utf-8")
