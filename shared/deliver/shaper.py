@@ -60,7 +60,7 @@ def route_of(registry: Registry, row: Delivery) -> Route:
         RouteGone: the files were changed while it waited.
     """
     interface = registry.interfaces.get(row.item.interface)
-    for route in () if interface is None else interface.routes:
-        if route.to == row.destination and route.takes(row.item.type):
-            return route
-    raise RouteGone(f"{row.item.interface} to {row.destination}")
+    route = interface.route_to(row.destination, row.item.type) if interface is not None else None
+    if route is None:
+        raise RouteGone(f"{row.item.interface} to {row.destination}")
+    return route

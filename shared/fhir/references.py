@@ -1,49 +1,19 @@
-"""References: finding them, rewriting them, and judging what they say against what a bundle holds."""
+"""References: judging what they say against what a bundle holds."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from shared.fhir.place import write_place
 from shared.fhir.schema import resource_types, type_of
 from shared.fhir.survey import Part, Sighting, Survey
 from shared.message.finding import Finding
 
-Json = dict[str, Any]
 LITERAL = re.compile(r"(https?://.*/)?([A-Za-z]+)/[A-Za-z0-9\-.]{1,64}(/_history/[^/]+)?")
 SEARCH = re.compile(r"([A-Za-z]+)\?")
 LOGICAL = re.compile(r"urn:(uuid|oid):")
 ABSOLUTE = re.compile(r"(https?|urn|ftp):")
-
-
-def walk_references(value: object) -> Iterator[Json]:
-    """Yield every object with a ``reference`` that is a string: the References of a resource or a bundle."""
-    if isinstance(value, dict):
-        if isinstance(value.get("reference"), str):
-            yield value
-        for item in value.values():
-            yield from walk_references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from walk_references(item)
-
-
-def rewrite_references(value: object, target: Callable[[str], str | None]) -> int:
-    """Rewrite references in place and return how many were.
-
-    Args:
-        value: A resource or bundle.
-        target: Gives the new text of a reference, or None to leave it.
-    """
-    count = 0
-    for reference in walk_references(value):
-        text = target(reference["reference"])
-        if text is not None and text != reference["reference"]:
-            reference["reference"] = text
-            count += 1
-    return count
 
 
 def check_references(survey: Survey, known: Mapping[str, str] | None, *, is_closed: bool) -> list[Finding]:

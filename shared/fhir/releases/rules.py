@@ -57,19 +57,6 @@ def move(path: str, into: str) -> Rule:
     return _at(path, change)
 
 
-def lift(path: str) -> Rule:
-    """Move an element out of an object to where that object stands."""
-    *parents, inner, leaf = path.split(".")
-
-    def rule(resource: Json) -> None:
-        for holder in holders(resource, parents):
-            within = holder.get(inner)
-            if isinstance(within, dict) and leaf in within and leaf not in holder:
-                holder[leaf] = within.pop(leaf)
-
-    return rule
-
-
 def as_list(path: str) -> Rule:
     """Make an element of one value a list."""
 
