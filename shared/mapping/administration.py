@@ -179,13 +179,15 @@ def _set_time(resource: Resource, said: dict[str, list[Any]], scope: Scope) -> N
 
 def _add_dosage(resource: Resource, node: Node, scope: Scope) -> None:
     """Add dose, route, site and method; a route needs a dose beside it (R4 mad-1), which may be unknown."""
-    dose = dose_of(_DOSE, node.segment, scope).read
+    dose, unread = dose_of(_DOSE, node.segment, scope)
     found = administered_by(node.all("RXR"), scope)
     note = found.pop("note", None)
     if "doseQuantity" in dose:
         found["dose"] = dose["doseQuantity"]
     if "rateRatio" in dose:
         found["rateRatio"] = dose["rateRatio"]
+    if unread:
+        found["text"] = unread
     if found and "dose" not in found and "rateRatio" not in found:
         found["dose"] = _UNKNOWN
     if found:

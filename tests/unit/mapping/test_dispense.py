@@ -138,6 +138,16 @@ def test_a_reason_to_refuse_alone_says_that_it_was_not_given():
     assert (given["status"], given["statusReason"][0]["coding"][0]["code"]) == ("not-done", "PD")
 
 
+def test_a_dose_given_that_is_no_number_stays_text():
+    """A decimal comma, as half of Europe writes: R4 mad-1 wants a dose beside it, which is unknown."""
+    conversion = converted(RAS, PID, ORC, "RXA|0|1|20240310|20240310|1^A^L|0,5|mg")
+    dosage = only(conversion, "MedicationAdministration")["dosage"]
+    assert dosage["text"] == "0,5 mg"
+    assert "value" not in dosage["dose"]
+    assert "number_invalid" in codes(conversion)
+    assert validate_bundle(conversion.bundle, is_closed=True) == []
+
+
 def test_a_route_without_an_amount_is_valid():
     """R4 mad-1 wants a dose beside a route: unknown is said, not invented."""
     conversion = converted(RAS, PID, ORC, "RXA|0|1|20240310||1^A^L", "RXR|PO^Oral^HL70162")
