@@ -79,7 +79,8 @@ def ends_unknown(control: str, sent: Resource, stored: Resource | None, effect: 
     """
     if stored is not None or sent["resourceType"] != "ServiceRequest" or effect.status not in (REVOKED, ON_HOLD):
         return False
-    return ORDER.rows[control].moves.get(ABSENT) != ACTIVE
+    row = ORDER.row_of(control)
+    return row is None or row.moves.get(ABSENT) != ACTIVE
 
 
 def _decide(table: Table, key: str, sent: Resource, stored: Resource | None, is_said: bool) -> Effect | None:

@@ -61,7 +61,7 @@ PRESCRIPTION_ROWS: dict[str, Row] = {
     **_rows(_KEPT, "about its place among others", "CH", "CN", "PA", "LI", "UN", "NA", "MC", "CP", heeds=_ANY),
     **_rows(_KEPT, "answered: ORC-5 says the status", "RR", "SR", heeds=_FOUND),
     **_rows(_KEPT, "changed or reported: ORC-5 says the status", "SC", "RE", "XR", "XX", heeds=_ANY),
-    **_rows(_KEPT, "no code: the message's status, forward only", "", heeds=_ANY),
+    **_rows(_KEPT, "no code, or one that nobody knows: the message's status, forward only", "", heeds=_ANY),
 }
 PRESCRIPTION = Table(
     PRESCRIPTION_ROWS,
@@ -72,6 +72,7 @@ PRESCRIPTION = Table(
         **dict.fromkeys((CANCELLED, STOPPED, COMPLETED), FINAL),
         IN_ERROR: FINAL + 1,
     },
+    otherwise="",
 )
 
 _UNDISPENSED = (ABSENT, UNKNOWN, PREPARATION, IN_PROGRESS, ON_HOLD)

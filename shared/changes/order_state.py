@@ -53,13 +53,15 @@ ROWS: dict[str, Row] = {
     **_rows(_KEPT, ANY, "about its place among others", "CH", "CN", "PA", "LI", "UN", "NA", "MC", "CP", "OP", "OF"),
     **_rows(_KEPT, FOUND, "answered: ORC-5 says the status", "RR", "SR"),
     **_rows(_KEPT, ANY, "changed or reported: ORC-5 says the status", "SC", "RE", "XR", "XX"),
-    **_rows(_KEPT, ANY, "no code: the message's status, forward only", ""),
+    **_rows(_KEPT, ANY, "no code, or one that nobody knows: the message's status, forward only", ""),
 }
 
+# An order under a code that the table does not know must not be lost: it counts as no code.
 ORDER = Table(
     ROWS,
     STATUSES,
     rank={UNKNOWN: 0, DRAFT: 0, ACTIVE: 1, ON_HOLD: 1, REVOKED: FINAL, COMPLETED: FINAL, IN_ERROR: FINAL + 1},
+    otherwise="",
 )
 
 # An order of things (RQD) has the states of any order; R4 gives two of them other names.
@@ -81,4 +83,5 @@ SUPPLY = Table(
     },
     tuple(map(_of_things, STATUSES)),
     rank={_of_things(status): rank for status, rank in ORDER.rank.items()},
+    otherwise="",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from shared.changes.order_state import ROWS
 from shared.hl7 import Segment
 from shared.mapping.aside import leave_out
 from shared.mapping.medication import counts_initially
@@ -32,6 +33,9 @@ def set_status(
     state = said = first(of_order, orc, scope, resource)
     if state or control in silent:
         leave_out(orc, (1,), "the control code: it moves the stored status, ORC-5 says what it is", scope)
+        if control not in ROWS:
+            scope.number, scope.repetition = 1, 1
+            scope.find("code_unmapped", "HL7 table 0119: it counts as no code")
     else:
         state = first(of_control, orc, scope, resource)
     if isinstance(state, Unmapped):

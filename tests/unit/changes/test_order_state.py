@@ -6,6 +6,7 @@ import pytest
 
 from shared.changes.medication_state import PRESCRIPTION
 from shared.changes.order_state import ORDER, SUPPLY
+from shared.changes.states import Table
 from tests.unit.changes.matrix import drawn
 
 LETTERS = {
@@ -70,9 +71,14 @@ def test_every_code_of_table_0119_has_a_row() -> None:
     assert " ".join(sorted(ORDER.rows)).strip() == table_0119
 
 
-def test_an_unknown_code_is_refused() -> None:
-    """Nobody knows what it does to a running order."""
-    assert all(ORDER.next_status("ZZ", stored, "active") is None for stored in ORDER.statuses)
+@pytest.mark.parametrize("table", [ORDER, SUPPLY, PRESCRIPTION])
+@pytest.mark.parametrize("sent", ["active", "completed", "unknown"])
+def test_a_code_that_nobody_knows_counts_as_none(table: Table, sent: str) -> None:
+    """Left out, a new order would be carried out by nobody; nobody knows what it does to a running one."""
+    for stored in table.statuses:
+        assert table.next_status("ZZ", stored, sent) == table.next_status("", stored, sent)
+    assert table.next_status("ZZ", "", sent) == sent
+    assert table.next_status("ZZ", "active", "unknown") == "active"
 
 
 def test_an_order_of_things_moves_as_any_order_in_its_own_words() -> None:

@@ -191,3 +191,24 @@ def test_an_order_that_is_known_is_ended_without_a_word() -> None:
     feed.tell("ORM^O01", PID, orc("NW"), GLUCOSE)
     assert feed.tell("ORM^O01", PID, orc("OC"), GLUCOSE).findings == ()
     assert feed.tell("ORM^O01", PID, orc("OC"), GLUCOSE).findings == ()
+
+
+@pytest.mark.parametrize(("status", "after"), [("", "unknown"), ("IP", "active"), ("CA", "revoked"), ("HD", "on-hold")])
+@pytest.mark.parametrize("kind", ["ServiceRequest", "MedicationRequest"])
+def test_an_order_under_a_control_code_that_nobody_knows_is_stored(kind: str, status: str, after: str) -> None:
+    """It was acknowledged, and left out nobody would carry it out: the code counts as none, and ORC-5 as ever."""
+    feed = Feed()
+    event, detail = ("OML^O21", GLUCOSE) if kind == "ServiceRequest" else ("RDE^O11", "RXE||1^Aspirin^L|1||mg|TAB")
+    applied = feed.tell(event, PID, orc("ZZ", status), detail)
+    expected = "cancelled" if (kind, after) == ("MedicationRequest", "revoked") else after
+    assert (statuses(feed, kind), applied.left_out) == ([expected], ())
+
+
+def test_a_control_code_that_nobody_knows_leaves_a_stored_order_as_it_is() -> None:
+    """Nobody can tell what it asks for; what ORC-5 says counts."""
+    feed = Feed()
+    feed.tell("OML^O21", PID, orc("NW"), GLUCOSE)
+    feed.tell("OML^O21", PID, orc("ZZ"), GLUCOSE)
+    assert statuses(feed, "ServiceRequest") == ["active"]
+    feed.tell("OML^O21", PID, orc("ZZ", "CM"), GLUCOSE)
+    assert statuses(feed, "ServiceRequest") == ["completed"]

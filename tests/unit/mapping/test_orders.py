@@ -9,6 +9,7 @@ import pytest
 from shared.fhir.validate import validate_bundle
 from shared.mapping import Conversion
 from shared.mapping.report import Outcome, mapping_report
+from shared.message.finding import Finding
 from tests.unit.mapping.samples import PID, PV1, context, converted, message, notes, only, resources, resulted
 
 MSH = "MSH|^~\\&|EHR|GENHOSP|HUB|HUB|20240310080000-0500||{event}|M13|P|2.5.1"
@@ -354,6 +355,14 @@ def test_a_status_that_no_table_has_keeps_its_original(event, kind, detail, cont
     assert found["status"] == "unknown"
     (beside,) = found["_status"]["extension"]
     assert beside["valueCodeableConcept"]["coding"][0]["code"] == kept
+
+
+@pytest.mark.parametrize("control", ["ZZ", "ZZ ", "NEW"])
+def test_a_control_code_that_nobody_knows_is_told_beside_orc_5(control):
+    """The store takes the order as one without a code: somebody should ask what the sender means."""
+    found = ordered("OML^O21", f"ORC|{control}|P1^EHR|||IP", "OBR|1|||GLU^Glucose^L").findings
+    assert found == [Finding("code_unmapped", "ORC-1", "HL7 table 0119: it counts as no code")]
+    assert ordered("OML^O21", "ORC|SC|P1^EHR|||IP", "OBR|1|||GLU^Glucose^L").findings == []
 
 
 @pytest.mark.parametrize(
