@@ -226,6 +226,8 @@ class _Work:
             if is_booked_anew(notes, sent, stored):
                 change = change._replace(whole=True)  # nothing of whose it was is the new one's
             said = follow_children(sent, stored, notes, self._changes.changes)
+            if change.control == "X" and sent["resourceType"] == "DiagnosticReport":
+                self._note_remaining(reference, said)
             self._keep(reference, moved(notes, stored, update(stored, said, change, sequence, effect, notes.repeats)))
 
     def keep_list(self, listing: Listing) -> None:
@@ -284,6 +286,12 @@ class _Work:
         before = "nothing" if stored is None else stored.get("status", "no status")
         self._findings.append(Finding("state_refused", reference, f"{key} on {before}"))
         self._left_out.append(reference)
+
+    def _note_remaining(self, report: str, said: Resource) -> None:
+        """Note the results of a cancelled report of which the message says nothing: they stay as they are."""
+        remaining = [one for one in said.get("result", ()) if one["reference"] not in self._changes.texts]
+        if remaining:
+            self._findings.append(Finding("results_remain", report, f"{len(remaining)} not named"))
 
     def _keep(self, reference: str, after: Resource | Unchanged | None) -> None:
         if isinstance(after, dict):

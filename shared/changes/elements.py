@@ -34,6 +34,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "SupplyRequest": ("item", "occurrence"),
 }
 
+# The extension that R5 has for a document that is the value of an observation.
+ATTACHED = "https://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.valueAttachment"
+
 # R4 obs-6: a reason for absence stands only where no value does.
 _INSTEAD_OF: dict[tuple[str, str], str] = {("Observation", "value"): "dataAbsentReason"}
 
@@ -99,13 +102,33 @@ def _is_of_value(name: str) -> bool:
 
 
 def _drop_values(stored: Resource, sent: Resource) -> None:
-    """Remove several values where there is one now, and the other way round: R4 obs-7 has one answer to one code."""
+    """Remove several values where there is one now, and the other way round: R4 obs-7 has one answer to one code.
+
+    A document is a value, too, and one takes the place of the other.
+    """
     has_one = "dataAbsentReason" in sent or any(_is_choice(name, "value") for name in sent)
+    is_attached, is_said = any(map(_is_attached, sent.get("extension", ()))), has_one or "component" in sent
+    if is_said and not is_attached:
+        _drop_attached(stored)
+    elif is_attached and not is_said:
+        for name in [name for name in stored if name == "dataAbsentReason" or _is_choice(name, "value")]:
+            del stored[name]
     if "component" not in sent and has_one and _has_several(stored):
         del stored["component"]
     elif "component" in sent and not has_one and _has_several({"code": stored.get("code"), **sent}):
         for name in [name for name in stored if name == "dataAbsentReason" or _is_choice(name, "value")]:
             del stored[name]
+
+
+def _is_attached(extension: Resource) -> bool:
+    return extension.get("url") == ATTACHED
+
+
+def _drop_attached(observation: Resource) -> None:
+    """Remove the documents that are the value of an observation."""
+    extensions = observation.get("extension", ())
+    if any(map(_is_attached, extensions)):
+        _put_or_drop(observation, "extension", [one for one in extensions if not _is_attached(one)])
 
 
 def _has_several(observation: Resource) -> bool:
@@ -137,6 +160,7 @@ def remove(resource: Resource, path: str) -> None:
             del resource[choice]
         if name == "value":
             resource.pop("interpretation", None)  # the flag of no value
+            _drop_attached(resource)
             if _has_several(resource):
                 del resource["component"]
 

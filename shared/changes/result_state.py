@@ -1,8 +1,9 @@
-"""What a result status does to a stored observation (OBX-11) or report (OBR-25): forward only.
+"""What a result status does to a stored observation (OBX-11) or report (OBR-25): forward only, or withdrawn.
 
 Sources: HL7 tables 0085 and 0123 by the v2-to-FHIR guide's map ``ObservationResultStatus`` and ``ResultStatus``; codes
 that the guide leaves open are decided by their definition in the tables. Wrong results may be corrected after all: a
-correction is the one thing that follows ``entered-in-error``.
+correction is the one thing that follows ``entered-in-error``. What is cancelled after its release has no value any
+more (docs/decisions/0187).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _BEGUN = (ABSENT, UNKNOWN, REGISTERED)
 _EARLY = (*_BEGUN, PRELIMINARY)
 _DONE = (FINAL_RESULT, AMENDED, CORRECTED)
 _CORRECTABLE = (*_EARLY, CANCELLED, *_DONE, IN_ERROR)
+_CANCELLABLE = (*_EARLY, CANCELLED, *_DONE)
 _WITHDRAWN = to(IN_ERROR, OBSERVATION_STATUSES[1:])
 
 OBSERVATION_ROWS: dict[str, Row] = {
@@ -58,8 +60,8 @@ OBSERVATION_ROWS: dict[str, Row] = {
     "A": Row(to(AMENDED, _CORRECTABLE), "0085 A; guide A"),
     "B": Row(to(AMENDED, _CORRECTABLE), "0085 B: appended; R4 observations know no other word"),
     "C": Row(to(CORRECTED, _CORRECTABLE), "0085 C; guide C"),
-    "N": Row(to(CANCELLED, (*_EARLY, CANCELLED)), "0085 N: not asked"),
-    "X": Row(to(CANCELLED, (*_EARLY, CANCELLED)), "0085 X: cannot be obtained; guide X"),
+    "N": Row(to(CANCELLED, _CANCELLABLE), "0085 N: not sought", withdraws=("value",)),
+    "X": Row(to(CANCELLED, _CANCELLABLE), "0085 X: cannot be obtained; guide X", withdraws=("value",)),
     "D": Row(_WITHDRAWN, "0085 D: deleted; guide D", status_only=True),
     "W": Row(_WITHDRAWN, "0085 W: posted as wrong; guide W", status_only=True),
     "": Row(to(ONLY_FORWARD, OBSERVATION_STATUSES), "no code: the message's status, forward only"),
@@ -79,7 +81,7 @@ REPORT_ROWS: dict[str, Row] = {
     "M": Row(to(PRELIMINARY, _REPORT_EARLY), "0123 M: corrected, not final"),
     "F": Row(to(FINAL_RESULT, (*_REPORT_EARLY, CANCELLED, FINAL_RESULT)), "0123 F; guide F"),
     "C": Row(to(CORRECTED, _REPORT_CORRECTABLE), "0123 C; guide C"),
-    "X": Row(to(CANCELLED, (*_REPORT_EARLY, CANCELLED)), "0123 X; guide X"),
+    "X": Row(to(CANCELLED, (*_CANCELLABLE, PARTIAL, APPENDED)), "0123 X: no results available; guide X"),
     "": Row(to(ONLY_FORWARD, REPORT_STATUSES), "no code: the message's status, forward only"),
 }
 

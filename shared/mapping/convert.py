@@ -14,6 +14,7 @@ from shared.mapping.frame import Frame
 from shared.mapping.grouping import Node, group, place_of
 from shared.mapping.header import start
 from shared.mapping.identity import Resolver
+from shared.mapping.observation_value import explain_corrections
 from shared.mapping.order import RESULT_MESSAGES
 from shared.mapping.registry import HANDLERS
 from shared.mapping.repeated import drop_repeated
@@ -67,6 +68,7 @@ def convert(
     frame = start(root, scope, bundle)
     _walk(root, frame, scope)
     end_texts(scope)
+    explain_corrections(scope)
     drop_repeated(scope)
     bundle["entry"] = list(scope.entries.values())
     return Conversion(bundle, _changes(scope), scope.findings)

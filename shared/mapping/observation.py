@@ -185,14 +185,22 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if is_text:
         open_text(resource, segment, scope)
     if count > 11 and fields[11]:
-        control = segment.code(11)
-        scope.notes.setdefault(url, {})["control"] = control
-        if control == "X" and (original := first(_NOT_OBTAINED, segment, scope, resource)):
-            resource["_status"] = original.extension
+        _note_status(resource, segment, scope)
+    elif frame.result_status == "cancelled":
+        scope.noted(resource)["control"] = "X"  # its report says it of all its results
     if "OBX" in scope.context.lists and scope.list_mode("OBX") is ListMode.SNAPSHOT:
         _list(url, frame, scope)
     _join(url, segment, frame)
     return frame.within(remarks=resource) if node.children else None
+
+
+def _note_status(resource: Resource, segment: Segment, scope: Scope) -> None:
+    """Note what OBX-11 does to the stored result, and what of it the status alone does not say."""
+    control = scope.noted(resource)["control"] = segment.code(11)
+    if control == "C":
+        scope.corrections.append((resource, segment))
+    elif control == "X" and (original := first(_NOT_OBTAINED, segment, scope, resource)):
+        resource["_status"] = original.extension
 
 
 def _take_line(text: OpenText, segment: Segment, scope: Scope) -> None:

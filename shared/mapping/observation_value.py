@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.changes.elements import ATTACHED
 from shared.hl7 import Segment
 from shared.mapping.datatypes.attachment import encapsulated, pointer
 from shared.mapping.datatypes.coded import concept, fixed, text
@@ -14,8 +15,9 @@ from shared.mapping.rows import KEPT, NULL, Resource, Row, first, many, one, par
 if TYPE_CHECKING:
     from shared.mapping.scope import Scope
 
-_NOT_ASKED = fixed("http://terminology.hl7.org/CodeSystem/data-absent-reason", "not-asked", "Not Asked")
-_ATTACHED = "https://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.valueAttachment"
+_REASONS = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+_NOT_ASKED = fixed(_REASONS, "not-asked", "Not Asked")
+_UNKNOWN = fixed(_REASONS, "unknown", "Unknown")
 
 _UNIT = one("OBX-6", "Observation.valueQuantity", unit, "OBX[Observation] 31 to 36", reuse=True, placed=True)
 _ATTACHMENT = many(
@@ -24,6 +26,7 @@ _ATTACHMENT = many(
 _POINTER = many("OBX-5", "Observation.extension.valueAttachment", pointer, "OBX[Observation] 29, 30", placed=True)
 _VALUE = one("OBX-5", "Observation.value[x]", text, "OBX[Observation] 7 to 25", placed=True)
 VALUE_ROWS = (_VALUE, _ATTACHMENT, _POINTER, _UNIT)
+_SAID = frozenset({"component", "dataAbsentReason"})
 _MEASURED = frozenset({"valueQuantity", "valueRange", "valueRatio"})
 
 
@@ -86,7 +89,7 @@ def _attach(resource: Resource, row: Row, segment: Segment, scope: Scope) -> Non
     """Add the documents of OBX-5 in the extension that R5 has for them."""
     found = values(row, segment, scope, resource)
     if found:
-        resource.setdefault("extension", []).extend({"url": _ATTACHED, "valueAttachment": each} for each in found)
+        resource.setdefault("extension", []).extend({"url": ATTACHED, "valueAttachment": each} for each in found)
 
 
 def _measured(ranges: list[Resource], fields: list[str], units: Resource, scope: Scope) -> list[Resource]:
@@ -123,3 +126,22 @@ def explain_absence(resource: Resource, segment: Segment, scope: Scope) -> None:
     reason = first(_ABSENT, segment, scope, resource) or first(_NOT_SOUGHT, segment, scope, resource)
     if reason:
         resource["dataAbsentReason"] = reason
+
+
+def explain_corrections(scope: Scope) -> None:
+    """Say of each correction that brings no value that there is none: it replaces one that was wrong (decision 0187).
+
+    HL7 7.4.2.11: "data contained in the OBX-5 ... are to replace" what was sent. An HL7 null has deleted that already.
+    """
+    for resource, segment in scope.corrections:
+        if not _says_value(resource) and segment.fields[5:6] != [NULL]:
+            resource["dataAbsentReason"] = _UNKNOWN
+            scope.segment, scope.number, scope.repetition = segment, 5, 1
+            scope.find("correction_without_value")
+
+
+def _says_value(resource: Resource) -> bool:
+    """Tell whether an Observation has a value, of whatever type, or says why it has none."""
+    if not _SAID.isdisjoint(resource) or any(name.startswith("value") for name in resource):
+        return True
+    return any(one["url"] == ATTACHED for one in resource.get("extension", ()))

@@ -48,6 +48,7 @@ class Scope(Reading):
         notes: What to note of an entry, by fullUrl and element of a ResourceChange.
         twins: The ids of resources that may say the same, by what they were made of.
         open_texts: The texts of results, each of which further OBX may have gone on with.
+        corrections: The results that are corrected (OBX-11 C) and their OBX.
         trace: What was carried, when a report is wanted.
         has_several_orders: Whether a result message (ORU) has more than one OBR.
     """
@@ -64,6 +65,7 @@ class Scope(Reading):
         "claims",
         "code",
         "context",
+        "corrections",
         "entries",
         "event",
         "has_several_orders",
@@ -113,6 +115,7 @@ class Scope(Reading):
         self._occurrences: dict[tuple[str, ...], int] = {}
         self.twins: dict[tuple[str, ...], list[str]] = {}
         self.open_texts: list[OpenText] = []
+        self.corrections: list[tuple[Resource, Segment]] = []
 
     # -- building -----------------------------------------------------------------------------------------------
 

@@ -12,9 +12,10 @@ from shared.message.errors import every_error
 NOTED = frozenset(
     {
         "blank_before_header", "byte_order_mark", "charset_undecodable", "code_unmapped", "component_without_drug",
-        "control_id_reused", "currency_invalid", "custom_without_place", "data_invalid", "date_imprecise",
-        "date_invalid", "element_without_home", "encoding_characters_doubled", "encoding_characters_missing",
-        "entry_repeated", "frame_left_over", "guarantor_unnamed", "identifier_mothers_number", "identifier_placeholder",
+        "control_id_reused", "correction_without_value", "currency_invalid", "custom_without_place", "data_invalid",
+        "date_imprecise", "date_invalid", "element_without_home", "encoding_characters_doubled",
+        "encoding_characters_missing", "entry_repeated", "frame_left_over", "guarantor_unnamed",
+        "identifier_mothers_number", "identifier_placeholder",
         "identifiers_disagree", "identity_missing", "last_line_end_missing", "line_end_in_field", "line_end_not_cr",
         "message_late", "note_without_place", "number_invalid", "number_out_of_range", "offset_left_out",
         "period_imprecise", "period_reversed", "person_other", "profile_element_missing", "reference_elsewhere",
@@ -32,7 +33,8 @@ TOLD_ELSEWHERE = frozenset(
         "element_not_carried", "fhir_cardinality", "fhir_choice", "fhir_code", "fhir_duplicate", "fhir_invariant",
         "fhir_missing", "fhir_primitive", "fhir_reference", "fhir_type", "fhir_unknown", "fhir_url", "field_missing",
         "field_moved", "field_not_in_version", "field_repeats_too_often", "older_not_written", "order_not_known",
-        "repetition_not_in_version", "resource_not_carried", "segment_missing", "segment_not_in_version",
+        "repetition_not_in_version", "resource_not_carried", "results_remain", "segment_missing",
+        "segment_not_in_version",
         "segment_renamed", "segment_unexpected", "state_refused", "structure_unknown", "time_of_day_lost",
     }
 )  # fmt: skip

@@ -120,7 +120,7 @@ async def test_a_result_is_corrected_in_place_wherever_it_stands_in_the_message(
     assert (observation["status"], observation["valueQuantity"]["value"]) == ("corrected", 141)
 
 
-@pytest.mark.parametrize(("status", "after"), [("P", "final"), ("R", "final"), ("I", "final"), ("X", "final")])
+@pytest.mark.parametrize(("status", "after"), [("P", "final"), ("R", "final"), ("I", "final")])
 async def test_a_late_result_does_not_set_the_status_back(start_clinic, status, after):
     """The message is stored, the entry is left out, and the trace says so."""
     hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')
@@ -128,6 +128,16 @@ async def test_a_late_result_does_not_set_the_status_back(start_clinic, status, 
 
     [observation] = await hub.resources("Observation")
     assert (observation["status"], observation["valueQuantity"]["value"]) == (after, 138)
+
+
+async def test_a_result_that_is_cancelled_after_its_release_has_no_value(start_clinic):
+    """The laboratory found that the specimen was mixed up: nobody may act on 138 any more (HL7 table 0085, X)."""
+    hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')
+    await send(hub, result("R1"), result("R2", status="X", value=""))
+
+    [observation] = await hub.resources("Observation")
+    assert observation["status"] == "cancelled"
+    assert "valueQuantity" not in observation
 
 
 async def test_the_same_filler_number_for_another_patient_is_quarantined(start_clinic):

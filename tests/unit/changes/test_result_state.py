@@ -25,8 +25,8 @@ OBSERVATIONS = rows_of("""
     A   AAA AAA AA A   # a correction follows everything, even what was withdrawn
     B   AAA AAA AA A
     C   CCC CCC CC C
-    N   XXX ... X. X
-    X   XXX ... X. X
+    N   XXX XXX X. X   # not sought, or not to be had after all: a value that was sent is none
+    X   XXX XXX X. X
     D   .EE EEE EE E   # nothing stored: nothing to delete
     W   .EE EEE EE E
     -   CCC CCC C. C   # no code: the message's status (corrected here), forward only
@@ -46,7 +46,7 @@ REPORTS = rows_of("""
     M   PPPP .... .. P
     F   FFFF F... F. F
     C   CCCC CCCC CC C
-    X   XXXX .... X. X
+    X   XXXX XXXX X. X
     -   FFFF F... F. F   # the message's status (final here), forward only
 """)
 
