@@ -8,7 +8,7 @@ from shared.changes.elements import ATTACHED
 from shared.hl7 import Segment
 from shared.mapping.datatypes.attachment import encapsulated, pointer
 from shared.mapping.datatypes.coded import concept, fixed, text
-from shared.mapping.datatypes.number import unit
+from shared.mapping.datatypes.number import alternate_unit, has_alternate_unit_alone, unit
 from shared.mapping.datatypes.value import LINES, bounds, read_value
 from shared.mapping.rows import KEPT, NULL, Resource, Row, first, many, one, parts_of, values
 
@@ -20,12 +20,15 @@ _NOT_ASKED = fixed(_REASONS, "not-asked", "Not Asked")
 _UNKNOWN = fixed(_REASONS, "unknown", "Unknown")
 
 _UNIT = one("OBX-6", "Observation.valueQuantity", unit, "OBX[Observation] 31 to 36", reuse=True, placed=True)
+_ALTERNATE_UNIT = one(
+    "OBX-6", "Observation.valueQuantity", alternate_unit, "OBX[Observation] 31 to 36", reuse=True, placed=True
+)
 _ATTACHMENT = many(
     "OBX-5", "Observation.extension.valueAttachment", encapsulated, "OBX[Observation] 26, 27", placed=True
 )
 _POINTER = many("OBX-5", "Observation.extension.valueAttachment", pointer, "OBX[Observation] 29, 30", placed=True)
 _VALUE = one("OBX-5", "Observation.value[x]", text, "OBX[Observation] 7 to 25", placed=True)
-VALUE_ROWS = (_VALUE, _ATTACHMENT, _POINTER, _UNIT)
+VALUE_ROWS = (_VALUE, _ATTACHMENT, _POINTER, _UNIT, _ALTERNATE_UNIT)
 _SAID = frozenset({"component", "dataAbsentReason"})
 _MEASURED = frozenset({"valueQuantity", "valueRange", "valueRatio"})
 
@@ -55,7 +58,7 @@ def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
     fields = segment.fields
     raw = fields[5]
     scope.segment, scope.number, scope.repetition = segment, 5, 1
-    if raw == NULL:
+    if _is_null(raw, scope):
         scope.delete(resource, _VALUE)
         return
     kind = fields[2].upper() if fields[2].isalpha() else segment.text(2).upper()  # some send a CWE for the code
@@ -63,7 +66,8 @@ def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
         _attach(resource, _ATTACHMENT if kind == "ED" else _POINTER, segment, scope)
         return
     before = len(scope.trace or ())
-    units = first(_UNIT, segment, scope, resource) or {}
+    is_alternate = len(fields) > 6 and has_alternate_unit_alone(fields[6], scope)
+    units = first(_ALTERNATE_UNIT if is_alternate else _UNIT, segment, scope, resource) or {}
     of_unit = slice(before, len(scope.trace or ()))
     scope.number = 5
     if scope.separator in raw:
@@ -75,6 +79,11 @@ def set_value(resource: Resource, segment: Segment, scope: Scope) -> None:
         resource["referenceRange"] = _measured(resource["referenceRange"], fields, units, scope)
     if scope.trace is not None and units and not _has(units, resource):
         del scope.trace[of_unit]
+
+
+def _is_null(raw: str, scope: Scope) -> bool:
+    """Tell whether a value deletes the one before: it is an HL7 null, or has nothing but nulls for its components."""
+    return raw == NULL or (NULL in raw and not raw.replace(NULL, "").strip(scope.component))
 
 
 def _has(units: Resource, resource: Resource) -> bool:
@@ -134,7 +143,7 @@ def explain_corrections(scope: Scope) -> None:
     HL7 7.4.2.11: "data contained in the OBX-5 ... are to replace" what was sent. An HL7 null has deleted that already.
     """
     for resource, segment in scope.corrections:
-        if not _says_value(resource) and segment.fields[5:6] != [NULL]:
+        if not _says_value(resource) and not _is_null(segment.fields[5], scope):
             resource["dataAbsentReason"] = _UNKNOWN
             scope.segment, scope.number, scope.repetition = segment, 5, 1
             scope.find("correction_without_value")

@@ -133,6 +133,24 @@ def unit(raw: str, scope: Scope) -> Resource:
     return unit_of(code, display or parts[8], system)
 
 
+_ONE_UNIT = dict.fromkeys((1, 2, 3, 9), "Quantity holds one unit")
+
+
+@parts_of({4: "code", 5: "unit", 6: "system"}, _ONE_UNIT)
+def alternate_unit(raw: str, scope: Scope) -> Resource:
+    """Return the unit elements of an OBX-6 that has nothing but its alternate unit."""
+    found: Resource = unit(raw, scope)
+    return found
+
+
+def has_alternate_unit_alone(raw: str, scope: Scope) -> bool:
+    """Tell whether a unit (CWE) has neither code nor text before its alternate."""
+    if not raw.startswith(scope.component):
+        return False
+    parts = unit_parts(raw, scope)
+    return not (parts[0] or parts[1] or parts[8]) and bool(parts[3] or parts[4])
+
+
 def unit_parts(raw: str, scope: Scope) -> list[str]:
     """Return the components of a unit as text; a power of ten whose caret nobody escaped is one of them.
 
@@ -173,8 +191,13 @@ def structured(parts: list[str], unit: Resource) -> tuple[str, Any] | None:
     Args:
         parts: Comparator, first number, separator, second number.
         unit: The unit elements of OBX-6.
+
+    Returns:
+        None where there is no number: a comparator or a separator alone says nothing, and a unit even less.
     """
     sign, first, separator, second = (part.strip() for part in parts[:4])
+    if not first and not second:
+        return ("valueString", sign) if any(map(str.isalnum, sign)) else None
     low, high = number(first), number(second)
     written = " ".join(part for part in (sign, first, separator, second, unit.get("unit", "")) if part)
     comparable = sign in COMPARATORS or sign in {"", "="}

@@ -295,3 +295,20 @@ def test_a_unit_counts_as_mapped_only_where_the_value_has_it(kind, said, outcome
     sent = message(MSH_ORU, PID, OBR, f"OBX|1|{kind}|2345-7^Glucose^LN||{said}|mg/L|||||F")
     (fate,) = [one for one in mapping_report(sent, context()).fates if one.place == "OBX-6"]
     assert fate.outcome is outcome
+
+
+def test_an_alternate_unit_is_mapped_where_it_is_the_unit():
+    """It was called ignored, "Quantity holds one unit", though the Quantity had it."""
+
+    def fates(unit):
+        sent = message(MSH_ORU, PID, OBR, f"OBX|1|NM|2345-7^Glucose^LN||5|{unit}|||||F")
+        return [
+            (one.place, one.outcome, one.target.removeprefix("Observation.valueQuantity."))
+            for one in mapping_report(sent, context()).fates
+            if one.place.startswith("OBX-6")
+        ]
+
+    mapped, ignored = Outcome.MAPPED, Outcome.IGNORED
+    parts = [("OBX-6.4", mapped, "code"), ("OBX-6.5", mapped, "unit"), ("OBX-6.6", mapped, "system")]
+    assert fates("^^^mmol/L^mmol per litre^UCUM") == parts
+    assert fates("mmol/L^^^MMOL") == [("OBX-6.1", mapped, "code"), ("OBX-6.4", ignored, "")]

@@ -46,6 +46,8 @@ def obx(kind: str, value: str, *, code: str = "2345-7^Glucose^LN", sub: str = ""
         ("SN", "^3^-^5", "valueRange", {"low": {"value": 3, **UCUM}, "high": {"value": 5, **UCUM}}),
         ("SN", "<>^10", "valueString", "<> 10 mg/dL"),
         ("SN", "^2^+", "valueString", "2 + mg/dL"),
+        ("SN", "<>^5^-", "valueString", "<> 5 - mg/dL"),
+        ("SN", "NEG^", "valueString", "NEG"),  # a word in the place of the comparator has no unit
         ("ST", "a\\T\\b", "valueString", "a&b"),
         ("TX", "line 1~line 2", "valueString", "line 1\nline 2"),
         ("DT", "20240310", "valueDateTime", "2024-03-10"),
@@ -63,6 +65,20 @@ def test_value_takes_the_form_its_type_says(kind: str, sent: str, element: str, 
     observation = only(resulted(OBR, obx(kind, sent)), "Observation")
     assert observation[element] == value
     assert [name for name in observation if name.startswith("value")] == [element]
+
+
+@pytest.mark.parametrize("sent", ['^""', '""^""', '>^""', "^", ">", "^^-"])
+def test_a_structured_number_without_a_number_is_no_value(sent: str):
+    """It came to be a text of its unit alone: a titre of "mg/dL"."""
+    observation = only(resulted(OBR, obx("SN", sent)), "Observation")
+    assert [name for name in observation if name.startswith("value")] == []
+
+
+@pytest.mark.parametrize(("kind", "sent"), [("SN", '^""'), ("SN", '""^""'), ("CWE", '""^""'), ("NM", '""')])
+def test_a_value_of_nothing_but_nulls_deletes_the_one_before(kind: str, sent: str):
+    """HL7 2.5.3: a null deletes; of a value with components there may be one in each."""
+    conversion = resulted(OBR, obx(kind, sent))
+    assert notes(conversion, only(conversion, "Observation")).deleted == ("value[x]",)
 
 
 def test_trailing_zeros_survive_as_json():
