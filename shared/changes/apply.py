@@ -9,8 +9,8 @@ await store.write(applied.writes)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shared.changes.children import Listing, list_children, retire
 from shared.changes.effects import effect_of, ends_unknown, is_stateless
@@ -18,8 +18,9 @@ from shared.changes.identity_edits import linked
 from shared.changes.members import follow_children
 from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
+from shared.changes.readings import Meaning, Told, meaning_of, others_of, speaks_of_results
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
-from shared.changes.references import refers, without
+from shared.changes.references import redirect, refers, without
 from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject, is_booked_anew, moved
 from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
@@ -58,6 +59,20 @@ class ChangeSet:
             return read_resources(texts, may_hold_decimals=self.may_hold_decimals)
         except ValueError as error:
             raise RecordUnreadable(type(error).__name__) from None
+
+    def renamed(self, names: Mapping[str, str], left_out: Collection[str]) -> ChangeSet:
+        """Return the same with other references for some of its resources, and without some."""
+        pieces, _ = redirect([*self.texts.values()], {one.encode(): name.encode() for one, name in names.items()})
+        texts = dict(zip(self.texts, b"".join(pieces).split(b"\n"), strict=True))
+        return replace(
+            self,
+            texts={
+                names.get(one, one): _with_id(text, one, names[one]) if one in names else text
+                for one, text in texts.items()
+                if one not in left_out
+            },
+            changes={names.get(one, one): change for one, change in self.changes.items() if one not in left_out},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +123,7 @@ def apply_record(
     """Return what a canonical record does to a store that answers at once.
 
     Raises:
-        RecordUnreadable, SubjectConflict, OrderUnclear: see `changes_of` and `apply_changes`.
+        RecordUnreadable, SubjectConflict, OrderUnclear, ResultUnclear: see `changes_of` and `apply_changes`.
     """
     changes = changes_of(body)
     del body  # it may be large, and its parts are copies
@@ -126,9 +141,10 @@ def needed(changes: ChangeSet) -> list[str]:
 
 
 def needed_after(changes: ChangeSet, stored: Mapping[str, Stored]) -> list[str]:
-    """Return the references to read once the first are known: children that are no longer listed."""
+    """Return the references to read once the first are known: children no longer listed, results that may be meant."""
     gone = (member for one in changes.listings for member in one.gone(stored.get(one.reference)))
-    return [member for member in dict.fromkeys(gone) if member not in changes.texts]
+    meant = others_of(_told(changes, stored)) if _reports_results(changes) else ()
+    return [member for member in dict.fromkeys((*gone, *meant)) if member not in changes.texts]
 
 
 def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay: bool = False) -> Applied:
@@ -142,10 +158,15 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
         RecordUnreadable: an entry is not one.
         SubjectConflict: a result, an order or an appointment is stored for another patient; nothing may be written.
         OrderUnclear: an order that is ended cannot be found; nothing may be written.
+        ResultUnclear: a result may be one of several; nothing may be written.
     """
     source = changes.sequence.source
+    told = _told(changes, stored, is_replay=is_replay)
+    meaning = meaning_of(told) if _reports_results(changes) else Meaning()
+    if meaning.names or meaning.left_out:
+        changes = changes.renamed(meaning.names, meaning.left_out)
     seen = {name: _unplaced(name, one, source) for name, one in stored.items()} if is_replay else stored
-    work = _Work(changes, seen)
+    work = _Work(changes, seen, meaning)
     new = [reference for reference in changes.texts if not work.move_on(reference)]
     for reference, sent in zip(new, changes.resources(new), strict=True):
         work.put(reference, sent)
@@ -165,14 +186,14 @@ _NOBODY = ResourceChange("", deleted=("entry",))  # an empty list says that ther
 class _Work:
     """The resources of one message on their way."""
 
-    def __init__(self, changes: ChangeSet, stored: Mapping[str, Stored]) -> None:
+    def __init__(self, changes: ChangeSet, stored: Mapping[str, Stored], meaning: Meaning) -> None:
         self._changes = changes
         self._stored = stored
         self._after: dict[str, Resource] = {}
         self._moved: dict[str, Resource] = {}  # the new `meta` of what is written as it is stored
         self._as_sent: set[str] = set()  # what is written as the message says it
-        self._findings: list[Finding] = []
-        self._left_out: list[str] = []
+        self._findings: list[Finding] = [*meaning.findings]
+        self._left_out: list[str] = [*meaning.left_out]
 
     def move_on(self, reference: str) -> bool:
         """Take an entry that says what is stored, in the very same bytes; return False where there is more to do.
@@ -215,6 +236,8 @@ class _Work:
         effect = effect_of(notes, change, sent, stored)
         if effect is None:
             self._refuse(reference, change.control or notes.event, stored)
+            if stored is not None and sent["resourceType"] == "DiagnosticReport":
+                self._list_results(reference, stored, sent)
             return
         if stored is None:
             if ends_unknown(change.control, sent, stored, effect):
@@ -287,6 +310,18 @@ class _Work:
         self._findings.append(Finding("state_refused", reference, f"{key} on {before}"))
         self._left_out.append(reference)
 
+    def _list_results(self, report: str, stored: Resource, sent: Resource) -> None:
+        """Let a report that stays as it is list the results that come with it: each has its own status.
+
+        Its place in the sequence moves on in any case: it tells whether a message about its results was overtaken.
+        """
+        listed, meta = stored.get("result", []), moved_on(meta_of(stored), self._changes.sequence)
+        added = [one for one in sent.get("result", ()) if one not in listed]
+        if added:
+            self._after[report] = {**stored, "result": [*listed, *added], "meta": meta}
+        else:
+            self._moved[report] = meta
+
     def _note_remaining(self, report: str, said: Resource) -> None:
         """Note the results of a cancelled report of which the message says nothing: they stay as they are."""
         remaining = [one for one in said.get("result", ()) if one["reference"] not in self._changes.texts]
@@ -303,6 +338,20 @@ class _Work:
     def _version(self, reference: str) -> str | None:
         found = self._stored.get(reference)
         return None if found is None else found.version
+
+
+def _reports_results(changes: ChangeSet) -> bool:
+    return speaks_of_results(changes.notes.message, changes.notes.children)
+
+
+def _told(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay: bool = False) -> Told:
+    return Told(changes.texts, changes.changes, changes.sequence, stored, is_replay)
+
+
+def _with_id(text: bytes, reference: str, name: str) -> bytes:
+    """Return a resource as JSON with another id."""
+    before, after = (b'"id":"%b"' % one.partition("/")[2].encode() for one in (reference, name))
+    return text.replace(before, after, 1)
 
 
 def _is_as_sent(after: Resource, sent: Resource) -> bool:

@@ -39,6 +39,7 @@ class ResourceChange(NamedTuple):
             event of the message does.
         action: Delete, where the segment's action code says so.
         whole: The resource is its source's alone and is sent whole: what it does not say is gone.
+        timed: It says its time itself (OBX-14), and does not have it of its report.
     """
 
     full_url: str
@@ -49,6 +50,7 @@ class ResourceChange(NamedTuple):
     control: str = ""
     action: Action = Action.PUT
     whole: bool = False
+    timed: bool = False
 
 
 class ChildList(NamedTuple):

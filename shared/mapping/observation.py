@@ -173,6 +173,7 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     elif scope.has_several_orders:
         scope.note_alike(resource, *fields[2:])  # several orders may carry one and the same result
     fill(resource, segment, RESULT, scope)
+    is_timed = frame.report is not None and "effectiveDateTime" in resource
     related = first(_RELATED, segment, scope, resource) if count > 33 else None
     _set_context(resource, frame, frame.specimen or related)
     if count > 5 and fields[5]:
@@ -182,6 +183,8 @@ def observation(node: Node, frame: Frame, scope: Scope) -> Frame | None:
     if count > 23:
         add_performer(resource, segment, scope)
     url = scope.add(resource)
+    if is_timed:
+        scope.noted(resource)["timed"] = True
     if is_text:
         open_text(resource, segment, scope)
     if count > 11 and fields[11]:

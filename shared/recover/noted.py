@@ -33,8 +33,8 @@ TOLD_ELSEWHERE = frozenset(
         "element_not_carried", "fhir_cardinality", "fhir_choice", "fhir_code", "fhir_duplicate", "fhir_invariant",
         "fhir_missing", "fhir_primitive", "fhir_reference", "fhir_type", "fhir_unknown", "fhir_url", "field_missing",
         "field_moved", "field_not_in_version", "field_repeats_too_often", "older_not_written", "order_not_known",
-        "repetition_not_in_version", "resource_not_carried", "results_remain", "segment_missing",
-        "segment_not_in_version",
+        "repetition_not_in_version", "resource_not_carried", "result_apart", "result_time_changed", "result_unclear",
+        "results_remain", "segment_missing", "segment_not_in_version",
         "segment_renamed", "segment_unexpected", "state_refused", "structure_unknown", "time_of_day_lost",
     }
 )  # fmt: skip

@@ -140,6 +140,40 @@ async def test_a_result_that_is_cancelled_after_its_release_has_no_value(start_c
     assert "valueQuantity" not in observation
 
 
+async def test_a_reading_of_another_time_is_another_reading_and_is_corrected_by_its_time(start_clinic):
+    """A meter sends one reading a message, under the number of the order (OBX-14 tells them apart)."""
+
+    def reading(control_id, value, hour, status="F"):
+        return result(control_id, value=value, status=status).replace(
+            f"|||{status}\r".encode(), f"|||{status}|||{hour}\r".encode()
+        )
+
+    hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')
+    await send(hub, reading("R1", 138, "202603010900"), reading("R2", 140, "202603011000"))
+    await send(hub, reading("R3", 141, "202603011000", "C"))
+
+    stored = {one["effectiveDateTime"]: one for one in await hub.resources("Observation")}
+    assert {time: one["valueQuantity"]["value"] for time, one in stored.items()} == {
+        "2026-03-01T09:00:00+00:00": 138,
+        "2026-03-01T10:00:00+00:00": 141,
+    }
+    assert {one["status"] for one in stored.values()} == {"final", "corrected"}
+
+
+async def test_a_correction_that_may_mean_either_of_two_results_is_quarantined(start_clinic):
+    """The store keeps what it has, and a person asks the laboratory."""
+    hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')
+    first = result("R1")
+    obx = first[first.index(b"OBX") :]
+    await send(hub, first + obx.replace(b"||138|", b"||140|"))
+    before = await hub.resources("Observation")
+
+    await send(hub, result("R2", report="C", status="C", value="139"))
+
+    assert (await hub.deliveries("R2"))["store"].code == "STORE-014"
+    assert await hub.resources("Observation") == before
+
+
 async def test_the_same_filler_number_for_another_patient_is_quarantined(start_clinic):
     """One of the two patients would read the other's result; the store keeps what it has."""
     hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')

@@ -41,6 +41,15 @@ class OrderUnclear(IntegrationError):
     next_step = "find the order by its number, have the source send its OBR, and discard this message"
 
 
+class ResultUnclear(IntegrationError):
+    """A result comes again, and the order has several of its name that neither OBX-4 nor OBX-14 tells apart."""
+
+    code = "STORE-014"
+    what = "several stored results may be the one that is meant"
+    stops_message = False
+    next_step = "ask the source which one it is, have it send all of them or their OBX-4, and discard this message"
+
+
 class RecordUnreadable(IntegrationError):
     """A body that should be a canonical record is not one this version can read."""
 

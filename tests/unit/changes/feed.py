@@ -34,6 +34,7 @@ class Feed:
         self._source, self._n = source, 0
         self._first, self._sent = 0, "202603011200+0000"
         self.store = store or Store()
+        self.records: list[CanonicalRecord] = []
 
     def restart(self, sent: str) -> None:
         """Let the sender begin anew with MSH-10, at another time (MSH-7)."""
@@ -46,6 +47,7 @@ class Feed:
         conversion = convert(parse("\r".join([header, *lines]).encode() + b"\r"), self._context)
         record = CanonicalRecord(conversion.bundle, conversion.changes, Sequence(self._source, 1, self._n))
         applied = self.store.take(record)
+        self.records.append(record)
         faults = {name: validate_resource(one.resource) for name, one in self.store.held.items()}
         assert {name: found for name, found in faults.items() if found} == {}
         return applied
