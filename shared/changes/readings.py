@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,6 +26,7 @@ _APART = uuid.UUID("0f4b7a52-9c1e-5d36-8a77-2b6d0e913c48")
 _RESULTS = frozenset({"ORU", "OUL"})
 _REPORT, _RESULT = "DiagnosticReport/", "Observation/"
 _TIME = b'"effectiveDateTime":"'  # a quote inside a text is escaped, and no such quote
+_DATE = len("2026-03-01")  # what is longer has a time of day and an offset
 _SUB_ID = "/observation-v2-subid"
 _PUT = ResourceChange("")
 # HL7 table 0085: said of a result that was sent before. Whatever else comes after a final one is no change of it: F
@@ -55,7 +57,7 @@ class _Result(NamedTuple):
     """One result as far as it is told apart from others of its order.
 
     Attributes:
-        time: When it was observed; empty where nobody says.
+        time: The moment it was observed; empty where nobody says.
         status: As it is stored; empty of what is sent.
         control: OBX-11 of what is sent.
         is_overtaken: The store has this message already, or a later one.
@@ -141,13 +143,23 @@ def _is_said_again(reference: str, told: Told) -> bool:
 
 
 def _new_time(reference: str, told: Told) -> str:
-    """Return the time that a message gives a stored result, where it is another one; empty where it is not."""
+    """Return the moment that a message gives a stored result, where it is another one; empty where it is not."""
     stored = told.stored.get(reference)
     if stored is None or not told.changes.get(reference, _PUT).timed:
         return ""
     time = _time_in(told.texts[reference])
     before = _time_in(stored.text) if stored.text else stored.resource.get("effectiveDateTime", "")
-    return time if time != before else ""
+    if time == before or _moment(time) == _moment(before):
+        return ""
+    return _moment(time)
+
+
+def _moment(time: str) -> str:
+    """Return a dateTime of FHIR as it is in UTC: the same moment is written in one zone today, in another tomorrow."""
+    try:
+        return datetime.fromisoformat(time).astimezone(UTC).isoformat() if len(time) > _DATE else time
+    except (ValueError, OverflowError):
+        return time
 
 
 def _time_in(text: bytes) -> str:
@@ -174,7 +186,7 @@ def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tup
         stored = told.stored.get(reference)
         if stored is not None and (reference in names or reference not in told.texts):
             resource = stored.resource
-            one = _Result(reference, resource.get("effectiveDateTime", ""), resource.get("status", ""))
+            one = _Result(reference, _moment(resource.get("effectiveDateTime", "")), resource.get("status", ""))
             known.setdefault(names.get(reference) or _name(resource), []).append(one)
     yield from ((results, known[name]) for name, results in sent.items() if name in known)
 
@@ -183,7 +195,7 @@ def _sent(report: str, reference: str, resource: Resource, told: Told) -> _Resul
     change = told.changes.get(reference, _PUT)
     return _Result(
         reference,
-        resource.get("effectiveDateTime", "") if change.timed else "",
+        _moment(resource.get("effectiveDateTime", "")) if change.timed else "",
         control=change.control,
         is_overtaken=_is_overtaken(reference, told) or (not told.is_replay and _is_overtaken(report, told)),
     )

@@ -91,6 +91,14 @@ def test_what_is_taken_back_is_the_reading_of_that_time(status, after):
     assert [one[2] for one in held(feed)] == ["final", after, "final"]
 
 
+def test_the_same_moment_in_another_zone_is_the_same_time():
+    """One interface engine writes UTC, the next the zone of the hospital."""
+    feed = told([report(), glucose(5, EIGHT + "+0000")], [report(), glucose(9, NINE + "+0000")])
+    assert codes(feed, report("C"), glucose(8, "20240310030000-0600", "C")) == []
+    assert codes(feed, report("C"), glucose(5, "20240310020000-0600")) == []
+    assert len(held(feed)) == 2
+
+
 @pytest.mark.parametrize("status", ["C", "A", "X", "D", "W"])
 def test_what_is_said_of_the_only_reading_reaches_it_whatever_its_time(status):
     """The time itself may be what was wrong."""
