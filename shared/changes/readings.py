@@ -43,7 +43,7 @@ class Told(NamedTuple):
         changes: The notes on them.
         sequence: Its place.
         stored: What is stored of these, and of what else the report lists, as far as it was read.
-        is_replay: It comes again with all that followed it: the report has been told of it before, and that is no news.
+        is_replay: It comes again with all that followed it: that the report has had it is no reason to leave it out.
     """
 
     texts: Mapping[str, bytes]
@@ -109,6 +109,9 @@ def meaning_of(told: Told) -> Meaning:
     meaning = Meaning()
     for report in _reports(told):
         news = _news(report, told)
+        if not told.is_replay and _is_overtaken(report, told):  # taken whole before: nothing of it is new
+            _leave_out(news, Finding("older_not_written", "Observation"), meaning)
+            continue
         # Most of the time a message names what there is, all of it and nothing else, at the times that it has.
         if (_others(report, told) and news) or any(one not in told.stored or _new_time(one, told) for one in news):
             for sent, known in _of_one_name(report, news, told):
@@ -179,7 +182,7 @@ def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tup
     for reference in news:
         resource = orjson.loads(told.texts[reference])
         names[reference] = _name(resource)
-        sent.setdefault(names[reference], []).append(_sent(report, reference, resource, told))
+        sent.setdefault(names[reference], []).append(_sent(reference, resource, told))
     known: dict[str, list[_Result]] = {}
     apart = [_apart(one, time) for one in news if (time := _new_time(one, told))]
     for reference in dict.fromkeys((*_listed(told.stored[report].resource), *news, *apart)):
@@ -191,13 +194,13 @@ def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tup
     yield from ((results, known[name]) for name, results in sent.items() if name in known)
 
 
-def _sent(report: str, reference: str, resource: Resource, told: Told) -> _Result:
+def _sent(reference: str, resource: Resource, told: Told) -> _Result:
     change = told.changes.get(reference, _PUT)
     return _Result(
         reference,
         _moment(resource.get("effectiveDateTime", "")) if change.timed else "",
         control=change.control,
-        is_overtaken=_is_overtaken(reference, told) or (not told.is_replay and _is_overtaken(report, told)),
+        is_overtaken=_is_overtaken(reference, told),
     )
 
 
@@ -232,7 +235,7 @@ def _settle(sent: list[_Result], known: list[_Result], told: Told, meaning: Mean
     taken = {*told.stored, *means.values()}
     new = [one for one in rest if one.reference not in means]
     overtaken = [one for one in new if one.is_overtaken]
-    _leave_out(overtaken, Finding("older_not_written", "Observation"), meaning)
+    _leave_out([one.reference for one in overtaken], Finding("older_not_written", "Observation"), meaning)
     free = iter([one.reference for one in sent if one.reference not in taken])
     means |= {one.reference: next(free) for one in new if one not in overtaken}
     meaning.names |= means
@@ -272,20 +275,19 @@ def _settle_unclear(rest: list[_Result], left: Sequence[_Result], meaning: Meani
         ResultUnclear: more than one of several may be meant.
     """
     overtaken = [one for one in rest if one.is_overtaken]
-    _leave_out(overtaken, Finding("older_not_written", "Observation"), meaning)
+    _leave_out([one.reference for one in overtaken], Finding("older_not_written", "Observation"), meaning)
     rest[:] = [one for one in rest if one not in overtaken]
     if any(one.status in _DONE for one in left):
         if rest and not is_replay:
             raise ResultUnclear(f"OBX: {len(rest)} of {len(left)}")
-        _leave_out(rest, Finding("result_unclear", "Observation"), meaning)
+        _leave_out([one.reference for one in rest], Finding("result_unclear", "Observation"), meaning)
         rest.clear()
     meaning.findings.extend(Finding("result_unclear", one.reference, f"one of {len(left)}") for one in rest)
 
 
-def _leave_out(results: Sequence[_Result], why: Finding, meaning: Meaning) -> None:
-    for one in results:
-        meaning.left_out.append(one.reference)
-        meaning.findings.append(why)
+def _leave_out(references: Sequence[str], why: Finding, meaning: Meaning) -> None:
+    meaning.left_out.extend(references)
+    meaning.findings.extend(why for _ in references)
 
 
 def _by_position(rest: Sequence[_Result], left: Sequence[_Result]) -> dict[str, _Result]:
