@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shared.registry import Interface
 
 # Codes that change a result which was sent before: HL7 tables 0085 (OBX-11) and 0123 (OBR-25).
-CORRECTIONS = {"Observation": frozenset("ABCDUWX"), "DiagnosticReport": frozenset("CMX")}
+CORRECTIONS = {"Observation": frozenset("ABCDNUWX"), "DiagnosticReport": frozenset("CMX")}
 HAS_ORIGINAL = "has the original"
 
 

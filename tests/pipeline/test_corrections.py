@@ -56,7 +56,8 @@ def sent(hub):
 
 
 @pytest.mark.parametrize(
-    ("report", "status"), [("F", "D"), ("F", "W"), ("C", "C"), ("X", "X"), ("F", "A"), ("F", "B"), ("F", "U")]
+    ("report", "status"),
+    [("F", "D"), ("F", "W"), ("C", "C"), ("X", "X"), ("F", "N"), ("F", "A"), ("F", "B"), ("F", "U")],
 )
 async def test_whoever_has_the_result_gets_what_becomes_of_it(start_clinic, report, status):
     """The patient has moved to another ward since: whoever acts on the first result must hear of the mistake."""
