@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.failure import REFUSED, CommandFailed
 from cli.hub_client import HubClient, segment
 from cli.options import DEFAULT_HUB, Hub, Json
 from cli.screen import clock_time, console, print_json, print_table
@@ -52,14 +53,17 @@ def pause(name: Id, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
 
 @destination.command(epilog="Example: caduceus destination resume billing")
 def resume(name: Id, hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
-    """Send to a paused destination again, from where it stopped."""
-    _order(name, "resume", f"{name} takes messages again", hub, as_json)
+    """Send to a destination again at once, from where it stopped: one that is paused, or that failed and is back."""
+    done = f"{name} is tried at once, in order; `caduceus destination list` shows how it goes"
+    _order(name, "resume", done, hub, as_json)
 
 
 def _order(name: str, order: str, done: str, hub: str, as_json: bool) -> None:
     answer = HubClient(hub).post(f"/hub/destinations/{segment(name)}/{order}")
     if as_json:
         print_json(answer)
+    elif order == "resume" and answer["paused"]:
+        raise CommandFailed(f"{name} stands still all the same: its file in destinations/ says paused = true", REFUSED)
     else:
         console().print(done, markup=False)
 

@@ -46,6 +46,6 @@ def receiver(
     hint = (
         "`caduceus destination list` shows what waits"
         if switch is Switch.DOWN
-        else "what waited arrives with the next attempt, in order"
+        else f"what waited arrives with the next attempt, in order; at once with `caduceus destination resume {name}`"
     )
     console().print(f"{name} is {switch}; {hint}", markup=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.barriers.unreadable import Unreadable
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _READY_LIMIT = 128  # deliveries in one turn: all of an envelope, mostly, so that their outputs are one blob
 _FEED_LANE = "feed"
+_SEEN_BY_ALL = timedelta(seconds=2)  # another process of Azure remembers how a destination was for one second
 
 
 class DeliverStage:
@@ -131,10 +132,14 @@ class DeliverStage:
         log("destination_paused", destination=destination)
 
     async def resume(self, destination: DestinationId) -> None:
-        """Go on sending to a destination, from the heads of its lanes."""
+        """Go on sending to a destination at once, from the heads of its lanes: none waits for its retry any more."""
         await self._lanes.set_paused(destination, False)
         await self._breaker.reset(await self._lanes.status(destination))
+        for session in await self._lanes.sessions(destination):
+            await self._lanes.hasten_all(session)
         await self.wake_sessions(destination)
+        # Who still remembers the pause or the open breaker would use that wake up, and send nothing.
+        await self._wakes.send_to_all(destination, due=self._clock.now() + _SEEN_BY_ALL)
         log("destination_resumed", destination=destination)
 
     async def wake_sessions(self, destination: DestinationId) -> None:

@@ -37,10 +37,12 @@ class Wakes:
         if outgoing:
             await self._queue.send(DELIVER_QUEUE, outgoing)
 
-    async def send_to_all(self, destination: DestinationId, *, but: SessionId | None = None) -> None:
+    async def send_to_all(
+        self, destination: DestinationId, *, but: SessionId | None = None, due: datetime | None = None
+    ) -> None:
         """Make somebody look at every session of a destination that has something waiting, but this one."""
         sessions = await self._lanes.sessions(destination)
-        await self.send([(session, destination, None) for session in sessions if session != but])
+        await self.send([(session, destination, due) for session in sessions if session != but])
 
     async def send_overdue(self) -> int:
         """Wake every session whose wake should have come by now; return how many."""

@@ -118,6 +118,10 @@ class Lanes(Protocol):
         """Let a parked delivery go at once, whenever it was due; one that is not parked stays as it is."""
         ...
 
+    async def hasten_all(self, session: SessionId) -> None:
+        """Let all parked deliveries of a session go at once, each in its turn, whenever they were due."""
+        ...
+
     async def waiting(self) -> dict[DestinationId, int]:
         """Return how many deliveries each destination has not settled."""
         ...

@@ -64,7 +64,8 @@ class Orders:
         Raises:
             NotFound: no such destination, or no such order.
         """
-        if destination not in self._registry.destinations:
+        config = self._registry.destinations.get(destination)
+        if config is None:
             raise NotFound("destination")
         match word:
             case "pause":
@@ -73,7 +74,7 @@ class Orders:
                 await self._sessions.resume(destination)
             case _:
                 raise NotFound("a destination is told to pause or to resume")
-        return {"destination": destination, "order": word}
+        return {"destination": destination, "order": word, "paused": config.paused or word == "pause"}
 
     async def resend(self, message: MessageId, request: bytes) -> dict[str, Any]:
         """Set a quarantined message, or its stopped deliveries, going again; return what was.

@@ -262,6 +262,18 @@ def test_an_interface_that_its_file_pauses_is_not_said_to_go_on(run, hub):
     assert (ran.code, "interface.toml" in ran.err) == (1, True)
 
 
+def test_a_destination_that_its_file_pauses_is_not_said_to_go_on(run, hub):
+    """At 3 a.m. nobody looks a second time at what is said to be done."""
+    hub.answer("/hub/destinations/lab/resume", {"destination": "lab", "order": "resume", "paused": True})
+    ran = run("destination", "resume", "lab", "--hub", hub.url)
+    assert (ran.code, ran.out) == (1, "")
+    assert "its file in destinations/ says paused = true" in ran.err
+
+    hub.answer("/hub/destinations/lab/resume", {"destination": "lab", "order": "resume", "paused": False})
+    ran = run("destination", "resume", "lab", "--hub", hub.url)
+    assert (ran.code, "tried at once" in ran.out) == (0, True)
+
+
 def test_a_receiver_is_told_up_or_down_and_nothing_else(run, hub):
     """`caduceus receiver billing off` must not silently do nothing."""
     hub.answer("/local/receivers/billing/down", {})

@@ -584,6 +584,43 @@ def test_a_delivery_that_waits_is_hastened_by_somebody_who_does_not_own_its_sess
     run(scenario)
 
 
+def test_all_that_waits_for_its_retry_in_a_session_is_hastened_and_keeps_its_order(run: Run) -> None:
+    """A person says that the destination is back: nobody sits out a back-off of minutes, in any lane."""
+
+    async def scenario(hub: Any) -> None:
+        offers = [delivery(n, lane) for n, lane in ((1, "a"), (2, "a"), (3, "b"), (4, "c"))]
+        turn = await take(hub, *offers)
+        one, two, three, four = turn.ready
+        rows = [parked(one, due=60), parked(two, due=90), parked(three, due=300), held(four)]
+        await hub.lanes.write(turn.ownership, rows)
+        await hub.lanes.schedule_wake(turn.ownership, after(60))
+        assert numbers((await take(hub, at=1)).ready) == []
+        await hub.lanes.hasten_all(SESSION)
+
+        assert sorted(numbers((await take(hub, at=1)).ready)) == [1, 2, 3]
+        assert numbers((await take(hub, at=1)).ready)[:2] == [1, 2]
+        [row] = await hub.lanes.deliveries(message_id(3))
+        assert row == rows[2]._replace(due=None)
+        [row] = await hub.lanes.deliveries(message_id(4))
+        assert row == rows[3]
+
+    run(scenario)
+
+
+def test_what_may_be_under_way_is_not_hastened(run: Run) -> None:
+    """Rule R3: until its send is over by everybody's clock, nobody sends it again, whatever a person wishes."""
+
+    async def scenario(hub: Any) -> None:
+        await take(hub, delivery(1), deadline=20)
+        await hub.lanes.hasten_all(SESSION)
+        await hub.lanes.hasten_all(SessionId("archive.7"))
+
+        assert numbers((await take(hub, at=1)).ready) == []
+        assert numbers((await take(hub, at=20)).ready) == [1]
+
+    run(scenario)
+
+
 def test_a_delivery_that_is_offered_twice_at_once_is_one(run: Run) -> None:
     """Route was killed after it had sent: the same items come again in another envelope, and are received together."""
 

@@ -172,6 +172,47 @@ async def test_paused_destination_takes_nothing_and_drains_in_order_when_it_goes
     assert "B1" in taken
 
 
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_a_destination_that_is_resumed_is_tried_at_once_whatever_its_retries_wait_for(start_hub, is_paused):
+    """Somebody was called out of bed, repaired it and says so: five more minutes of waiting look like a failure."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    keyed.answers(*[Answer(Verdict.TRANSIENT, "HTTP 503", retry_after_seconds=280)] * 4)
+    await send(hub, "A1", "A2")
+    await send(hub, "B1", number=BERT)
+    await hub.pass_time(300, step=30)
+    if is_paused:
+        await hub.hub.orders.order(KEYED, "pause")
+        await hub.work()
+    keyed.answers()
+    assert await control_ids(hub, keyed) == []
+
+    await hub.hub.orders.order(KEYED, "resume")
+    await hub.work()
+    taken = await control_ids(hub, keyed)
+    assert sorted(taken) == ["A1", "A2", "B1"]
+    assert taken.index("A1") < taken.index("A2")
+
+
+async def test_a_process_that_still_remembers_the_pause_does_not_cost_the_resume_its_wake(start_hub, monkeypatch):
+    """In Azure each process asks how a destination is once a second: the wake may come to one that has not heard."""
+    hub = await start_hub("keyed")
+    await hub.hub.orders.order(KEYED, "pause")
+    await send(hub, "A1")
+    lanes = hub.hub.deliver._breaker._lanes
+    known, ask, until = await lanes.status(KEYED), lanes.status, hub.clock.now() + timedelta(seconds=1)
+
+    async def remembered(destination):
+        return known if hub.clock.now() < until else await ask(destination)
+
+    await hub.hub.orders.order(KEYED, "resume")
+    monkeypatch.setattr(lanes, "status", remembered, raising=False)
+    await hub.work()
+    assert hub.receivers["keyed"].sent == []
+    await hub.pass_time(2, step=1)
+    assert await control_ids(hub, hub.receivers["keyed"]) == ["A1"]
+
+
 async def test_a_fragile_destination_is_sent_no_more_than_it_can_bear_and_gets_everything_in_order(start_hub):
     """`rate_per_second`: a burst is spread over time, and costs it no order and nobody else anything."""
     hub = await start_hub("slow", "keyed")
@@ -203,7 +244,7 @@ async def test_a_burst_larger_than_a_turn_waits_for_a_fragile_destination_withou
 async def test_a_destination_that_its_file_pauses_takes_nothing_whatever_is_ordered(start_hub):
     """The kill switch that is reviewed and versioned; an order of the night does not undo it."""
     hub = await start_hub("shut", "keyed")
-    await hub.hub.orders.order(DestinationId("shut"), "resume")
+    assert (await hub.hub.orders.order(DestinationId("shut"), "resume"))["paused"] is True
     await send(hub, "A1")
     await hub.pass_time(600, step=60)
 

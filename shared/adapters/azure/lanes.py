@@ -141,6 +141,23 @@ class AzureLanes:
     async def hasten(self, delivery: Delivery) -> None:
         await self._interfere(delivery, {DeliveryState.PARKED}, lambda row: row._replace(due=None))
 
+    async def hasten_all(self, session: SessionId) -> None:
+        async with self._lock(session):
+            for _ in range(_TRIES):
+                self._forget(session)  # another process may own it: what is known here may be old
+                state = await self._state(session)
+                rows = state.timed()
+                try:
+                    for part in in_transactions(rows) if rows else ():
+                        change = LaneChange()
+                        for row in part:
+                            change.add(await self._before(session, state, row), row._replace(due=None), [])
+                        await self._commit(session, state, state.owner, change)
+                except RowConflict:
+                    continue
+                return
+        raise AzureUnavailable("lanes, hasten")
+
     async def waiting(self) -> dict[DestinationId, int]:
         total: dict[DestinationId, int] = {}
         for _, owner in await self._queries.owners():

@@ -126,6 +126,11 @@ class SessionState:
         """Return when the first lane that is not held falls due."""
         return min((at for at in self._ready_at.values() if at is not None), default=None)
 
+    def timed(self) -> list[Delivery]:
+        """Return what is parked until a time, whether it is over or not."""
+        rows = [one.delivery for one in self._by_id.values()]
+        return [row for row in rows if row.state is DeliveryState.PARKED and row.due is not None]
+
     def held_lanes(self) -> set[str]:
         return {lane for lane, at in self._ready_at.items() if at is None}
 

@@ -74,6 +74,8 @@ _OPEN_LANE = """INSERT OR IGNORE INTO lane
 _WRITE = """UPDATE delivery SET state = ?, attempts = ?, due = ?, send_deadline = ?, holds = ?, code = ?, output = ?,
     settled = ?, waiting = ? WHERE message = ? AND delivery = ?"""
 _HASTEN = "UPDATE delivery SET due = NULL WHERE message = ? AND delivery = ? AND state = 'parked'"
+_HASTEN_ALL = """UPDATE delivery SET due = NULL
+    WHERE session = ? AND waiting AND state = 'parked' AND due IS NOT NULL RETURNING session, lane"""
 _READY = f"""SELECT {COLUMNS} FROM lane CROSS JOIN delivery USING (session, lane)
     WHERE session = ? AND ready <= ? AND waiting ORDER BY ready, lane, position LIMIT ?"""  # noqa: S608  # a constant
 _DELIVERY = COLUMNS.split(", ").index("delivery")
@@ -220,6 +222,12 @@ class LocalLanes:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(_HASTEN, (delivery.item.message, delivery.id))
             _review_lanes(connection, [_lane_of(delivery)])
+
+        await self._database.write(work)
+
+    async def hasten_all(self, session: SessionId) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            _review_lanes(connection, set(connection.execute(_HASTEN_ALL, (session,)).fetchall()))
 
         await self._database.write(work)
 
