@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from cli.failure import UNREACHABLE, CommandFailed
+from cli.given import check_any, check_reason, check_times
 from cli.hub_client import LONG_SECONDS, HubClient
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_deliveries, print_json, print_table
+from cli.screen import console, counted, print_deliveries, print_json, print_table
 
 
 def affected(
@@ -35,6 +36,9 @@ def affected(
         "to": until,
         "destination": destination,
     }
+    check_any(given, "say by what: --by, --patient, --finding, --interface, --destination or --window")
+    if reveal:
+        check_reason(reason, "it goes into the audit before anything is shown")
     client = HubClient(hub)
     if reveal:
         asked = {name: value for name, value in given.items() if value is not None}
@@ -55,12 +59,13 @@ def _window(text: str | None) -> tuple[str | None, str | None]:
     since, separator, until = text.partition("..")
     if not separator:
         raise CommandFailed("a window is A..B, such as 2026-03-01T00:00Z..2026-03-02T00:00Z", UNREACHABLE)
+    check_times(since, until, ("the beginning of --window", "the end of --window"))
     return since or None, until or None
 
 
 def _print_counts(answer: dict[str, Any]) -> None:
     patients = answer["patients"]
-    console().print(f"{answer['messages']} messages, {patients['count']} patients", markup=False)
+    console().print(f"{counted(answer['messages'], 'message')}, {counted(patients['count'], 'patient')}", markup=False)
     more = " ..." if patients["count"] > len(patients["hashes"]) else ""
     if patients["hashes"]:
         console().print(" ".join(patients["hashes"]) + more, markup=False)

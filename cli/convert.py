@@ -15,7 +15,7 @@ from cli.failure import REFUSED, UNREACHABLE, CommandFailed
 from cli.files import Paths, find_files, make_folder
 from cli.naming import output_names
 from cli.options import Interface, Interfaces, Json
-from cli.screen import console, print_json
+from cli.screen import console, counted, print_json
 
 if TYPE_CHECKING:
     from cli.conversion import Converted, Converter, Job
@@ -97,4 +97,5 @@ def _report(done: Sequence[Converted], seconds: float, out: Path, *, as_json: bo
     for code, count in sorted(Counter(one.code for one in failed).items()):
         screen.print(f"{count} x {code}", markup=False)
     rate = f", {len(done) / seconds:,.0f} a second" if seconds > 0 and len(done) > 1 else ""
-    screen.print(f"{len(done) - len(failed)} of {len(done)} messages converted into {out} in {seconds:.1f} s{rate}")
+    of = counted(len(done), "message")
+    screen.print(f"{len(done) - len(failed)} of {of} converted into {out} in {seconds:.1f} s{rate}")

@@ -10,7 +10,7 @@ import typer
 from cli.failure import REFUSED, UNREACHABLE, CommandFailed
 from cli.hub_client import HubClient, segment
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_json, print_table
+from cli.screen import console, counted, print_json, print_table
 
 interfaces = typer.Typer(no_args_is_help=True, help="Interfaces: check and list the folders; pause and resume one.")
 
@@ -116,7 +116,7 @@ def _known(stage: str) -> str:
 
 
 def _summary(folder: Path, count: int) -> str:
-    if count:
-        said = "1 problem" if count == 1 else f"{count} problems"
-        return f"{said}; the hub does not start before {'it is' if count == 1 else 'they are'} mended"
-    return f"{folder} has no problems"
+    if not count:
+        return f"{folder} has no problems"
+    mended = "it is mended" if count == 1 else "they are mended"
+    return f"{counted(count, 'problem')}; the hub does not start before {mended}"

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.failure import REFUSED, CommandFailed
+from cli.failure import REFUSED, UNREACHABLE, CommandFailed
+from cli.given import check_reason
 from cli.hub_client import HubClient, segment
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import clock_time, coloured, console, deliveries_in_short, print_json, print_table
+from cli.screen import clock_time, coloured, console, counted, deliveries_in_short, print_json, print_table
 
 _MESSAGE_ID = re.compile(r"[0-9]+-[0-9a-f]{32}")
 
@@ -110,6 +111,7 @@ def resend(
     as_json: Json = False,
 ) -> None:
     """Send a stopped message again. What a destination has accepted is not sent a second time."""
+    check_reason(reason, "it is kept in the message's trace")
     client = HubClient(hub)
     message = _stopped_message(client, name)
     answer = client.post(f"/hub/messages/{segment(message)}/resend", {"reason": reason})
@@ -118,8 +120,8 @@ def resend(
     else:
         console().print(f"{name} goes again; follow it with `caduceus trace {name}`", markup=False)
         for destination, count in answer.get("delivered_since", {}).items():
-            said = f"{destination} accepted {count} later messages of the same key; `caduceus replay --message {name}`"
-            console().print(f"{said} brings those again", markup=False)
+            later = f"{destination} accepted {counted(count, 'later message')} of the same key"
+            console().print(f"{later}; `caduceus replay --message {name}` brings those again", markup=False)
 
 
 def discard(
@@ -129,6 +131,7 @@ def discard(
     as_json: Json = False,
 ) -> None:
     """Give up a stopped message, or its stopped deliveries, for good. What waits behind it goes on."""
+    check_reason(reason, "it is kept in the trace and in the audit")
     client = HubClient(hub)
     message = _stopped_message(client, name)
     answer = client.post(f"/hub/messages/{segment(message)}/discard", {"reason": reason})
@@ -149,7 +152,10 @@ def correct(
     from cli.files import is_fhir
     from cli.sender import with_returns
 
+    check_reason(reason, "it is kept in both traces and in the audit")
     raw = file.read_bytes()
+    if not raw.strip():
+        raise CommandFailed(f"{file} is empty: it is to hold the corrected message", UNREACHABLE)
     body = base64.b64encode(raw if is_fhir(raw) else with_returns(raw)).decode()
     client = HubClient(hub)
     message = _stopped_message(client, name)

@@ -19,7 +19,7 @@ def purge(
     as_json: Json = False,
 ) -> None:
     """Show which payloads are older than their interface keeps them, and erase them with --yes. The ledger stays."""
-    if yes and not reason:
+    if yes and not (reason or "").strip():
         raise CommandFailed("--yes needs --reason: why it is erased; it goes into the audit", UNREACHABLE)
     client = HubClient(hub)
     told = client.post("/hub/purge", {"reason": reason}) if yes else client.get("/hub/purge")

@@ -12,7 +12,7 @@ from cli.failure import REFUSED, UNREACHABLE, CommandFailed
 from cli.files import make_folder, write_result
 from cli.naming import output_names
 from cli.options import Json
-from cli.screen import console, print_json, print_table
+from cli.screen import console, counted, print_json, print_table
 
 if TYPE_CHECKING:
     from shared.message.finding import Finding
@@ -113,4 +113,5 @@ def _show(result: dict[str, Any], *, is_message_shown: bool) -> None:
     findings: Sequence[dict[str, str]] = result["findings"]
     if findings:
         rows = [(one["code"], one["place"], one["detail"]) for one in findings]
-        print_table(f"{result['file']}: {len(rows)} findings", ("finding", "place", "detail"), rows, "", error=True)
+        title = f"{result['file']}: {counted(len(rows), 'finding')}"
+        print_table(title, ("finding", "place", "detail"), rows, "", error=True)

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.given import check_any, check_reason, check_times
 from cli.hub_client import LONG_SECONDS, HubClient, segment
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_deliveries, print_json, print_table
+from cli.screen import console, counted, print_deliveries, print_json, print_table
 
 _EVERY_SECONDS = 0.5
 _OUTCOMES = ("new", "different", "again", "same")
@@ -57,6 +58,7 @@ def replay(
         "resend_accepted": resend_accepted or None,
         "reason": reason,
     }
+    _check(given)
     order = {name: value for name, value in given.items() if value is not None}
     client = HubClient(hub)
     plan = client.post("/hub/replays/plan", order, LONG_SECONDS)
@@ -77,6 +79,19 @@ def replay(
         raise typer.Exit(1)
 
 
+def _check(given: dict[str, Any]) -> None:
+    check_times(given["from"], given["to"], ("--from", "--to"))
+    selecting = ("message", "patient", "interface", "finding", "affected_by")
+    is_by_destination = len(given["destinations"] or []) == 1
+    check_any(
+        {"destination": is_by_destination, **{name: given[name] for name in selecting}},
+        "say which: --message, --patient, --interface, --finding, --affected-by, or one --destination",
+    )
+    if given["resend_accepted"]:
+        check_any({"destinations": given["destinations"]}, "--resend-accepted needs --destination: who lost it")
+        check_reason(given["reason"], "--resend-accepted sends what was accepted; the reason is kept with the replay")
+
+
 def _what_next(plan: dict[str, Any]) -> str:
     if not plan["messages"]:
         return "no message is selected: nothing would be sent; look at what was given, and at --from and --to"
@@ -91,25 +106,29 @@ def _print_plan(plan: dict[str, Any]) -> None:
     patients = plan["patients"]
     say = console().print
     say(
-        f"{plan['messages']} messages, and {plan['following']} that followed them; {plan['keys']} ordering keys",
+        f"{counted(plan['messages'], 'message')}, and {plan['following']} that followed; "
+        f"{counted(plan['keys'], 'ordering key')}",
         markup=False,
     )
     more = " ..." if patients["count"] > len(patients["hashes"]) else ""
-    say(f"{patients['count']} patients: {' '.join(patients['hashes'])}{more}", markup=False)
+    say(f"{counted(patients['count'], 'patient')}: {' '.join(patients['hashes'])}{more}", markup=False)
     rows = ((one["id"], *(one[outcome] for outcome in _OUTCOMES)) for one in plan["destinations"])
     columns = ("destination", "new", "different", "again, after a change", "same: skipped")
-    print_table(f"\nof {plan['compared']} messages that were compared", columns, rows, "no destination takes part")
+    compared = counted(plan["compared"], "message that was", "messages that were")
+    print_table(f"\nof {compared} compared", columns, rows, "no destination takes part")
     for one in plan["left_out"]:
         say(f"left out: {one['id']}, {one['why']}", markup=False)
     for code, count in plan["failing"].items():
         say(f"{count} would stop with {code}", markup=False)
     if plan["keys_left_out"]:
-        looked_at = f"of the {plan['keys_compared']} that were looked at"
-        say(f"left out: {plan['keys_left_out']} ordering keys that were merged into others, {looked_at}", markup=False)
+        merged = counted(plan["keys_left_out"], "ordering key that was", "ordering keys that were")
+        say(f"left out: {merged} merged into others, of {plan['keys_compared']} looked at", markup=False)
     if plan["in_review"]:
-        say(f"{plan['in_review']} deliveries are in review: decide about them first", markup=False)
+        waiting = counted(plan["in_review"], "delivery is", "deliveries are")
+        say(f"{waiting} in review: decide first; `caduceus quarantine list`", markup=False)
     for name, count in plan["sets_back"].items():
-        say(f"sets back: {name} accepted {count} newer messages that do not go again", markup=False)
+        newer = counted(count, "newer message that does", "newer messages that do")
+        say(f"sets back: {name} accepted {newer} not go again", markup=False)
 
 
 def _follow(client: HubClient, status: dict[str, Any], *, is_silent: bool) -> dict[str, Any]:
@@ -127,5 +146,6 @@ def _follow(client: HubClient, status: dict[str, Any], *, is_silent: bool) -> di
 
 
 def _print_end(status: dict[str, Any]) -> None:
-    console().print(f"replay {status['run']} is done: {status['messages']} messages, {status['stopped']} stopped")
+    done = counted(status["messages"], "message")
+    console().print(f"replay {status['run']} is done: {done}, {status['stopped']} stopped")
     print_deliveries(status["destinations"])

@@ -81,6 +81,11 @@ def clock_time(stamp: str | None) -> str:
     return local.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
 
 
+def counted(count: int, thing: str, things: str = "") -> str:
+    """Return ``1 message`` or ``2 messages``; where more than an s is another, both are given."""
+    return f"{count} {thing if count == 1 else things or thing + 's'}"
+
+
 def print_deliveries(destinations: Iterable[Mapping[str, Any]]) -> None:
     """Print how many deliveries of each destination are in which state."""
     rows = ((one["id"], *(one.get(state, 0) for state in DELIVERY_STATES)) for one in destinations)

@@ -11,7 +11,7 @@ import typer
 from cli.failure import UNREACHABLE, CommandFailed
 from cli.hub_client import HubClient
 from cli.options import DEFAULT_HUB, Hub, Json
-from cli.screen import console, print_json
+from cli.screen import console, counted, print_json
 
 
 def verify(
@@ -34,8 +34,9 @@ def verify(
     if as_json:
         print_json(answer)
     else:
-        checked = f"{answer['messages']} messages and {answer['deliveries']} settled deliveries"
-        console().print(f"{checked}, {answer['entries']} entries in {len(answer['heads'])} chains", markup=False)
+        settled = counted(answer["deliveries"], "settled delivery", "settled deliveries")
+        chained = f"{counted(answer['entries'], 'entry', 'entries')} in {counted(len(answer['heads']), 'chain')}"
+        console().print(f"{counted(answer['messages'], 'message')} and {settled}, {chained}", markup=False)
         for fault in answer["faults"]:
             console().print(fault, markup=False)
         console().print("as they were written" if answer["is_intact"] else "NOT as they were written", markup=False)

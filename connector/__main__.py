@@ -198,7 +198,8 @@ def _send_again(copy: Path, config: Config, id: int, *, allow_stale: bool) -> in
     since = taken_since(copy, id)
     if since and not allow_stale:
         return _no(
-            f"{since} messages came after it: if one of them is about the same patient, this one would set it back;"
+            f"{since} {'message' if since == 1 else 'messages'} came after it: about the same patient,"
+            " what came first would set back what came later;"
             " look, then give --allow-stale"
         )
     order = order_again(config.connector.folder, id)

@@ -137,7 +137,9 @@ def _port(table: ListenTable) -> Finding:
 def _certificates(config: Config) -> Iterator[Finding]:
     for one in certificates(config):
         days = one.days(datetime.now(UTC))
-        said = f"{one.file} cannot be read" if days is None else f"{days:.0f} days left"
+        said = f"{one.file} cannot be read"
+        if days is not None:
+            said = "1 day left" if round(days) == 1 else f"{days:.0f} days left"
         yield Finding(days is not None and days > WARN_DAYS, f"certificate of {one.of}", said)
 
 

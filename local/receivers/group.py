@@ -13,6 +13,7 @@ from local.http_server import LOCAL_NAMES
 from local.receivers.inbox import Inbox
 from local.receivers.receiver import Receiver
 from shared.message.errors.pipeline import NotFound
+from shared.message.nearest import no_such
 from shared.ports import Clock
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Receivers:
         try:
             return self._receivers[name]
         except KeyError:
-            raise NotFound(f"receiver {name}") from None
+            raise NotFound(no_such("receiver", name, self._receivers)) from None
 
     async def start(self) -> None:
         """Switch all of them up."""

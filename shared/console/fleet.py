@@ -17,6 +17,7 @@ from shared.message.errors.connector import (
     RefusedAfterAcknowledgement,
 )
 from shared.message.errors.pipeline import NotFound
+from shared.message.nearest import no_such
 from shared.observe.log import log
 from shared.ports import Clock, Fleet
 
@@ -48,7 +49,8 @@ class Connectors:
             NotFound: it is not on the list.
         """
         if not await self._fleet.forget(name):
-            raise NotFound("connector")
+            known = [one.beat.connector for one in await self._fleet.connectors()]
+            raise NotFound(no_such("connector", name, known))
         return {"forgotten": name}
 
     async def watch(self) -> None:

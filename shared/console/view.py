@@ -10,6 +10,7 @@ from shared.message.delivery import Attempt, Delivery
 from shared.message.errors import reason_of
 from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
+from shared.message.nearest import no_such
 from shared.message.patient import patient_hash, read_patient_hash
 from shared.message.record import Hop, MessageRecord
 from shared.message.state import DeliveryState, MessageState
@@ -76,7 +77,7 @@ class Console:
 
         Raises:
             RequestInvalid: one of them is not what it should be.
-            NotFound: there is nobody with this hash.
+            NotFound: there is nobody with this hash, or no such interface.
         """
         limit = _limit_of(wanted)
         try:
@@ -88,6 +89,9 @@ class Console:
         if wanted.get("patient") and key is None:
             raise NotFound("patient with this hash")
         records = await self._ledger.recent(limit, state, interface, key)
+        # An interface that is no longer in the files may have messages: what is found, counts.
+        if interface and not records and interface not in self._registry.interfaces:
+            raise NotFound(no_such("interface", interface, self._registry.interfaces))
         return {"messages": [await self._with_deliveries(record) for record in records]}
 
     async def message(self, name: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from shared.message.delivery import Delivery
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import NotFound, RequestInvalid, RoleMissing
 from shared.message.identifiers import DestinationId, OrderingKey
+from shared.message.nearest import no_such
 from shared.message.patient import patient_hash
 from shared.message.record import MessageRecord
 from shared.message.replay import Selection
@@ -134,7 +135,7 @@ class Affected:
             return None
         destination = DestinationId(str(said["destination"]))
         if destination not in self._registry.destinations:
-            raise NotFound("destination")
+            raise NotFound(no_such("destination", destination, self._registry.destinations))
         return destination
 
     async def _patient(self, key: OrderingKey, record: MessageRecord) -> dict[str, Any]:

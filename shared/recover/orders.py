@@ -10,6 +10,7 @@ from shared.message.delivery import Delivery
 from shared.message.envelope import encode_envelope, with_tokens
 from shared.message.errors.pipeline import NotFound, NotStopped
 from shared.message.identifiers import DestinationId, MessageId, partition_of
+from shared.message.nearest import no_such
 from shared.message.queues import TRANSFORM_QUEUE
 from shared.message.record import Hop, MessageRecord
 from shared.message.replay import Selection
@@ -66,7 +67,7 @@ class Orders:
         """
         config = self._registry.destinations.get(destination)
         if config is None:
-            raise NotFound("destination")
+            raise NotFound(no_such("destination", destination, self._registry.destinations))
         match word:
             case "pause":
                 await self._sessions.pause(destination)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shared.barriers.wakes import send_wakes
 from shared.message.errors.pipeline import NotFound
 from shared.message.identifiers import InterfaceId
+from shared.message.nearest import no_such
 from shared.observe.log import log
 from shared.ports import Barriers, Holds, Queue
 
@@ -33,7 +34,7 @@ class Pauses:
             NotFound: no such interface, or no such order.
         """
         if interface not in self._registry.interfaces:
-            raise NotFound("interface")
+            raise NotFound(no_such("interface", interface, self._registry.interfaces))
         match word:
             case "pause":
                 await self._holds.set_paused(interface, True)

@@ -12,6 +12,7 @@ import orjson
 
 from shared.message.errors.pipeline import NotFound, RequestInvalid
 from shared.message.identifiers import DestinationId, InterfaceId, MessageId, OrderingKey, RunId
+from shared.message.nearest import no_such
 from shared.message.patient import read_patient_hash
 from shared.message.replay import Replay, Selection
 from shared.ports import History, Ledger
@@ -78,7 +79,7 @@ async def read_selection(said: Mapping[str, Any], ledger: Ledger, history: Histo
         if not (separator and interface and mapping):
             raise RequestInvalid("a mapping is written INTERFACE@VERSION, such as hospital_adt@1")
     if interface and interface not in registry.interfaces:
-        raise NotFound("interface")
+        raise NotFound(no_such("interface", str(interface), registry.interfaces))
     since, until = _time(said, "from"), _time(said, "to")
     if since is not None and until is not None and until <= since:
         raise RequestInvalid("to is not after from: nothing lies between them")
@@ -133,8 +134,8 @@ def _destinations(said: Mapping[str, Any], registry: Registry) -> list[Destinati
     if not isinstance(named, list):
         raise RequestInvalid("destinations is a list")
     found = [DestinationId(str(one)) for one in named]
-    if any(one not in registry.destinations for one in found):
-        raise NotFound("destination")
+    if unknown := [one for one in found if one not in registry.destinations]:
+        raise NotFound(no_such("destination", unknown[0], registry.destinations))
     return found
 
 

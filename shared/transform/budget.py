@@ -39,7 +39,8 @@ def _check(written: Written[Interface], folder: Folder) -> Iterator[Problem]:
         lost = [fate.place for fate in report.fates if fate.outcome is Outcome.LOST]
         if len(lost) > budget:
             named = ", ".join(lost[:_MOST_NAMED]) + (" ..." if len(lost) > _MOST_NAMED else "")
-            text = f"{sample.name} loses {len(lost)} values, {budget} are allowed: {named}"
+            values, allowed = "value" if len(lost) == 1 else "values", "is" if budget == 1 else "are"
+            text = f"{sample.name} loses {len(lost)} {values}, {budget} {allowed} allowed: {named}"
             yield written.problem(text, "mapping", "lost_budget")
 
 

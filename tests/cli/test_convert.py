@@ -25,7 +25,7 @@ def test_each_message_gives_a_bundle_and_a_report(run, folder, tmp_path):
     assert patient["name"][0]["family"] == "Smith"
     assert (report["message"], report["event"], report["interface"]) == ("ADT", "A01", "hl7_default")
     assert next(value["outcome"] for value in report["values"] if value["place"] == "PID-5.1") == "mapped"
-    assert "1 of 1 messages converted" in ran.out
+    assert "1 of 1 message converted" in ran.out
 
 
 def test_the_result_is_the_same_with_one_process_and_with_several(run, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -355,7 +356,7 @@ def test_replay_shows_its_plan_and_sends_nothing(run, hub):
     hub.answer("/hub/replays/plan", PLAN)
     ran = run("replay", "--interface", "hospital_adt", "--hub", hub.url)
 
-    assert "2 messages, and 1 that followed them" in ran.out
+    assert "2 messages, and 1 that followed;" in ran.out
     assert "00112233aabbccdd" in ran.out
     assert 'left out: billing, replay = "never"' in ran.out
     assert "nothing was sent" in ran.out
@@ -405,7 +406,7 @@ def test_affected_counts_and_names_nobody(run, hub):
     hub.answer("/hub/affected?finding=code_unmapped&from=2026-03-01T00%3A00Z", answer)
     said = run("affected", "--finding", "code_unmapped", "--window", "2026-03-01T00:00Z..", "--hub", hub.url).out
 
-    assert "3 messages, 1 patients" in said
+    assert "3 messages, 1 patient\n" in said
     assert "00112233aabbccdd" in said
 
 
@@ -529,3 +530,57 @@ def test_purge_shows_what_would_go_and_erases_nothing_unless_told(run, hub):
 
     run("purge", "--yes", "--reason", "ten years", "--hub", hub.url)
     assert [(method, body) for method, _, body in hub.asked] == [("GET", b""), ("POST", b'{"reason": "ten years"}')]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["affected"], "say by what: --by, --patient, --finding, --interface, --destination or --window"),
+        (["affected", "--interface", "adt", "--reveal"], "--reason is empty"),
+        (["affected", "--window", "yesterday.."], "the beginning of --window is a time such as"),
+        (["replay"], "say which: --message, --patient, --interface, --finding, --affected-by, or one --destination"),
+        (["replay", "--destination", "a", "--destination", "b"], "or one --destination"),
+        (["replay", "--interface", "adt", "--from", "2026-03-01"], "--from 2026-03-01 needs an offset"),
+        (["replay", "--interface", "adt", "--from", "2026-03-02T00:00Z", "--to", "2026-03-01T00:00Z"], "--to is not"),
+        (["replay", "--interface", "adt", "--resend-accepted"], "--resend-accepted needs --destination"),
+        (["replay", "--destination", "a", "--resend-accepted"], "--reason is empty"),
+        (["resend", ID, "--reason", " "], "--reason is empty: say why"),
+        (["discard", ID, "--reason", ""], "--reason is empty: say why"),
+        (["purge", "--yes", "--reason", " "], "--yes needs --reason"),
+    ],
+)
+def test_what_is_given_wrongly_is_said_in_the_words_of_the_command_before_anybody_is_asked(run, hub, arguments, said):
+    """Whoever typed `--by` does not know what `affected_by` is, and JSON in a sentence is for programs."""
+    ran = run(*arguments, "--hub", hub.url)
+    assert (ran.code, hub.asked) == (2, [])
+    assert said in ran.err
+    assert not {"affected_by", "{", "_id"} & set(ran.err.split())
+
+
+def test_a_correction_needs_a_reason_and_a_message(run, hub, tmp_path):
+    """An editor that saved nothing must not cost the old message its place."""
+    file = tmp_path / "corrected.hl7"
+    file.write_bytes(b"\n")
+    for reason, said in (("", "--reason is empty"), ("mended", "corrected.hl7 is empty")):
+        ran = run("correct", ID, "--file", file, "--reason", reason, "--hub", hub.url)
+        assert (ran.code, said in ran.err, hub.asked) == (2, True, [])
+
+
+def test_one_is_one(run, hub):
+    """ "1 messages" at 3 a.m. makes one look twice for what else is meant."""
+    plan = {
+        "messages": 1, "following": 0, "keys": 1, "patients": {"count": 1, "hashes": ["00112233aabbccdd"]},
+        "destinations": [{"id": "billing", "new": 1, "different": 0, "again": 0, "same": 0}], "compared": 1,
+        "left_out": [], "failing": {}, "keys_left_out": 1, "keys_compared": 1, "in_review": 1,
+        "sets_back": {"billing": 1},
+    }  # fmt: skip
+    hub.answer("/hub/replays/plan", plan)
+    answer = {"messages": 1, "patients": {"count": 1, "hashes": []}, "destinations": []}
+    hub.answer("/hub/affected?interface=adt", answer)
+    heads = {"messages": 1, "deliveries": 1, "entries": 1, "heads": [{}], "faults": [], "is_intact": True}
+    hub.answer("/hub/verify", heads)
+    said = "".join(
+        run(*command, "--hub", hub.url).out
+        for command in (["replay", "--interface", "adt"], ["affected", "--interface", "adt"], ["verify"])
+    )
+    assert not re.search(r"\b1 (\w+ )?(messages|patients|keys|deliveries|entries|chains|ordering keys)\b", said), said

@@ -52,7 +52,7 @@ def test_a_sample_that_loses_more_than_its_budget_is_a_problem(run, tmp_path):
     )
     ran = run("interfaces", "check", tmp_path)
     assert ran.code == 1
-    assert f"{file}:7: 01-x.hl7 loses 2 values, 1 are allowed: ZXX-1, ZXX-2" in ran.out
+    assert f"{file}:7: 01-x.hl7 loses 2 values, 1 is allowed: ZXX-1, ZXX-2" in ran.out
     file.write_text(file.read_text().replace("lost_budget = 1", "lost_budget = 2"))
     assert run("interfaces", "check", tmp_path).code == 0
 

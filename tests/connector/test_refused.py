@@ -90,7 +90,7 @@ async def test_an_old_message_goes_after_newer_ones_only_by_express_order(refusi
     await until(lambda: hospital.hub.control_ids == ["M2"])
     hospital.hub.refuses = set()
     code, _, complaint = await said_by(capsys, file, "--again", "1")
-    assert (code, "1 messages came after it" in complaint) == (1, True)
+    assert (code, "1 message came after it" in complaint) == (1, True)
     assert (await said_by(capsys, file, "--again", "1", "--allow-stale"))[0] == 0
     await until(lambda: hospital.hub.control_ids == ["M2", "M1"])
 

@@ -129,6 +129,29 @@ async def test_an_unknown_destination_is_told(delivered):
         await delivered.hub.affected.count({"destination": "none"})
 
 
+@pytest.mark.parametrize(
+    ("ask", "nearest"),
+    [
+        (lambda hub: hub.console.messages({"interface": "adtt"}), "interface adtt; nearest: adt"),
+        (lambda hub: hub.affected.count({"interface": "adtt"}), "interface adtt; nearest: adt"),
+        (lambda hub: hub.affected.count({"destination": "keyd"}), "destination keyd; nearest: keyed"),
+        (lambda hub: hub.replays.plan(b'{"destinations": ["keyd"]}'), "destination keyd; nearest: keyed"),
+        (lambda hub: hub.pauses.order("atd", "pause"), "interface atd; nearest: adt"),
+        (lambda hub: hub.orders.order("keyd", "pause"), "destination keyd; nearest: keyed"),
+    ],
+)
+async def test_a_name_that_nobody_has_is_answered_with_the_nearest(delivered, ask, nearest):
+    """ "No message fits" of a mistyped interface is believed, and nobody looks any further."""
+    with pytest.raises(NotFound, match=nearest):
+        await ask(delivered.hub)
+
+
+async def test_messages_of_an_interface_that_was_taken_out_of_the_files_are_listed(delivered):
+    """They are in the ledger all the same; what is found, counts."""
+    delivered.hub.registry.interfaces.clear()
+    assert (await delivered.hub.console.messages({"interface": "adt"}))["messages"] != []
+
+
 async def test_patients_are_shown_to_the_role_alone_with_a_reason_and_an_audit_entry(delivered):
     """What the privacy officer asks for: who saw whom, when, and why."""
     request = orjson.dumps({"interface": "adt", "reason": "the ward has to be told"})

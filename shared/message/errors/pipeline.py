@@ -148,4 +148,4 @@ class RequestInvalid(IntegrationError):
     what = "the request cannot be carried out"
     disposition = Disposition.REFUSE
     stops_message = False
-    next_step = "correct it; docs/hub-api.md lists what can be asked"
+    next_step = "correct it; `--help` of the command, or docs/hub-api.md, says what can be asked"
