@@ -28,20 +28,23 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find every fault, with its file and line. Exit code 1: there is one."""
+    """Find every fault, with its file and line; steps.py is run over the samples. Exit code 1: there is one."""
+    from cli.sample_steps import failing_steps
     from shared.registry.check import check_registry
     from shared.registry.folder import read_folder
     from shared.registry.load import check_stage
     from shared.transform.budget import over_budget
 
-    problems = check_stage(folder, _known(stage)) if stage else check_registry(folder)
-    problems = sorted([*problems, *over_budget(read_folder(folder))])
+    _check_there(folder)
+    refused = check_stage(folder, _known(stage)) if stage else check_registry(folder)
+    read = read_folder(folder)
+    problems = sorted([*refused, *over_budget(read), *failing_steps(read)])
     if as_json:
         print_json({"problems": [{"file": str(one.file), "line": one.line, "text": one.text} for one in problems]})
     else:
         for problem in problems:
             console().print(str(problem), markup=False)
-        console().print(_summary(folder, len(problems)), markup=False)
+        console().print(_summary(folder, len(problems), len(refused)), markup=False)
     if problems:
         raise typer.Exit(REFUSED)
 
@@ -51,6 +54,7 @@ def list_(folder: Folder = _FOLDER, as_json: Json = False) -> None:
     """Show each interface: whose messages it takes, and where they go."""
     from shared.registry.folder import read_folder
 
+    _check_there(folder)
     found = [written.model for written in read_folder(folder).interfaces.values()]
     if as_json:
         print_json({"interfaces": [one.model_dump(mode="json", exclude={"folder"}) for one in found]})
@@ -115,8 +119,22 @@ def _known(stage: str) -> str:
     return stage
 
 
-def _summary(folder: Path, count: int) -> str:
+def _check_there(folder: Path) -> None:
+    from shared.registry.folder import INTERFACE_FILE
+
+    if not folder.is_dir():
+        raise CommandFailed(f"{folder}: there is no such folder of interfaces", UNREACHABLE)
+    if (folder / INTERFACE_FILE).is_file():
+        advice = f"name the folder in which it lies with the others: {folder.resolve().parent}"
+        raise CommandFailed(f"{folder} is one interface; {advice}", UNREACHABLE)
+
+
+def _summary(folder: Path, count: int, refused: int) -> str:
+    """Return how many problems there are, and whether a hub would start with them."""
     if not count:
         return f"{folder} has no problems"
-    mended = "it is mended" if count == 1 else "they are mended"
-    return f"{counted(count, 'problem')}; the hub does not start before {mended}"
+    if not refused:
+        return f"{counted(count, 'problem')}; the hub starts all the same, and messages like these samples come to it"
+    mended = "it is mended" if refused == 1 else "they are mended"
+    more = "" if refused == count else f", {refused} of the folder"
+    return f"{counted(count, 'problem')}{more}; the hub does not start before {mended}"

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
 from connector.keys import KINDS
 from relay import HybridConnection
+from shared.message.toml_types import Number, Whole
 
 
 def _secret(text: str) -> str:
@@ -54,8 +55,8 @@ def _mllp(text: str) -> str:
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
 Secret = Annotated[str, AfterValidator(_secret)]
 RelayUrl = Annotated[str, AfterValidator(_relay)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
+Seconds = Annotated[float, Strict(), Field(gt=0, le=86_400)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 User = Annotated[str, Field(pattern=r"^[^:\x00-\x1f]+$")]
 Network = Annotated[str, AfterValidator(_network)]
@@ -84,8 +85,8 @@ class SpoolTable(Table):
     on_mirror_lost: Literal["stall", "degrade"] = Field(
         default="stall", description="stall: nothing is acknowledged until it is back; degrade: one copy, and an alert"
     )
-    limit_megabytes: int = Field(default=10_240, ge=1, description="Beyond it the spool is full, see `on_full`")
-    keep_outcomes_days: float = Field(default=30, gt=0, description="Outcomes of deliveries can be asked for so long")
+    limit_megabytes: Whole = Field(default=10_240, ge=1, description="Beyond it the spool is full, see `on_full`")
+    keep_outcomes_days: Number = Field(default=30, gt=0, description="Outcomes of deliveries can be asked for so long")
 
 
 class ProxyTable(Table):
@@ -123,8 +124,8 @@ class HubTable(Table):
     key: Secret | None = Field(default=None, description="key: where it is")
     authority: Path | None = Field(default=None, description="PEM of the authority that signs the hub's certificate")
     answer_seconds: Seconds = Field(default=30, description="A request without an answer by then is sent again")
-    batch_messages: int = Field(default=200, ge=1, le=500, description="In one request at most, all of one stream")
-    linger_seconds: float = Field(
+    batch_messages: Whole = Field(default=200, ge=1, le=500, description="In one request at most, all of one stream")
+    linger_seconds: Number = Field(
         default=2, ge=0, le=2, description="What the spool has acknowledged waits so long for company in its request"
     )
     retry_base_seconds: Seconds = Field(default=1, description="Upper end of the first wait; it doubles every time")
@@ -181,15 +182,17 @@ class ListenTable(Table):
     hybrid_seconds: Seconds = Field(default=2, description="hybrid: so long the hub's answer is waited for")
     end_to_end_seconds: Seconds = Field(default=25, description="end_to_end: then the sender hears AE")
     on_full: Literal["stall", "AE", "CE"] = Field(default="stall", description="What a sender hears of a full spool")
-    frame_megabytes: int = Field(default=16, ge=1, le=256, description="A larger message closes the connection")
+    frame_megabytes: Whole = Field(default=16, ge=1, le=256, description="A larger message closes the connection")
     frame_seconds: Seconds = Field(
         default=60, description="A frame that was begun is whole by then; silence is allowed"
     )
-    connections: int = Field(default=64, ge=1, le=10_000, description="Open at a time")
-    connections_per_sender: int = Field(
+    connections: Whole = Field(default=64, ge=1, le=10_000, description="Open at a time")
+    connections_per_sender: Whole = Field(
         default=16, ge=1, description="From one address; a new one then takes the place of the quietest"
     )
-    lanes: int = Field(default=1, ge=1, le=16, description="1: one order for all; more: by `lane_key`, several at once")
+    lanes: Whole = Field(
+        default=1, ge=1, le=16, description="1: one order for all; more: by `lane_key`, several at once"
+    )
     lane_key: Literal["PID-3.1"] = Field(default="PID-3.1", description="Messages with the same keep their order")
 
     @model_validator(mode="after")
@@ -208,7 +211,7 @@ class RelayTable(Table):
     url: RelayUrl = Field(description="The hybrid connection of this spool, and of no other")
     key_name: str | None = Field(default=None, description="With `key`; without them Entra is asked")
     key: Secret | None = Field(default=None, description="Where the key is that may listen")
-    channels: int = Field(default=1, ge=1, le=25, description="Control channels of this process")
+    channels: Whole = Field(default=1, ge=1, le=25, description="Control channels of this process")
     authority: Path | None = Field(default=None, description="PEM of the authority that signs the relay's certificate")
 
 
@@ -219,7 +222,7 @@ class DeliverTable(Table):
     address: Annotated[str, AfterValidator(_mllp)] = Field(description="mllp://host:port, or mllps://host:port")
     tls: Tls | None = Field(default=None, description="mllps: our certificate, and the authority that signs theirs")
     order: Literal["feed", "key"] = Field(default="feed", description="One line for all, or a line for each key")
-    connections: int = Field(default=1, ge=1, le=64, description="key: open at a time")
+    connections: Whole = Field(default=1, ge=1, le=64, description="key: open at a time")
     answer_seconds: Seconds = Field(default=30, description="No acknowledgement by then is ambiguous")
     on_reject: Literal["hold", "continue"] = Field(default="hold", description="What waits behind AE, AR, CR")
     on_ambiguous: Literal["resend", "review"] = Field(default="resend", description="Sent, and no answer that counts")

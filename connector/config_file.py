@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from connector.config import Config
 from shared.message.errors.connector import ConnectorConfigInvalid
 from shared.message.toml_lines import Place, key_lines, line_of
+from shared.message.toml_types import wanted_instead
 
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
@@ -63,6 +64,8 @@ def _text(kind: str, message: str, location: tuple[str | int, ...]) -> str:
         return f"`{name}` is missing"
     if kind in ("tuple_type", "model_type", "model_attributes_type") and len(location) == 1:
         return f"`{name}`: it is written [{name}]" if kind != "tuple_type" else f"`{name}`: it is written [[{name}]]"
+    if name and (wanted := wanted_instead(kind)):
+        return f"`{name}` {wanted}"
     said = message.removeprefix("Value error, ")
     return f"`{name}`: {said}" if name else said
 

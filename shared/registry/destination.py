@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from shared.message.identifiers import DestinationId
+from shared.message.toml_types import Flag, Number, Whole
 from shared.registry.model import Model, Name, Stage
 from shared.trust import trust
 
@@ -42,9 +43,9 @@ _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
 class Retry(Model):
     """How long a delivery that failed for the moment is tried again: exponential, with full jitter."""
 
-    base_seconds: float = Field(default=1, gt=0, description="Upper end of the first wait; it doubles every time")
-    cap_seconds: float = Field(default=300, gt=0, description="No wait is longer")
-    budget_hours: float = Field(default=72, gt=0, description="After it the delivery goes to quarantine")
+    base_seconds: Number = Field(default=1, gt=0, description="Upper end of the first wait; it doubles every time")
+    cap_seconds: Number = Field(default=300, gt=0, description="No wait is longer")
+    budget_hours: Number = Field(default=72, gt=0, description="After it the delivery goes to quarantine")
 
 
 class DestinationConfig(Model):
@@ -60,13 +61,13 @@ class DestinationConfig(Model):
         default=None, description="PEM of who signs its certificate, believed alone; left out: the system's authorities"
     )
     order: Literal["feed", "key"] = Field(description="`feed`: all in one line. `key`: in line by ordering key")
-    concurrency: int = Field(ge=1, le=64, description="Deliver sessions at a time")
-    connections: int = Field(ge=1, le=256, description="Open connections at most, in one process")
-    rate_per_second: float | None = Field(
+    concurrency: Whole = Field(ge=1, le=64, description="Deliver sessions at a time")
+    connections: Whole = Field(ge=1, le=256, description="Open connections at most, in one process")
+    rate_per_second: Number | None = Field(
         default=None, gt=0, le=10_000, description="Sends at most, evenly spaced; unset: as fast as it answers"
     )
-    paused: bool = Field(default=False, description="Nothing is sent to it, whatever is ordered; what comes waits")
-    idempotent: bool = Field(description="It takes a second copy as the first (it honours `Idempotency-Key`)")
+    paused: Flag = Field(default=False, description="Nothing is sent to it, whatever is ordered; what comes waits")
+    idempotent: Flag = Field(description="It takes a second copy as the first (it honours `Idempotency-Key`)")
     on_reject: Literal["hold_feed", "hold_key", "continue"] = Field(
         description="What waits while a rejected delivery is in quarantine"
     )
@@ -119,8 +120,11 @@ def address_fault(kind: Kind, address: str) -> str | None:
         return "the address holds a password: write `secret:NAME` and keep the address in the secret store"
     if address.startswith(SECRET):
         return None if len(address) > len(SECRET) else "`secret:` needs the name of a secret"
-    if kind == "mllp" and not re.fullmatch(r"mllps?://[^/:\s]+:\d{1,5}", address):
-        return "an MLLP address is `mllp://host:port` or `mllps://host:port`"
+    if kind == "mllp":
+        place = re.fullmatch(r"mllps?://[^/:\s]+:(\d{1,5})", address)
+        if place is None:
+            return "an MLLP address is `mllp://host:port` or `mllps://host:port`"
+        return None if 1 <= int(place[1]) <= 65535 else "a port is 1 to 65535"
     if kind == "https" and not (address.startswith("https://") or _LOOPBACK.match(address)):
         return "a web hook is `https://…`; plain `http://` is for this machine only"
     return None

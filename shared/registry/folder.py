@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from shared.message.identifiers import DestinationId, InterfaceId
 from shared.message.toml_lines import Place, key_lines, line_of
+from shared.message.toml_types import wanted_instead
 from shared.registry.concept_map import ConceptMap, read_concept_maps
 from shared.registry.destination import DestinationConfig
 from shared.registry.interface import Interface
@@ -148,6 +149,8 @@ def _model_problem(file: Path, lines: Mapping[Place, int], kind: type[Model], er
 
 def _sentence(place: Sequence[str | int], kind: type[Model], error: ErrorDetails) -> str:
     name = _dotted(place)
+    if wanted := wanted_instead(error["type"]):
+        return f"`{name}` {wanted}"
     match error["type"]:
         case "extra_forbidden":
             return f"unknown key `{name}`{_guess(str(place[-1]), kind)}"

@@ -13,6 +13,7 @@ from shared.hl7.charset import codec_of
 from shared.mapping.custom import TARGETS, ValueType
 from shared.message.errors.hl7 import CharsetUnsupported
 from shared.message.identifiers import DestinationId, InterfaceId
+from shared.message.toml_types import Flag, Number, Whole
 from shared.registry.model import STAGES, Hl7Path, Model, Name, Names, SegmentName, Stage, TypePattern
 
 STEPS = "steps:"
@@ -74,7 +75,7 @@ class Duplicate(Model):
     key: tuple[Hl7Path, ...] = Field(
         default=("MSH-10",), min_length=1, description="Fields that together name a message"
     )
-    window_hours: float = Field(default=24 * 7, gt=0, description="How long the hub looks back")
+    window_hours: Number = Field(default=24 * 7, gt=0, description="How long the hub looks back")
 
 
 class CustomField(Model):
@@ -139,7 +140,7 @@ class MappingChoices(Model):
         description="Whether repeated segments replace what is stored, or follow their action code",
     )
     repeats: Literal["snapshot", "action"] = Field(default="snapshot", description="The same for repeating fields")
-    lost_budget: int | None = Field(
+    lost_budget: Whole | None = Field(
         default=None, ge=0, description="Values a sample may lose at most; left out: not checked"
     )
     custom: tuple[CustomField, ...] = Field(
@@ -208,15 +209,15 @@ class Route(Model):
 class Traffic(Model):
     """What is usual, so that silence is noticed."""
 
-    messages_per_hour: float = Field(gt=0, description="In a common hour")
-    silent_after_minutes: float = Field(gt=0, description="Nothing for so long is worth an alert")
+    messages_per_hour: Number = Field(gt=0, description="In a common hour")
+    silent_after_minutes: Number = Field(gt=0, description="Nothing for so long is worth an alert")
 
 
 class ServiceLevel(Model):
     """What the partner was promised."""
 
-    deliver_within_seconds: float = Field(gt=0, description="From acknowledgement to every destination")
-    percent: float = Field(default=99, gt=0, le=100, description="Of the messages of a month")
+    deliver_within_seconds: Number = Field(gt=0, description="From acknowledgement to every destination")
+    percent: Number = Field(default=99, gt=0, le=100, description="Of the messages of a month")
 
 
 class Interface(Model):
@@ -231,7 +232,7 @@ class Interface(Model):
         default="active",
         description="`draft` is not used in production; `retired` takes nothing and is kept for its history",
     )
-    paused: bool = Field(
+    paused: Flag = Field(
         default=False, description="What it takes waits before `transform`, whatever is ordered; senders notice nothing"
     )
     stages: tuple[Stage, ...] = Field(default=STAGES, min_length=1, description="Where it exists")
@@ -270,7 +271,7 @@ class Interface(Model):
     traffic: Traffic | None = Field(default=None, description="What is usual")
     sla: ServiceLevel | None = Field(default=None, description="What was promised")
     data_classes: tuple[Name, ...] = Field(default=(), description="What kind of data it carries")
-    retention_days: int = Field(default=3650, ge=1, description="How long the archive keeps payloads")
+    retention_days: Whole = Field(default=3650, ge=1, description="How long the archive keeps payloads")
     legal_hold: str = Field(default="", description="Why nothing of it may be purged; empty: there is no hold")
 
     @model_validator(mode="after")

@@ -50,11 +50,11 @@ def _load(folder: Path) -> ModuleType:
     return module
 
 
-def line_in(file: Path, error: Exception) -> int:
-    """Return the line of a file in which an exception arose, or from which it was called; 1 where it has no part."""
+def line_in(file: Path, error: Exception, elsewhere: int = 1) -> int:
+    """Return the line of a file in which an exception arose or from which it was called; else the one ``elsewhere``."""
     if isinstance(error, SyntaxError):
-        return error.lineno or 1
-    line, trace = 1, error.__traceback__
+        return error.lineno or elsewhere
+    line, trace = elsewhere, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(file):
             line = trace.tb_lineno

@@ -567,7 +567,7 @@ def test_a_correction_needs_a_reason_and_a_message(run, hub, tmp_path):
 
 
 def test_one_is_one(run, hub):
-    """ "1 messages" at 3 a.m. makes one look twice for what else is meant."""
+    """A plural of one makes whoever was woken look twice for what else is meant."""
     plan = {
         "messages": 1, "following": 0, "keys": 1, "patients": {"count": 1, "hashes": ["00112233aabbccdd"]},
         "destinations": [{"id": "billing", "new": 1, "different": 0, "again": 0, "same": 0}], "compared": 1,

@@ -54,6 +54,9 @@ def test_a_file_that_is_right_is_read(tmp_path):
     ("change", "said"),
     [
         (('name = "adt"', 'nane = "x"'), ["9: `name` is missing", f"10: `nane` is {NO_KEY} `name`?"]),
+        (("port = 2575", 'port = "2575"'), ["11: `port` is a whole number, written without quotes, such as 4"]),
+        (("port = 2575", "lanes = true"), ["11: `lanes` is a whole number, written without quotes, such as 4"]),
+        (('name = "north"', "name = 7"), ["2: `name` is text, written in quotes"]),
         (("port = 2575", "port = 99999"), ["11: `port`: Input should be less than or equal to 65535"]),
         (("10.0.0.0/8", "10.0.0.1/8"), ["12: `allow`: 10.0.0.1/8 has host bits set"]),
         (("https://hub", "http://hub"), ["6: `url`: expected https://<host>[/path] (http to this machine alone)"]),

@@ -141,7 +141,7 @@ async def test_an_unknown_destination_is_told(delivered):
     ],
 )
 async def test_a_name_that_nobody_has_is_answered_with_the_nearest(delivered, ask, nearest):
-    """ "No message fits" of a mistyped interface is believed, and nobody looks any further."""
+    """That no message fits a mistyped interface is believed, and nobody looks any further."""
     with pytest.raises(NotFound, match=nearest):
         await ask(delivered.hub)
 

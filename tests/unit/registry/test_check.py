@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import pytest
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from connector.config import Config
 from shared.registry import check_registry
+from shared.registry.destination import DestinationConfig
+from shared.registry.interface import Interface
 from tests.connector.certificate_authority import Authority
 
 from .conftest import INTERFACE, SAMPLE, Files
@@ -44,6 +49,10 @@ def test_a_folder_without_fault_has_no_problem(files):
         ('owner = "Team"', 'owner = "Team"\nduplicate.key = ["MSH-10", "PID-"]', 3, "is not an HL7 path"),
         ('owner = "Team"', 'owner = "Team"\nduplicate.key = []', 3, "`duplicate.key`"),
         ('owner = "Team"', 'owner = "Team"\nduplicate.key = ["MSH-10", "ORC-2"]', 3, "no sample has anything at ORC-2"),
+        ('owner = "Team"', 'owner = "Team"\npaused = "true"', 3, "`paused` is true or false, written without quotes"),
+        ('owner = "Team"', 'owner = "Team"\nretention_days = "30"', 3, "`retention_days` is a whole number, written"),
+        ('owner = "Team"', 'owner = "Team"\nduplicate.window_hours = "24"', 3, "`duplicate.window_hours` is a number"),
+        ('owner = "Team"', "owner = 7", 2, "`owner` is text, written in quotes"),
         ('sending_application = "WARD"', "", 5, 'for stages = ["laptop", "dev"] only'),
     ],
 )
@@ -114,6 +123,12 @@ def test_a_fault_of_a_custom_field_is_found_where_it_is_written(files, old, new,
         ),
         ('title = "Lab"\nkind = "mllp"\n[address]\nprod = "lab:2575"', 4, "an MLLP address is `mllp://host:port`"),
         ('title = "Lab"\nkind = "mllp"\n[address]\nproduction = "mllp://lab:2575"', 4, "`address.production`"),
+        ('title = "Lab"\nkind = "https"\nconnections = "4"', 3, "`connections` is a whole number, written without"),
+        ('title = "Lab"\nkind = "https"\nconcurrency = true', 3, "`concurrency` is a whole number"),
+        ('title = "Lab"\nkind = "https"\nrate_per_second = "2"', 3, "`rate_per_second` is a number, written without"),
+        ('title = "Lab"\nkind = "https"\nidempotent = "no"', 3, "`idempotent` is true or false, written without"),
+        ('title = "Lab"\nkind = "mllp"\n[retry]\ncap_seconds = "9"', 4, "`retry.cap_seconds` is a number"),
+        ('title = "Lab"\nkind = "mllp"\n[address]\nprod = "mllp://lab:99999"', 4, "a port is 1 to 65535"),
         ('title = "Lab"\nkind = "mllp"\npassword = "pw"', 3, "unknown key `password`"),
         ('title = "Lab"\nkind = "mllp"\n[retry]\ncap_seconds = 0', 4, "`retry.cap_seconds`"),
         ('title = "Lab"\nkind = "mllp"\nauthority = "lab-ca.pem"', 3, "`authority` is not a certificate in PEM"),
@@ -321,3 +336,30 @@ def _refusing(file: Path, read: Callable[..., Any]) -> Callable[..., Any]:
         return read(path, *how, **more)
 
     return refusing
+
+
+@pytest.mark.parametrize("root", [Interface, DestinationConfig, Config], ids=lambda root: root.__module__)
+def test_nothing_in_quotes_is_taken_for_a_number_or_a_switch(root):
+    """What somebody quoted by mistake hides the next mistake."""
+    for model in models_of(root):
+        for name, field in model.model_fields.items():
+            for text in ("1", "true"):
+                with suppress(ValidationError):
+                    got = TypeAdapter(Annotated[(field.annotation, None, *field.metadata)]).validate_python(text)
+                    assert not isinstance(got, int | float), f"{model.__name__}.{name}"
+
+
+def models_of(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model, and those of the tables in it."""
+    yield root
+    for field in root.model_fields.values():
+        for model in models_in(field.annotation):
+            yield from models_of(model)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that a type names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from models_in(inner)
