@@ -26,15 +26,14 @@ from connector.log import begin_log, log, log_failure, print_problem
 from connector.process import Connector, cipher_of
 from connector.recover import last_confirmed, newest_copy
 from connector.refused import payload_in, refused_in, taken_since, write_payload
+from connector.reload_order import Answer, answer, look_for_orders, order_reload
 from connector.status import ADDRESS, needs_a_look
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import ConnectorConfigInvalid
 
 # The thread that waits for the disk needs the interpreter for microseconds, and soon: senders wait for it.
 _SWITCH_SECONDS = 0.00005
-_ORDER_SECONDS = 2.0  # a running connector looks for orders so often
 _ORDER_LOOKS, _ORDER_LOOK_SECONDS = 40, 0.25
-_RELOAD = "reload"  # an order in the spool's folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +75,7 @@ async def _run(config: Config, file: Path) -> None:
         loop.add_signal_handler(signal.SIGHUP, reloading.set)
     helpers = [
         asyncio.create_task(_reload_when(reloading, connector, file)),
-        asyncio.create_task(_look_for_orders(reloading, config.connector.folder / _RELOAD)),
+        asyncio.create_task(look_for_orders(reloading, config.connector.folder)),
     ]
     try:
         await stopping.wait()
@@ -86,41 +85,53 @@ async def _run(config: Config, file: Path) -> None:
         await connector.stop()
 
 
-async def _look_for_orders(reloading: asyncio.Event, order: Path) -> None:
-    """Wait for `connector reload`: a file, where there are no signals."""
-    while True:
-        with suppress(OSError):
-            order.unlink()  # noqa: ASYNC240  # of the spool's own folder
-            reloading.set()
-        await asyncio.sleep(_ORDER_SECONDS)
-
-
 async def _reload_when(reloading: asyncio.Event, connector: Connector, file: Path) -> None:
     while True:
         await reloading.wait()
         reloading.clear()
+        folder = connector.config.connector.folder
         try:
-            for table in await connector.reload(read_config(file)):
-                log("needs_restart", file=table)
+            needs_restart = await connector.reload(read_config(file))
         except Exception as error:  # noqa: BLE001  # the boundary: what runs goes on, and the next order is heard
             log_failure("not_reloaded", error)
             if isinstance(error, ConnectorConfigInvalid):
                 print_problem(error)
+            answer(folder, Answer(_why(error)))
+        else:
+            for table in needs_restart:
+                log("needs_restart", file=table)
+            answer(folder, Answer(needs_restart=needs_restart))
+
+
+def _why(error: Exception) -> list[str]:
+    """Return what is wrong with the file; of another failure the type alone, for a text may hold anything."""
+    if isinstance(error, ConnectorConfigInvalid):
+        return [str(problem) for problem in error.problems]
+    return [type(error).__name__]
 
 
 def reload(given: argparse.Namespace) -> int:
-    """Let the running connector read the configuration again; its log says what it took."""
-    order = read_config(given.config).connector.folder / _RELOAD
-    if not order.parent.is_dir():
-        return _no(f"{order.parent} is not there; it is [connector] folder, and the first start makes it")
-    order.touch(mode=0o600)
-    for _ in range(_ORDER_LOOKS):
-        if not order.exists():
-            print("it reads the file now; its log says what it took, or why it goes on as it was")
-            return 0
-        time.sleep(_ORDER_LOOK_SECONDS)
-    order.unlink(missing_ok=True)
-    return _no("nobody took the order; is `python -m connector run` at work with this file? its log says why it ended")
+    """Let the running connector read the configuration again; 1: it took nothing; 2: some of it needs a restart."""
+    folder = read_config(given.config).connector.folder
+    if not folder.is_dir():
+        return _no(f"{folder} is not there; it is [connector] folder, and the first start makes it")
+    is_taken, said = order_reload(folder)
+    if not is_taken:
+        return _no(
+            "nobody took the order; is `python -m connector run` at work with this file? its log says why it ended"
+        )
+    if said is None:
+        return _no("it reads the file, and has not said what it took; look in its log for `reloaded` or `not_reloaded`")
+    if said.problems:
+        print(*said.problems, sep="\n", file=sys.stderr)
+        return _no(
+            "nothing of the file was taken; `python -m connector check` looks closer; then order the reload again"
+        )
+    if said.needs_restart:
+        print(f"taken, but these stay as they were until it is started again: {', '.join(said.needs_restart)}")
+        return 2
+    print("taken: it runs with the file as it is now")
+    return 0
 
 
 def check(given: argparse.Namespace) -> int:

@@ -82,10 +82,18 @@ async def test_a_connector_runs_tells_its_status_and_ends(hospital, tmp_path):
     assert (await source.ask(admission("M2"))).code == "AA"
     await until(lambda: hospital.hub.control_ids == ["M1", "M2"])
     said = await asyncio.to_thread(run, "reload", "--config", file)  # as where there are no signals
-    assert said.returncode == 0
+    assert (said.returncode, said.stdout) == (0, "taken: it runs with the file as it is now\n")
     while log.count(b'"reloaded"') < 2:
         async with asyncio.timeout(20):
             log += await process.stderr.readline()
+    good = file.read_text("utf-8")
+    for old, new, code, words in (
+        ("[status]", 'tls = { certificate = "no.pem", key = "no.key" }\n[status]', 1, "[[listen]] adt: FileNotFound"),
+        ("[status]", "[heartbeat]\nseconds = 77\n[status]", 2, "until it is started again: heartbeat"),
+    ):
+        file.write_text(good.replace(old, new), "utf-8")
+        said = await asyncio.to_thread(run, "reload", "--config", file)
+        assert (said.returncode, words in said.stdout + said.stderr) == (code, True), said
     await source.close()
     process.terminate()
     async with asyncio.timeout(30):
