@@ -1,12 +1,14 @@
-// The operator's page: it asks the hub's own API, shows the answers, and carries out three orders.
+// The operator's page: it asks the hub's own API, shows the answers, and carries out orders.
 
-import { askJson, messagePath, post } from "./hub.js";
+import { askJson, post } from "./hub.js";
 import { $ } from "./elements.js";
 import { showConnectors, showDestinations, showInterfaces, showMessages, showStopped, showSummary } from "./overview.js";
-import { readMessage, showMessage } from "./detail.js";
+import { counted, readMessage, showMessage } from "./detail.js";
+import { onGiven, openOrder } from "./orders.js";
 
 const REFRESH_MILLISECONDS = 2000;
 let chosen = new URLSearchParams(location.search).get("message");
+let shown = null; // what the hub said last of the one that is open
 let patient = ""; // whose messages are listed; empty: everybody's
 
 // Do what a person asked for; what goes wrong is one sentence at the top.
@@ -15,14 +17,20 @@ async function attempt(work) {
   try {
     await work();
   } catch (error) {
-    $("notice").textContent = error.message;
-    $("notice").hidden = false;
+    notify(error.message);
   }
+}
+
+function notify(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = false;
+  $("notice").scrollIntoView({ block: "nearest" }); // whoever gave an order further down is to see it
 }
 
 const choose = (name) => attempt(async () => {
   const found = name && await readMessage(name);
   chosen = found ? found.message.id : null;
+  shown = found || null;
   history.replaceState(null, "", chosen ? `?message=${encodeURIComponent(chosen)}` : location.pathname);
   document.querySelector("main").classList.toggle("with-detail", Boolean(chosen));
   $("detail-pane").hidden = !chosen;
@@ -67,7 +75,10 @@ async function refresh() {
     showInterfaces(interfaces, summary, orderAt("interfaces"));
     showConnectors(connectors);
     const found = chosen && await readMessage(chosen);
-    if (found && found.message.id === chosen) await showMessage(found); // another may have been chosen in between
+    if (found && found.message.id === chosen) { // another may have been chosen in between
+      shown = found;
+      await showMessage(found);
+    }
     tell("live");
   } catch (error) {
     tell(error.message, "lost");
@@ -98,19 +109,17 @@ $("find").addEventListener("submit", (event) => {
   event.preventDefault();
   find(new FormData(event.target).get("name").trim());
 });
-$("resend").addEventListener("click", () => {
-  $("resend-dialog").querySelector("form").reset();
-  $("resend-dialog").showModal();
-});
-$("resend-cancel").addEventListener("click", () => $("resend-dialog").close());
-$("resend-dialog").addEventListener("close", ({ target }) => target.returnValue === "resend" && attempt(async () => {
-  target.returnValue = "";
-  const reason = target.querySelector("input").value;
-  await post(`${messagePath(chosen)}/resend`, { reason });
-  await refresh();
+for (const order of ["resend", "correct", "discard"]) {
+  $(order).addEventListener("click", () => attempt(() => openOrder(order, shown)));
+}
+onGiven((order, answer) => attempt(async () => {
+  if (answer.corrected) await choose(answer.corrected);
+  else await refresh();
+  const since = Object.entries(answer.delivered_since ?? {}).map(([name, count]) => `${name} accepted ${counted(count, "later message")} of the same key`);
+  if (since.length) notify(`${since.join(", ")}; caduceus replay --message ${answer.message} brings those again.`);
 }));
 document.addEventListener("keydown", (event) => {
-  if ($("resend-dialog").open || event.ctrlKey || event.metaKey || event.altKey) return;
+  if ($("order-dialog").open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && chosen) choose(null);
   if (event.key === "/" && !event.target.matches("input")) {
     event.preventDefault();

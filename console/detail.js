@@ -4,8 +4,9 @@ import { ask, askJson, messagePath } from "./hub.js";
 import { $, cell, chip, countCell, element, messageLink, moment, showRows } from "./elements.js";
 
 const MEANING_OF_VERDICT = { accepted: "", transient: "wait", permanent: "bad", ambiguous: "bad" };
+const ORDERS = ["resend", "correct", "discard"];
 const WITH_FHIR = new Set(["transformed", "routed", "filtered"]);
-const counted = (count, thing) => `${count} ${thing}${count === 1 ? "" : "s"}`;
+export const counted = (count, thing) => `${count} ${thing}${count === 1 ? "" : "s"}`;
 let bodiesShown = "";
 
 export const readMessage = (name) => askJson(messagePath(name));
@@ -19,9 +20,9 @@ export async function showMessage(found) {
   if (bodiesShown === `${id} ${state}`) show(); // else another was chosen in between
 }
 
-function showWay({ message, hops, findings, deliveries, attempts, others }) {
+function showWay({ message, hops, findings, deliveries, orders, attempts, others }) {
   $("detail-title").replaceChildren(`${message.type} ${message.control_id} `, chip(message.state, message.state, message.code));
-  $("resend").hidden = message.state !== "quarantined" && !deliveries.some((one) => ["review", "quarantined"].includes(one.state));
+  for (const order of ORDERS) $(order).hidden = !orders.includes(order);
   showFacts([
     ["received", [moment(message.received)]],
     ["interface", [message.interface]],

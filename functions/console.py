@@ -10,9 +10,11 @@ _FILES = {
     "index.html": "text/html",
     "console.css": "text/css",
     "console.js": "text/javascript",
+    "correction.js": "text/javascript",
     "detail.js": "text/javascript",
     "elements.js": "text/javascript",
     "hub.js": "text/javascript",
+    "orders.js": "text/javascript",
     "overview.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }

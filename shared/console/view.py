@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shared.registry import Registry
 
 # What a person can do with what was stopped, the likeliest first.
-_ORDERS = {
+_ORDERS: Mapping[MessageState | DeliveryState, list[str]] = {
     MessageState.QUARANTINED: ["resend", "correct", "discard"],
     MessageState.REFUSED: ["correct", "discard"],  # its sender still has it
     MessageState.ABANDONED: ["discard"],  # its sender still has it, and was not answered
@@ -105,11 +105,13 @@ class Console:
         """
         record, others = await self._find(name)
         hops, findings = await self._ledger.trace(record.message)
+        deliveries = await self._lanes.deliveries(record.message)
         return {
             "message": self._message(record),
             "hops": [_hop(hop) for hop in sorted(hops, key=lambda hop: hop.at)],
             "findings": [{"code": code, "place": place, "detail": detail} for code, place, detail in findings],
-            "deliveries": [_delivery(row) for row in await self._lanes.deliveries(record.message)],
+            "deliveries": [_delivery(row) for row in deliveries],
+            "orders": _orders_of(record, deliveries),
             "attempts": [_attempt(one) for one in await self._lanes.attempts(record.message)],
             "others": others,
         }
@@ -252,6 +254,12 @@ class Console:
             "epoch": record.sequence.epoch,
             "n": record.sequence.n,
         }
+
+
+def _orders_of(record: MessageRecord, deliveries: Sequence[Delivery]) -> list[str]:
+    """Return what a person can do with a message: with itself, or with its stopped deliveries."""
+    states: list[MessageState | DeliveryState] = [record.state, *(row.state for row in deliveries)]
+    return list(dict.fromkeys(order for state in states for order in _ORDERS.get(state, [])))
 
 
 def _limit_of(wanted: Mapping[str, str]) -> int:

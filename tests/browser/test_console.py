@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.skipif(
     PROGRAM is None, reason="needs Chromium (apt-get install chromium) for the console page"
 )
 
+LATIN = b"MSH|^~\\&|a|||||||||||||||8859/1"
 SCRIPT = "<script>window.harmed = 1</script><img src=x onerror=window.harmed=1>"
 
 
@@ -124,6 +127,133 @@ async def test_a_stopped_message_is_listed_with_its_reason_and_resent_from_the_p
         "document.getElementById('hops').textContent.includes('operator: resend the table has a row now')"
     )
     assert desk.page.errors == []
+
+
+async def open_stopped(desk: Desk, name: str, order: str) -> None:
+    """Open a stopped message, and the dialog of an order for it."""
+    await desk.find(name)
+    await desk.page.until(f"document.getElementById('{order}').checkVisibility()")
+    await desk.page.run(f"document.getElementById('{order}').click()")
+    await desk.page.until("document.getElementById('order-dialog').open")
+
+
+async def give(desk: Desk, reason: str) -> None:
+    """Say why, and give the order."""
+    await desk.page.run("document.querySelector('#order-dialog [name=reason]').focus()")
+    await desk.page.write(reason)
+    await desk.page.press("Enter")
+
+
+async def told(desk: Desk, path: str) -> Any:
+    """Return what the hub says."""
+    async with aiohttp.ClientSession() as session, session.get(f"{desk.hub}{path}") as answer:
+        return await answer.json()
+
+
+async def test_a_stopped_message_is_discarded_from_the_page_with_a_reason_and_an_audit_entry(desk):
+    """What a ward sent as a test must not stand in the list for ever, and nobody may give it up in silence."""
+    await desk.send(adt("Q1", "A77", application="NOBODY"))
+    await open_stopped(desk, "Q1", "discard")
+    assert "given up for good" in await desk.page.run("document.getElementById('order-says').textContent")
+    await give(desk, "  ")
+    assert await desk.page.run("document.getElementById('order-dialog').open"), "a reason of blanks is none"
+    await give(desk, "a test of the ward")
+
+    await desk.page.until("document.getElementById('detail-title').textContent.includes('discarded')")
+    assert not await desk.page.run("document.getElementById('stopped-pane').checkVisibility()")
+    assert not await desk.page.run("document.getElementById('discard').checkVisibility()")
+    [entry] = (await told(desk, "/hub/audit"))["audit"]
+    assert (entry["act"], entry["reason"], entry["who"]) == ("discard", "a test of the ward", "laptop")
+    assert desk.page.errors == []
+
+
+async def test_a_stopped_message_is_corrected_on_the_page_and_both_name_each_other(desk):
+    """At 3 a.m. one field is wrong; nobody should have to find the file, edit it and type its path."""
+    await desk.send(adt("Q1", "A77", name="Müller^Änne", application="NOBODY"))
+    old = (await told(desk, "/hub/messages/Q1"))["message"]["id"]
+    await open_stopped(desk, "Q1", "correct")
+    text = "document.querySelector('#order-dialog textarea')"
+    assert await desk.page.run(f"{text}.value.split('\\n')[0].startsWith('MSH|')")
+
+    await give(desk, "the event")
+    problem = "document.getElementById('order-problem')"
+    refused = await desk.page.until(f"{problem}.checkVisibility() && {problem}.textContent")
+    assert "the same as the one that was stopped" in refused
+    assert await desk.page.run(f"{text}.value.includes('A77')"), "what was written stays"
+    await desk.page.run(f"{text}.value = {text}.value.replaceAll('A77', 'A08')")
+    await give(desk, "")
+
+    await desk.page.until("document.getElementById('detail-title').textContent.includes('routed')")
+    hops = await desk.page.run("document.getElementById('hops').textContent")
+    assert f"operator: corrects {old}" in hops
+    [copy, *_] = (await told(desk, "/hub/messages"))["messages"]
+    async with aiohttp.ClientSession() as session, session.get(f"{desk.hub}/hub/messages/{copy['id']}/raw") as answer:
+        sent = await answer.read()
+    assert sent == adt("Q1", "A08", name="Müller^Änne", application="NOBODY")
+    assert (await told(desk, f"/hub/messages/{old}"))["message"]["state"] == "discarded"
+    assert "Müller" not in await desk.page.run(
+        "location.href + document.querySelector('#order-dialog form').text.value"
+    )
+    assert [one for one in desk.page.errors if "400" not in one] == []
+
+
+async def test_a_message_is_corrected_from_a_file_too(desk):
+    """Of letters that the page cannot keep, and of what a program has mended."""
+    await desk.send(adt("Q1", "A77", application="NOBODY"))
+    await open_stopped(desk, "Q1", "correct")
+    mended = adt("Q1", "A08", application="NOBODY").decode().replace("\r", "\n")
+    await desk.page.run(
+        f"const files = new DataTransfer(); files.items.add(new File([{json.dumps(mended)}], 'mended.hl7'));"
+        "document.querySelector('#order-dialog [name=file]').files = files.files"
+    )
+    await give(desk, "the event")
+    await desk.page.until("document.getElementById('detail-title').textContent.includes('routed')")
+    [copy, *_] = (await told(desk, "/hub/messages"))["messages"]
+    async with aiohttp.ClientSession() as session, session.get(f"{desk.hub}/hub/messages/{copy['id']}/raw") as answer:
+        assert await answer.read() == adt("Q1", "A08", application="NOBODY")
+
+
+@pytest.mark.parametrize(
+    ("raw", "old", "new", "sent"),
+    [
+        (LATIN + b"\rPID|M\xfcller\r", "ü", "Ü", LATIN + b"\rPID|M\xdcller\r"),
+        (b"MSH|^~\\&|a\nPID|Mueller\n", "ue", "ü", "MSH|^~\\&|a\rPID|Müller\r".encode()),
+        (LATIN + b"\rPID|Mueller", "ue", "ü", LATIN + b"\rPID|M\xfcller\r"),
+        (b"MSH|^~\\&|a|||||||||||||||8859/2\rPID|Mueller", "ue", "ü", "MSH-18 says 8859/2"),
+        (LATIN + b"\rPID|Mueller", "ue", "ł", "The message cannot hold ł"),
+        ('{"a": "ł"}'.encode(), "ł", "Ł", '{"a": "Ł"}'.encode()),
+    ],
+)  # fmt: skip
+async def test_what_is_not_touched_in_a_correction_keeps_its_bytes(desk, raw, old, new, sent):
+    """A letter that changes on its way through a browser is another name."""
+    script = (
+        "import('/console/correction.js').then(({ toEdit, fromEdit }) => {"
+        f"const bytes = Uint8Array.from({list(raw)}); const {{ text }} = toEdit(bytes);"
+        f"try {{ return [...fromEdit(text.replace({json.dumps(old)}, {json.dumps(new)}), bytes)] }}"
+        "catch (error) { return error.message } })"
+    )
+    got = await desk.page.run(script)
+    assert got.startswith(sent) if isinstance(sent, str) else bytes(got) == sent
+
+
+async def test_letters_that_the_page_cannot_keep_are_left_to_a_file(desk):
+    """An editor knows them; the page would write others."""
+    for raw, why in ((b"MSH|^~\\&|a|||||||||||||||8859/2\rPID|M\xb3\r", "8859/2"), (b"M" * 1_000_001, "too large")):
+        script = f"import('/console/correction.js').then(({{ toEdit }}) => toEdit(Uint8Array.from({list(raw)})).why)"
+        assert why in await desk.page.run(script)
+
+
+@pytest.mark.parametrize("order", ["resend", "correct", "discard"])
+async def test_the_dialog_of_an_order_fits_into_a_narrow_window(desk, order):
+    """On a telephone, with long names, the button must be there."""
+    await desk.page.resize(360, 640)
+    await desk.send(adt("Q" * 40, "A77", application="NOBODY"))
+    await open_stopped(desk, "Q" * 40, order)
+    dialog = "document.getElementById('order-dialog')"
+    assert await desk.page.run(f"{dialog}.scrollWidth - {dialog}.clientWidth") == 0
+    assert await desk.page.run(f"{dialog}.getBoundingClientRect().right <= innerWidth")
+    await desk.page.press("Escape")
+    await desk.page.until(f"!{dialog}.open")
 
 
 @pytest.mark.parametrize("width", [360, 1280])

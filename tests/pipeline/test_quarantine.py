@@ -37,6 +37,8 @@ async def test_the_list_says_why_and_what_can_be_done(hub):
 
     assert "charset" in message["reason"]
     assert message["orders"] == ["resend", "correct", "discard"]
+    assert (await hub.hub.console.message("A1"))["orders"] == message["orders"]
+    assert (await hub.hub.console.message("A2"))["orders"] == []
 
 
 async def test_what_a_list_leaves_out_is_said(hub):
@@ -139,6 +141,7 @@ async def test_a_delivery_that_arrived_after_all_is_settled_by_discarding_it(sta
     await hub.work()
     [row] = (await hub.hub.console.quarantine({}))["deliveries"]
     assert row["orders"] == ["discard", "resend"]
+    assert (await hub.hub.console.message(row["message"]))["orders"] == ["discard", "resend"]
     assert (row["type"], row["control_id"]) == ("ADT^A01", "A1")  # as its sender names it
 
     await hub.hub.quarantine.discard((await hub.record("A1")).message, WHY, "ann")
