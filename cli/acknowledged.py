@@ -55,7 +55,9 @@ def header_of(raw: bytes) -> tuple[str, str]:
 def read_answer(answer: bytes, control_id: str) -> tuple[str, str]:
     """Return the code of an answer and what it adds."""
     if not answer:
-        return "closed", "no acknowledgement came; is it HL7 v2, beginning with MSH?"
+        # The header was read: then it is not the message.
+        why = "a hub says why: `caduceus health`" if control_id else "is it HL7 v2, beginning with MSH?"
+        return "closed", f"no acknowledgement came; {why}"
     if is_fhir(answer):
         return _read_outcome(answer)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,8 +31,17 @@ def list_(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
         for one in answer["destinations"]
     )
     print_table("", ("id", "title", "kind", "order", "state", "waiting"), rows, "no destinations")
+    for one in answer["destinations"]:
+        if one["state"] == "failing" and one.get("trouble"):
+            _print_trouble(one["id"], one["trouble"])
     if any(one["waiting"] for one in answer["destinations"]):
         _print_stopped(client)
+
+
+def _print_trouble(name: str, trouble: dict[str, Any]) -> None:
+    why = ": ".join(filter(None, (trouble["code"], trouble["reason"])))
+    after = f"once it is back, `caduceus destination resume {name}` tries it at once"
+    console().print(f"{name}: {why}; {after} (`caduceus trace {trouble['message']}`)", markup=False)
 
 
 def _print_stopped(client: HubClient) -> None:

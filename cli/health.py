@@ -19,8 +19,9 @@ def health(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     else:
         rows = ((one["name"], one["code"], f"{one['milliseconds']} ms") for one in answer["checks"])
         print_table("", ("depends on", "result", "took"), rows, "nothing was checked")
-        console().print(
-            "the hub is well" if is_well else "the hub is not well: each line that is not ok names what fails"
-        )
+        for one in answer["checks"]:
+            if one["code"] != "ok":
+                console().print(": ".join(filter(None, (one["name"], one["code"], one.get("reason")))), markup=False)
+        console().print("the hub is well" if is_well else "the hub is not well: docs/runbooks has a page for each code")
     if not is_well:
         raise typer.Exit(REFUSED)

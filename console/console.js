@@ -1,12 +1,13 @@
 // The operator's page: it asks the hub's own API, shows the answers, and carries out orders.
 
-import { askJson, post } from "./hub.js";
+import { askJson, failingChecks, post } from "./hub.js";
 import { $ } from "./elements.js";
 import { showConnectors, showDestinations, showInterfaces, showMessages, showStopped, showSummary } from "./overview.js";
 import { counted, readMessage, showMessage } from "./detail.js";
 import { onGiven, openOrder } from "./orders.js";
 
 const REFRESH_MILLISECONDS = 2000;
+const HEALTH_MILLISECONDS = 20_000;
 let chosen = new URLSearchParams(location.search).get("message");
 let shown = null; // what the hub said last of the one that is open
 let patient = ""; // whose messages are listed; empty: everybody's
@@ -85,6 +86,13 @@ async function refresh() {
   }
 }
 
+// Whether the hub is well it proves with traffic: it is not asked for that as often.
+async function lookAtHealth() {
+  const ill = await failingChecks().catch(() => []); // that nobody answers, the refresh says
+  $("unwell").hidden = ill.length === 0;
+  $("unwell").textContent = `The hub is not well: ${ill.map(({ name, code, reason }) => [name, code, reason].filter(Boolean).join(": ")).join("; ")}`;
+}
+
 function tell(text, classes = "") {
   $("connection").textContent = text;
   $("connection").className = classes;
@@ -98,7 +106,7 @@ function chooseFromRow(event) {
   choose(link.dataset.message);
 }
 
-for (const id of ["messages", "stopped", "facts"]) $(id).addEventListener("click", chooseFromRow);
+for (const id of ["messages", "stopped", "destinations", "facts"]) $(id).addEventListener("click", chooseFromRow);
 $("close").addEventListener("click", () => choose(null));
 $("state").addEventListener("change", refresh);
 $("everybody").addEventListener("click", () => {
@@ -129,3 +137,5 @@ document.addEventListener("keydown", (event) => {
 
 await (chosen ? choose(chosen) : refresh());
 setInterval(() => document.hidden || refresh(), REFRESH_MILLISECONDS);
+setInterval(() => document.hidden || lookAtHealth(), HEALTH_MILLISECONDS);
+await lookAtHealth();

@@ -13,6 +13,12 @@ export async function ask(path, options) {
 
 export const askJson = async (path) => (await ask(path)).json();
 
+// Return what the hub depends on and cannot use just now; it answers 503 with its checks then.
+export async function failingChecks() {
+  const { checks } = await (await fetch("/health")).json();
+  return checks.filter((one) => one.code !== "ok");
+}
+
 export const post = (path, body) => ask(path, { method: "POST", body: body && JSON.stringify(body) });
 
 export const messagePath = (name) => `/hub/messages/${encodeURIComponent(name)}`;

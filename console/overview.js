@@ -61,7 +61,7 @@ function deliveryChip({ destination, state, code, attempts }) {
 }
 
 export function showDestinations(destinations, order) {
-  showRows($("destinations"), destinations, () => destinations.map((one) => destinationRow(one, order)));
+  showRows($("destinations"), destinations, () => destinations.flatMap((one) => [destinationRow(one, order), ...troubleRow(one)]));
 }
 
 export function showInterfaces(interfaces, { paused, held }, order) {
@@ -85,9 +85,19 @@ function orderButton(one, order) {
   return button;
 }
 
+// One that fails is tried at once when a person says that it is back.
+function orderButtons(one, order) {
+  const pause = orderButton(one, order);
+  if (one.state !== "failing") return [pause];
+  const retry = element("button", { text: "Try now", title: `resume ${one.id}` });
+  retry.dataset.key = `${one.id} now`;
+  retry.addEventListener("click", () => order(one.id, "resume"));
+  return [retry, " ", pause];
+}
+
 function destinationRow(one, order) {
   const name = [one.id, element("small", { text: `${one.kind}, by ${one.order}`, title: `${one.title}; in order of the ${one.order}` })];
-  return element("tr", { children: [cell(...name), countCell(one.waiting), cell(destinationState(one)), cell(orderButton(one, order))] });
+  return element("tr", { children: [cell(...name), countCell(one.waiting), cell(destinationState(one)), cell(...orderButtons(one, order))] });
 }
 
 export function showConnectors(connectors) {
@@ -114,4 +124,12 @@ function destinationState({ state, open_until: openUntil, failures }) {
   if (state === "paused") return chip(state, "parked", "nothing is sent until it is resumed");
   if (state === "failing") return chip(state, "review", `${failures} failures in a row; tried again at ${openUntil}`);
   return chip(state, "accepted");
+}
+
+// What one that fails answered last, to which message, and what that means; it needs the whole width.
+function troubleRow({ state, trouble }) {
+  if (state !== "failing" || !trouble) return [];
+  const said = cell(messageLink(trouble.message, trouble.code), trouble.reason ? `: ${trouble.reason}` : "");
+  said.colSpan = 4;
+  return [element("tr", { classes: "trouble", children: [said] })];
 }

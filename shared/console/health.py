@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
+from shared.message.errors import reason_of
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.storage import ArchiveDamaged
 from shared.message.identifiers import InterfaceId
@@ -41,7 +42,12 @@ class HealthReport:
         return {
             "status": "pass" if self.is_healthy else "fail",
             "checks": [
-                {"name": check.name, "milliseconds": round(check.milliseconds, 2), "code": check.code or "ok"}
+                {
+                    "name": check.name,
+                    "milliseconds": round(check.milliseconds, 2),
+                    "code": check.code or "ok",
+                    "reason": reason_of(check.code),
+                }
                 for check in self.checks
             ],
         }

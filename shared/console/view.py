@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.changes.record import decode_record
+from shared.message.answered import reason_of_delivery
 from shared.message.delivery import Attempt, Delivery
 from shared.message.errors import reason_of
 from shared.message.errors.pipeline import NotFound, RequestInvalid
-from shared.message.identifiers import LIVE, InterfaceId, MessageId, OrderingKey
+from shared.message.identifiers import LIVE, DestinationId, InterfaceId, MessageId, OrderingKey
 from shared.message.nearest import no_such
 from shared.message.patient import patient_hash, read_patient_hash
 from shared.message.record import Hop, MessageRecord
@@ -187,10 +188,16 @@ class Console:
                     "paused": status.paused or config.paused,
                     "failures": status.failures,
                     "open_until": status.open_until.isoformat() if status.open_until else None,
+                    "trouble": await self._trouble(config.id) if status.failures else None,
                     "waiting": waiting.get(config.id, 0),
                 }
             )
         return {"destinations": rows}
+
+    async def _trouble(self, destination: DestinationId) -> dict[str, str] | None:
+        """Return what a destination that fails answered last, what that means, and to which message."""
+        row = await self._lanes.last_failed(destination)
+        return row and {"code": row.code, "reason": _delivery(row)["reason"], "message": row.item.message}
 
     async def interfaces(self) -> dict[str, Any]:
         """Return each interface with where it sends what; how it is, the summary says."""
@@ -288,7 +295,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
         "state": row.state,
         "attempts": row.attempts,
         "code": row.code,
-        "reason": reason_of(row.code),
+        "reason": reason_of_delivery(row.state, row.code),
         "offered": row.offered.isoformat(),
         "due": row.due.isoformat() if row.due else None,
         "settled": row.settled.isoformat() if row.settled else None,

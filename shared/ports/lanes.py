@@ -110,6 +110,10 @@ class Lanes(Protocol):
         """Return all deliveries that wait in a lane, or for a person."""
         ...
 
+    async def last_failed(self, destination: DestinationId) -> Delivery | None:
+        """Return a delivery that waits for its retry, of those of a destination the one that is due last."""
+        ...
+
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         """Set a stopped delivery back to ``PARKED``, or to ``DISCARDED``; its lane moves again."""
         ...

@@ -12,6 +12,7 @@ import pytest
 
 from local.laptop import Laptop
 from local.seed import find_samples, send_samples
+from shared.message.errors.storage import StorageFull
 from tests.browser.chromium import PROGRAM, Page, chromium
 from tests.doubles.laptop import own_laptop
 from tests.pipeline.messages import adt
@@ -317,3 +318,35 @@ async def test_what_is_not_there_is_said_in_one_sentence_and_escape_closes(desk)
     await desk.page.run("document.activeElement.blur()")
     await desk.page.press("Escape")
     await desk.page.until("!document.getElementById('detail-pane').checkVisibility()")
+
+
+async def test_a_destination_that_fails_says_why_and_is_tried_at_once_when_it_is_back(laptop, desk):
+    """Whoever repaired it has the page open, and waits for nothing."""
+    billing = laptop.receivers.named("billing")
+    await billing.switch_down()
+    sample = laptop.settings.interfaces / "hospital_adt" / "samples" / "01-admission.hl7"
+    await desk.send(sample.read_bytes().replace(b"\n", b"\r"))
+    row = "document.querySelector('#destinations [data-key=billing]').closest('tr')"
+    await desk.page.until(f"{row}.nextSibling?.textContent.includes('refused: nobody listens at its address')")
+    for width in (360, 1100, 1280):
+        await desk.page.resize(width, 900)
+        pane = "document.getElementById('destinations-pane')"
+        assert await desk.page.run(f"{pane}.scrollWidth - {pane}.clientWidth") == 0, width
+
+    await billing.switch_up()
+    await desk.page.run(f"{row}.querySelector('[title=\"resume billing\"]').click()")
+    await desk.page.until(f"{row}.textContent.includes('ready')")
+    assert desk.page.errors == []
+
+
+async def test_a_hub_that_is_not_well_says_so_on_the_page(laptop, desk, monkeypatch):
+    """A full disk: the lists are answered as ever, and nobody who looks at them alone would know."""
+
+    async def full(*_: object) -> None:
+        raise StorageFull("archive")
+
+    assert not await desk.page.run("document.getElementById('unwell').checkVisibility()")
+    monkeypatch.setattr("shared.console.health.Health._write_and_read", full)
+    await desk.page.run("location.reload()")
+    said = await desk.page.until("document.getElementById('unwell')?.checkVisibility() && unwell.textContent")
+    assert said.startswith("The hub is not well: archive: STORAGE-001: the disk is full; ")

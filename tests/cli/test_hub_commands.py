@@ -233,6 +233,17 @@ def test_destinations_are_listed_with_their_state(run, hub):
     ]
 
 
+def test_a_destination_that_fails_says_why_and_what_is_next(run, hub):
+    """The state alone sends whoever was woken through three more commands."""
+    row = {"title": "B", "kind": "https", "order": "key", "failures": 4, "waiting": 0, "open_until": None}
+    trouble = {"code": "tls_failed", "reason": "TLS with it fails; look at its certificate", "message": ID}
+    hub.answer("/hub/destinations", {"destinations": [{**row, "id": "lab", "state": "failing", "trouble": trouble}]})
+    last = run("destination", "list", "--hub", hub.url).out.splitlines()[-1]
+    assert last.startswith("lab: tls_failed: TLS with it fails; look at its certificate; once it is back, ")
+    assert "`caduceus destination resume lab` tries it at once" in last
+    assert f"`caduceus trace {ID}`" in last
+
+
 def test_a_next_try_is_never_in_the_past(run, hub):
     """The breaker may be tried again, and what waits is not due yet: a time that is over says that nothing works."""
     row = {"title": "B", "kind": "https", "order": "key", "failures": 5, "waiting": 0, "state": "failing"}
@@ -292,11 +303,18 @@ def test_receivers_are_listed(run, hub):
 
 def test_a_hub_that_is_not_well_ends_in_exit_code_1_with_its_checks(run, hub):
     """A monitor runs the command; a person reads which dependency it is."""
-    checks = [{"name": "ledger", "milliseconds": 1.2, "code": "LEDGER-001"}]
+    full = "the disk is full; make room"
+    checks = [
+        {"name": "archive", "milliseconds": 1.2, "code": "STORAGE-001", "reason": full},
+        {"name": "ledger", "milliseconds": 1.2, "code": "LEDGER-001"},
+        {"name": "lanes", "milliseconds": 1.2, "code": "ok", "reason": ""},
+    ]
     hub.answer("/health", {"status": "fail", "checks": checks}, status=503)
     ran = run("health", "--hub", hub.url)
     assert ran.code == 1
     assert "LEDGER-001" in ran.out
+    assert f"archive: STORAGE-001: {full}" in ran.out.splitlines()
+    assert "lanes:" not in ran.out
 
 
 def test_no_hub_is_one_sentence_with_what_to_do_and_exit_code_2(run):

@@ -607,6 +607,24 @@ def test_all_that_waits_for_its_retry_in_a_session_is_hastened_and_keeps_its_ord
     run(scenario)
 
 
+def test_what_failed_last_at_a_destination_is_known(run: Run) -> None:
+    """Whoever is woken asks first why nothing goes there, and no name of a message is at hand."""
+
+    async def scenario(hub: Any) -> None:
+        assert await hub.lanes.last_failed(ARCHIVE) is None
+        turn = await take(hub, *(delivery(n, str(n)) for n in (1, 2, 3, 4)))
+        one, two, three, _ = turn.ready
+        rows = [parked(one, due=60), parked(two, due=300)._replace(code="tls_failed"), held(three)]
+        await hub.lanes.write(turn.ownership, rows)
+
+        assert await hub.lanes.last_failed(ARCHIVE) == rows[1]
+        assert await hub.lanes.last_failed(DestinationId("elsewhere")) is None
+        await hub.lanes.hasten_all(SESSION)
+        assert await hub.lanes.last_failed(ARCHIVE) is None
+
+    run(scenario)
+
+
 def test_what_may_be_under_way_is_not_hastened(run: Run) -> None:
     """Rule R3: until its send is over by everybody's clock, nobody sends it again, whatever a person wishes."""
 

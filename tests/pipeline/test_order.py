@@ -172,6 +172,28 @@ async def test_paused_destination_takes_nothing_and_drains_in_order_when_it_goes
     assert "B1" in taken
 
 
+async def test_a_destination_that_fails_says_what_it_answers_and_to_which_message(start_hub):
+    """The list of destinations is the first page of every runbook: why nothing goes there belongs on it."""
+    hub = await start_hub("keyed")
+    keyed = hub.receivers["keyed"]
+    [row] = (await hub.hub.console.destinations())["destinations"]
+    assert row["trouble"] is None
+    keyed.answer = lambda delivery, body: Answer(Verdict.TRANSIENT, "tls_failed")
+    await send(hub, "A1", "A2")
+    await hub.pass_time(60)
+
+    [row] = (await hub.hub.console.destinations())["destinations"]
+    assert (row["state"], row["trouble"]["code"]) == ("failing", "tls_failed")
+    assert "look at its certificate" in row["trouble"]["reason"]
+    assert row["trouble"]["message"] == (await hub.record("A1")).message
+
+    keyed.answers()
+    await hub.hub.orders.order(KEYED, "resume")
+    await hub.work()
+    [row] = (await hub.hub.console.destinations())["destinations"]
+    assert (row["state"], row["trouble"]) == ("ready", None)
+
+
 @pytest.mark.parametrize("is_paused", [True, False])
 async def test_a_destination_that_is_resumed_is_tried_at_once_whatever_its_retries_wait_for(start_hub, is_paused):
     """Somebody was called out of bed, repaired it and says so: five more minutes of waiting look like a failure."""

@@ -26,6 +26,8 @@ from shared.message.delivery import Delivery
 from shared.message.identifiers import DeliveryId, DestinationId, MessageId, OrderingKey, RunId, SessionId
 from shared.message.state import DeliveryState
 
+_OLDEST = 200  # deliveries of a session; heads are tried first, and those are old
+
 
 class LaneQueries:
     """Reads sessions, and changes nothing."""
@@ -66,6 +68,14 @@ class LaneQueries:
         known = await asyncio.gather(*(self._table.get(session, key) for key in keys))
         found = await asyncio.gather(*(self._follow(session, row) for row in known))
         return [one for one in found if one is not None]
+
+    async def last_failed(self, destination: DestinationId) -> Delivery | None:
+        """Return what waits for its retry and is due last, of the oldest that wait in each session."""
+        sessions = [session for session in await self.sessions() if _destination_of(session) == destination]
+        found = await asyncio.gather(*(self._table.scan(one, "w!", f"w!{END}", _OLDEST) for one in sessions))
+        rows = [waiting_of(row).delivery for each in found for row in each]
+        failed = [(row.due, row) for row in rows if row.state is DeliveryState.PARKED and row.attempts and row.due]
+        return max(failed, key=lambda one: one[0])[1] if failed else None
 
     async def unsettled(self) -> list[Delivery]:
         """Return what waits in a lane or for a person, in all sessions."""

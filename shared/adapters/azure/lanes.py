@@ -134,6 +134,9 @@ class AzureLanes:
     async def unsettled(self) -> list[Delivery]:
         return await self._queries.unsettled()
 
+    async def last_failed(self, destination: DestinationId) -> Delivery | None:
+        return await self._queries.last_failed(destination)
+
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)
         await self._interfere(delivery, STOPPED, lambda row: reopened)

@@ -76,6 +76,8 @@ _WRITE = """UPDATE delivery SET state = ?, attempts = ?, due = ?, send_deadline 
 _HASTEN = "UPDATE delivery SET due = NULL WHERE message = ? AND delivery = ? AND state = 'parked'"
 _HASTEN_ALL = """UPDATE delivery SET due = NULL
     WHERE session = ? AND waiting AND state = 'parked' AND due IS NOT NULL RETURNING session, lane"""
+_FAILED = """WHERE session IN (SELECT session FROM owner WHERE destination = ?) AND waiting
+    AND state = 'parked' AND attempts AND due IS NOT NULL ORDER BY due DESC LIMIT 1"""
 _READY = f"""SELECT {COLUMNS} FROM lane CROSS JOIN delivery USING (session, lane)
     WHERE session = ? AND ready <= ? AND waiting ORDER BY ready, lane, position LIMIT ?"""  # noqa: S608  # a constant
 _DELIVERY = COLUMNS.split(", ").index("delivery")
@@ -204,6 +206,10 @@ class LocalLanes:
     async def unsettled(self) -> list[Delivery]:
         stopped = "WHERE state IN ('review', 'quarantined') AND NOT waiting"
         return self._deliveries("WHERE waiting", ()) + self._deliveries(stopped, ())
+
+    async def last_failed(self, destination: DestinationId) -> Delivery | None:
+        found = self._deliveries(_FAILED, (destination,))
+        return found[0] if found else None
 
     async def reopen(self, delivery: Delivery, state: DeliveryState) -> None:
         reopened = delivery._replace(state=state, holds=False, due=None, send_deadline=None)
