@@ -15,8 +15,9 @@ from cli.explain import explain
 from cli.failure import CommandFailed
 from cli.health import health
 from cli.interfaces import interfaces
-from cli.messages import correct, discard, messages, quarantine, resend, trace
+from cli.messages import correct, discard, messages, resend, trace
 from cli.purge import purge
+from cli.quarantine import quarantine
 from cli.receivers import receiver, receivers
 from cli.render import render
 from cli.replay import replay

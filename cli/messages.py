@@ -1,4 +1,4 @@
-"""Where a message is: `messages`, `trace`, `quarantine`, `resend`."""
+"""Where a message is, and what a person does with it: `messages`, `trace`, `resend`, `correct`, `discard`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from cli.options import DEFAULT_HUB, Hub, Json
 from cli.screen import clock_time, coloured, console, counted, deliveries_in_short, print_json, print_table
 
 _MESSAGE_ID = re.compile(r"[0-9]+-[0-9a-f]{32}")
-
-quarantine = typer.Typer(no_args_is_help=True, help="What waits for a person.")
 
 
 def messages(
@@ -72,36 +70,6 @@ def trace(
     _print_deliveries(answer["deliveries"])
     rows = ((one["code"], one["place"], one["detail"]) for one in answer["findings"])
     print_table("\nfindings", ("code", "place", "detail"), rows, "\nno findings")
-
-
-@quarantine.command("list", epilog="Example: caduceus quarantine list --json")
-def quarantine_list(
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many of each state, newest first.")] = 50,
-    hub: Hub = DEFAULT_HUB,
-    as_json: Json = False,
-) -> None:
-    """Show messages and deliveries that were stopped, and why."""
-    answer = HubClient(hub).get("/hub/quarantine", {"limit": limit})
-    if as_json:
-        print_json(answer)
-        return
-    rows = [{**one, "message": one["id"], "destination": "(message)"} for one in answer["messages"]]
-    waiting = [
-        (
-            one["message"],
-            one.get("control_id", ""),
-            one["destination"],
-            one["state"],
-            one["code"],
-            one.get("reason", ""),
-            ", ".join(one.get("orders", ())),
-        )
-        for one in (*rows, *answer["deliveries"])
-    ]
-    columns = ("message", "control id", "destination", "state", "code", "why", "what can be done")
-    print_table("", columns, waiting, "nothing waits for a person")
-    if answer.get("more"):
-        console().print(f"there are more: these are the newest {limit} of each state; `--limit 500`", markup=False)
 
 
 def resend(

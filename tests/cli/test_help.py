@@ -23,6 +23,7 @@ COMMANDS = [
     "receivers",
     "messages",
     "quarantine list",
+    "quarantine resend",
     "resend",
     "replay",
     "correct",

@@ -602,3 +602,59 @@ def test_one_is_one(run, hub):
         for command in (["replay", "--interface", "adt"], ["affected", "--interface", "adt"], ["verify"])
     )
     assert not re.search(r"\b1 (\w+ )?(messages|patients|keys|deliveries|entries|chains|ordering keys)\b", said), said
+
+
+STOPPED = {**DELIVERY, "state": "quarantined", "code": "DELIVER-021", "control_id": "WV2", "orders": ["resend"]}
+
+
+@pytest.fixture
+def full_quarantine(hub):
+    """Three of one error, the newest first; one of them may have arrived elsewhere, one was followed by others."""
+    names = ("1-c", "1-b", "1-a")
+    others = [{**STOPPED, "message": "1-x", "code": "AE 207"}, {**STOPPED, "message": "1-y", "state": "review"}]
+    deliveries = [*({**STOPPED, "message": name} for name in names), *others]
+    hub.answer("/hub/quarantine?limit=500", {"messages": [], "deliveries": deliveries, "more": False})
+    hub.answer("/hub/quarantine?limit=50", {"messages": [], "deliveries": deliveries, "more": False})
+    for name in names:
+        also = [{**STOPPED, "destination": "lab", "state": "review", "code": "timed_out"}] if name == "1-b" else []
+        hub.answer(f"/hub/messages/{name}", {**TRACE, "deliveries": [STOPPED, *also]})
+        since = {"billing": 2} if name == "1-a" else {}
+        hub.answer(f"/hub/messages/{name}/resend", {"message": name, "delivered_since": since})
+    return hub
+
+
+def posts(hub):
+    return [path for method, path, _ in hub.asked if method == "POST"]
+
+
+def test_a_quarantine_full_of_one_error_says_so_and_how_all_of_it_goes_again(run, full_quarantine):
+    """Five hundred lines of one cause look like five hundred causes."""
+    said = run("quarantine", "list", "--hub", full_quarantine.url).out
+    assert '3 with DELIVER-021; `caduceus quarantine resend --code "DELIVER-021"` sends them again' in said
+    assert "1 with" not in said
+
+
+def test_what_stopped_for_one_reason_is_counted_first_and_then_sent_again_the_oldest_first(run, full_quarantine):
+    """One bad release of steps.py must not be five hundred commands; nothing goes before the count was seen."""
+    hub = full_quarantine
+    ran = run("quarantine", "resend", "--code", "DELIVER-021", "--hub", hub.url)
+    assert (ran.code, posts(hub)) == (0, [])
+    assert "2 messages would go again; nothing was sent" in ran.out
+
+    ran = run("quarantine", "resend", "--code", "DELIVER-021", "--yes", "--reason", "mended", "--hub", hub.url)
+    assert (ran.code, posts(hub)) == (0, ["/hub/messages/1-a/resend", "/hub/messages/1-c/resend"])
+    assert "2 messages go again" in ran.out
+    assert (
+        "left out: 1 message that stopped elsewhere too, or may have arrived there; decide one by one: 1-b" in ran.out
+    )
+    assert "billing accepted later messages of the same key after 1 of them; `caduceus replay --message ID`" in ran.out
+    assert b"mended" in hub.asked[-1][2] or b"mended" in hub.asked[-2][2]
+
+
+def test_a_code_with_which_nothing_stopped_is_said(run, full_quarantine):
+    """A mistyped code must not look like an empty quarantine."""
+    ran = run("quarantine", "resend", "--code", "DELIVER-22", "--hub", full_quarantine.url)
+    assert (ran.code, ran.out) == (1, "")
+    assert "nothing stopped with DELIVER-22; `caduceus quarantine list` shows the codes" in ran.err
+    ran = run("quarantine", "resend", "--code", "DELIVER-021", "--yes", "--hub", full_quarantine.url)
+    assert (ran.code, "--reason is empty" in ran.err, posts(full_quarantine)) == (2, True, [])
