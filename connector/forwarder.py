@@ -49,7 +49,8 @@ class Line:
             self.answered = now
         if (failure is None) != self.is_up:
             self.is_up, self.changed = failure is None, now
-            log("line_up" if self.is_up else "line_down", code=failure.code if failure else "")
+            code, where = (failure.code, failure.where) if failure else ("", "")
+            log("line_up" if self.is_up else "line_down", code=code, error=where)
         self.failure = failure
 
 

@@ -150,6 +150,7 @@ class Connector:
             "refused": self._refused(),
             "line_up": self.line.is_up,
             "line_failure": self.line.failure.code if self.line.failure else "",
+            "line_trouble": self.line.failure.where if self.line.failure else "",
             "last_answer": _when(self.line.answered),
             "last_echo": _when(beat.answered if beat else None),
             "relay_channels": self.relay.online if self.relay else 0,

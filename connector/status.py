@@ -136,7 +136,7 @@ def _is_bad(table: str, name: str, value: Any) -> bool:
     match table, name:
         case "", "line_up":
             return not value
-        case ("", "spool_is_full" | "spool_was_brought_back" | "refused") | ("listeners", "held_by"):
+        case ("", "line_trouble" | "spool_is_full" | "spool_was_brought_back" | "refused") | ("listeners", "held_by"):
             return bool(value)
         case "destinations", "rejected" | "ambiguous":
             return bool(value)

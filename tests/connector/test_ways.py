@@ -306,6 +306,7 @@ async def test_the_status_page_says_what_waits_and_nothing_of_whom(hospital):
         async with session.get(f"{base}/nothing") as answer:
             assert answer.status == 404
     assert (said["listeners"][0]["waiting"], said["line_up"], said["line_failure"]) == (1, False, "CONNECTOR-005")
+    assert said["line_trouble"] != ""  # what the system said, for the code alone is any of ten things
     assert 'caduceus_connector_listeners_waiting{listener="adt"} 1' in numbers
     assert "PATIENT" not in page + numbers + str(said)
 
