@@ -35,7 +35,7 @@ READS = frozenset(
         "holds.paused", "holds.keys", "holds.counts", "holds.held",
         "identities.known", "identities.lookup", "identities.bound",
         "lanes.status", "lanes.next_due", "lanes.overdue", "lanes.sessions", "lanes.deliveries", "lanes.attempts",
-        "lanes.stopped", "lanes.unsettled", "lanes.waiting",
+        "lanes.last_failed", "lanes.stopped", "lanes.unsettled", "lanes.waiting",
         "queue.depths",
         "ledger.messages", "ledger.by_control_id", "ledger.counts", "ledger.recent", "ledger.trace", "ledger.unsettled",
         "replays.get", "replays.recent", "replays.unfinished", "replays.counts", "replays.deliveries",
