@@ -203,6 +203,9 @@ def _print_deliveries(deliveries: list[dict[str, Any]]) -> None:
         for one in deliveries
     )
     print_table("\ndeliveries", ("destination", "state", "answer", "attempts", "settled"), rows, "\nno deliveries")
+    for one in deliveries:
+        if one.get("reason"):
+            console().print(f"{one['destination']}: {one['code']}: {one['reason']}", markup=False)
 
 
 def _when(delivery: dict[str, Any]) -> str:

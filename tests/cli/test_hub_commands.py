@@ -73,6 +73,15 @@ def test_trace_shows_every_hop_delivery_attempt_and_finding(run, hub):
     assert "1 older with the same control id: 1-0007" in said
 
 
+def test_trace_says_what_an_answer_means_and_what_is_next(run, hub):
+    """The code alone is a word of the network's; whoever is woken has the trace open."""
+    reason = "TLS with it fails; look at its certificate"
+    failing = {**DELIVERY, "code": "tls_failed", "reason": reason}
+    hub.answer("/hub/messages/WV1", {**TRACE, "deliveries": [failing, {**DELIVERY, "reason": ""}]})
+    lines = run("trace", "WV1", "--hub", hub.url).out.splitlines()
+    assert [line for line in lines if line.startswith("billing: ")] == [f"billing: tls_failed: {reason}"]
+
+
 def test_trace_of_an_unknown_message_says_so(run, hub):
     """A typing error in an id is the commonest reason."""
     ran = run("trace", "no/such id", "--hub", hub.url)
