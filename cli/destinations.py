@@ -33,15 +33,17 @@ def list_(hub: Hub = DEFAULT_HUB, as_json: Json = False) -> None:
     print_table("", ("id", "title", "kind", "order", "state", "waiting"), rows, "no destinations")
     for one in answer["destinations"]:
         if one["state"] == "failing" and one.get("trouble"):
-            _print_trouble(one["id"], one["trouble"])
+            console().print(trouble_of(one), markup=False)
     if any(one["waiting"] for one in answer["destinations"]):
         _print_stopped(client)
 
 
-def _print_trouble(name: str, trouble: dict[str, Any]) -> None:
+def trouble_of(row: dict[str, Any]) -> str:
+    """Return why a failing destination fails, and what is next."""
+    name, trouble = row["id"], row["trouble"]
     why = ": ".join(filter(None, (trouble["code"], trouble["reason"])))
     after = f"once it is back, `caduceus destination resume {name}` tries it at once"
-    console().print(f"{name}: {why}; {after} (`caduceus trace {trouble['message']}`)", markup=False)
+    return f"{name}: {why}; {after} (`caduceus trace {trouble['message']}`)"
 
 
 def _print_stopped(client: HubClient) -> None:

@@ -23,6 +23,7 @@ from cli.render import render
 from cli.replay import replay
 from cli.send import send
 from cli.smoke import smoke
+from cli.status import status
 from cli.up import up
 from cli.verify import verify
 
@@ -45,6 +46,7 @@ app.command(rich_help_panel=SEND, epilog="Example: caduceus send interfaces/hosp
 app.command(rich_help_panel=SEND, epilog="Example: caduceus convert messages/ --out bundles/ --workers 4")(convert)
 app.command(rich_help_panel=SEND, epilog="Example: caduceus render bundle.json --type ADT^A08")(render)
 app.command(rich_help_panel=SEND, epilog="Example: caduceus explain message.hl7 --only lost")(explain)
+app.command(rich_help_panel=FIND, epilog="Example: caduceus status")(status)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus messages --state quarantined")(messages)
 app.command(rich_help_panel=FIND, epilog="Example: caduceus trace WV000101")(trace)
 app.add_typer(quarantine, name="quarantine", rich_help_panel=FIND)

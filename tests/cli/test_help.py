@@ -21,6 +21,7 @@ COMMANDS = [
     "interfaces resume",
     "receiver",
     "receivers",
+    "status",
     "messages",
     "quarantine list",
     "quarantine resend",

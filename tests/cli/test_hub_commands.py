@@ -667,3 +667,68 @@ def test_a_code_with_which_nothing_stopped_is_said(run, full_quarantine):
     assert "nothing stopped with DELIVER-22; `caduceus quarantine list` shows the codes" in ran.err
     ran = run("quarantine", "resend", "--code", "DELIVER-021", "--yes", "--hub", full_quarantine.url)
     assert (ran.code, "--reason is empty" in ran.err, posts(full_quarantine)) == (2, True, [])
+
+
+def answer_status(hub, **other):
+    """Let a hub be well, but for what a test says."""
+    well = {"status": "pass", "checks": [{"name": "archive", "milliseconds": 1, "code": "ok", "reason": ""}]}
+    row = {"id": "billing", "title": "B", "kind": "https", "order": "key", "state": "ready", "waiting": 0}
+    answers = {
+        "/health": well,
+        "/hub/destinations": {"destinations": [row]},
+        "/hub/quarantine?limit=500": {"messages": [], "deliveries": [], "more": False},
+        "/hub/summary": {"messages": {"routed": 2}, "paused": [], "held": {}},
+        "/hub/connectors": {"connectors": []},
+    }
+    for path, answer in {**answers, **other}.items():
+        hub.answer(path, answer, 503 if path == "/health" and answer["status"] == "fail" else 200)
+
+
+def test_status_of_a_hub_that_is_well_says_so(run, hub):
+    """Whoever is woken by mistake goes back to bed after one command."""
+    answer_status(hub)
+    ran = run("status", "--hub", hub.url)
+    assert (ran.code, ran.out) == (0, "nothing needs a person; the hub is well, 2 messages, 0 on their way\n")
+    assert run("status", "--hub", hub.url, "--json").json["needs_a_person"] == []
+
+
+def test_status_says_all_that_needs_a_person_and_what_is_next(run, hub):
+    """A destination that is dead, a quarantine, a paused interface, a full disk, a silent connector: one look."""
+    check = {"name": "archive", "milliseconds": 1, "code": "STORAGE-001", "reason": "the disk is full; make room"}
+    trouble = {"code": "refused", "reason": "nobody listens", "message": ID}
+    row = {"title": "B", "kind": "https", "order": "key", "waiting": 3}
+    answer_status(
+        hub,
+        **{
+            "/health": {"status": "fail", "checks": [check]},
+            "/hub/destinations": {
+                "destinations": [
+                    {**row, "id": "billing", "state": "failing", "trouble": trouble},
+                    {**row, "id": "lab", "state": "paused"},
+                ]
+            },
+            "/hub/quarantine?limit=500": {
+                "messages": [{**MESSAGE, "code": "STORE-010"}] * 2,
+                "deliveries": [{**DELIVERY, "code": "AE 101"}],
+                "more": True,
+            },
+            "/hub/summary": {"messages": {}, "paused": ["adt"], "held": {"adt": 12}},
+            "/hub/connectors": {
+                "connectors": [{"name": "north", "concerns": [{"code": "CONNECTOR-010", "reason": "it is silent"}]}]
+            },
+        },
+    )
+    ran = run("status", "--hub", hub.url)
+    assert (ran.code, ran.out.splitlines()) == (
+        1,
+        [
+            "hub: archive: STORAGE-001: the disk is full; make room",
+            "destination billing: refused: nobody listens; once it is back, `caduceus destination resume billing` "
+            f"tries it at once (`caduceus trace {ID}`); 3 waiting",
+            "destination lab: paused, 3 waiting; `caduceus destination resume lab`",
+            "stopped: 3 and more (2 x STORE-010, 1 x AE 101); "
+            "`caduceus quarantine list` says why, and what can be done",
+            "interface adt: paused, 12 held; `caduceus interfaces resume adt`",
+            "connector north: CONNECTOR-010: it is silent",
+        ],
+    )
