@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,17 @@ from cli.options import DEFAULT_HUB, Hub, Json
 from cli.screen import console, counted, print_json, print_table
 
 _PAGE = 500
+
+
+@dataclass(slots=True)
+class _Done:
+    """What became of an order, message by message."""
+
+    messages: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    delivered_since: dict[str, Any] = field(default_factory=dict)
+    has_more: bool = False
+
 
 quarantine = typer.Typer(no_args_is_help=True, help="What waits for a person.")
 
@@ -53,9 +64,7 @@ def quarantine_list(
         console().print(f"there are more: these are the newest {limit} of each state; `--limit 500`", markup=False)
 
 
-@quarantine.command(
-    "resend", epilog='Example: caduceus quarantine resend --code DELIVER-021 --reason "steps.py mended"'
-)
+@quarantine.command("resend", epilog="Example: caduceus quarantine resend --code DELIVER-021")
 def quarantine_resend(
     code: Annotated[str, typer.Option(help="What stopped with this code, as `quarantine list` shows it.")],
     destination: Annotated[str | None, typer.Option(metavar="ID", help="Only what stopped there.")] = None,
@@ -67,40 +76,54 @@ def quarantine_resend(
     """Send again everything that stopped for one reason, the oldest first. What may have arrived is left out."""
     if yes:
         check_reason(reason, "it is kept in each message's trace")
-    client = HubClient(hub)
-    sent, left_out, set_back = [], [], {}
-    for message in _stopped_with(client, code, destination):
-        if _stopped_otherwise(client, message, code, destination):
-            left_out.append(message)
-            continue
-        if yes:
-            answer = client.post(f"/hub/messages/{segment(message)}/resend", {"reason": reason})
-            set_back.update({message: answer["delivered_since"]} if answer.get("delivered_since") else {})
-        sent.append(message)
+    client, done = HubClient(hub), _Done()
+    while _send_page(client, code, destination, reason if yes else None, done):
+        pass
     if as_json:
-        print_json({"code": code, "sent": yes, "messages": sent, "left_out": left_out, "delivered_since": set_back})
+        print_json({"code": code, "sent": yes, **asdict(done)})
     else:
-        _print(code, sent, left_out, set_back, yes=yes)
-    if not sent:
+        _print(code, done, yes=yes)
+    if not done.messages:
         raise typer.Exit(REFUSED)
 
 
-def _stopped_with(client: HubClient, code: str, destination: str | None) -> Iterator[str]:
-    """Yield the messages that stopped with a code and can be sent again, each once, page by page."""
-    seen: set[str] = set()
-    while True:
-        answer = client.get("/hub/quarantine", {"limit": _PAGE})
-        rows = [{**one, "message": one["id"], "destination": None} for one in answer["messages"]]
-        found = [
-            one["message"]
-            for one in (*rows, *answer["deliveries"])
-            if one["code"] == code and one["state"] == "quarantined" and destination in (None, one["destination"])
-        ]
-        new = [one for one in dict.fromkeys(reversed(found)) if one not in seen]
-        yield from new
-        seen.update(new)
-        if not new or not answer.get("more"):
-            return
+def _send_page(client: HubClient, code: str, destination: str | None, reason: str | None, done: _Done) -> bool:
+    """Send again what the list shows of a code, the oldest first; return whether there may be more behind it.
+
+    Args:
+        reason: None: it is counted, and nothing is sent.
+    Raises:
+        CommandFailed: older messages are not on the list, and would go behind younger ones of the same patient.
+    """
+    answer = client.get("/hub/quarantine", {"limit": _PAGE})
+    messages = [one["id"] for one in answer["messages"] if _is_meant(one, code) and destination is None]
+    done.has_more = bool(answer.get("more"))
+    if messages and done.has_more:
+        raise CommandFailed(
+            f"more than {_PAGE} wait, and the list begins with the newest: the oldest go first, one by one, or in "
+            f"order with `caduceus replay --finding {code}`",
+            REFUSED,
+        )
+    # Of deliveries each stands at the head of a lane of its own, or those behind it have gone already.
+    rows = [
+        one["message"]
+        for one in answer["deliveries"]
+        if _is_meant(one, code) and destination in (None, one["destination"])
+    ]
+    new = [one for one in dict.fromkeys(reversed([*messages, *rows])) if one not in (*done.messages, *done.left_out)]
+    for message in new:
+        if _stopped_otherwise(client, message, code, destination):
+            done.left_out.append(message)
+            continue
+        if reason is not None:
+            told = client.post(f"/hub/messages/{segment(message)}/resend", {"reason": reason})
+            done.delivered_since |= {message: told["delivered_since"]} if told.get("delivered_since") else {}
+        done.messages.append(message)
+    return bool(new) and done.has_more and reason is not None
+
+
+def _is_meant(row: dict[str, Any], code: str) -> bool:
+    return bool(row["code"] == code and row["state"] == "quarantined")
 
 
 def _stopped_otherwise(client: HubClient, message: str, code: str, destination: str | None) -> bool:
@@ -110,20 +133,23 @@ def _stopped_otherwise(client: HubClient, message: str, code: str, destination: 
     return any(one["code"] != code or destination not in (None, one["destination"]) for one in stopped)
 
 
-def _print(code: str, sent: list[str], left_out: list[str], set_back: dict[str, Any], *, yes: bool) -> None:
-    say = console().print
-    if not sent and not left_out:
+def _print(code: str, done: _Done, *, yes: bool) -> None:
+    say, count = console().print, len(done.messages)
+    if not done.messages and not done.left_out:
         raise CommandFailed(f"nothing stopped with {code}; `caduceus quarantine list` shows the codes", REFUSED)
-    after = "go again; `caduceus quarantine list` shows what stops once more"
-    again = "goes" + after.removeprefix("go") if len(sent) == 1 else after
-    say(f"{counted(len(sent), 'message')} {again if yes else 'would go again; nothing was sent'}", markup=False)
-    if not yes and sent:
+    goes = "goes" if count == 1 else "go"
+    after = f"{goes} again; `caduceus quarantine list` shows what stops once more"
+    more = "at least " if done.has_more and not yes else ""
+    say(f"{more}{counted(count, 'message')} {after if yes else 'would go again; nothing was sent'}", markup=False)
+    if not yes and count:
         say("mend the cause first, then give --yes --reason R", markup=False)
-    if left_out:
-        also = f"left out: {counted(len(left_out), 'message')} that stopped elsewhere too, or may have arrived there"
-        say(f"{also}; decide one by one: {_first(left_out)}", markup=False)
-    for destination in sorted({name for since in set_back.values() for name in since}):
-        those = [message for message, since in set_back.items() if destination in since]
+    if done.left_out:
+        also = (
+            f"left out: {counted(len(done.left_out), 'message')} that stopped elsewhere too, or may have arrived there"
+        )
+        say(f"{also}; decide one by one: {_first(done.left_out)}", markup=False)
+    for destination in sorted({name for since in done.delivered_since.values() for name in since}):
+        those = [message for message, since in done.delivered_since.items() if destination in since]
         brings = f"`caduceus replay --message ID` brings those again: {_first(those)}"
         say(f"{destination} accepted later messages of the same key after {len(those)} of them; {brings}", markup=False)
 

@@ -660,6 +660,15 @@ def test_what_stopped_for_one_reason_is_counted_first_and_then_sent_again_the_ol
     assert b"mended" in hub.asked[-1][2] or b"mended" in hub.asked[-2][2]
 
 
+def test_messages_whose_older_ones_are_not_listed_are_not_sent_again_all_at_once(run, hub):
+    """The list begins with the newest: an older one of the same patient would go behind it."""
+    stopped = {**MESSAGE, "state": "quarantined", "code": "STORE-010"}
+    hub.answer("/hub/quarantine?limit=500", {"messages": [stopped], "deliveries": [], "more": True})
+    ran = run("quarantine", "resend", "--code", "STORE-010", "--yes", "--reason", "mended", "--hub", hub.url)
+    assert (ran.code, posts(hub)) == (1, [])
+    assert "caduceus replay --finding STORE-010" in ran.err
+
+
 def test_a_code_with_which_nothing_stopped_is_said(run, full_quarantine):
     """A mistyped code must not look like an empty quarantine."""
     ran = run("quarantine", "resend", "--code", "DELIVER-22", "--hub", full_quarantine.url)
