@@ -19,6 +19,11 @@ from shared.message.finding import Finding
 _VERSION = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}")
 _DEFAULT_VERSION = "2.5.1"
 
+# HL7 table 0104.
+VERSIONS = frozenset(
+    "2.0 2.0D 2.1 2.2 2.3 2.3.1 2.3.2 2.4 2.5 2.5.1 2.6 2.7 2.7.1 2.8 2.8.1 2.8.2 2.9".split()  # noqa: SIM905
+)
+
 # HL7 table 0354: events that share the structure of another, for messages that leave MSH-9.3 out.
 _SHARED = {
     "ADT_A01": "A04 A08 A13",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.changes.rows import has_row
 from shared.hl7 import Message
+from shared.hl7.structure import VERSIONS
 from shared.mapping.claims.message import subject_claim
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.pipeline import HeaderUnsupported, IdentifierMissing, NotForThisStage
@@ -13,11 +14,6 @@ from shared.mpi import claim_defaults
 
 if TYPE_CHECKING:
     from shared.registry import Interface
-
-# HL7 table 0104.
-VERSIONS = frozenset(
-    "2.0 2.0D 2.1 2.2 2.3 2.3.1 2.3.2 2.4 2.5 2.5.1 2.6 2.7 2.7.1 2.8 2.8.1 2.8.2 2.9".split()  # noqa: SIM905
-)
 
 
 def refusal_of(message: Message, interface: Interface) -> IntegrationError | None:

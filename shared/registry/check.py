@@ -10,7 +10,7 @@ from shared.fhir_in.document import read_document
 from shared.hl7 import Message, parse
 from shared.message.errors.base import IntegrationError
 from shared.message.identifiers import DestinationId
-from shared.registry.destination import ADDRESSED, DestinationConfig, address_fault
+from shared.registry.destination import ADDRESSED, DestinationConfig, address_fault, authority_fault
 from shared.registry.folder import Folder, Written, read_folder
 from shared.registry.interface import Interface, Route
 from shared.registry.match import Matcher, Rule, rules_of
@@ -48,6 +48,8 @@ def missing_addresses(folder: Folder, stage: str, addresses: Mapping[Destination
 
 
 def _check_addresses(written: Written[DestinationConfig]) -> Iterator[Problem]:
+    if useless := authority_fault(written.model):
+        yield written.problem(useless, "authority")
     for stage, address in written.model.address.items():
         fault = address_fault(written.model.kind, address)
         if fault:

@@ -36,8 +36,10 @@ _BY_ORDER: Mapping[str, Mapping[str, Any]] = {
     "key": {"concurrency": 4, "connections": 8, "on_reject": "hold_key"},
 }
 
+_PRIVATE_KEY = "PRIVATE KEY-----"
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
+_PLAIN_ELSEWHERE = re.compile(r"mllp://(?!(127\.0\.0\.1|localhost):)")
 
 
 class Retry(Model):
@@ -93,10 +95,15 @@ class DestinationConfig(Model):
     @field_validator("authority")
     @classmethod
     def _can_be_read(cls, pem: str | None) -> str | None:
+        if pem and _PRIVATE_KEY in pem:
+            raise ValueError(
+                "is not for a private key: take it out, and trust it no more if anybody has seen this file"
+            )
         try:
             trust(pem)
         except (OSError, ValueError):
-            raise ValueError("is not a certificate in PEM, from BEGIN CERTIFICATE to END CERTIFICATE") from None
+            text = "is not a certificate in PEM: the text itself stands here, from BEGIN CERTIFICATE to END CERTIFICATE"
+            raise ValueError(text) from None
         return pem
 
     @model_validator(mode="after")
@@ -112,6 +119,15 @@ class DestinationConfig(Model):
         if self.authority is not None and self.kind not in _REACHED_BY_TLS:
             raise ValueError(f"a destination of kind `{self.kind}` shows no certificate: `authority` has no use")
         return self
+
+
+def authority_fault(config: DestinationConfig) -> str | None:
+    """Return why the authority that is named has no use, None when it has one."""
+    addresses = config.address.values()
+    is_of_use = any(one.startswith(("mllps://", SECRET)) for one in addresses)
+    if config.authority is None or is_of_use or not any(map(_PLAIN_ELSEWHERE.match, addresses)):
+        return None
+    return "`authority` has no use, for nothing is encrypted: write the address as `mllps://host:port`"
 
 
 def address_fault(kind: Kind, address: str) -> str | None:

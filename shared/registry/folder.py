@@ -158,9 +158,9 @@ def _sentence(place: Sequence[str | int], kind: type[Model], error: ErrorDetails
             return f"`{name}` is missing"
         case "value_error":
             said = str(error["msg"]).removeprefix("Value error, ")
-            return f"`{name}` {said}" if said.startswith("is not") else said
-        case "string_pattern_mismatch":
-            return f"`{name}` has the wrong form; see docs/interfaces.md"
+            return f"`{name}` {said}" if said.startswith(("is not", "has the wrong form")) else said
+        case "tuple_type":
+            return f"`{name}` is a list: write it in [ ]"
     return f"`{name}`: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 

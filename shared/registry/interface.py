@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from shared.hl7.charset import codec_of
+from shared.hl7.structure import VERSIONS
 from shared.mapping.custom import TARGETS, ValueType
 from shared.message.errors.hl7 import CharsetUnsupported
 from shared.message.identifiers import DestinationId, InterfaceId
 from shared.message.toml_types import Flag, Number, Whole
-from shared.registry.model import STAGES, Hl7Path, Model, Name, Names, SegmentName, Stage, TypePattern
+from shared.registry.model import STAGES, Hl7Path, Model, Name, Names, SegmentName, Stage, TypePattern, like
 
 STEPS = "steps:"
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.ASCII)
@@ -35,6 +36,12 @@ def _is_charset(text: str) -> str:
         codec_of(text)
     except CharsetUnsupported:
         raise ValueError("is not a character set of HL7 table 0211 such as UNICODE UTF-8 or 8859/1") from None
+    return text
+
+
+def _is_version(text: str) -> str:
+    if text not in VERSIONS:
+        raise ValueError("is not a version of HL7 such as 2.3 or 2.5.1 (table 0104)")
     return text
 
 
@@ -81,10 +88,12 @@ class Duplicate(Model):
 class CustomField(Model):
     """A field that only this sender has, and where it goes."""
 
-    field: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2}-[1-9]\d*(\.[1-9]\d*)?$")] = Field(
+    field: Annotated[str, like(r"[A-Z][A-Z0-9]{2}-[1-9]\d*(\.[1-9]\d*)?", "`ZPI-3` or `ZPI-3.2`")] = Field(
         description="`ZPI-3`, or `ZPI-3.2` for one component; any segment"
     )
-    target: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+\.(extension|identifier)$")] = Field(
+    target: Annotated[
+        str, like(r"[A-Z][A-Za-z]+\.(extension|identifier)", "`Patient.extension` or `Patient.identifier`")
+    ] = Field(
         description="`Patient.extension` or `Patient.identifier`: the resource that the segment belongs to or follows"
     )
     url: Uri | None = Field(default=None, description="Of the extension")
@@ -119,7 +128,7 @@ class FhirChoices(Model):
     """What a sender of FHIR sends."""
 
     release: Literal["STU3", "R4", "R5"] = Field(default="R4", description="Of everything it sends; another is refused")
-    resources: tuple[Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]+$")], ...] = Field(
+    resources: tuple[Annotated[str, like(r"[A-Z][A-Za-z]+", "`Patient`")], ...] = Field(
         default=(), description="Types it may send; empty: any"
     )
     base: Uri | None = Field(default=None, description="Its server, where its references are absolute")
@@ -159,9 +168,14 @@ class Route(Model):
     """When a message goes to a destination, and in which shape."""
 
     to: DestinationId = Field(description="File name of the destination")
-    shape: str = Field(
+    shape: Annotated[
+        str,
+        like(
+            r"fhir|hl7|hl7_from_fhir|event|steps:[a-z_][a-z0-9_]*",
+            "`fhir`, `hl7`, `hl7_from_fhir`, `event` or `steps:name_of_a_function`",
+        ),
+    ] = Field(
         default="fhir",
-        pattern=r"^(fhir|hl7|hl7_from_fhir|event|steps:[a-z_][a-z0-9_]*)$",
         description="`fhir` bundle, `hl7` re-shaped, `hl7_from_fhir`, thin `event`, or `steps:function` of steps.py",
     )
     types: tuple[TypePattern, ...] = Field(default=(), description="Only these; empty: all")
@@ -170,7 +184,7 @@ class Route(Model):
     message: Annotated[str, AfterValidator(_is_written)] | None = Field(
         default=None, description="`hl7_from_fhir`: type of the message; left out: what the bundle says"
     )
-    version: Annotated[str, Field(pattern=r"^2\.\d(\.\d)?$")] | None = Field(default=None, description="`hl7`: MSH-12")
+    version: Annotated[str, AfterValidator(_is_version)] | None = Field(default=None, description="`hl7`: MSH-12")
     set: tuple[SetField, ...] = Field(default=(), description="`hl7`: fields that are replaced")
     drop: tuple[SegmentName, ...] = Field(default=(), description="`hl7`: segments that are left out")
     charset: Charset | None = Field(default=None, description="`hl7`: encoding; what it cannot hold is an error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -31,8 +32,23 @@ def _is_path(text: str) -> str:
     return text
 
 
+def like(pattern: str, examples: str) -> AfterValidator:
+    """Return a check that a text has this form; who wrote another is shown what is right."""
+    form = re.compile(pattern)
+
+    def has_the_form(text: str) -> str:
+        if not form.fullmatch(text):
+            raise ValueError(f"has the wrong form: write {examples}")
+        return text
+
+    return AfterValidator(has_the_form)
+
+
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_one_or_many)]
 Hl7Path = Annotated[str, AfterValidator(_is_path)]
-TypePattern = Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9]{2}\^([A-Z0-9]{3}|\*)|FHIR\^([A-Za-z]+|\*))$")]
-SegmentName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{2}$")]
+TypePattern = Annotated[
+    str,
+    like(r"[A-Z][A-Z0-9]{2}\^([A-Z0-9]{3}|\*)|FHIR\^([A-Za-z]+|\*)", "`ADT^A01` or `ADT^*`, of FHIR `FHIR^Patient`"),
+]
+SegmentName = Annotated[str, like(r"[A-Z][A-Z0-9]{2}", "`PV1`")]

@@ -38,10 +38,20 @@ def test_a_folder_without_fault_has_no_problem(files):
         ('owner = "Team"', 'owner = "Team"\nzone = "Mars/Olympus"', 3, "`zone` is not a time zone"),
         ('owner = "Team"', 'owner = "Team"\ncharset = "KLINGON"', 3, "`charset` is not a character set"),
         ('owner = "Team"', 'owner = "Team"\nid = "ward"', 3, "`id` is not written in the file"),
-        ('"ADT^*"', '"ADT*"', 6, "`match[1].types[1]` has the wrong form"),
+        ('"ADT^*"', '"ADT*"', 6, "`match[1].types[1]` has the wrong form: write `ADT^A01` or `ADT^*`"),
+        ('"ADT^*"', '"ADT_A01"', 6, "`match[1].types[1]` has the wrong form: write `ADT^A01` or `ADT^*`"),
+        ('["ADT^*"]', '"ADT^*"', 6, "`match[1].types` is a list: write it in [ ]"),
         ('to = "books"', 'to = "bookz"', 10, "there is no destination `bookz`"),
         ('"steps:account"', '"steps:acount"', 11, "steps.py has no function `acount`"),
-        ('"steps:account"', '"telepathy"', 11, "`routes[1].shape` has the wrong form"),
+        ('"steps:account"', '"telepathy"', 11, "`routes[1].shape` has the wrong form: write `fhir`, `hl7`"),
+        ('version = "2.3"', 'version = "2.51"', 16, "`routes[2].version` is not a version of HL7"),
+        ('version = "2.3"', 'version = "2.9.9"', 16, "`routes[2].version` is not a version of HL7"),
+        (
+            'version = "2.3"',
+            'version = "2.3"\ndrop = ["ZPI-1"]',
+            17,
+            "`routes[2].drop[1]` has the wrong form: write `PV1`",
+        ),
         ('to = "lab"', 'to = "lab"\nwhere = { "PID-x" = ["1"] }', 15, "is not an HL7 path"),
         ('version = "2.3"', 'version = "2.3"\ndrop = ["MSH"]', 13, "MSH cannot be dropped"),
         ('shape = "steps:account"', 'shape = "event"\ndrop = ["PV1"]', 9, '`drop` needs shape = "hl7"'),
@@ -77,8 +87,8 @@ type = "CodeableConcept"
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ('"ZPI-3"', '"ZPI3"', 19, "`mapping.custom[1].field` has the wrong form"),
-        ('"Patient.extension"', '"Patient.name"', 20, "`mapping.custom[1].target` has the wrong form"),
+        ('"ZPI-3"', '"ZPI3"', 19, "`mapping.custom[1].field` has the wrong form: write `ZPI-3` or"),
+        ('"Patient.extension"', '"Patient.name"', 20, "`mapping.custom[1].target` has the wrong form: write"),
         ('"Patient.extension"', '"Bundle.extension"', 18, "`target` may be of Account"),
         ('"https://ward.example/fhir/diet"', '"diet"', 21, "is not an absolute URI"),
         ('url = "https://ward.example/fhir/diet"', "", 18, "an extension needs a `url`"),
@@ -131,7 +141,11 @@ def test_a_fault_of_a_custom_field_is_found_where_it_is_written(files, old, new,
         ('title = "Lab"\nkind = "mllp"\n[address]\nprod = "mllp://lab:99999"', 4, "a port is 1 to 65535"),
         ('title = "Lab"\nkind = "mllp"\npassword = "pw"', 3, "unknown key `password`"),
         ('title = "Lab"\nkind = "mllp"\n[retry]\ncap_seconds = 0', 4, "`retry.cap_seconds`"),
-        ('title = "Lab"\nkind = "mllp"\nauthority = "lab-ca.pem"', 3, "`authority` is not a certificate in PEM"),
+        (
+            'title = "Lab"\nkind = "mllp"\nauthority = "lab-ca.pem"',
+            3,
+            "`authority` is not a certificate in PEM: the text",
+        ),
     ],
 )
 def test_a_fault_of_a_destination_is_found_where_it_is_written(files, text, line, words):
@@ -151,6 +165,36 @@ def test_an_authority_is_for_a_system_that_shows_a_certificate(files, tmp_path_f
     files.destination("lab", text.format("file"))
     ((_, _, words),) = told(files.root)
     assert "kind `file` shows no certificate" in words
+
+
+def test_a_private_key_has_no_place_in_an_authority(files, tmp_path_factory):
+    """The file is reviewed and kept like code: a key that was pasted along with its certificate is everybody's."""
+    pem = Authority(tmp_path_factory.mktemp("authority")).certificate.read_text("ascii")
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
+    files.destination("lab", f'title = "Lab"\nkind = "mllp"\nauthority = """\n{pem}{key}"""\n')
+    ((_, at, words),) = told(files.root)
+    assert at == 3
+    assert "`authority` is not for a private key" in words
+    assert "MIIEvQ" not in words
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_fault"),
+    [
+        ('prod = "mllp://lab.example:2575"', True),
+        ('laptop = "mllp://127.0.0.1:2576"\nprod = "mllp://lab.example:2575"', True),
+        ('test = "mllp://lab-test.example:2575"\nprod = "mllps://lab.example:2575"', False),
+        ('test = "mllp://lab-test.example:2575"\nprod = "secret:lab"', False),
+        ('laptop = "mllp://127.0.0.1:2576"', False),
+    ],
+)
+def test_an_authority_beside_plain_addresses_alone_is_a_fault(files, tmp_path_factory, addresses, is_fault):
+    """One letter, `mllp` for `mllps`, and patients travel in the clear under the eyes of an authority."""
+    pem = Authority(tmp_path_factory.mktemp("authority")).certificate.read_text("ascii")
+    files.destination("lab", f'title = "Lab"\nkind = "mllp"\nauthority = """\n{pem}"""\n[address]\n{addresses}\n')
+    found = told(files.root)
+    assert [at for _, at, _ in found] == ([3] if is_fault else [])
+    assert not is_fault or "nothing is encrypted" in found[0][2]
 
 
 FHIR_INTERFACE = """title = "App"
