@@ -15,6 +15,7 @@ from connector.log import log, log_failure
 from connector.states import Up, UpEvent, after_up
 from connector.up_queue import Spooled, UpQueue
 from relay.backoff import Backoff
+from shared.hl7.echo import ECHO_BEGINS
 from shared.message.errors.base import IntegrationError
 from shared.message.errors.connector import (
     HubUnreachable,
@@ -169,7 +170,11 @@ class Forwarder:
             (message.id, after_up(Up.SENDING, verdict.event), verdict.code)
             for message, verdict in zip(batch, verdicts, strict=True)
         ]
-        taken = [message.control_id for message, (_, state, _) in zip(batch, settled, strict=True) if state is Up.TAKEN]
+        taken = [
+            message.control_id
+            for message, (_, state, _) in zip(batch, settled, strict=True)
+            if state is Up.TAKEN and not message.body.startswith(ECHO_BEGINS)  # the sender knows of none
+        ]
         for _ in await self.queue.settle(settled, taken[-1] if taken else ""):
             log_failure("refused_after_acknowledgement", RefusedAfterAcknowledgement(), stream=self.queue.name)
         self.moved()

@@ -289,6 +289,17 @@ async def test_an_echo_goes_the_real_way_and_its_age_is_told(hospital):
     assert (await (await hospital.source(connector)).ask(admission("M1"))).code == "AA"
 
 
+async def test_what_was_confirmed_last_is_a_message_of_the_sender(hospital):
+    """`connector recover` tells the sender where to go on: of an echo it knows nothing."""
+    connector = await hospital.connector(heartbeat={"seconds": 0.2})
+    assert (await (await hospital.source(connector)).ask(admission("M1"))).code == "AA"
+    await until(lambda: hospital.hub.control_ids[-1].startswith("ECHO"))
+    echoed = connector.report()["last_echo"]
+    await until(lambda: connector.report()["last_echo"] != echoed)  # one that came after M1 is settled, too
+    (listener,) = connector.report()["listeners"]
+    assert listener["confirmed"] == "M1"
+
+
 async def test_the_status_page_says_what_waits_and_nothing_of_whom(hospital):
     """For people, for programs, for Prometheus; on 127.0.0.1 alone."""
     hospital.hub.is_down = True
