@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -45,6 +46,24 @@ def _network(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,40}", text):
+        raise ValueError("expected lower-case letters, digits, _ and -, a letter first, 41 at most")
+    return text
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", text):
+        raise ValueError("expected the name of a host, or .example.org for all below it")
+    return text
+
+
+def _user(text: str) -> str:
+    if not re.fullmatch(r"[^:\x00-\x1f]+", text):
+        raise ValueError("expected a name without a colon")
+    return text
+
+
 def _mllp(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("mllp", "mllps") or not parts.hostname or parts.path.strip("/"):
@@ -52,13 +71,13 @@ def _mllp(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
+Name = Annotated[str, AfterValidator(_name)]
 Secret = Annotated[str, AfterValidator(_secret)]
 RelayUrl = Annotated[str, AfterValidator(_relay)]
 Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
 Seconds = Annotated[float, Strict(), Field(gt=0, le=86_400)]
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
-User = Annotated[str, Field(pattern=r"^[^:\x00-\x1f]+$")]
+Host = Annotated[str, AfterValidator(_host)]
+User = Annotated[str, AfterValidator(_user)]
 Network = Annotated[str, AfterValidator(_network)]
 
 

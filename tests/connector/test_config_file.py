@@ -10,6 +10,7 @@ from shared.message.errors.connector import ConnectorConfigInvalid
 
 NO_KEY = "not a key here; did you mean"
 ELSEWHERE = "not a key here; it is one of"
+NO_NAME = "expected lower-case letters, digits, _ and -, a letter first, 41 at most"
 NO_RELAY = "expected sb://<namespace>.servicebus.windows.net/<hybrid connection>"
 GOOD = """\
 [connector]
@@ -65,6 +66,7 @@ def test_a_file_that_is_right_is_read(tmp_path):
         (("[relay]", "[realy]"), [f"14: `realy` is {NO_KEY} `relay`?"]),
         (("sb://contoso.servicebus.windows.net/north", "contoso"), [f"15: `url`: {NO_RELAY}"]),
         (("port = 2575", "port = 2575 2576"), ["11: no TOML: Expected newline or end of document after a statement"]),
+        (('name = "north"', 'name = "North"'), [f"2: `name`: {NO_NAME}"]),
         (("scope =", 'folder = "x"\nscope ='), [f"7: `folder` is {ELSEWHERE} [connector] and [[listen]]"]),
         (("[[listen]]", "[listen]"), ["9: `listen`: it is written [[listen]]"]),
     ],
