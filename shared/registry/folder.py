@@ -159,6 +159,9 @@ def _sentence(place: Sequence[str | int], kind: type[Model], error: ErrorDetails
         case "value_error":
             said = str(error["msg"]).removeprefix("Value error, ")
             return f"`{name}` {said}" if said.startswith(("is not", "has the wrong form")) else said
+        case "literal_error" if place[:-1] == ("address",) and place[-1] in kind.model_fields:
+            said = "write it before [address], to which all belongs that stands after it"
+            return f"`{place[-1]}` is no stage of life: {said}"
         case "tuple_type":
             return f"`{name}` is a list: write it in [ ]"
     return f"`{name}`: {error['msg'][:1].lower()}{error['msg'][1:]}"

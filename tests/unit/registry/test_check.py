@@ -140,6 +140,11 @@ def test_a_fault_of_a_custom_field_is_found_where_it_is_written(files, old, new,
         ('title = "Lab"\nkind = "mllp"\n[retry]\ncap_seconds = "9"', 4, "`retry.cap_seconds` is a number"),
         ('title = "Lab"\nkind = "mllp"\n[address]\nprod = "mllp://lab:99999"', 4, "a port is 1 to 65535"),
         ('title = "Lab"\nkind = "mllp"\npassword = "pw"', 3, "unknown key `password`"),
+        (
+            'title = "Lab"\nkind = "mllp"\n[address]\nprod = "mllp://lab:2575"\norder = "key"',
+            5,
+            "`order` is no stage of life: write it before [address], to which all belongs that stands after it",
+        ),
         ('title = "Lab"\nkind = "mllp"\n[retry]\ncap_seconds = 0', 4, "`retry.cap_seconds`"),
         (
             'title = "Lab"\nkind = "mllp"\nauthority = "lab-ca.pem"',
