@@ -1,4 +1,4 @@
-# What a developer does, and a cloud team (install-infra, deploy). `make run` needs Python 3.11 or later and nothing else.
+# What a developer does, and a cloud team (install-infra, deploy). `make run` needs Python 3.11 or later with venv, and nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,7 +55,7 @@ clean:  ## Remove .venv and .venv-infra; the data in .caduceus stays
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Caduceus needs Python 3.11 or later; set PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements.txt
 	@echo "installing into $(VENV) (about a minute the first time)"
@@ -74,6 +74,6 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 # Azure runs Python 3.12, and so does what makes its package, if it is here.
 .venv-infra/.installed: infra/requirements.txt requirements.txt
 	@echo "installing into .venv-infra (about a minute the first time)"
-	@$(shell command -v python3.12 || echo $(PYTHON)) -m venv .venv-infra
+	@$(shell command -v python3.12 || echo $(PYTHON)) -m venv .venv-infra || { rm -rf .venv-infra; exit 1; }
 	@.venv-infra/bin/python -m pip install --quiet --disable-pip-version-check --requirement infra/requirements.txt
 	@touch $@
