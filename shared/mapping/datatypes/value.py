@@ -18,7 +18,7 @@ ReadValue = Callable[[str, Resource, "Scope"], Value | None]
 
 
 def _numeric(raw: str, unit: Resource, scope: Scope) -> Value | None:
-    """NM: a number, with a comparator where the sender put one; other text stays text."""
+    """NM: a number, with a comparator where the sender put one; other text stays text, an amount (``5,4``) with its unit."""
     text = scope.text(raw)
     value = number(text)
     if value is not None:
@@ -26,9 +26,11 @@ def _numeric(raw: str, unit: Resource, scope: Scope) -> Value | None:
     found = compared(text)
     if found is not None:
         return "valueQuantity", {"value": found[1], "comparator": found[0], **unit}
-    if text:
-        scope.find("number_invalid", f"{len(text)} characters, kept as text")
-    return ("valueString", text) if text else None
+    if not text:
+        return None
+    scope.find("number_invalid", f"{len(text)} characters, kept as text")
+    is_amount = text.lstrip("<>=+- ")[:1].isdigit()
+    return "valueString", f"{text} {unit['unit']}" if is_amount and unit else text
 
 
 def _structured(raw: str, unit: Resource, scope: Scope) -> Value | None:

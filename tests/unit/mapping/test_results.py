@@ -40,6 +40,8 @@ def obx(kind: str, value: str, *, code: str = "2345-7^Glucose^LN", sub: str = ""
         ("NM", "10.0", "valueQuantity", {"value": 10.0, **UCUM}),
         ("NM", "10.00", "valueQuantity", {"value": Decimal("10.00"), **UCUM}),
         ("NM", "pending", "valueString", "pending"),
+        ("NM", "5,4", "valueString", "5,4 mg/dL"),  # a decimal comma: without its unit nobody could read it
+        ("NM", "< 0,5", "valueString", "< 0,5 mg/dL"),
         ("SN", "<^10", "valueQuantity", {"value": 10, "comparator": "<", **UCUM}),
         ("SN", "^10", "valueQuantity", {"value": 10, **UCUM}),
         ("SN", "^1^:^128", "valueRatio", {"numerator": {"value": 1, **UCUM}, "denominator": {"value": 128, **UCUM}}),
