@@ -18,7 +18,7 @@ ReadValue = Callable[[str, Resource, "Scope"], Value | None]
 
 
 def _numeric(raw: str, unit: Resource, scope: Scope) -> Value | None:
-    """NM: a number, with a comparator where the sender put one; other text stays text, an amount (``5,4``) with its unit."""
+    """NM: a number, with a comparator where there is one; else text, an amount (``5,4``) with its unit."""
     text = scope.text(raw)
     value = number(text)
     if value is not None:
