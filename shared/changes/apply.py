@@ -15,15 +15,16 @@ from dataclasses import dataclass, replace
 from shared.changes.children import Listing, list_children, retire
 from shared.changes.effects import effect_of, ends_unknown, is_stateless
 from shared.changes.identity_edits import linked
+from shared.changes.meant import Meaning
 from shared.changes.members import follow_children
 from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
-from shared.changes.readings import Meaning, Told, meaning_of, others_of, speaks_of_results
+from shared.changes.readings import Told, meaning_of, others_of, speaks_of_results
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import redirect, refers, without
 from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject, is_booked_anew, moved
-from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
+from shared.changes.tags import Resource, corrected_from, in_sequence, is_older, marks, meta_of, moved_on, unplaced
 from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
@@ -194,6 +195,7 @@ class _Work:
         self._as_sent: set[str] = set()  # what is written as the message says it
         self._findings: list[Finding] = [*meaning.findings]
         self._left_out: list[str] = [*meaning.left_out]
+        self._was = meaning.was
 
     def move_on(self, reference: str) -> bool:
         """Take an entry that says what is stored, in the very same bytes; return False where there is more to do.
@@ -330,7 +332,8 @@ class _Work:
 
     def _keep(self, reference: str, after: Resource | Unchanged | None) -> None:
         if isinstance(after, dict):
-            self._after[reference] = after
+            was = self._was.get(reference)
+            self._after[reference] = after if was is None else {**after, "meta": corrected_from(meta_of(after), was)}
 
     def _newest(self, reference: str) -> Resource | None:
         return self._after.get(reference) or _resource(self._stored, reference)

@@ -1,0 +1,316 @@
+"""Which of the stored results of one name each result of a message means, and nobody guesses (docs/decisions/0186).
+
+What tells results apart is tried in turn, from a number of their own to the value that is said again; what is left goes
+by position, where that overwrites nothing that another one may be. A result that changes none of the stored ones is a
+reading of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from shared.message.errors.mapping import ResultUnclear
+from shared.message.finding import Finding
+
+_APART = uuid.UUID("0f4b7a52-9c1e-5d36-8a77-2b6d0e913c48")
+_DATE = len("2026-03-01")  # what is longer has a time of day and an offset
+# HL7 table 0085: said of a result that was sent before. Whatever else comes after a final one is no change of it: F
+# "can only be changed with a corrected result".
+_OF_EARLIER = frozenset("ABCDNUVWX")
+_CHANGED = frozenset({"amended", "corrected", "cancelled", "entered-in-error"})
+_DONE = _CHANGED | {"final"}
+
+
+class Result(NamedTuple):
+    """One result as far as it is told apart from others of its order.
+
+    Attributes:
+        time: When it was observed, as FHIR has it; empty where nobody says.
+        value: Its elements that hold the value.
+        numbers: Those of its own (OBX-21).
+        specimen: What it was found in.
+        was: What it said before it was corrected, each as `code_of` has it.
+        control: OBX-11 of what is sent.
+        is_overtaken: The store has this message already, or a later one.
+        is_repeated: The report that has it is a corrected one: it repeats what was not wrong.
+    """
+
+    reference: str
+    time: str
+    status: str
+    value: dict[str, Any]
+    is_document: bool
+    numbers: list[Any]
+    specimen: Any
+    was: tuple[str, ...] = ()
+    control: str = ""
+    is_overtaken: bool = False
+    is_repeated: bool = False
+
+
+@dataclass(slots=True)
+class Meaning:
+    """What a message means by its results.
+
+    Attributes:
+        names: By the references it uses, those that the store knows them by, where they differ.
+        left_out: What was said, and overtaken, of results that cannot be told apart.
+        was: By reference, what a result said that is corrected now, together with its time.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    was: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, references: Collection[str], code: str, place: str, detail: str = "") -> None:
+        """Leave out results of the message."""
+        self.left_out.extend(references)
+        self.findings.extend(Finding(code, place, detail) for _ in references)
+
+
+def apart(reference: str, time: str) -> str:
+    """Return where a result is stored that came by itself, at another time than the first of its name."""
+    return "Observation/" + str(uuid.uuid5(_APART, f"{reference} {moment(time)}"))
+
+
+def moment(time: str) -> str:
+    """Return a dateTime of FHIR as it is in UTC: the same moment is written in one zone today, in another tomorrow."""
+    at = _datetime(time)
+    try:
+        return time if at is None else at.astimezone(UTC).isoformat()
+    except OverflowError:
+        return time
+
+
+def is_same_time(one: str, other: str) -> bool:
+    """Tell whether two dateTimes of FHIR are one moment, as far as both say it: to the day, or to the second."""
+    return one == other or _is_same_moment(one, other) or _is_within(one, other)
+
+
+def settle(
+    sent: Sequence[Result], known: Sequence[Result], stored: Collection[str], meaning: Meaning, *, is_replay: bool
+) -> None:
+    """Find for each result sent the stored one that it means, or a place of its own.
+
+    Raises:
+        ResultUnclear: one of several may be meant; nothing may be written.
+    """
+    means: dict[str, Result] = {}
+    rest, left = [*sent], [*known]
+    for tells in _TELLS:
+        for one, other in _only_pairs(rest, left, tells):
+            means[one.reference] = other
+            rest.remove(one)
+            left.remove(other)
+    new = [one for one in rest if not any(_may_mean(one, other) for other in left)]
+    rest = [one for one in rest if one not in new]
+    if len(rest) < len(left):
+        _check_clear(rest, left, meaning, is_replay=is_replay)
+    pairs = _by_position(rest, left)
+    new += [one for one in rest if one.reference not in pairs]
+    for one in sent:
+        before = pairs.get(one.reference) or means.get(one.reference)
+        if before is not None:
+            _note_time(one, before, meaning)
+    names = {reference: other.reference for reference, other in (means | pairs).items()}
+    meaning.names |= names | _places(sent, new, left, {*stored, *names.values()}, meaning)
+
+
+def _note_time(one: Result, before: Result, meaning: Meaning) -> None:
+    """Note that a result has another time now, and what a corrected one said: it may come again, late."""
+    if not one.time or one.is_overtaken or is_same_time(one.time, before.time):
+        return
+    if not _is_of_earlier(one):
+        meaning.findings.append(Finding("result_time_changed", one.reference, f"{one.control} on {before.status}"))
+    elif before.status in _DONE and before.value:
+        meaning.was[before.reference] = _code_of(before)
+
+
+def _code_of(one: Result) -> str:
+    """Return what a result says and when, as a code."""
+    return str(uuid.uuid5(_APART, json.dumps([moment(one.time), one.value], sort_keys=True, default=float)))
+
+
+def _is_of_earlier(one: Result) -> bool:
+    """Tell whether something is said of a result that was sent before: by OBX-11, else by the status of its report."""
+    return one.control in _OF_EARLIER or one.status in _CHANGED
+
+
+def _may_mean(one: Result, other: Result) -> bool:
+    """Tell whether a result may be what is stored: a final one, at another time or as a document, changes none."""
+    if one.is_overtaken or _is_of_earlier(one) or other.status not in _DONE:
+        return True
+    if one.is_document != other.is_document:
+        return False
+    return not one.time or not other.time or is_same_time(one.time, other.time)
+
+
+# -- what tells results apart ---------------------------------------------------------------------------------------
+
+
+def _is_corrected_since(one: Result, other: Result) -> bool:
+    return bool(other.was) and not _is_of_earlier(one) and _code_of(one) in other.was
+
+
+def _has_its_number(one: Result, other: Result) -> bool:
+    return any(number in other.numbers for number in one.numbers)
+
+
+def _is_of_time(one: Result, other: Result) -> bool:
+    """Tell whether two results have one time.
+
+    Senders that write the zone in MSH-7 alone move all times by an hour with the clocks: what says the same at the same
+    hour, or corrects it, is the same.
+    """
+    if not one.time or not other.time:
+        return False
+    is_alike = _is_of_earlier(one) or one.value == other.value
+    return _is_same_moment(one.time, other.time) or (is_alike and _is_hour_moved(one.time, other.time))
+
+
+def _is_of_day(one: Result, other: Result) -> bool:
+    return bool(one.time and other.time) and _is_within(one.time, other.time)
+
+
+def _is_of_kind(one: Result, other: Result) -> bool:
+    """Tell whether a result without a time that counts is a document, or of a specimen, as the stored one is."""
+    if one.time and not _is_of_earlier(one):
+        return False
+    is_elsewhere = one.specimen and other.specimen and one.specimen != other.specimen
+    return one.is_document == other.is_document and not is_elsewhere
+
+
+def _says_the_same(one: Result, other: Result) -> bool:
+    """Tell whether a result is said again: as it was, in a report that was corrected, or as a text that goes on."""
+    if _is_of_earlier(one) or not one.value:
+        return False
+    before = other.value.get("valueString", "")
+    if "\n" in before and f"\n{before}\n" in f"\n{one.value.get('valueString', '')}\n":
+        return True
+    is_hour_moved = _is_hour_moved(one.time, other.time)
+    return one.value == other.value and (one.is_repeated or is_hour_moved or _may_mean(one, other))
+
+
+_TELLS = (_is_corrected_since, _has_its_number, _is_of_time, _is_of_day, _is_of_kind, _says_the_same)
+
+
+def _only_pairs(
+    rest: Sequence[Result], left: Sequence[Result], tells: Callable[[Result, Result], bool]
+) -> list[tuple[Result, Result]]:
+    """Return those of which each is told to be the other, and nobody else."""
+    alike = [(one, other) for one in rest for other in left if tells(one, other)]
+    return [
+        (one, other)
+        for one, other in alike
+        if sum(each is one for each, _ in alike) == 1 and sum(each is other for _, each in alike) == 1
+    ]
+
+
+def _datetime(time: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(time) if len(time) > _DATE else None
+    except ValueError:
+        return None
+
+
+def _is_same_moment(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    at, then = _datetime(one), _datetime(other)
+    return at is not None and then is not None and abs(at - then) < timedelta(seconds=1)
+
+
+def _is_within(one: str, other: str) -> bool:
+    """Tell whether one of two times says only the day, or month, of the other."""
+    return min(len(one), len(other)) <= _DATE and (one.startswith(other) or other.startswith(one))
+
+
+def _is_hour_moved(one: str, other: str) -> bool:
+    at, then = _datetime(one), _datetime(other)
+    if at is None or then is None:
+        return False
+    return at.replace(tzinfo=None) == then.replace(tzinfo=None) and abs(at - then) == timedelta(hours=1)
+
+
+# -- what is left ---------------------------------------------------------------------------------------------------
+
+
+def _check_clear(rest: list[Result], left: Sequence[Result], meaning: Meaning, *, is_replay: bool) -> None:
+    """Leave out what was overtaken, take what overwrites nothing final by its position, and stop at all else.
+
+    A replay stops at nothing: when the message came it was stopped, or it was clear then.
+
+    Raises:
+        ResultUnclear: more than one of several may be meant.
+    """
+    meaning.leave_out([one.reference for one in rest if one.is_overtaken], "older_not_written", "Observation")
+    rest[:] = [one for one in rest if not one.is_overtaken]
+    for one in [*rest]:
+        wanted = [other for other in left if _may_mean(one, other)]
+        if len(wanted) == 1:
+            continue
+        if all(other.status not in _DONE for other in wanted):
+            meaning.findings.append(Finding("result_unclear", one.reference, f"one of {len(wanted)}"))
+        elif is_replay:
+            meaning.leave_out([one.reference], "result_unclear", "Observation")
+            rest.remove(one)
+        else:
+            raise ResultUnclear(f"OBX: {len(rest)} of {len(left)}")
+
+
+def _by_position(rest: Sequence[Result], left: Sequence[Result]) -> dict[str, Result]:
+    """Return for each result sent the stored one of its position, else the next that it may mean."""
+    free = {one.reference: one for one in left}
+    pairs: dict[str, Result] = {}
+    for one in rest:
+        own = free.get(one.reference)
+        if own is not None and _may_mean(one, own):
+            pairs[one.reference] = free.pop(one.reference)
+    for one in rest:
+        found = None if one.reference in pairs else next((each for each in free.values() if _may_mean(one, each)), None)
+        if found is not None:
+            pairs[one.reference] = free.pop(found.reference)
+    return pairs
+
+
+def _places(
+    sent: Sequence[Result], new: Sequence[Result], left: Sequence[Result], taken: set[str], meaning: Meaning
+) -> dict[str, str]:
+    """Return where new results are stored: each at a place of its own."""
+    places: dict[str, str] = {}
+    free = _unused([one.reference for one in sent], taken)
+    for one in new:
+        later = next((other for other in left if _is_late(one, other)), None)
+        if one.is_overtaken:
+            meaning.leave_out([one.reference], "older_not_written", "Observation")
+        elif later is not None:
+            meaning.leave_out([one.reference], "state_refused", one.reference, f"{one.control} on {later.status}")
+        else:
+            place = one.reference
+            if place in taken and not one.time and not one.is_document:
+                place = next(free, place)
+            elif place in taken:
+                meaning.findings.append(Finding("result_apart", one.reference, one.control))
+            while place in taken:
+                place = apart(place, one.time)
+            places[one.reference] = place
+            taken.add(place)
+    return places
+
+
+def _unused(references: Sequence[str], taken: Collection[str]) -> Iterator[str]:
+    """Yield the positions of a message that nobody has, also once some of them are given away."""
+    yield from (one for one in references if one not in taken)
+
+
+def _is_late(one: Result, other: Result) -> bool:
+    """Tell whether an unfinished result is older than a finished one, which it was made final as."""
+    return (
+        one.status not in _DONE and other.status in _DONE and bool(one.time) and moment(one.time) < moment(other.time)
+    )
