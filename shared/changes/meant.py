@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -104,12 +105,12 @@ def settle(
     means: dict[str, Result] = {}
     rest, left = [*sent], [*known]
     for tells in _TELLS:
-        for one, other in _only_pairs(rest, left, tells):
-            means[one.reference] = other
-            rest.remove(one)
-            left.remove(other)
+        means |= _only_pairs(rest, left, tells)
+        taken = {other.reference for other in means.values()}
+        rest = [one for one in rest if one.reference not in means]
+        left = [other for other in left if other.reference not in taken]
     new = [one for one in rest if not any(_may_mean(one, other) for other in left)]
-    rest = [one for one in rest if one not in new]
+    rest = [one for one in rest if any(_may_mean(one, other) for other in left)]
     if len(rest) < len(left):
         _check_clear(rest, left, meaning, is_replay=is_replay)
     pairs = _by_position(rest, left)
@@ -162,6 +163,10 @@ def _has_its_number(one: Result, other: Result) -> bool:
     return any(number in other.numbers for number in one.numbers)
 
 
+def _has_its_time(one: Result, other: Result) -> bool:
+    return one.time != "" and one.time == other.time
+
+
 def _is_of_time(one: Result, other: Result) -> bool:
     """Tell whether two results have one time.
 
@@ -197,19 +202,16 @@ def _says_the_same(one: Result, other: Result) -> bool:
     return one.value == other.value and (one.is_repeated or is_hour_moved or _may_mean(one, other))
 
 
-_TELLS = (_is_corrected_since, _has_its_number, _is_of_time, _is_of_day, _is_of_kind, _says_the_same)
+_TELLS = (_is_corrected_since, _has_its_number, _has_its_time, _is_of_time, _is_of_day, _is_of_kind, _says_the_same)
 
 
 def _only_pairs(
     rest: Sequence[Result], left: Sequence[Result], tells: Callable[[Result, Result], bool]
-) -> list[tuple[Result, Result]]:
-    """Return those of which each is told to be the other, and nobody else."""
+) -> dict[str, Result]:
+    """Return the stored one for each result of which it is told to be that one alone, and nobody else."""
     alike = [(one, other) for one in rest for other in left if tells(one, other)]
-    return [
-        (one, other)
-        for one, other in alike
-        if sum(each is one for each, _ in alike) == 1 and sum(each is other for _, each in alike) == 1
-    ]
+    sent, known = (Counter(pair[side].reference for pair in alike) for side in (0, 1))
+    return {one.reference: other for one, other in alike if sent[one.reference] == known[other.reference] == 1}
 
 
 def _datetime(time: str) -> datetime | None:
