@@ -104,7 +104,7 @@ def settle(
     """
     means: dict[str, Result] = {}
     rest, left = [*sent], [*known]
-    for tells in _TELLS:
+    for tells in _TELLS if len(sent) > 1 or len(known) > 1 or not _may_mean(sent[0], known[0]) else ():
         means |= _only_pairs(rest, left, tells)
         taken = {other.reference for other in means.values()}
         rest = [one for one in rest if one.reference not in means]
