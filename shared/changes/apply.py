@@ -171,6 +171,8 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
     new = [reference for reference in changes.texts if not work.move_on(reference)]
     for reference, sent in zip(new, changes.resources(new), strict=True):
         work.put(reference, sent)
+    for reference in meaning.within:
+        work.retire_text(reference)
     for listing in changes.listings:
         work.keep_list(listing)
     for edit in changes.notes.identity:
@@ -274,6 +276,12 @@ class _Work:
                 _resource(self._stored, reference), listing.resource(), _PUT if listing.members else _NOBODY, sequence
             ),
         )
+
+    def retire_text(self, reference: str) -> None:
+        """Retire a result that another one holds now."""
+        child = _resource(self._stored, reference)
+        if child is not None:
+            self._keep(reference, retire(child, self._changes.sequence, is_deleted=False))
 
     def edit_links(self, edit: IdentityEdit) -> None:
         """Link or unlink the records that a person edited together."""

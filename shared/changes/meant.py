@@ -62,12 +62,14 @@ class Meaning:
         names: By the references it uses, those that the store knows them by, where they differ.
         left_out: What was said, and overtaken, of results that cannot be told apart.
         was: By reference, what a result said that is corrected now, together with its time.
+        within: Stored texts that another one holds now.
     """
 
     names: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     was: dict[str, str] = field(default_factory=dict)
+    within: list[str] = field(default_factory=list)
 
     def leave_out(self, references: Collection[str], code: str, place: str, detail: str = "") -> None:
         """Leave out results of the message."""
@@ -109,6 +111,9 @@ def settle(
         taken = {other.reference for other in means.values()}
         rest = [one for one in rest if one.reference not in means]
         left = [other for other in left if other.reference not in taken]
+    if len(rest) == 1 and len(left) > 1 and (whole := _take_in(rest[0], left, meaning)):
+        means[rest[0].reference] = whole
+        rest, left = [], []
     new = [one for one in rest if not any(_may_mean(one, other) for other in left)]
     rest = [one for one in rest if any(_may_mean(one, other) for other in left)]
     if len(rest) < len(left):
@@ -121,6 +126,28 @@ def settle(
             _note_time(one, before, meaning)
     names = {reference: other.reference for reference, other in (means | pairs).items()}
     meaning.names |= names | _places(sent, new, left, {*stored, *names.values()}, meaning)
+
+
+def _take_in(one: Result, left: Sequence[Result], meaning: Meaning) -> Result | None:
+    """Return which of the stored texts is the one that now holds the lines of all others; None where that is not so.
+
+    A line with a status or a note of its own had made several of them (docs/decisions/0157).
+    """
+    others = [other for other in left if not _holds(one, other)] or [left[0]]
+    if len(others) > 1 or one.is_overtaken or not all(_text_of(other) and _may_mean(one, other) for other in left):
+        return None
+    meaning.within.extend(other.reference for other in left if other is not others[0])
+    return others[0]
+
+
+def _holds(one: Result, other: Result) -> bool:
+    """Tell whether a text of several lines has those of another."""
+    text = _text_of(one)
+    return "\n" in text and f"\n{_text_of(other)}\n" in f"\n{text}\n"
+
+
+def _text_of(one: Result) -> str:
+    return str(one.value.get("valueString", ""))
 
 
 def _note_time(one: Result, before: Result, meaning: Meaning) -> None:
@@ -195,8 +222,7 @@ def _says_the_same(one: Result, other: Result) -> bool:
     """Tell whether a result is said again: as it was, in a report that was corrected, or as a text that goes on."""
     if _is_of_earlier(one) or not one.value:
         return False
-    before = other.value.get("valueString", "")
-    if "\n" in before and f"\n{before}\n" in f"\n{one.value.get('valueString', '')}\n":
+    if "\n" in _text_of(other) and _holds(one, other):
         return True
     is_hour_moved = _is_hour_moved(one.time, other.time)
     return one.value == other.value and (one.is_repeated or is_hour_moved or _may_mean(one, other))

@@ -14,7 +14,7 @@ import orjson
 from shared.changes.elements import ATTACHED, is_attached, value_of
 from shared.changes.meant import Meaning, Result, apart, moment, settle
 from shared.changes.notes import ListMode, ResourceChange
-from shared.changes.tags import Resource, is_older, meta_of, said_before
+from shared.changes.tags import Mark, Resource, is_older, marks, meta_of, said_before
 from shared.message.identifiers import Sequence as Place
 from shared.ports import Stored
 
@@ -121,12 +121,17 @@ def _time_in(text: bytes) -> str:
 
 
 def _is_other(reference: str, told: Told) -> bool:
-    """Tell whether a result may be another than the stored one of its position: by its time, or as a document."""
+    """Tell whether a result may not be the stored one of its position: by its time, or as a document."""
     stored = told.stored.get(reference)
-    if stored is None or _new_time(reference, told):
+    if stored is None or _is_retired(stored) or _new_time(reference, told):
         return True
     was_document = _ATTACHED in stored.text if stored.text else is_attached(stored.resource)
     return was_document != (_ATTACHED in told.texts[reference])
+
+
+def _is_retired(stored: Stored) -> bool:
+    """Tell whether a result is part of another now, or was none any more: nothing is said of it."""
+    return Mark.RETIRED in marks(stored.meta)
 
 
 def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tuple[list[Result], list[Result]]]:
@@ -150,7 +155,9 @@ def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tup
     places = [apart(one, time) for one in news if (time := _new_time(one, told))]
     for reference in dict.fromkeys((*_listed(told.stored[report].resource), *news, *places)):
         stored = told.stored.get(reference)
-        if stored is not None and (reference in names or reference not in told.texts):
+        if stored is None or _is_retired(stored):
+            continue
+        if reference in names or reference not in told.texts:
             name = names.get(reference) or _name(stored.resource)
             key = name.key if name.key in sent else pairs.get(name.codes[::-1], name.key)
             known.setdefault(key, []).append(_result(reference, stored.resource))

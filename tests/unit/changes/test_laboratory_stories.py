@@ -228,6 +228,24 @@ def test_an_addendum_that_comes_alone_stands_beside_its_report():
     assert held(feed) == [("a\nb", "final"), ("addendum", "final")]
 
 
+def test_a_report_whose_lines_were_several_results_is_one_again():
+    """The addendum had a status of its own (OBX-11 A), then the whole report is signed anew: it had stopped."""
+    feed = told([panel(), *text("a", "b"), result(REPORT, "addendum", "A", kind="TX", f1="3")])
+    assert held(feed) == [("a\nb", "final"), ("addendum", "amended")]
+    codes(feed, panel("C"), *text("a2", "b", "addendum", status="C"))
+    assert held(feed) == [("a2\nb\naddendum", "corrected"), ("addendum", "entered-in-error")]
+    codes(feed, panel("C"), *text("a2", "b", status="C"), result(REPORT, "addendum 2", kind="TX", f1="3"))
+    valid = [one for one in held(feed) if one[1] != "entered-in-error"]
+    assert valid == [("a2\nb", "corrected"), ("addendum 2", "final")]
+
+
+def test_a_text_that_does_not_hold_the_others_stops():
+    """Which of them it corrects nobody can tell."""
+    feed = told([panel(), *(result(REPORT, line, kind="TX") for line in ("a", "b", "c"))])
+    with pytest.raises(ResultUnclear):
+        feed.tell("ORU^R01", PID, panel("C"), *text("a", "x", status="C"))
+
+
 def document(status: str = "F", content: str = "QUJD") -> str:
     return result(REPORT, f"^application^pdf^Base64^{content}", status, kind="ED")
 
