@@ -17,14 +17,24 @@ from shared.changes.effects import effect_of, ends_unknown, is_stateless
 from shared.changes.identity_edits import linked
 from shared.changes.meant import Meaning
 from shared.changes.members import follow_children
-from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
+from shared.changes.merge import SHARED, Effect, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
 from shared.changes.readings import Told, meaning_of, others_of, speaks_of_results
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import redirect, refers, without
 from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject, is_booked_anew, moved
-from shared.changes.tags import Resource, corrected_from, in_sequence, is_older, marks, meta_of, moved_on, unplaced
+from shared.changes.tags import (
+    NOT_SEEN,
+    Resource,
+    corrected_from,
+    in_sequence,
+    is_older,
+    marks,
+    meta_of,
+    moved_on,
+    unplaced,
+)
 from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
@@ -246,7 +256,7 @@ class _Work:
         if stored is None:
             if ends_unknown(change.control, sent, stored, effect):
                 self._findings.append(Finding("order_not_known", reference, change.control))
-            after = self._after[reference] = create(sent, change, sequence, effect)
+            after = self._after[reference] = _created(sent, change, sequence, effect)
             if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)
         else:
@@ -349,6 +359,14 @@ class _Work:
     def _version(self, reference: str) -> str | None:
         found = self._stored.get(reference)
         return None if found is None else found.version
+
+
+def _created(sent: Resource, change: ResourceChange, sequence: Place, effect: Effect) -> Resource:
+    """Return a resource that was not there before; of a correction with a note that its original may come yet."""
+    after = create(sent, change, sequence, effect)
+    if change.timed and change.control == "C":
+        after["meta"] = corrected_from(meta_of(after), NOT_SEEN)
+    return after
 
 
 def _reports_results(changes: ChangeSet) -> bool:

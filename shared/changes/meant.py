@@ -12,14 +12,14 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from shared.changes.moments import is_hour_moved, is_same_moment, is_same_time, is_within, moment
+from shared.changes.tags import NOT_SEEN
 from shared.message.errors.mapping import ResultUnclear
 from shared.message.finding import Finding
 
 _APART = uuid.UUID("0f4b7a52-9c1e-5d36-8a77-2b6d0e913c48")
-_DATE = len("2026-03-01")  # what is longer has a time of day and an offset
 # HL7 table 0085: said of a result that was sent before. Whatever else comes after a final one is no change of it: F
 # "can only be changed with a corrected result".
 _OF_EARLIER = frozenset("ABCDNUVWX")
@@ -80,20 +80,6 @@ class Meaning:
 def apart(reference: str, time: str) -> str:
     """Return where a result is stored that came by itself, at another time than the first of its name."""
     return "Observation/" + str(uuid.uuid5(_APART, f"{reference} {moment(time)}"))
-
-
-def moment(time: str) -> str:
-    """Return a dateTime of FHIR as it is in UTC: the same moment is written in one zone today, in another tomorrow."""
-    at = _datetime(time)
-    try:
-        return time if at is None else at.astimezone(UTC).isoformat()
-    except OverflowError:
-        return time
-
-
-def is_same_time(one: str, other: str) -> bool:
-    """Tell whether two dateTimes of FHIR are one moment, as far as both say it: to the day, or to the second."""
-    return one == other or _is_same_moment(one, other) or _is_within(one, other)
 
 
 def settle(
@@ -183,7 +169,10 @@ def _may_mean(one: Result, other: Result) -> bool:
 
 
 def _is_corrected_since(one: Result, other: Result) -> bool:
-    return bool(other.was) and not _is_of_earlier(one) and _code_of(one) in other.was
+    """Tell whether a result is what a correction replaced: as it was, or older than the first that came of it."""
+    if not other.was or _is_of_earlier(one):
+        return False
+    return _code_of(one) in other.was or (NOT_SEEN in other.was and _is_before(one, other))
 
 
 def _has_its_number(one: Result, other: Result) -> bool:
@@ -203,11 +192,11 @@ def _is_of_time(one: Result, other: Result) -> bool:
     if not one.time or not other.time:
         return False
     is_alike = _is_of_earlier(one) or one.value == other.value
-    return _is_same_moment(one.time, other.time) or (is_alike and _is_hour_moved(one.time, other.time))
+    return is_same_moment(one.time, other.time) or (is_alike and is_hour_moved(one.time, other.time))
 
 
 def _is_of_day(one: Result, other: Result) -> bool:
-    return bool(one.time and other.time) and _is_within(one.time, other.time)
+    return bool(one.time and other.time) and is_within(one.time, other.time)
 
 
 def _is_of_kind(one: Result, other: Result) -> bool:
@@ -224,8 +213,9 @@ def _says_the_same(one: Result, other: Result) -> bool:
         return False
     if "\n" in _text_of(other) and _holds(one, other):
         return True
-    is_hour_moved = _is_hour_moved(one.time, other.time)
-    return one.value == other.value and (one.is_repeated or is_hour_moved or _may_mean(one, other))
+    if one.value != other.value:
+        return False
+    return one.is_repeated or is_hour_moved(one.time, other.time) or _may_mean(one, other)
 
 
 _TELLS = (_is_corrected_since, _has_its_number, _has_its_time, _is_of_time, _is_of_day, _is_of_kind, _says_the_same)
@@ -238,32 +228,6 @@ def _only_pairs(
     alike = [(one, other) for one in rest for other in left if tells(one, other)]
     sent, known = (Counter(pair[side].reference for pair in alike) for side in (0, 1))
     return {one.reference: other for one, other in alike if sent[one.reference] == known[other.reference] == 1}
-
-
-def _datetime(time: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(time) if len(time) > _DATE else None
-    except ValueError:
-        return None
-
-
-def _is_same_moment(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    at, then = _datetime(one), _datetime(other)
-    return at is not None and then is not None and abs(at - then) < timedelta(seconds=1)
-
-
-def _is_within(one: str, other: str) -> bool:
-    """Tell whether one of two times says only the day, or month, of the other."""
-    return min(len(one), len(other)) <= _DATE and (one.startswith(other) or other.startswith(one))
-
-
-def _is_hour_moved(one: str, other: str) -> bool:
-    at, then = _datetime(one), _datetime(other)
-    if at is None or then is None:
-        return False
-    return at.replace(tzinfo=None) == then.replace(tzinfo=None) and abs(at - then) == timedelta(hours=1)
 
 
 # -- what is left ---------------------------------------------------------------------------------------------------
@@ -339,6 +303,8 @@ def _unused(references: Sequence[str], taken: Collection[str]) -> Iterator[str]:
 
 def _is_late(one: Result, other: Result) -> bool:
     """Tell whether an unfinished result is older than a finished one, which it was made final as."""
-    return (
-        one.status not in _DONE and other.status in _DONE and bool(one.time) and moment(one.time) < moment(other.time)
-    )
+    return one.status not in _DONE and other.status in _DONE and _is_before(one, other)
+
+
+def _is_before(one: Result, other: Result) -> bool:
+    return one.time != "" and moment(one.time) < moment(other.time)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.changes.elements import ATTACHED, is_attached, value_of
-from shared.changes.meant import Meaning, Result, apart, moment, settle
+from shared.changes.meant import Meaning, Result, apart, settle
+from shared.changes.moments import moment
 from shared.changes.notes import ListMode, ResourceChange
 from shared.changes.tags import Mark, Resource, is_older, marks, meta_of, said_before
 from shared.message.identifiers import Sequence as Place

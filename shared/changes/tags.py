@@ -12,6 +12,7 @@ Resource = dict[str, Any]
 FORMER_SYSTEM = "urn:caduceus:moved-from"  # the code is the id of the Patient whom a visit or an account was moved from
 SEQUENCE_SYSTEM = "urn:caduceus:sequence:"  # and the source; the code is ``<epoch>-<n>``
 WAS_SYSTEM = "urn:caduceus:was"  # the code is of what a result said, and when, before a correction gave it another time
+NOT_SEEN = "not-seen"  # a code of that system: the correction was the first that came
 MARK_SYSTEM = "urn:caduceus:mark"
 
 _SERVER_KEPT = frozenset({"versionId", "lastUpdated"})

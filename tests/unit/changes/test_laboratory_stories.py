@@ -73,6 +73,12 @@ def test_what_was_corrected_at_another_time_does_not_come_back():
     assert held(told(*story, *story)) == [(4.1, "corrected")]
 
 
+def test_the_original_that_comes_after_its_correction_does_not_count():
+    """The queue was sent in the wrong order."""
+    feed = told([panel("C"), result(POTASSIUM, 4.1, "C", TEN)], [panel(), result(POTASSIUM, 6.9, at=NINE)])
+    assert held(feed) == [(4.1, "corrected")]
+
+
 def test_another_reading_of_the_time_that_was_wrong_is_one():
     """The first one was corrected to nine; at eight there was another one."""
     feed = told([panel(), result(GLUCOSE, 5, at=EIGHT)], [panel("C"), result(GLUCOSE, 5, "C", NINE)])
