@@ -71,10 +71,10 @@ class Meaning:
     was: dict[str, str] = field(default_factory=dict)
     within: list[str] = field(default_factory=list)
 
-    def leave_out(self, references: Collection[str], code: str, place: str, detail: str = "") -> None:
+    def leave_out(self, references: Collection[str], why: Finding) -> None:
         """Leave out results of the message."""
         self.left_out.extend(references)
-        self.findings.extend(Finding(code, place, detail) for _ in references)
+        self.findings.extend(why for _ in references)
 
 
 def apart(reference: str, time: str) -> str:
@@ -241,7 +241,7 @@ def _check_clear(rest: list[Result], left: Sequence[Result], meaning: Meaning, *
     Raises:
         ResultUnclear: more than one of several may be meant.
     """
-    meaning.leave_out([one.reference for one in rest if one.is_overtaken], "older_not_written", "Observation")
+    meaning.leave_out([one.reference for one in rest if one.is_overtaken], Finding("older_not_written", "Observation"))
     rest[:] = [one for one in rest if not one.is_overtaken]
     for one in [*rest]:
         wanted = [other for other in left if _may_mean(one, other)]
@@ -250,7 +250,7 @@ def _check_clear(rest: list[Result], left: Sequence[Result], meaning: Meaning, *
         if all(other.status not in _DONE for other in wanted):
             meaning.findings.append(Finding("result_unclear", one.reference, f"one of {len(wanted)}"))
         elif is_replay:
-            meaning.leave_out([one.reference], "result_unclear", "Observation")
+            meaning.leave_out([one.reference], Finding("result_unclear", "Observation"))
             rest.remove(one)
         else:
             raise ResultUnclear(f"OBX: {len(rest)} of {len(left)}")
@@ -280,9 +280,11 @@ def _places(
     for one in new:
         later = next((other for other in left if _is_late(one, other)), None)
         if one.is_overtaken:
-            meaning.leave_out([one.reference], "older_not_written", "Observation")
+            meaning.leave_out([one.reference], Finding("older_not_written", "Observation"))
         elif later is not None:
-            meaning.leave_out([one.reference], "state_refused", one.reference, f"{one.control} on {later.status}")
+            meaning.leave_out(
+                [one.reference], Finding("state_refused", one.reference, f"{one.control} on {later.status}")
+            )
         else:
             place = one.reference
             if place in taken and not one.time and not one.is_document:

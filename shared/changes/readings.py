@@ -16,6 +16,7 @@ from shared.changes.meant import Meaning, Result, apart, settle
 from shared.changes.moments import moment
 from shared.changes.notes import ListMode, ResourceChange
 from shared.changes.tags import Mark, Resource, is_older, marks, meta_of, said_before
+from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import Stored
 
@@ -71,7 +72,7 @@ def meaning_of(told: Told) -> Meaning:
     for report in _reports(told):
         news = _news(report, told)
         if not told.is_replay and _is_overtaken(report, told):  # taken whole before: nothing of it is new
-            meaning.leave_out(news, "older_not_written", "Observation")
+            meaning.leave_out(news, Finding("older_not_written", "Observation"))
             continue
         # Most of the time a message names what there is, all of it and nothing else, at the times that it has.
         if (_others(report, told) and news) or any(_is_other(one, told) for one in news):
