@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from shared.changes.moments import is_hour_moved, is_same_moment, is_same_time, is_within, moment
+from shared.changes.moments import is_hour_moved, is_same_moment, is_within, moment
 from shared.changes.tags import NOT_SEEN
 from shared.message.errors.mapping import ResultUnclear
 from shared.message.finding import Finding
@@ -138,12 +138,18 @@ def _text_of(one: Result) -> str:
 
 def _note_time(one: Result, before: Result, meaning: Meaning) -> None:
     """Note that a result has another time now, and what a corrected one said: it may come again, late."""
-    if not one.time or one.is_overtaken or is_same_time(one.time, before.time):
+    if not one.time or one.is_overtaken or _is_one_time(one.time, before.time):
         return
     if not _is_of_earlier(one):
+        if _is_corrected_since(one, before):
+            return  # it is refused
         meaning.findings.append(Finding("result_time_changed", one.reference, f"{one.control} on {before.status}"))
     elif before.status in _DONE and before.value:
         meaning.was[before.reference] = _code_of(before)
+
+
+def _is_one_time(one: str, other: str) -> bool:
+    return is_same_moment(one, other) or is_within(one, other)
 
 
 def _code_of(one: Result) -> str:
@@ -162,7 +168,7 @@ def _may_mean(one: Result, other: Result) -> bool:
         return True
     if one.is_document != other.is_document:
         return False
-    return not one.time or not other.time or is_same_time(one.time, other.time)
+    return not one.time or not other.time or _is_of_time(one, other) or _is_about_time(one, other)
 
 
 # -- what tells results apart ---------------------------------------------------------------------------------------
@@ -186,17 +192,18 @@ def _has_its_time(one: Result, other: Result) -> bool:
 def _is_of_time(one: Result, other: Result) -> bool:
     """Tell whether two results have one time.
 
-    Senders that write the zone in MSH-7 alone move all times by an hour with the clocks: what says the same at the same
-    hour, or corrects it, is the same.
+    Senders that write the zone in MSH-7 alone move all times by an hour with the clocks.
     """
-    if not one.time or not other.time:
-        return False
-    is_alike = _is_of_earlier(one) or one.value == other.value
-    return is_same_moment(one.time, other.time) or (is_alike and is_hour_moved(one.time, other.time))
+    return is_same_moment(one.time, other.time) or (is_hour_moved(one.time, other.time) and _is_alike(one, other))
 
 
-def _is_of_day(one: Result, other: Result) -> bool:
-    return bool(one.time and other.time) and is_within(one.time, other.time)
+def _is_about_time(one: Result, other: Result) -> bool:
+    return is_within(one.time, other.time) and _is_alike(one, other)
+
+
+def _is_alike(one: Result, other: Result) -> bool:
+    """Tell whether a result says the same value as another, or corrects one: no other reading of about that time."""
+    return _is_of_earlier(one) or one.value == other.value
 
 
 def _is_of_kind(one: Result, other: Result) -> bool:
@@ -213,12 +220,10 @@ def _says_the_same(one: Result, other: Result) -> bool:
         return False
     if "\n" in _text_of(other) and _holds(one, other):
         return True
-    if one.value != other.value:
-        return False
-    return one.is_repeated or is_hour_moved(one.time, other.time) or _may_mean(one, other)
+    return one.value == other.value and (one.is_repeated or _may_mean(one, other))
 
 
-_TELLS = (_is_corrected_since, _has_its_number, _has_its_time, _is_of_time, _is_of_day, _is_of_kind, _says_the_same)
+_TELLS = (_is_corrected_since, _has_its_number, _has_its_time, _is_of_time, _is_about_time, _is_of_kind, _says_the_same)
 
 
 def _only_pairs(

@@ -16,11 +16,6 @@ def moment(time: str) -> str:
         return time
 
 
-def is_same_time(one: str, other: str) -> bool:
-    """Tell whether two dateTimes of FHIR are one moment, as far as both say it: to the day, or to the second."""
-    return one == other or is_same_moment(one, other) or is_within(one, other)
-
-
 def _datetime(time: str) -> datetime | None:
     try:
         return datetime.fromisoformat(time) if len(time) > _DATE else None
@@ -29,16 +24,19 @@ def _datetime(time: str) -> datetime | None:
 
 
 def is_same_moment(one: str, other: str) -> bool:
-    """Tell whether two times are one moment, to the second."""
+    """Tell whether two times are one; where nobody says one there is none."""
     if one == other:
-        return True
+        return one != ""
     at, then = _datetime(one), _datetime(other)
-    return at is not None and then is not None and abs(at - then) < timedelta(seconds=1)
+    return at is not None and at == then
 
 
 def is_within(one: str, other: str) -> bool:
-    """Tell whether one of two times says only the day, or month, of the other."""
-    return min(len(one), len(other)) <= _DATE and (one.startswith(other) or other.startswith(one))
+    """Tell whether one of two times says less of the other: the day alone, or no part of the second."""
+    if min(len(one), len(other)) <= _DATE:
+        return bool(one and other) and (one.startswith(other) or other.startswith(one))
+    at, then = _datetime(one), _datetime(other)
+    return at is not None and then is not None and timedelta(0) < abs(at - then) < timedelta(seconds=1)
 
 
 def is_hour_moved(one: str, other: str) -> bool:

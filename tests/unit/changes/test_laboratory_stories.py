@@ -160,6 +160,12 @@ def test_a_time_said_more_or_less_precisely_is_the_same(first, then):
     assert held(feed) == [(138, "final")]
 
 
+def test_another_value_of_the_same_day_is_another_reading():
+    """Nobody corrected the first one."""
+    feed = told([panel(), result(SODIUM, 138, at="20240310")], [panel(), result(SODIUM, 141, at=NINE)])
+    assert held(feed) == [(138, "final"), (141, "final")]
+
+
 def told_in_summer(*lines: str) -> Feed:
     """Return a feed whose sender writes the zone in MSH-7 alone, and then the clocks change."""
     feed = Feed()
@@ -270,3 +276,39 @@ def test_a_text_or_a_document_is_corrected_alone():
     assert held(feed) == [("b", "corrected"), ("document", "final")]
     codes(feed, panel("C"), document("C", "QUJE"))
     assert held(feed) == [("b", "corrected"), ("document", "corrected")]
+
+
+STORIES = [
+    [
+        [panel("P"), result(POTASSIUM, 6.8, "P", EIGHT)],
+        [panel(), result(POTASSIUM, 6.9, at=NINE)],
+        [panel("C"), result(POTASSIUM, 4.1, "C", TEN)],
+    ],
+    [[panel("C"), result(POTASSIUM, 4.1, "C", TEN)], [panel(), result(POTASSIUM, 6.9, at=NINE)]],
+    [[panel(), *text("a", "b"), result(REPORT, "c", "A", kind="TX")], [panel("C"), *text("a2", "b", "c", status="C")]],
+    [[panel(), *text("a", "b")], [panel(), document()], [panel("C"), *text("c", status="C")]],
+    [[panel(), result("A^a^L^B^b^LN", 1, at=EIGHT)], [panel("C"), result("B^b^LN^A^a^L", 2, "C", EIGHT)]],
+    [[panel("P"), organism("ECO", "P"), organism("KLE", "P")], [panel(), organism("KLE")]],
+    [
+        [panel(), result(SODIUM, 138, at=EIGHT), result(POTASSIUM, 6.9, at=EIGHT)],
+        [panel("C"), result(SODIUM, 138, at=NINE), result(POTASSIUM, 4.1, "C", NINE)],
+    ],
+    [
+        [panel(), result(GLUCOSE, 5, at=EIGHT)],
+        [panel("P"), result(GLUCOSE, 7, "P", NINE)],
+        [panel(), result(GLUCOSE, 8, at=TEN)],
+    ],
+]
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_what_comes_again_changes_nothing(story):
+    """Redelivery of any message, and a replay of the whole day."""
+    feed = told(*story)
+    before = {name: feed.store.said(name) for name in feed.store.held}
+    for is_replay in (False, True):
+        for one in feed.records:
+            feed.store.take(one, is_replay=is_replay)
+            if not is_replay:
+                assert {name: feed.store.said(name) for name in feed.store.held} == before
+    assert {name: feed.store.said(name) for name in feed.store.held} == before
