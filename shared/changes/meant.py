@@ -37,7 +37,7 @@ class Result(NamedTuple):
         specimen: What it was found in.
         was: What it said before it was corrected, each as `code_of` has it.
         control: OBX-11 of what is sent.
-        is_overtaken: The store has this message already, or a later one.
+        is_overtaken: The store has this message already, or a later one: of what is stored there, or has this place.
         is_repeated: The report that has it is a corrected one: it repeats what was not wrong.
     """
 
@@ -111,7 +111,8 @@ def settle(
         if before is not None:
             _note_time(one, before, meaning)
     names = {reference: other.reference for reference, other in (means | pairs).items()}
-    meaning.names |= names | _places(sent, new, left, {*stored, *names.values()}, meaning)
+    again = {other.reference for other in known if other.is_overtaken}  # a place that this message made
+    meaning.names |= names | _places(sent, new, left, {*stored} - again | {*names.values()}, meaning)
 
 
 def _take_in(one: Result, left: Sequence[Result], meaning: Meaning) -> Result | None:
@@ -140,12 +141,11 @@ def _note_time(one: Result, before: Result, meaning: Meaning) -> None:
     """Note that a result has another time now, and what a corrected one said: it may come again, late."""
     if not one.time or one.is_overtaken or _is_one_time(one.time, before.time):
         return
-    if not _is_of_earlier(one):
-        if _is_corrected_since(one, before):
-            return  # it is refused
+    if _is_of_earlier(one):
+        if before.status in _DONE and before.value:
+            meaning.was[before.reference] = _code_of(before)
+    elif not _is_corrected_since(one, before):  # which is refused
         meaning.findings.append(Finding("result_time_changed", one.reference, f"{one.control} on {before.status}"))
-    elif before.status in _DONE and before.value:
-        meaning.was[before.reference] = _code_of(before)
 
 
 def _is_one_time(one: str, other: str) -> bool:
@@ -176,7 +176,7 @@ def _may_mean(one: Result, other: Result) -> bool:
 
 def _is_corrected_since(one: Result, other: Result) -> bool:
     """Tell whether a result is what a correction replaced: as it was, or older than the first that came of it."""
-    if not other.was or _is_of_earlier(one):
+    if not other.was or _is_of_earlier(one) or one.is_overtaken:
         return False
     return _code_of(one) in other.was or (NOT_SEEN in other.was and _is_before(one, other))
 
@@ -208,7 +208,7 @@ def _is_alike(one: Result, other: Result) -> bool:
 
 def _is_of_kind(one: Result, other: Result) -> bool:
     """Tell whether a result without a time that counts is a document, or of a specimen, as the stored one is."""
-    if one.time and not _is_of_earlier(one):
+    if (one.time and not _is_of_earlier(one)) or one.is_overtaken:
         return False
     is_elsewhere = one.specimen and other.specimen and one.specimen != other.specimen
     return one.is_document == other.is_document and not is_elsewhere
@@ -216,7 +216,7 @@ def _is_of_kind(one: Result, other: Result) -> bool:
 
 def _says_the_same(one: Result, other: Result) -> bool:
     """Tell whether a result is said again: as it was, in a report that was corrected, or as a text that goes on."""
-    if _is_of_earlier(one) or not one.value:
+    if _is_of_earlier(one) or one.is_overtaken or not one.value:
         return False
     if "\n" in _text_of(other) and _holds(one, other):
         return True

@@ -162,7 +162,9 @@ def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tup
         if reference in names or reference not in told.texts:
             name = names.get(reference) or _name(stored.resource)
             key = name.key if name.key in sent else pairs.get(name.codes[::-1], name.key)
-            known.setdefault(key, []).append(_result(reference, stored.resource))
+            known.setdefault(key, []).append(
+                _result(reference, stored.resource)._replace(is_overtaken=_is_overtaken(reference, told))
+            )
     yield from ((results, known[key]) for key, results in sent.items() if key in known)
 
 

@@ -279,6 +279,11 @@ def test_a_text_or_a_document_is_corrected_alone():
 
 
 STORIES = [
+    [[panel(), result(GLUCOSE, 2, at=NINE)], [panel(), result(GLUCOSE, 1, at=EIGHT)], [panel(), result(GLUCOSE, 1)]],
+    [[panel(), result(GLUCOSE, 2)], [panel(), result(GLUCOSE, 2, "X")], [panel(), result(GLUCOSE, 1, at=EIGHT)]],
+    [[panel(), result(GLUCOSE, 1)], [panel(), result(GLUCOSE, 2, "C", NINE)], [panel(), result(GLUCOSE, 1, at=EIGHT)]],
+    [[panel(), document()], [panel("P"), result(REPORT, 1, "P", EIGHT)], [panel("C"), *text("a", "b", status="C")]],
+    [[panel(), *text("a", "b")], [panel(), document("X")], [panel(), result(REPORT, 2, at=EIGHT)]],
     [
         [panel("P"), result(POTASSIUM, 6.8, "P", EIGHT)],
         [panel(), result(POTASSIUM, 6.9, at=NINE)],
