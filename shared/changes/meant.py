@@ -166,7 +166,7 @@ def _may_mean(one: Result, other: Result) -> bool:
     """Tell whether a result may be what is stored: a final one, at another time or as a document, changes none."""
     if one.is_overtaken or _is_of_earlier(one) or other.status not in _DONE:
         return True
-    if one.is_document != other.is_document:
+    if one.value and other.value and one.is_document != other.is_document:
         return False
     return not one.time or not other.time or _is_of_time(one, other) or _is_about_time(one, other)
 

@@ -270,6 +270,14 @@ def test_a_document_that_comes_after_the_text_stands_beside_it():
     assert held(feed) == [("a\nb", "final"), ("document", "final")]
 
 
+@pytest.mark.parametrize(("first", "then"), [(document(), "empty"), ("empty", document())])
+def test_what_has_no_value_is_no_result_of_another_kind(first, then):
+    """The status comes without the document, or before it."""
+    empty = result(REPORT, "", f2="ED")
+    feed = told(*([panel(), empty if one == "empty" else one] for one in (first, then)))
+    assert held(feed) == [("document", "final")]
+
+
 def test_a_text_or_a_document_is_corrected_alone():
     """They are told apart by what they are."""
     feed = told([panel(), *text("a"), document()], [panel("C"), *text("b", status="C")])
