@@ -15,15 +15,26 @@ from dataclasses import dataclass, replace
 from shared.changes.children import Listing, list_children, retire
 from shared.changes.effects import effect_of, ends_unknown, is_stateless
 from shared.changes.identity_edits import linked
+from shared.changes.meant import Meaning
 from shared.changes.members import follow_children
-from shared.changes.merge import SHARED, Unchanged, create, marks_of, merge, update
+from shared.changes.merge import SHARED, Effect, Unchanged, create, marks_of, merge, update
 from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
-from shared.changes.readings import Meaning, Told, meaning_of, others_of, speaks_of_results
+from shared.changes.readings import Told, meaning_of, others_of, speaks_of_results
 from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
 from shared.changes.references import redirect, refers, without
 from shared.changes.rows import PASSING
 from shared.changes.subjects import check_subject, is_booked_anew, moved
-from shared.changes.tags import Resource, in_sequence, is_older, marks, meta_of, moved_on, unplaced
+from shared.changes.tags import (
+    NOT_SEEN,
+    Resource,
+    corrected_from,
+    in_sequence,
+    is_older,
+    marks,
+    meta_of,
+    moved_on,
+    unplaced,
+)
 from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
@@ -170,6 +181,8 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
     new = [reference for reference in changes.texts if not work.move_on(reference)]
     for reference, sent in zip(new, changes.resources(new), strict=True):
         work.put(reference, sent)
+    for reference in meaning.within:
+        work.retire_text(reference)
     for listing in changes.listings:
         work.keep_list(listing)
     for edit in changes.notes.identity:
@@ -194,6 +207,7 @@ class _Work:
         self._as_sent: set[str] = set()  # what is written as the message says it
         self._findings: list[Finding] = [*meaning.findings]
         self._left_out: list[str] = [*meaning.left_out]
+        self._was = meaning.was
 
     def move_on(self, reference: str) -> bool:
         """Take an entry that says what is stored, in the very same bytes; return False where there is more to do.
@@ -242,7 +256,7 @@ class _Work:
         if stored is None:
             if ends_unknown(change.control, sent, stored, effect):
                 self._findings.append(Finding("order_not_known", reference, change.control))
-            after = self._after[reference] = create(sent, change, sequence, effect)
+            after = self._after[reference] = _created(sent, change, sequence, effect)
             if not self._changes.may_hold_decimals and _is_as_sent(after, sent):
                 self._as_sent.add(reference)
         else:
@@ -272,6 +286,12 @@ class _Work:
                 _resource(self._stored, reference), listing.resource(), _PUT if listing.members else _NOBODY, sequence
             ),
         )
+
+    def retire_text(self, reference: str) -> None:
+        """Retire a result that another one holds now."""
+        child = _resource(self._stored, reference)
+        if child is not None:
+            self._keep(reference, retire(child, self._changes.sequence, is_deleted=False))
 
     def edit_links(self, edit: IdentityEdit) -> None:
         """Link or unlink the records that a person edited together."""
@@ -330,7 +350,8 @@ class _Work:
 
     def _keep(self, reference: str, after: Resource | Unchanged | None) -> None:
         if isinstance(after, dict):
-            self._after[reference] = after
+            was = self._was.get(reference)
+            self._after[reference] = after if was is None else {**after, "meta": corrected_from(meta_of(after), was)}
 
     def _newest(self, reference: str) -> Resource | None:
         return self._after.get(reference) or _resource(self._stored, reference)
@@ -338,6 +359,14 @@ class _Work:
     def _version(self, reference: str) -> str | None:
         found = self._stored.get(reference)
         return None if found is None else found.version
+
+
+def _created(sent: Resource, change: ResourceChange, sequence: Place, effect: Effect) -> Resource:
+    """Return a resource that was not there before; of a correction with a note that its original may come yet."""
+    after = create(sent, change, sequence, effect)
+    if change.timed and change.control == "C":
+        after["meta"] = corrected_from(meta_of(after), NOT_SEEN)
+    return after
 
 
 def _reports_results(changes: ChangeSet) -> bool:

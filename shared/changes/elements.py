@@ -93,6 +93,18 @@ def _drop_judgement(stored: Resource, sent: Resource) -> None:
         stored.pop("referenceRange", None)
 
 
+def value_of(observation: Resource) -> Resource:
+    """Return the elements of an observation that hold its value, a document among them."""
+    value = {name: one for name, one in observation.items() if name == "component" or _is_choice(name, "value")}
+    documents = [one for one in observation.get("extension", ()) if _is_attached(one)]
+    return {**value, "extension": documents} if documents else value
+
+
+def is_attached(observation: Resource) -> bool:
+    """Tell whether a document is the value of an observation."""
+    return any(map(_is_attached, observation.get("extension", ())))
+
+
 def _has_another_unit(before: Any, after: Any) -> bool:
     return bool(before and after) and (before.get("unit"), before.get("code")) != (after.get("unit"), after.get("code"))
 

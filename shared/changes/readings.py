@@ -1,38 +1,31 @@
-"""Which stored result an OBX means, where its order has several of one name (docs/decisions/0186).
+"""What a message says of the results of a report that is stored, and what they are called (docs/decisions/0186).
 
 The mapping gives the results of one name (OBX-3, OBX-4) ids by their position in the message. A later message need not
-hold all of them, nor in that order: what is stored says which one is meant. The time of the observation (OBX-14) tells
-the readings of a curve apart; a final one of another time is a reading of its own; and nobody guesses.
+hold all of them, nor in that order: `meant` finds in what is stored which one is meant.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
+from shared.changes.elements import ATTACHED, is_attached, value_of
+from shared.changes.meant import Meaning, Result, apart, settle
+from shared.changes.moments import moment
 from shared.changes.notes import ListMode, ResourceChange
-from shared.changes.tags import Resource, is_older, meta_of
-from shared.message.errors.mapping import ResultUnclear
+from shared.changes.tags import Mark, Resource, is_older, marks, meta_of, said_before
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import Stored
 
-_APART = uuid.UUID("0f4b7a52-9c1e-5d36-8a77-2b6d0e913c48")
 _RESULTS = frozenset({"ORU", "OUL"})
-_REPORT, _RESULT = "DiagnosticReport/", "Observation/"
+_REPORT = "DiagnosticReport/"
 _TIME = b'"effectiveDateTime":"'  # a quote inside a text is escaped, and no such quote
-_DATE = len("2026-03-01")  # what is longer has a time of day and an offset
+_ATTACHED = ATTACHED.encode()
 _SUB_ID = "/observation-v2-subid"
 _PUT = ResourceChange("")
-# HL7 table 0085: said of a result that was sent before. Whatever else comes after a final one is no change of it: F
-# "can only be changed with a corrected result".
-_OF_EARLIER = frozenset("ABCDNUVWX")
-_DONE = frozenset({"final", "amended", "corrected", "cancelled", "entered-in-error"})
 
 
 class Told(NamedTuple):
@@ -53,37 +46,6 @@ class Told(NamedTuple):
     is_replay: bool = False
 
 
-class _Result(NamedTuple):
-    """One result as far as it is told apart from others of its order.
-
-    Attributes:
-        time: The moment it was observed; empty where nobody says.
-        status: As it is stored; empty of what is sent.
-        control: OBX-11 of what is sent.
-        is_overtaken: The store has this message already, or a later one.
-    """
-
-    reference: str
-    time: str
-    status: str = ""
-    control: str = ""
-    is_overtaken: bool = False
-
-
-@dataclass(slots=True)
-class Meaning:
-    """What a message means by its results.
-
-    Attributes:
-        names: By the references it uses, those that the store knows them by, where they differ.
-        left_out: What was said, and overtaken, of results that cannot be told apart.
-    """
-
-    names: dict[str, str] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-
 def speaks_of_results(message: str, lists: Sequence[Any]) -> bool:
     """Tell whether a message reports results one by one: a snapshot names all there are, by position."""
     return message in _RESULTS and not any(one.segment == "OBX" and one.mode is ListMode.SNAPSHOT for one in lists)
@@ -96,7 +58,7 @@ def others_of(told: Told) -> list[str]:
         others, news = _others(report, told), _news(report, told)
         if news:
             wanted |= dict.fromkeys(others)
-            wanted |= dict.fromkeys(_apart(one, time) for one in news if (time := _new_time(one, told)))
+            wanted |= dict.fromkeys(apart(one, time) for one in news if (time := _new_time(one, told)))
     return list(wanted)
 
 
@@ -110,12 +72,12 @@ def meaning_of(told: Told) -> Meaning:
     for report in _reports(told):
         news = _news(report, told)
         if not told.is_replay and _is_overtaken(report, told):  # taken whole before: nothing of it is new
-            _leave_out(news, Finding("older_not_written", "Observation"), meaning)
+            meaning.leave_out(news, Finding("older_not_written", "Observation"))
             continue
         # Most of the time a message names what there is, all of it and nothing else, at the times that it has.
-        if (_others(report, told) and news) or any(one not in told.stored or _new_time(one, told) for one in news):
+        if (_others(report, told) and news) or any(_is_other(one, told) for one in news):
             for sent, known in _of_one_name(report, news, told):
-                _settle(sent, known, told, meaning)
+                settle(sent, known, told.stored, meaning, is_replay=told.is_replay)
     meaning.names = {sent: known for sent, known in meaning.names.items() if sent != known}
     return meaning
 
@@ -146,23 +108,13 @@ def _is_said_again(reference: str, told: Told) -> bool:
 
 
 def _new_time(reference: str, told: Told) -> str:
-    """Return the moment that a message gives a stored result, where it is another one; empty where it is not."""
+    """Return the time that a message gives a stored result, where it is another one; empty where it is not."""
     stored = told.stored.get(reference)
     if stored is None or not told.changes.get(reference, _PUT).timed:
         return ""
     time = _time_in(told.texts[reference])
     before = _time_in(stored.text) if stored.text else stored.resource.get("effectiveDateTime", "")
-    if time == before or _moment(time) == _moment(before):
-        return ""
-    return _moment(time)
-
-
-def _moment(time: str) -> str:
-    """Return a dateTime of FHIR as it is in UTC: the same moment is written in one zone today, in another tomorrow."""
-    try:
-        return datetime.fromisoformat(time).astimezone(UTC).isoformat() if len(time) > _DATE else time
-    except (ValueError, OverflowError):
-        return time
+    return "" if time == before or moment(time) == moment(before) else time
 
 
 def _time_in(text: bytes) -> str:
@@ -170,130 +122,85 @@ def _time_in(text: bytes) -> str:
     return text[begin : text.index(b'"', begin)].decode() if begin >= len(_TIME) else ""
 
 
-def _apart(reference: str, time: str) -> str:
-    """Return where a reading is stored that came by itself, at another time than the first of its name."""
-    return _RESULT + str(uuid.uuid5(_APART, f"{reference} {time}"))
+def _is_other(reference: str, told: Told) -> bool:
+    """Tell whether a result may not be the stored one of its position: by its time, or as a document."""
+    stored = told.stored.get(reference)
+    if stored is None or _is_retired(stored) or _new_time(reference, told):
+        return True
+    was_document = _ATTACHED in stored.text if stored.text else is_attached(stored.resource)
+    return was_document != (_ATTACHED in told.texts[reference])
 
 
-def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tuple[list[_Result], list[_Result]]]:
+def _is_retired(stored: Stored) -> bool:
+    """Tell whether a result is part of another now, or was none any more: nothing is said of it."""
+    return Mark.RETIRED in marks(stored.meta)
+
+
+def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tuple[list[Result], list[Result]]]:
     """Yield the new results of each name, and the stored ones that they may mean, in the order of the report."""
-    sent: dict[str, list[_Result]] = {}
-    names: dict[str, str] = {}
+    is_repeated = told.changes.get(report, _PUT).control == "C"
+    sent: dict[str, list[Result]] = {}
+    names: dict[str, _Name] = {}
     for reference in news:
         resource = orjson.loads(told.texts[reference])
         names[reference] = _name(resource)
-        sent.setdefault(names[reference], []).append(_sent(reference, resource, told))
-    known: dict[str, list[_Result]] = {}
-    apart = [_apart(one, time) for one in news if (time := _new_time(one, told))]
-    for reference in dict.fromkeys((*_listed(told.stored[report].resource), *news, *apart)):
+        change = told.changes.get(reference, _PUT)
+        one = _result(reference, resource)._replace(
+            time=resource.get("effectiveDateTime", "") if change.timed else "",
+            control=change.control,
+            is_overtaken=_is_overtaken(reference, told),
+            is_repeated=is_repeated,
+        )
+        sent.setdefault(names[reference].key, []).append(one)
+    pairs = {name.codes: name.key for name in names.values()}
+    known: dict[str, list[Result]] = {}
+    places = [apart(one, time) for one in news if (time := _new_time(one, told))]
+    for reference in dict.fromkeys((*_listed(told.stored[report].resource), *news, *places)):
         stored = told.stored.get(reference)
-        if stored is not None and (reference in names or reference not in told.texts):
-            resource = stored.resource
-            one = _Result(reference, _moment(resource.get("effectiveDateTime", "")), resource.get("status", ""))
-            known.setdefault(names.get(reference) or _name(resource), []).append(one)
-    yield from ((results, known[name]) for name, results in sent.items() if name in known)
+        if stored is None or _is_retired(stored):
+            continue
+        if reference in names or reference not in told.texts:
+            name = names.get(reference) or _name(stored.resource)
+            key = name.key if name.key in sent else pairs.get(name.codes[::-1], name.key)
+            known.setdefault(key, []).append(
+                _result(reference, stored.resource)._replace(is_overtaken=_is_overtaken(reference, told))
+            )
+    yield from ((results, known[key]) for key, results in sent.items() if key in known)
 
 
-def _sent(reference: str, resource: Resource, told: Told) -> _Result:
-    change = told.changes.get(reference, _PUT)
-    return _Result(
+def _result(reference: str, resource: Resource) -> Result:
+    return Result(
         reference,
-        _moment(resource.get("effectiveDateTime", "")) if change.timed else "",
-        control=change.control,
-        is_overtaken=_is_overtaken(reference, told),
+        resource.get("effectiveDateTime", ""),
+        resource.get("status", ""),
+        value_of(resource),
+        is_attached(resource),
+        resource.get("identifier", []),
+        resource.get("specimen"),
+        said_before(meta_of(resource)),
     )
 
 
-def _name(resource: Resource) -> str:
-    """Return what a result is called within its order: its code, else its text, and its sub-id (OBX-3, OBX-4)."""
-    code = resource.get("code", {})
-    codings = [coding["code"] for coding in code.get("coding", ()) if "code" in coding]
-    sub_ids = [one for one in resource.get("extension", ()) if one.get("url", "").endswith(_SUB_ID)]
-    return repr((codings[:1] or code.get("text", ""), sub_ids))
+class _Name(NamedTuple):
+    """What a result is called within its order (OBX-3, OBX-4).
 
-
-def _settle(sent: list[_Result], known: list[_Result], told: Told, meaning: Meaning) -> None:
-    """Find for each result sent the stored one that it means, or a place of its own."""
-    means = _by_time(sent, known)
-    left = [one for one in known if one.reference not in means.values()]
-    rest = [one for one in sent if one.reference not in means]
-    for one in [one for one in rest if _is_apart(one, left)]:
-        rest.remove(one)
-        if one.reference in told.stored:
-            means[one.reference] = _apart(one.reference, one.time)
-            meaning.findings.append(Finding("result_apart", one.reference, one.control))
-        else:
-            means[one.reference] = one.reference
-    if rest and len(rest) < len(left):
-        _settle_unclear(rest, left, meaning, is_replay=told.is_replay)
-    pairs = _by_position(rest, left)
-    for one in rest:
-        before = pairs.get(one.reference)
-        if before is not None and one.time and one.control not in _OF_EARLIER and not one.is_overtaken:
-            meaning.findings.append(Finding("result_time_changed", one.reference, f"{one.control} on {before.status}"))
-    means |= {reference: before.reference for reference, before in pairs.items()}
-    taken = {*told.stored, *means.values()}
-    new = [one for one in rest if one.reference not in means]
-    overtaken = [one for one in new if one.is_overtaken]
-    _leave_out([one.reference for one in overtaken], Finding("older_not_written", "Observation"), meaning)
-    free = iter([one.reference for one in sent if one.reference not in taken])
-    means |= {one.reference: next(free) for one in new if one not in overtaken}
-    meaning.names |= means
-
-
-def _by_time(sent: Sequence[_Result], known: Sequence[_Result]) -> dict[str, str]:
-    """Return the stored results that have the time of one sent, where no other has it."""
-    means: dict[str, str] = {}
-    for one in sent:
-        alike = [other.reference for other in known if other.time == one.time]
-        if one.time and len(alike) == 1 and sum(other.time == one.time for other in sent) == 1:
-            means[one.reference] = alike[0]
-    return means
-
-
-def _is_apart(one: _Result, left: Collection[_Result]) -> bool:
-    """Tell whether a result is a reading of its own: it has a time that no other has, and changes none of them.
-
-    A message that was overtaken says nothing new: its reading may have got another time since.
+    Attributes:
+        key: Its code, else its text, and its sub-id.
+        codes: Its code and the alternate one, each with the sub-id: a sender may let them change places.
     """
-    if not one.time or one.control in _OF_EARLIER or not left or one.is_overtaken:
-        return False
-    return all(other.status in _DONE and other.time not in ("", one.time) for other in left)
+
+    key: str
+    codes: tuple[str, ...]
+
+
+def _name(resource: Resource) -> _Name:
+    code = resource.get("code", {})
+    codes = [coding["code"] for coding in code.get("coding", ()) if "code" in coding] or [code.get("text", "")]
+    sub_ids = [one for one in resource.get("extension", ()) if one.get("url", "").endswith(_SUB_ID)]
+    keys = tuple([repr((one, sub_ids)) for one in codes[:2]])
+    return _Name(keys[0], keys)
 
 
 def _is_overtaken(reference: str, told: Told) -> bool:
     stored = told.stored.get(reference)
     return stored is not None and is_older(meta_of(stored.resource), told.sequence)
-
-
-def _settle_unclear(rest: list[_Result], left: Sequence[_Result], meaning: Meaning, *, is_replay: bool) -> None:
-    """Leave out what was overtaken, take what overwrites nothing final by its position, and stop at all else.
-
-    A replay stops at nothing: when the message came it was stopped, or it was clear then.
-
-    Raises:
-        ResultUnclear: more than one of several may be meant.
-    """
-    overtaken = [one for one in rest if one.is_overtaken]
-    _leave_out([one.reference for one in overtaken], Finding("older_not_written", "Observation"), meaning)
-    rest[:] = [one for one in rest if one not in overtaken]
-    if any(one.status in _DONE for one in left):
-        if rest and not is_replay:
-            raise ResultUnclear(f"OBX: {len(rest)} of {len(left)}")
-        _leave_out([one.reference for one in rest], Finding("result_unclear", "Observation"), meaning)
-        rest.clear()
-    meaning.findings.extend(Finding("result_unclear", one.reference, f"one of {len(left)}") for one in rest)
-
-
-def _leave_out(references: Sequence[str], why: Finding, meaning: Meaning) -> None:
-    meaning.left_out.extend(references)
-    meaning.findings.extend(why for _ in references)
-
-
-def _by_position(rest: Sequence[_Result], left: Sequence[_Result]) -> dict[str, _Result]:
-    """Return for each result sent the stored one of its position, else the next that nobody else has."""
-    by_reference = {one.reference: one for one in left}
-    pairs = {one.reference: by_reference[one.reference] for one in rest if one.reference in by_reference}
-    free = iter([one for one in left if one.reference not in pairs])
-    others = (one for one in rest if one.reference not in pairs)
-    return pairs | {one.reference: other for one, other in zip(others, free, strict=False)}

@@ -59,7 +59,7 @@ OBSERVATION_ROWS: dict[str, Row] = {
     ),
     "A": Row(to(AMENDED, _CORRECTABLE), "0085 A; guide A"),
     "B": Row(to(AMENDED, _CORRECTABLE), "0085 B: appended; R4 observations know no other word"),
-    "C": Row(to(CORRECTED, _CORRECTABLE), "0085 C; guide C"),
+    "C": Row(to(CORRECTED, _CORRECTABLE), "0085 C; guide C", withdraws=("interpretation",)),
     "N": Row(to(CANCELLED, _CANCELLABLE), "0085 N: not sought", withdraws=("value",)),
     "X": Row(to(CANCELLED, _CANCELLABLE), "0085 X: cannot be obtained; guide X", withdraws=("value",)),
     "D": Row(_WITHDRAWN, "0085 D: deleted; guide D", status_only=True),

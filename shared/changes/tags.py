@@ -11,6 +11,8 @@ Resource = dict[str, Any]
 
 FORMER_SYSTEM = "urn:caduceus:moved-from"  # the code is the id of the Patient whom a visit or an account was moved from
 SEQUENCE_SYSTEM = "urn:caduceus:sequence:"  # and the source; the code is ``<epoch>-<n>``
+WAS_SYSTEM = "urn:caduceus:was"  # the code is of what a result said, and when, before a correction gave it another time
+NOT_SEEN = "not-seen"  # a code of that system: the correction was the first that came
 MARK_SYSTEM = "urn:caduceus:mark"
 
 _SERVER_KEPT = frozenset({"versionId", "lastUpdated"})
@@ -60,6 +62,17 @@ def moved_from(meta: Resource, patient: str) -> Resource:
 
 def _former(patient: str) -> dict[str, str]:
     return {"system": FORMER_SYSTEM, "code": patient}
+
+
+def said_before(meta: Resource) -> tuple[str, ...]:
+    """Return the codes of what a result said before it was corrected."""
+    return tuple([tag["code"] for tag in meta.get("tag", ()) if tag.get("system") == WAS_SYSTEM])
+
+
+def corrected_from(meta: Resource, was: str) -> Resource:
+    """Return the ``meta`` of a result with a code of what it said before."""
+    tag = {"system": WAS_SYSTEM, "code": was}
+    return meta if tag in meta.get("tag", ()) else {**meta, "tag": [*meta.get("tag", ()), tag]}
 
 
 def moved_on(meta: Resource, sequence: Sequence) -> Resource:

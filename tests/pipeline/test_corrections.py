@@ -29,8 +29,10 @@ async def start_clinic(home):
         await hub.crash()
 
 
-def result(control_id, *, report="F", status="F", value="138", ward="W1", filler="F-1", number="70001", code="2951-2"):
-    """Return an ORU^R01 of one sodium; OBR-25, OBX-11, the ward, the filler number and the patient as wanted."""
+def result(
+    control_id, *, report="F", status="F", value="138", ward="W1", filler="F-1", number="70001", code="2951-2", at=""
+):
+    """Return an ORU^R01 of one sodium; OBR-25, OBX-11 and OBX-14, ward, filler number and patient as wanted."""
     return (
         "\r".join(
             [
@@ -38,7 +40,7 @@ def result(control_id, *, report="F", status="F", value="138", ward="W1", filler
                 f"PID|1||{number}^^^GENERAL^MR||Example^Anna||19800101|F",
                 f"PV1|1|I|{ward}^101^A^GENERAL{'|' * 16}V1^^^GENERAL^VN",
                 f"OBR|1|P-1^EHR|{filler}^LAB|24323-8^Panel^LN|||20260301110000+0000{'|' * 18}{report}",
-                f"OBX|7|NM|{code}^Sodium^LN||{value}|mmol/L^^UCUM|133-146|N|||{status}",
+                f"OBX|7|NM|{code}^Sodium^LN||{value}|mmol/L^^UCUM|133-146|N|||{status}|||{at}",
             ]
         )
         + "\r"
@@ -112,6 +114,19 @@ async def test_who_has_the_original_is_known_after_a_restart(start_clinic):
     assert sent(hub) == 2
 
 
+async def test_what_was_corrected_at_another_time_does_not_come_back_with_the_queue(start_clinic):
+    """An interface was down and sends everything again; OBX-14 is the time of the analysis (decision 0192)."""
+    hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')
+    await send(
+        hub, result("R1", at="20260301110000"), result("R2", report="C", status="C", value="141", at="20260301113000")
+    )
+    await send(hub, result("R3", at="20260301110000"))
+
+    [observation] = await hub.resources("Observation")
+    assert (observation["valueQuantity"]["value"], observation["status"]) == (141, "corrected")
+    assert await hub.states("R3") == {"store": "accepted", "keyed": "accepted"}
+
+
 async def test_a_result_is_corrected_in_place_wherever_it_stands_in_the_message(start_clinic):
     """OBX-1 is a position: the correction comes alone, as the first."""
     hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')
@@ -145,9 +160,7 @@ async def test_a_reading_of_another_time_is_another_reading_and_is_corrected_by_
     """A meter sends one reading a message, under the number of the order (OBX-14 tells them apart)."""
 
     def reading(control_id, value, hour, status="F"):
-        return result(control_id, value=value, status=status).replace(
-            f"|||{status}\r".encode(), f"|||{status}|||{hour}\r".encode()
-        )
+        return result(control_id, value=value, status=status, at=hour)
 
     hub = await start_clinic('{ "PV1-3.1" = ["W1"] }')
     await send(hub, reading("R1", 138, "202603010900"), reading("R2", 140, "202603011000"))
