@@ -283,9 +283,14 @@ def test_a_control_code_beside_a_status_is_not_lost():
 @pytest.mark.parametrize(
     ("kind", "said", "outcome"),
     [
-        *[("ST", "<0.5", Outcome.LOST), ("TX", "a~b", Outcome.LOST), ("NM", "1,5", Outcome.LOST)],
+        *[("ST", "<0.5", Outcome.LOST), ("TX", "a~b", Outcome.LOST), ("NM", "none", Outcome.LOST)],
         *[("CWE", "A^B^L", Outcome.LOST), ("NM", "", Outcome.LOST), ("SN", "", Outcome.LOST)],
-        *[("NM", "1.5", Outcome.MAPPED), ("NM", "1~x", Outcome.MAPPED), ("SN", "^1^:^8", Outcome.MAPPED)],
+        *[
+            ("NM", "1.5", Outcome.MAPPED),
+            ("NM", "1,5", Outcome.MAPPED),
+            ("NM", "1~x", Outcome.MAPPED),
+            ("SN", "^1^:^8", Outcome.MAPPED),
+        ],
         *[("SN", "<>^5", Outcome.MAPPED), ("SN", "^1^-^2", Outcome.MAPPED), ("NR", "1^2", Outcome.MAPPED)],
     ],
 )
