@@ -9,20 +9,19 @@ await store.write(applied.writes)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from shared.changes.children import Listing, list_children, retire
+from shared.changes.change_set import PUT, ChangeSet, changes_of
+from shared.changes.children import Listing, retire
 from shared.changes.effects import effect_of, ends_unknown, is_stateless
 from shared.changes.identity_edits import linked
 from shared.changes.meant import Meaning
 from shared.changes.members import follow_children
 from shared.changes.merge import SHARED, Effect, Unchanged, create, marks_of, merge, update
-from shared.changes.notes import Action, ChangeNotes, IdentityEdit, ListMode, ResourceChange
+from shared.changes.notes import Action, IdentityEdit, ResourceChange
 from shared.changes.readings import Told, meaning_of, others_of, speaks_of_results
-from shared.changes.record import KeptRecord, full_url_of, open_record, read_resources
-from shared.changes.references import redirect, refers, without
-from shared.changes.rows import PASSING
+from shared.changes.references import refers, without
 from shared.changes.subjects import check_subject, is_booked_anew, moved
 from shared.changes.tags import (
     NOT_SEEN,
@@ -35,55 +34,11 @@ from shared.changes.tags import (
     moved_on,
     unplaced,
 )
-from shared.message.errors.mapping import RecordUnreadable
 from shared.message.finding import Finding
 from shared.message.identifiers import Sequence as Place
 from shared.ports import MetaWrite, Stored, Write
 
 _ORIGIN = "Provenance/"
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
-    """What one message asks of a store; everything by reference (``Patient/<id>``).
-
-    Attributes:
-        texts: What to store, each resource as JSON, with references as the store knows them.
-        may_hold_decimals: See `exact_json.loads`.
-    """
-
-    texts: Mapping[str, bytes]
-    changes: Mapping[str, ResourceChange]
-    listings: tuple[Listing, ...]
-    notes: ChangeNotes
-    sequence: Place
-    may_hold_decimals: bool
-
-    def resources(self, references: Sequence[str]) -> list[Resource]:
-        """Return some of the resources.
-
-        Raises:
-            RecordUnreadable: one is none.
-        """
-        texts = [self.texts[reference] for reference in references]
-        try:
-            return read_resources(texts, may_hold_decimals=self.may_hold_decimals)
-        except ValueError as error:
-            raise RecordUnreadable(type(error).__name__) from None
-
-    def renamed(self, names: Mapping[str, str], left_out: Collection[str]) -> ChangeSet:
-        """Return the same with other references for some of its resources, and without some."""
-        pieces, _ = redirect([*self.texts.values()], {one.encode(): name.encode() for one, name in names.items()})
-        texts = dict(zip(self.texts, b"".join(pieces).split(b"\n"), strict=True))
-        return replace(
-            self,
-            texts={
-                names.get(one, one): _with_id(text, one, names[one]) if one in names else text
-                for one, text in texts.items()
-                if one not in left_out
-            },
-            changes={names.get(one, one): change for one, change in self.changes.items() if one not in left_out},
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +52,6 @@ class Applied:
     writes: tuple[Write | MetaWrite, ...]
     findings: tuple[Finding, ...]
     left_out: tuple[str, ...]
-
-
-def changes_of(body: bytes) -> ChangeSet:
-    """Return what a canonical record, as encoded, asks of a store.
-
-    Raises:
-        RecordUnreadable: it is not one, or its notes name an entry that the bundle does not have.
-    """
-    kept = open_record(body)
-    if kept.notes.message in PASSING:
-        return ChangeSet({}, {}, (), kept.notes._replace(identity=()), kept.sequence, kept.may_hold_decimals)
-    names = {full_url_of(name): name for name in kept.names}
-    try:
-        changes = {names[one.full_url]: one for one in kept.notes.resources}
-        listings = tuple(_listings(kept, names, changes))
-    except (KeyError, TypeError) as error:
-        raise RecordUnreadable(type(error).__name__) from None
-    entries = zip(kept.names, kept.stored, kept.texts, strict=True)
-    texts = {name: text for name, is_stored, text in entries if is_stored == "1"}
-    return ChangeSet(texts, changes, listings, kept.notes, kept.sequence, kept.may_hold_decimals)
-
-
-def _listings(kept: KeptRecord, names: Mapping[str, str], changes: Mapping[str, ResourceChange]) -> Iterator[Listing]:
-    for one in kept.notes.children:
-        parent = names[one.parent]
-        if one.mode is ListMode.SNAPSHOT and not changes.get(parent, _PUT).provisional:
-            members = (names[url] for url in one.members)
-            put = tuple([member for member in members if changes.get(member, _PUT).action is Action.PUT])
-            yield list_children(kept.sequence.source, one.segment, parent, put)
 
 
 def apply_record(
@@ -192,7 +118,6 @@ def apply_changes(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay
 
 # What a replay does not write again: what many patients share, and a visit, whose list of places grows with each event.
 _IN_PLACE = SHARED | {"Encounter"}
-_PUT = ResourceChange("")
 _NOBODY = ResourceChange("", deleted=("entry",))  # an empty list says that there are none
 
 
@@ -214,7 +139,7 @@ class _Work:
 
         Most of what comes again about a patient does. Nobody need read it: its place in the sequence moves on.
         """
-        stored, change = self._stored.get(reference), self._changes.changes.get(reference, _PUT)
+        stored, change = self._stored.get(reference), self._changes.changes.get(reference, PUT)
         kind = reference.partition("/")[0]
         if stored is None or stored.text != self._changes.texts[reference] or change.action is Action.DELETE:
             return False
@@ -234,7 +159,7 @@ class _Work:
 
     def put(self, reference: str, sent: Resource) -> None:
         """Merge one entry, retire it, or leave it out."""
-        change = self._changes.changes.get(reference, _PUT)
+        change = self._changes.changes.get(reference, PUT)
         if change.provisional and reference in self._stored:
             return
         stored: Resource | None = _resource(self._stored, reference)
@@ -283,7 +208,7 @@ class _Work:
         self._keep(
             reference,
             merge(
-                _resource(self._stored, reference), listing.resource(), _PUT if listing.members else _NOBODY, sequence
+                _resource(self._stored, reference), listing.resource(), PUT if listing.members else _NOBODY, sequence
             ),
         )
 
@@ -375,12 +300,6 @@ def _reports_results(changes: ChangeSet) -> bool:
 
 def _told(changes: ChangeSet, stored: Mapping[str, Stored], *, is_replay: bool = False) -> Told:
     return Told(changes.texts, changes.changes, changes.sequence, stored, is_replay)
-
-
-def _with_id(text: bytes, reference: str, name: str) -> bytes:
-    """Return a resource as JSON with another id."""
-    before, after = (b'"id":"%b"' % one.partition("/")[2].encode() for one in (reference, name))
-    return text.replace(before, after, 1)
 
 
 def _is_as_sent(after: Resource, sent: Resource) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.changes.change_set import PUT
 from shared.changes.elements import ATTACHED, is_attached, value_of
 from shared.changes.meant import Meaning, Result, apart, settle
 from shared.changes.moments import moment
@@ -25,7 +26,6 @@ _REPORT = "DiagnosticReport/"
 _TIME = b'"effectiveDateTime":"'  # a quote inside a text is escaped, and no such quote
 _ATTACHED = ATTACHED.encode()
 _SUB_ID = "/observation-v2-subid"
-_PUT = ResourceChange("")
 
 
 class Told(NamedTuple):
@@ -110,7 +110,7 @@ def _is_said_again(reference: str, told: Told) -> bool:
 def _new_time(reference: str, told: Told) -> str:
     """Return the time that a message gives a stored result, where it is another one; empty where it is not."""
     stored = told.stored.get(reference)
-    if stored is None or not told.changes.get(reference, _PUT).timed:
+    if stored is None or not told.changes.get(reference, PUT).timed:
         return ""
     time = _time_in(told.texts[reference])
     before = _time_in(stored.text) if stored.text else stored.resource.get("effectiveDateTime", "")
@@ -138,13 +138,13 @@ def _is_retired(stored: Stored) -> bool:
 
 def _of_one_name(report: str, news: Collection[str], told: Told) -> Iterator[tuple[list[Result], list[Result]]]:
     """Yield the new results of each name, and the stored ones that they may mean, in the order of the report."""
-    is_repeated = told.changes.get(report, _PUT).control == "C"
+    is_repeated = told.changes.get(report, PUT).control == "C"
     sent: dict[str, list[Result]] = {}
     names: dict[str, _Name] = {}
     for reference in news:
         resource = orjson.loads(told.texts[reference])
         names[reference] = _name(resource)
-        change = told.changes.get(reference, _PUT)
+        change = told.changes.get(reference, PUT)
         one = _result(reference, resource)._replace(
             time=resource.get("effectiveDateTime", "") if change.timed else "",
             control=change.control,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from shared.changes.apply import Applied, ChangeSet, apply_changes, changes_of, needed, needed_after
+from shared.changes.apply import Applied, apply_changes, needed, needed_after
+from shared.changes.change_set import ChangeSet, changes_of
 from shared.deliver.answer import answer_to_store_error
 from shared.message.delivery import Answer, Delivery, Verdict
 from shared.message.errors.base import IntegrationError

@@ -60,3 +60,16 @@ class Feed:
         """Return the one stored resource of a type."""
         (found,) = self.all(kind)
         return found
+
+
+def results_told(*messages: list[str]) -> Feed:
+    """Return a store that was told results of the sample patient (ORU^R01), each message by its OBR and OBX."""
+    feed = Feed()
+    for lines in messages:
+        feed.tell("ORU^R01", PID, *lines)
+    return feed
+
+
+def findings_of_results(feed: Feed, *lines: str) -> list[str]:
+    """Tell a store one more message of results, and return the codes of what it found."""
+    return [one.code for one in feed.tell("ORU^R01", PID, *lines).findings]

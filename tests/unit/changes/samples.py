@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.changes.apply import Applied, apply_changes, changes_of, needed, needed_after
+from shared.changes.apply import Applied, apply_changes, needed, needed_after
+from shared.changes.change_set import changes_of
 from shared.changes.notes import ChangeNotes, ResourceChange
 from shared.changes.record import CanonicalRecord, encode_record
 from shared.fhir import exact_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.message.errors.mapping import ResultUnclear
-from tests.unit.changes.feed import PID, Feed
+from tests.unit.changes.feed import PID, Feed, findings_of_results, results_told
 
 EIGHT, NINE, TEN = "20240310080000", "20240310090000", "20240310100000"
 SODIUM, POTASSIUM, GLUCOSE = "2951-2^Sodium^LN", "2823-3^Potassium^LN", "2345-7^Glucose^LN"
@@ -21,17 +21,6 @@ def result(name: str, value: object, status: str = "F", at: str = "", *, kind: s
     said = {1: "1", 2: kind, 3: name, 5: str(value), 6: unit, 11: status, 14: at}
     said |= {int(number[1:]): text for number, text in fields.items()}
     return "OBX|" + "|".join(said.get(number, "") for number in range(1, max(said) + 1))
-
-
-def told(*messages: list[str]) -> Feed:
-    feed = Feed()
-    for lines in messages:
-        feed.tell("ORU^R01", PID, *lines)
-    return feed
-
-
-def codes(feed: Feed, *lines: str) -> list[str]:
-    return [one.code for one in feed.tell("ORU^R01", PID, *lines).findings]
 
 
 def held(feed: Feed) -> list[tuple[object, str]]:
@@ -52,14 +41,14 @@ def _value(one: dict[str, dict[str, object]]) -> object:
 
 def test_a_preliminary_result_that_comes_late_is_no_reading_of_its_own():
     """Its final one is stored, at the time of the analysis: a potassium of 6.8 had stood beside it."""
-    feed = told([panel(), result(POTASSIUM, 4.1, at=TEN)])
-    assert "state_refused" in codes(feed, panel("P"), result(POTASSIUM, 6.8, "P", EIGHT))
+    feed = results_told([panel(), result(POTASSIUM, 4.1, at=TEN)])
+    assert "state_refused" in findings_of_results(feed, panel("P"), result(POTASSIUM, 6.8, "P", EIGHT))
     assert held(feed) == [(4.1, "final")]
 
 
 def test_an_unfinished_reading_that_is_later_is_one():
     """A meter sends the second one before anybody has looked at it."""
-    feed = told([panel(), result(GLUCOSE, 5, at=EIGHT)], [panel("P"), result(GLUCOSE, 9, "P", NINE)])
+    feed = results_told([panel(), result(GLUCOSE, 5, at=EIGHT)], [panel("P"), result(GLUCOSE, 9, "P", NINE)])
     assert held(feed) == [(5, "final"), (9, "preliminary")]
 
 
@@ -70,19 +59,19 @@ def test_what_was_corrected_at_another_time_does_not_come_back():
         [panel(), result(POTASSIUM, 6.9, at=NINE)],
         [panel("C"), result(POTASSIUM, 4.1, "C", TEN)],
     ]
-    assert held(told(*story, *story)) == [(4.1, "corrected")]
+    assert held(results_told(*story, *story)) == [(4.1, "corrected")]
 
 
 def test_the_original_that_comes_after_its_correction_does_not_count():
     """The queue was sent in the wrong order."""
-    feed = told([panel("C"), result(POTASSIUM, 4.1, "C", TEN)], [panel(), result(POTASSIUM, 6.9, at=NINE)])
+    feed = results_told([panel("C"), result(POTASSIUM, 4.1, "C", TEN)], [panel(), result(POTASSIUM, 6.9, at=NINE)])
     assert held(feed) == [(4.1, "corrected")]
 
 
 def test_another_reading_of_the_time_that_was_wrong_is_one():
     """The first one was corrected to nine; at eight there was another one."""
-    feed = told([panel(), result(GLUCOSE, 5, at=EIGHT)], [panel("C"), result(GLUCOSE, 5, "C", NINE)])
-    assert codes(feed, panel(), result(GLUCOSE, 7, at=EIGHT)) == ["result_apart", "state_refused"]
+    feed = results_told([panel(), result(GLUCOSE, 5, at=EIGHT)], [panel("C"), result(GLUCOSE, 5, "C", NINE)])
+    assert findings_of_results(feed, panel(), result(GLUCOSE, 7, at=EIGHT)) == ["result_apart", "state_refused"]
     assert held(feed) == [(5, "corrected"), (7, "final")]
 
 
@@ -91,21 +80,21 @@ def test_another_reading_of_the_time_that_was_wrong_is_one():
 
 def test_a_correction_that_only_its_report_says_reaches_the_result():
     """OBX-11 is empty, OBR-25 is C, and OBX-14 is the time of the correction: the wrong value had stayed, as final."""
-    feed = told([panel(), result(SODIUM, 138, "", EIGHT)], [panel("C"), result(SODIUM, 139, "", NINE)])
+    feed = results_told([panel(), result(SODIUM, 138, "", EIGHT)], [panel("C"), result(SODIUM, 139, "", NINE)])
     assert held(feed) == [(139, "corrected")]
 
 
 def test_what_a_corrected_report_repeats_is_no_reading_of_its_own():
     """A panel is sent anew with one result corrected, and all have the time of that."""
-    feed = told([panel(), result(SODIUM, 138, at=EIGHT), result(POTASSIUM, 6.9, at=EIGHT)])
-    found = codes(feed, panel("C"), result(SODIUM, 138, at=NINE), result(POTASSIUM, 4.1, "C", NINE))
+    feed = results_told([panel(), result(SODIUM, 138, at=EIGHT), result(POTASSIUM, 6.9, at=EIGHT)])
+    found = findings_of_results(feed, panel("C"), result(SODIUM, 138, at=NINE), result(POTASSIUM, 4.1, "C", NINE))
     assert found == ["result_time_changed"]
     assert held(feed) == [(138, "final"), (4.1, "corrected")]
 
 
 def test_a_corrected_flag_that_is_normal_is_none():
     """Many laboratories leave OBX-8 empty for what is normal, and the value itself was right."""
-    feed = told(
+    feed = results_told(
         [panel(), result(SODIUM, 138, f8="H", f7="120-130")], [panel("C"), result(SODIUM, 138, "C", f7="133-146")]
     )
     assert "interpretation" not in feed.only("Observation")
@@ -120,23 +109,23 @@ def test_a_corrected_flag_that_is_normal_is_none():
 )
 def test_a_number_of_its_own_or_of_its_specimen_tells_which_is_corrected(first, second, corrected):
     """OBX-21 and OBX-33 say it: nobody need be asked."""
-    feed = told([panel(), result(GLUCOSE, 5, **first), result(GLUCOSE, 9, **second)])
-    codes(feed, panel("C"), result(GLUCOSE, 8, "C", **corrected))
+    feed = results_told([panel(), result(GLUCOSE, 5, **first), result(GLUCOSE, 9, **second)])
+    findings_of_results(feed, panel("C"), result(GLUCOSE, 8, "C", **corrected))
     assert held(feed) == [(5, "final"), (8, "corrected")]
 
 
 def test_a_code_that_changes_places_with_the_alternate_one_is_the_same():
     """The laboratory's code came first, since an update LOINC does: both values had been there, one of them wrong."""
-    feed = told([panel(), result("NAL^Natrium^L^2951-2^Sodium^LN", 138, at=EIGHT)])
-    codes(feed, panel("C"), result("2951-2^Sodium^LN^NAL^Natrium^L", 139, "C", EIGHT))
+    feed = results_told([panel(), result("NAL^Natrium^L^2951-2^Sodium^LN", 138, at=EIGHT)])
+    findings_of_results(feed, panel("C"), result("2951-2^Sodium^LN^NAL^Natrium^L", 139, "C", EIGHT))
     assert held(feed) == [(139, "corrected")]
 
 
 def test_two_tests_of_one_alternate_code_are_two():
     """Two meters, one LOINC."""
     first, second = ("G1^Glucose^L^2345-7^Glucose^LN", "G2^Glucose^L^2345-7^Glucose^LN")
-    feed = told([panel(), result(first, 5, at=EIGHT)], [panel(), result(second, 7, at=EIGHT)])
-    codes(feed, panel("C"), result(second, 8, "C", EIGHT))
+    feed = results_told([panel(), result(first, 5, at=EIGHT)], [panel(), result(second, 7, at=EIGHT)])
+    findings_of_results(feed, panel("C"), result(second, 8, "C", EIGHT))
     assert held(feed) == [(5, "final"), (8, "corrected")]
 
 
@@ -155,14 +144,14 @@ def test_two_tests_of_one_alternate_code_are_two():
 )
 def test_a_time_said_more_or_less_precisely_is_the_same(first, then):
     """One way through the laboratory says the day, the next the minute: one sodium, not two."""
-    feed = told([panel(), result(SODIUM, 138, at=first)])
-    assert codes(feed, panel(), result(SODIUM, 138, at=then)) == []
+    feed = results_told([panel(), result(SODIUM, 138, at=first)])
+    assert findings_of_results(feed, panel(), result(SODIUM, 138, at=then)) == []
     assert held(feed) == [(138, "final")]
 
 
 def test_another_value_of_the_same_day_is_another_reading():
     """Nobody corrected the first one."""
-    feed = told([panel(), result(SODIUM, 138, at="20240310")], [panel(), result(SODIUM, 141, at=NINE)])
+    feed = results_told([panel(), result(SODIUM, 138, at="20240310")], [panel(), result(SODIUM, 141, at=NINE)])
     assert held(feed) == [(138, "final"), (141, "final")]
 
 
@@ -178,7 +167,7 @@ def told_in_summer(*lines: str) -> Feed:
 def test_times_move_with_the_clocks_where_only_msh_7_has_the_zone():
     """What comes again after that night had stood there twice."""
     feed = told_in_summer(panel(), result(SODIUM, 138, at=EIGHT), result(POTASSIUM, 4, at=EIGHT))
-    codes(feed, panel(), result(SODIUM, 138, at=EIGHT), result(POTASSIUM, 4, at=EIGHT))
+    findings_of_results(feed, panel(), result(SODIUM, 138, at=EIGHT), result(POTASSIUM, 4, at=EIGHT))
     assert held(feed) == [(138, "final"), (4, "final")]
 
 
@@ -198,23 +187,23 @@ def organism(code: str, status: str = "F", at: str = "") -> str:
 
 def test_an_unfinished_reading_is_finished_beside_a_finished_one():
     """F changes no final result: there is one that it may mean. It had stopped."""
-    feed = told([panel(), result(GLUCOSE, 5, at=EIGHT)], [panel("P"), result(GLUCOSE, 7, "P", NINE)])
-    assert codes(feed, panel(), result(GLUCOSE, 7.1, at="20240310092000")) == ["result_time_changed"]
+    feed = results_told([panel(), result(GLUCOSE, 5, at=EIGHT)], [panel("P"), result(GLUCOSE, 7, "P", NINE)])
+    assert findings_of_results(feed, panel(), result(GLUCOSE, 7.1, at="20240310092000")) == ["result_time_changed"]
     assert held(feed) == [(5, "final"), (7.1, "final")]
 
 
 @pytest.mark.parametrize(("at", "then"), [("", ""), (EIGHT, TEN)])
 def test_the_organism_that_is_final_is_the_one_that_was_there(at, then):
     """Of two preliminary ones the second is confirmed: it had replaced the first, and stood there twice."""
-    feed = told([panel("P"), organism("ECO", "P", at), organism("KLE", "P", at)])
-    codes(feed, panel(), organism("KLE", at=then))
+    feed = results_told([panel("P"), organism("ECO", "P", at), organism("KLE", "P", at)])
+    findings_of_results(feed, panel(), organism("KLE", at=then))
     assert held(feed) == [("ECO", "preliminary"), ("KLE", "final")]
 
 
 def test_one_of_several_comments_that_comes_again_is_that_one():
     """A cumulative report leaves one of them out: it had stopped, once anything else about the comment was new."""
-    feed = told([panel(), result("COM^Comment^L", "one", kind="ST"), result("COM^Comment^L", "two", kind="ST")])
-    assert codes(feed, panel(), result("COM^Comment^L", "two", kind="ST", f16="7^Tech")) == []
+    feed = results_told([panel(), result("COM^Comment^L", "one", kind="ST"), result("COM^Comment^L", "two", kind="ST")])
+    assert findings_of_results(feed, panel(), result("COM^Comment^L", "two", kind="ST", f16="7^Tech")) == []
     assert held(feed) == [("one", "final"), ("two", "final")]
 
 
@@ -229,31 +218,31 @@ def text(*lines: str, status: str = "F", at: str = "") -> list[str]:
 
 def test_a_report_that_comes_again_with_an_addendum_is_one_report():
     """OBX-14 is the time of signing: the text without the addendum had stayed beside it, as final."""
-    feed = told([panel(), *text("a", "b", at=EIGHT)])
-    assert codes(feed, panel(), *text("a", "b", "addendum", at=NINE)) == ["result_time_changed"]
+    feed = results_told([panel(), *text("a", "b", at=EIGHT)])
+    assert findings_of_results(feed, panel(), *text("a", "b", "addendum", at=NINE)) == ["result_time_changed"]
     assert held(feed) == [("a\nb\naddendum", "final")]
 
 
 def test_an_addendum_that_comes_alone_stands_beside_its_report():
     """It is not the report."""
-    feed = told([panel(), *text("a", "b", at=EIGHT)], [panel(), *text("addendum", at=NINE)])
+    feed = results_told([panel(), *text("a", "b", at=EIGHT)], [panel(), *text("addendum", at=NINE)])
     assert held(feed) == [("a\nb", "final"), ("addendum", "final")]
 
 
 def test_a_report_whose_lines_were_several_results_is_one_again():
     """The addendum had a status of its own (OBX-11 A), then the whole report is signed anew: it had stopped."""
-    feed = told([panel(), *text("a", "b"), result(REPORT, "addendum", "A", kind="TX", f1="3")])
+    feed = results_told([panel(), *text("a", "b"), result(REPORT, "addendum", "A", kind="TX", f1="3")])
     assert held(feed) == [("a\nb", "final"), ("addendum", "amended")]
-    codes(feed, panel("C"), *text("a2", "b", "addendum", status="C"))
+    findings_of_results(feed, panel("C"), *text("a2", "b", "addendum", status="C"))
     assert held(feed) == [("a2\nb\naddendum", "corrected"), ("addendum", "entered-in-error")]
-    codes(feed, panel("C"), *text("a2", "b", status="C"), result(REPORT, "addendum 2", kind="TX", f1="3"))
+    findings_of_results(feed, panel("C"), *text("a2", "b", status="C"), result(REPORT, "addendum 2", kind="TX", f1="3"))
     valid = [one for one in held(feed) if one[1] != "entered-in-error"]
     assert valid == [("a2\nb", "corrected"), ("addendum 2", "final")]
 
 
 def test_a_text_that_does_not_hold_the_others_stops():
     """Which of them it corrects nobody can tell."""
-    feed = told([panel(), *(result(REPORT, line, kind="TX") for line in ("a", "b", "c"))])
+    feed = results_told([panel(), *(result(REPORT, line, kind="TX") for line in ("a", "b", "c"))])
     with pytest.raises(ResultUnclear):
         feed.tell("ORU^R01", PID, panel("C"), *text("a", "x", status="C"))
 
@@ -264,7 +253,7 @@ def document(status: str = "F", content: str = "QUJD") -> str:
 
 def test_a_document_that_comes_after_the_text_stands_beside_it():
     """The text was final, and nobody corrected it: it had made way."""
-    feed = told([panel(), *text("a", "b")], [panel(), document()])
+    feed = results_told([panel(), *text("a", "b")], [panel(), document()])
     assert held(feed) == [("a\nb", "final"), ("document", "final")]
     feed.tell("ORU^R01", PID, panel(), *text("a", "b"), document())
     assert held(feed) == [("a\nb", "final"), ("document", "final")]
@@ -274,15 +263,15 @@ def test_a_document_that_comes_after_the_text_stands_beside_it():
 def test_what_has_no_value_is_no_result_of_another_kind(first, then):
     """The status comes without the document, or before it."""
     empty = result(REPORT, "", f2="ED")
-    feed = told(*([panel(), empty if one == "empty" else one] for one in (first, then)))
+    feed = results_told(*([panel(), empty if one == "empty" else one] for one in (first, then)))
     assert held(feed) == [("document", "final")]
 
 
 def test_a_text_or_a_document_is_corrected_alone():
     """They are told apart by what they are."""
-    feed = told([panel(), *text("a"), document()], [panel("C"), *text("b", status="C")])
+    feed = results_told([panel(), *text("a"), document()], [panel("C"), *text("b", status="C")])
     assert held(feed) == [("b", "corrected"), ("document", "final")]
-    codes(feed, panel("C"), document("C", "QUJE"))
+    findings_of_results(feed, panel("C"), document("C", "QUJE"))
     assert held(feed) == [("b", "corrected"), ("document", "corrected")]
 
 
@@ -317,7 +306,7 @@ STORIES = [
 @pytest.mark.parametrize("story", STORIES)
 def test_what_comes_again_changes_nothing(story):
     """Redelivery of any message, and a replay of the whole day."""
-    feed = told(*story)
+    feed = results_told(*story)
     before = {name: feed.store.said(name) for name in feed.store.held}
     for is_replay in (False, True):
         for one in feed.records:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.changes.apply import apply_changes, changes_of, needed
+from shared.changes.apply import apply_changes, needed
+from shared.changes.change_set import changes_of
 from shared.changes.record import CanonicalRecord, encode_record
 from shared.changes.rows import PASSING, has_row
 from shared.fhir.validate import validate_bundle
