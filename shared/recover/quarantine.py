@@ -64,7 +64,8 @@ class Quarantine:
             who: For the audit.
 
         Raises:
-            RequestInvalid: there is no reason, or no message that differs from the old one and can be taken.
+            RequestInvalid: there is no reason, or no message that differs from the old one and can be taken, or it is
+                one that was taken before the old one.
             NotFound, NotStopped: see `Orders.resend`.
         """
         said = read_json(request)
@@ -74,6 +75,8 @@ class Quarantine:
             raise RequestInvalid("the corrected message is the same as the one that was stopped")
         await self._audit.append(AuditEntry(self._clock.now(), who, "correct", message, reason, 1))
         copy = await self._intake.take_corrected(body, record.interface)
+        if copy.received < record.received:  # the file of another message: nothing of the stopped one may be given up
+            raise RequestInvalid(f"it was taken before the stopped one, as {copy.message}, and corrects nothing of it")
         await self._ledger.note([Hop(copy.message, self._clock.now(), "operator", "corrects", message)])
         destinations = await self._settle(record, "corrected", f"as {copy.message}: {reason}")
         return {"message": message, "corrected": copy.message, "destinations": destinations}

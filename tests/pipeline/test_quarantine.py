@@ -92,6 +92,16 @@ async def test_a_correction_that_changes_nothing_is_refused(hub):
     assert (await hub.record("A1")).state is MessageState.QUARANTINED
 
 
+async def test_a_message_that_was_taken_before_corrects_nothing(hub):
+    """Somebody took the file of another patient: the stopped message would have been given up for it."""
+    hub.clock.advance(3600)
+    await hub.take(BAD.replace(b"A1", b"A3"))
+    await hub.work()
+    with pytest.raises(RequestInvalid, match="taken before the stopped one"):
+        await hub.hub.quarantine.correct((await hub.record("A3")).message, corrected(adt("A2", "A08")), "ann")
+    assert (await hub.record("A3")).state is MessageState.QUARANTINED
+
+
 async def test_discarding_needs_a_reason_and_something_that_is_stopped(hub):
     """What was delivered cannot be made undelivered."""
     quarantine = hub.hub.quarantine
